@@ -1,0 +1,1 @@
+//! See ARCHITECTURE.md at the top of the repository.
