@@ -1,0 +1,57 @@
+//! The body of a response, pointing to its exchange.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use reqwest::{Body, Response, ResponseBuilderExt};
+
+use crate::exchange::Exchange;
+
+/// Takes the body out of a response, and puts one in that points to the exchange.
+///
+/// URL, version, headers, extensions, length and trailers stay as they are.
+pub(crate) fn track(response: Response, exchange: Arc<Exchange>) -> (Response, Body) {
+    let url = response.url().clone();
+    let (parts, body) = http::Response::<Body>::from(response).into_parts();
+    // `reqwest` keeps the URL in an extension that only its own builder can make.
+    let mut tracked = http::Response::builder()
+        .status(parts.status)
+        .version(parts.version)
+        .url(url)
+        .body(Body::wrap(TrackedBody(exchange)))
+        .expect("the parts come from a response");
+    *tracked.headers_mut() = parts.headers;
+    tracked.extensions_mut().extend(parts.extensions);
+    (tracked.into(), body)
+}
+
+struct TrackedBody(Arc<Exchange>);
+
+impl http_body::Body for TrackedBody {
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.0.poll_body(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.body_is_end()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.body_size_hint()
+    }
+}
+
+impl Drop for TrackedBody {
+    fn drop(&mut self) {
+        self.0.drop_body();
+    }
+}

@@ -1,0 +1,68 @@
+//! The options of a context, as resolved by its builder.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use reqwest::dns::Resolve;
+use reqwest::{ClientBuilder, Proxy, redirect};
+use reqwest_middleware::Middleware;
+
+use crate::leak::LeakPolicy;
+use crate::nested::NestedPolicy;
+use crate::observer::Observer;
+use crate::redact::Redaction;
+use crate::tls::{HttpVersions, Tls};
+
+pub(crate) type Configure = dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync;
+
+/// Shared by all contexts of one builder, so that a context costs a pointer for it.
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) nested: NestedPolicy,
+    pub(crate) is_lazy: bool,
+    pub(crate) leaks: LeakPolicy,
+    pub(crate) verify_sockets: bool,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) max_connections_per_host: usize,
+    pub(crate) queue_timeout: Option<Duration>,
+    pub(crate) keep_alive: Duration,
+    pub(crate) http_versions: HttpVersions,
+    pub(crate) tls: Tls,
+    pub(crate) proxies: Vec<Proxy>,
+    pub(crate) redirects: Arc<redirect::Policy>,
+    pub(crate) resolver: Option<Arc<dyn Resolve>>,
+    pub(crate) middleware: Vec<Arc<dyn Middleware>>,
+    pub(crate) configure: Vec<Arc<Configure>>,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) redaction: Redaction,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            nested: NestedPolicy::default(),
+            is_lazy: false,
+            leaks: LeakPolicy::default(),
+            verify_sockets: true,
+            drain_timeout: Duration::from_secs(5),
+            max_connections_per_host: 50,
+            queue_timeout: None,
+            keep_alive: Duration::from_mins(2),
+            http_versions: HttpVersions::default(),
+            tls: Tls::default(),
+            proxies: Vec::new(),
+            redirects: Arc::default(),
+            resolver: None,
+            middleware: Vec::new(),
+            configure: Vec::new(),
+            observer: None,
+            redaction: Redaction::default(),
+        }
+    }
+}
+
+/// The defaults, shared by all contexts that change none.
+pub(crate) fn defaults() -> Arc<Config> {
+    static DEFAULTS: LazyLock<Arc<Config>> = LazyLock::new(Arc::default);
+    Arc::clone(&DEFAULTS)
+}

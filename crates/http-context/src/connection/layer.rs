@@ -1,0 +1,154 @@
+//! Sees the connections of a session being made.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use hyper_util::client::legacy::connect::{Connection, HttpInfo};
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::table::ConnectionTable;
+use super::{AddressPair, ConnectFailure, ConnectionInfo};
+use crate::exchange::{CURRENT_REQUEST, Exchange};
+use crate::id::ConnectionId;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The layer that goes around `reqwest`'s connector.
+#[derive(Clone, Debug)]
+pub(crate) struct ConnectionLayer(pub(crate) Arc<ConnectionTable>);
+
+impl<S> Layer<S> for ConnectionLayer {
+    type Service = ObservedConnector<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ObservedConnector { inner, table: Arc::clone(&self.0) }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct ObservedConnector<S> {
+    inner: S,
+    table: Arc<ConnectionTable>,
+}
+
+impl<S, R> Service<R> for ObservedConnector<S>
+where
+    S: Service<R, Error = BoxError>,
+    S::Response: Connection,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = Connecting<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        // Called in the task of the request; the future may be finished by another task, when the
+        // request was served by a connection that came free first.
+        let exchange = CURRENT_REQUEST.try_with(Arc::clone).ok();
+        if let Some(exchange) = &exchange {
+            exchange.note_connect_started();
+        }
+        Connecting {
+            inner: self.inner.call(request),
+            attempt: Some(Attempt {
+                exchange,
+                table: Arc::clone(&self.table),
+                started: Instant::now(),
+            }),
+        }
+    }
+}
+
+pin_project! {
+    /// A connection being made. Whatever becomes of it is told exactly once, by taking `attempt`.
+    #[derive(Debug)]
+    pub(crate) struct Connecting<F> {
+        #[pin]
+        inner: F,
+        attempt: Option<Attempt>,
+    }
+}
+
+impl<F, C> Future for Connecting<F>
+where
+    F: Future<Output = Result<C, BoxError>>,
+    C: Connection,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let exchange = this.attempt.as_ref().and_then(|attempt| attempt.exchange.clone());
+        // Bound again, so that the resolver knows whose name it looks up in any task.
+        let polled = match exchange {
+            Some(exchange) => CURRENT_REQUEST.sync_scope(exchange, || this.inner.poll(cx)),
+            None => this.inner.poll(cx),
+        };
+        let result = ready!(polled);
+        if let Some(attempt) = this.attempt.take() {
+            attempt.end(&result);
+        }
+        Poll::Ready(result)
+    }
+}
+
+#[derive(Debug)]
+struct Attempt {
+    exchange: Option<Arc<Exchange>>,
+    table: Arc<ConnectionTable>,
+    started: Instant,
+}
+
+impl Attempt {
+    fn end<C: Connection>(mut self, result: &Result<C, BoxError>) {
+        let exchange = self.exchange.take();
+        match result {
+            Ok(connection) => {
+                let info = self.opened(connection);
+                if let Some(exchange) = exchange {
+                    exchange.note_connection_opened(&info);
+                }
+            }
+            Err(error) => {
+                let failure = ConnectFailure { error: &**error, duration: self.started.elapsed() };
+                if let Some(exchange) = exchange {
+                    exchange.note_connect_failed(&failure);
+                }
+            }
+        }
+    }
+
+    fn opened(&self, connection: &impl Connection) -> ConnectionInfo {
+        let connected = connection.connected();
+        let mut extras = http::Extensions::new();
+        connected.get_extras(&mut extras);
+        let addresses = extras
+            .get::<HttpInfo>()
+            .map(|info| AddressPair { local: info.local_addr(), remote: info.remote_addr() });
+        let id = ConnectionId::next();
+        if let Some(addresses) = addresses {
+            self.table.opened(addresses, id);
+        }
+        ConnectionInfo {
+            id,
+            addresses,
+            is_http2: connected.is_negotiated_h2(),
+            create_duration: self.started.elapsed(),
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if let Some(exchange) = self.exchange.take() {
+            exchange.note_connect_abandoned(self.started.elapsed());
+        }
+    }
+}

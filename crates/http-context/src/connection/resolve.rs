@@ -1,0 +1,64 @@
+//! Sees host names being looked up.
+
+use std::sync::Arc;
+
+use hyper_util::client::legacy::connect::dns::{GaiResolver, Name as HyperName};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::time::Instant;
+use tower_service::Service;
+
+use super::NameLookup;
+use crate::exchange::{CURRENT_REQUEST, Exchange};
+
+/// Tells each lookup of the resolver that it wraps.
+pub(crate) struct ObservedResolver(pub(crate) Arc<dyn Resolve>);
+
+impl Resolve for ObservedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let exchange = CURRENT_REQUEST.try_with(Arc::clone).ok();
+        let text = name.as_str().to_owned();
+        let lookup = self.0.resolve(name);
+        Box::pin(async move {
+            let started = Instant::now();
+            match lookup.await {
+                // Collected, to know how many there are; a handful at most.
+                Ok(addresses) => {
+                    let addresses: Vec<_> = addresses.collect();
+                    tell(exchange.as_deref(), text, started, Some(addresses.len()));
+                    Ok(Box::new(addresses.into_iter()) as Addrs)
+                }
+                Err(error) => {
+                    tell(exchange.as_deref(), text, started, None);
+                    Err(error)
+                }
+            }
+        })
+    }
+}
+
+fn tell(exchange: Option<&Exchange>, name: String, started: Instant, addresses: Option<usize>) {
+    if let Some(exchange) = exchange {
+        exchange.note_name_resolved(&NameLookup { name, duration: started.elapsed(), addresses });
+    }
+}
+
+/// The operating system's resolver, which `reqwest` uses as well unless it is told otherwise.
+#[derive(Clone, Debug)]
+pub(crate) struct SystemResolver(GaiResolver);
+
+impl SystemResolver {
+    pub(crate) fn new() -> Self {
+        Self(GaiResolver::new())
+    }
+}
+
+impl Resolve for SystemResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let mut resolver = self.0.clone();
+        Box::pin(async move {
+            let name: HyperName = name.as_str().parse()?;
+            let addresses = resolver.call(name).await?;
+            Ok(Box::new(addresses) as Addrs)
+        })
+    }
+}

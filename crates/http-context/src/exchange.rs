@@ -1,0 +1,368 @@
+//! One request, from its admission to the end of its body.
+//!
+//! An [`Exchange`] owns what is abortable: the future of the request, then the body of the
+//! response. The caller's future and body only point to it. So an exit can drop the inner one, and
+//! with it the connection, even while the caller holds on and never polls again.
+//!
+//! A request ends exactly once: whoever takes the stage out of its lock tells how it ended.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use reqwest::{Body, Response, StatusCode, Url};
+use tokio::time::Instant;
+
+use crate::body;
+use crate::connection::table::Carrier;
+use crate::connection::{ConnectFailure, ConnectionInfo, NameLookup};
+use crate::error::{RequestError, SessionClosed};
+use crate::host_slots::Slot;
+use crate::leak::LeakKind;
+use crate::observer::{BodyEnd, BodyEndReason, Observer, ResponseHead};
+use crate::request_info::RequestInfo;
+use crate::session::SessionState;
+
+tokio::task_local! {
+    /// The request whose future is being polled.
+    pub(crate) static CURRENT_REQUEST: Arc<Exchange>;
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The request on its way: queue, middleware, `reqwest`.
+pub(crate) type RequestFuture = Pin<Box<dyn Future<Output = Result<Answer, RequestError>> + Send>>;
+
+/// What the way of a request ends with.
+pub(crate) struct Answer {
+    pub(crate) response: Response,
+    pub(crate) carrier: Carrier,
+    pub(crate) slot: Slot,
+}
+
+pub(crate) struct Exchange {
+    pub(crate) info: RequestInfo,
+    /// Where it stands in the list of those in flight.
+    key: usize,
+    /// Bytes of the request body, as far as they are known to have been sent.
+    sent: AtomicU64,
+    /// Set before the stage is taken by an abort. One who polls holds the lock of the stage, so
+    /// an abort may fail to get it; the poller looks here after it has let go of the lock. Both
+    /// sides write first and look second (sequentially consistent), so one of them sees the other.
+    aborted: AtomicBool,
+    stage: Mutex<Stage>,
+}
+
+enum Stage {
+    /// Admitted; its future is not there yet.
+    Admitted,
+    Request {
+        future: RequestFuture,
+        waker: Option<Waker>,
+    },
+    Body {
+        body: Body,
+        _slot: Slot,
+        since: Instant,
+        received: u64,
+        waker: Option<Waker>,
+    },
+    /// Cut off; the holder has not been told yet.
+    Aborted,
+    Over,
+}
+
+impl Exchange {
+    pub(crate) fn new(info: RequestInfo, key: usize) -> Self {
+        Self {
+            info,
+            key,
+            sent: AtomicU64::new(0),
+            aborted: AtomicBool::new(false),
+            stage: Mutex::new(Stage::Admitted),
+        }
+    }
+
+    /// Gives it the future to poll. Nothing happens if it was cut off before.
+    pub(crate) fn start(&self, future: RequestFuture) {
+        let mut stage = self.lock();
+        if matches!(*stage, Stage::Admitted) {
+            *stage = Stage::Request { future, waker: None };
+        }
+    }
+
+    pub(crate) fn poll_request(
+        self: &Arc<Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response, RequestError>> {
+        let mut stage = self.lock();
+        let Stage::Request { future, waker } = &mut *stage else {
+            *stage = Stage::Over;
+            return Poll::Ready(Err(self.closed().into()));
+        };
+        let polled = CURRENT_REQUEST.sync_scope(Arc::clone(self), || future.as_mut().poll(cx));
+        if polled.is_pending() {
+            remember(waker, cx.waker());
+        }
+        match polled {
+            Poll::Pending => {
+                drop(stage);
+                if self.aborted.load(Ordering::SeqCst) {
+                    self.abort();
+                    *self.lock() = Stage::Over;
+                    return Poll::Ready(Err(self.closed().into()));
+                }
+                Poll::Pending
+            }
+            Poll::Ready(Err(error)) => {
+                let over = std::mem::replace(&mut *stage, Stage::Over);
+                drop(stage);
+                drop(over);
+                self.end_failed(&error);
+                Poll::Ready(Err(error))
+            }
+            Poll::Ready(Ok(answer)) => Poll::Ready(Ok(self.answered(stage, answer))),
+        }
+    }
+
+    fn answered(
+        self: &Arc<Self>,
+        mut stage: MutexGuard<'_, Stage>,
+        Answer { mut response, carrier, slot }: Answer,
+    ) -> Response {
+        let head = ResponseHead {
+            status: response.status(),
+            version: response.version(),
+            connection_use: carrier.connection_use,
+            connection: carrier.connection,
+            peer: carrier.addresses.map(|pair| pair.remote),
+            content_length: response.content_length(),
+        };
+        response.extensions_mut().insert(head.connection_use);
+        let has_body = head.content_length != Some(0);
+        let (response, over) = if has_body {
+            let (response, body) = body::track(response, Arc::clone(self));
+            let (since, received) = (Instant::now(), 0);
+            let next = Stage::Body { body, _slot: slot, since, received, waker: None };
+            (response, std::mem::replace(&mut *stage, next))
+        } else {
+            (response, std::mem::replace(&mut *stage, Stage::Over))
+        };
+        drop(stage);
+        drop(over);
+        self.state().totals.answered(head.connection_use, self.sent.load(Ordering::Relaxed));
+        self.tell(|observer| observer.request_answered(&self.info, &head));
+        if !has_body {
+            let reason = BodyEndReason::Complete;
+            self.end_body(BodyEnd { reason, bytes: 0, duration: Duration::ZERO });
+        } else if self.aborted.load(Ordering::SeqCst) {
+            self.abort();
+        }
+        response
+    }
+
+    /// The caller dropped the future of the request.
+    pub(crate) fn cancel(&self) {
+        let mut stage = self.lock();
+        if !matches!(*stage, Stage::Admitted | Stage::Request { .. }) {
+            return;
+        }
+        let over = std::mem::replace(&mut *stage, Stage::Over);
+        drop(stage);
+        // The future goes first: by the time its end is told, its connection is let go.
+        drop(over);
+        self.tell(|observer| observer.request_cancelled(&self.info));
+        self.leave();
+    }
+
+    pub(crate) fn poll_body(
+        &self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let mut stage = self.lock();
+        let Stage::Body { body, received, waker, .. } = &mut *stage else {
+            return match std::mem::replace(&mut *stage, Stage::Over) {
+                Stage::Aborted => Poll::Ready(Some(Err(Box::new(self.closed())))),
+                _ => Poll::Ready(None),
+            };
+        };
+        let polled = Pin::new(&mut *body).poll_frame(cx);
+        let (polled, reason) = match polled {
+            Poll::Pending => {
+                remember(waker, cx.waker());
+                drop(stage);
+                if self.aborted.load(Ordering::SeqCst) {
+                    self.abort();
+                    *self.lock() = Stage::Over;
+                    return Poll::Ready(Some(Err(Box::new(self.closed()))));
+                }
+                return Poll::Pending;
+            }
+            Poll::Ready(None) => (None, BodyEndReason::Complete),
+            Poll::Ready(Some(Err(error))) => (Some(Err(error.into())), BodyEndReason::Failed),
+            Poll::Ready(Some(Ok(frame))) => {
+                *received += frame.data_ref().map_or(0, |data| data.len() as u64);
+                if !body.is_end_stream() {
+                    return Poll::Ready(Some(Ok(frame)));
+                }
+                (Some(Ok(frame)), BodyEndReason::Complete)
+            }
+        };
+        self.take_body(stage, Stage::Over, reason);
+        Poll::Ready(polled)
+    }
+
+    pub(crate) fn body_is_end(&self) -> bool {
+        match &*self.lock() {
+            Stage::Body { body, .. } => body.is_end_stream(),
+            Stage::Aborted => false,
+            _ => true,
+        }
+    }
+
+    pub(crate) fn body_size_hint(&self) -> SizeHint {
+        match &*self.lock() {
+            Stage::Body { body, .. } => body.size_hint(),
+            _ => SizeHint::default(),
+        }
+    }
+
+    /// The caller dropped the body.
+    pub(crate) fn drop_body(&self) {
+        let stage = self.lock();
+        if matches!(*stage, Stage::Body { .. }) {
+            self.take_body(stage, Stage::Over, BodyEndReason::Dropped);
+        }
+    }
+
+    fn take_body(&self, mut stage: MutexGuard<'_, Stage>, next: Stage, reason: BodyEndReason) {
+        let over = std::mem::replace(&mut *stage, next);
+        drop(stage);
+        let Stage::Body { body, since, received, waker, .. } = over else { return };
+        drop(body);
+        if let (BodyEndReason::Aborted, Some(waker)) = (reason, waker) {
+            waker.wake();
+        }
+        self.end_body(BodyEnd { reason, bytes: received, duration: since.elapsed() });
+    }
+
+    /// Cuts it off: its future or body is dropped here and now, and its holder gets an error.
+    pub(crate) fn abort(&self) {
+        self.aborted.store(true, Ordering::SeqCst);
+        let Some(mut stage) = self.try_lock() else {
+            // It is being polled: the poller sees `aborted` when it is done.
+            return;
+        };
+        match &*stage {
+            Stage::Admitted | Stage::Request { .. } => {
+                let over = std::mem::replace(&mut *stage, Stage::Aborted);
+                drop(stage);
+                if let Stage::Request { future, waker } = over {
+                    drop(future);
+                    if let Some(waker) = waker {
+                        waker.wake();
+                    }
+                }
+                self.end_failed(&self.closed().into());
+            }
+            Stage::Body { .. } => self.take_body(stage, Stage::Aborted, BodyEndReason::Aborted),
+            Stage::Aborted | Stage::Over => {}
+        }
+    }
+
+    /// What it is a leak of, if it is still there at the drain deadline.
+    pub(crate) fn leak_kind(&self) -> LeakKind {
+        match self.try_lock().as_deref() {
+            Some(Stage::Body { .. }) => LeakKind::ResponseBody,
+            _ => LeakKind::RequestInFlight,
+        }
+    }
+
+    pub(crate) fn note_sent(&self, bytes: u64) {
+        self.sent.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_connect_started(&self) {
+        self.tell(|observer| observer.connect_started(Some(&self.info)));
+    }
+
+    pub(crate) fn note_connection_opened(&self, connection: &ConnectionInfo) {
+        self.state().totals.opened();
+        self.tell(|observer| observer.connection_opened(Some(&self.info), connection));
+    }
+
+    pub(crate) fn note_connect_failed(&self, failure: &ConnectFailure<'_>) {
+        self.tell(|observer| observer.connect_failed(Some(&self.info), failure));
+    }
+
+    pub(crate) fn note_connect_abandoned(&self, after: Duration) {
+        self.tell(|observer| observer.connect_abandoned(Some(&self.info), after));
+    }
+
+    pub(crate) fn note_name_resolved(&self, lookup: &NameLookup) {
+        self.tell(|observer| observer.name_resolved(Some(&self.info), lookup));
+    }
+
+    pub(crate) fn note_redirected(&self, status: StatusCode, to: &Url) {
+        self.tell(|observer| observer.request_redirected(&self.info, status, to));
+    }
+
+    pub(crate) fn tell(&self, fact: impl FnOnce(&dyn Observer)) {
+        self.info.context.tell(fact);
+    }
+
+    fn end_failed(&self, error: &RequestError) {
+        self.tell(|observer| observer.request_failed(&self.info, error));
+        self.leave();
+    }
+
+    fn end_body(&self, end: BodyEnd) {
+        self.state().totals.received(end.bytes);
+        self.tell(|observer| observer.response_body_ended(&self.info, &end));
+        self.leave();
+    }
+
+    fn leave(&self) {
+        if self.state().in_flight.remove(self.key) {
+            self.info.context.inner().note_idle();
+        }
+    }
+
+    fn closed(&self) -> SessionClosed {
+        self.info.context.session_closed_error(self.info.session)
+    }
+
+    fn state(&self) -> &SessionState {
+        self.info.context.session_state()
+    }
+
+    /// `None` while another thread, or this one further up, holds the lock.
+    fn try_lock(&self) -> Option<MutexGuard<'_, Stage>> {
+        match self.stage.try_lock() {
+            Ok(stage) => Some(stage),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.info.fmt(f)
+    }
+}
+
+fn remember(slot: &mut Option<Waker>, waker: &Waker) {
+    match slot {
+        Some(kept) => kept.clone_from(waker),
+        None => *slot = Some(waker.clone()),
+    }
+}

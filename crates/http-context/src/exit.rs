@@ -1,0 +1,293 @@
+//! The exit of a context: refuse, drain, abort, close, verify, report.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::connection::AddressPair;
+use crate::context::HttpContext;
+use crate::id::ConnectionId;
+use crate::leak::{Leak, LeakKind, LeakPolicy};
+use crate::place::PlaceCounts;
+use crate::report::{ExitReport, Outcome};
+use crate::session::{Connections, SessionState};
+use crate::sockets;
+
+/// How long the sockets of a closed session may take to be gone: their tasks have to be run by
+/// the runtime.
+const SOCKETS_CLOSE_WITHIN: Duration = Duration::from_millis(500);
+
+/// Owns the exit of a context. It happens exactly once: awaited, or when this is dropped.
+#[derive(Debug)]
+pub(crate) struct ExitGuard {
+    /// Taken when the exit is complete.
+    context: Option<HttpContext>,
+    begun: Option<Instant>,
+    outcome: Outcome,
+    /// What was cut off, for the report.
+    aborted: u64,
+}
+
+impl ExitGuard {
+    pub(crate) fn new(context: HttpContext) -> Self {
+        // Dropped before its work has ended: cancelled.
+        Self { context: Some(context), begun: None, outcome: Outcome::Cancelled, aborted: 0 }
+    }
+
+    /// Begins the exit: the work has ended with this outcome, and nothing more is admitted.
+    fn begin(&mut self, outcome: Outcome) {
+        let Some(context) = &self.context else { return };
+        if self.begun.is_some() {
+            return;
+        }
+        self.begun = Some(Instant::now());
+        self.outcome = outcome;
+        context.inner().begin_exit();
+        refuse(context);
+    }
+
+    /// The whole exit, when there is nothing to wait for: nothing in flight, and no connection
+    /// opened.
+    pub(crate) fn exit_at_once(&mut self, outcome: Outcome) -> Option<ExitReport> {
+        self.begin(outcome);
+        let context = self.context.as_ref()?;
+        if !context.inner().is_idle() {
+            return None;
+        }
+        if let Some(state) = context.session_if_built() {
+            state.drop_transport();
+            if state.has_connections() {
+                return None;
+            }
+        }
+        let leaks = self.leaks_of_holders();
+        self.report(leaks)
+    }
+
+    /// The exit, awaited.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the rest to the drop of the guard, which does it at once.
+    pub(crate) async fn exit(mut self) -> Option<ExitReport> {
+        let context = self.context.clone()?;
+        drain(&context).await;
+        let mut leaks = self.leaks_of_living();
+        self.abort(&context);
+        let connections = close(&context);
+        if self.looks_for_leaks() && context.inner().config.verify_sockets {
+            leaks.extend(self.leaks_of_sockets(&connections.0).await);
+        }
+        leaks.extend(self.leaks_of_holders());
+        self.report(leaks)
+    }
+
+    fn abort(&mut self, context: &HttpContext) {
+        let Some(state) = context.session_if_built() else { return };
+        for exchange in state.in_flight.snapshot() {
+            exchange.abort();
+            self.aborted += 1;
+        }
+    }
+
+    fn looks_for_leaks(&self) -> bool {
+        self.context.as_ref().is_some_and(|context| context.leak_policy() != LeakPolicy::Off)
+    }
+
+    /// Requests, bodies and children that are there at the drain deadline.
+    fn leaks_of_living(&self) -> Vec<Leak> {
+        let Some(context) = self.context.as_ref().filter(|_| self.looks_for_leaks()) else {
+            return Vec::new();
+        };
+        let mut leaks = Vec::new();
+        for exchange in
+            context.session_if_built().map(|state| state.in_flight.snapshot()).unwrap_or_default()
+        {
+            let info = &exchange.info;
+            let mut leak =
+                context.leak(exchange.leak_kind(), Some(info.place()), info.started().elapsed());
+            leak.detail = Some(format!("{} {}", info.method(), info.host));
+            merge(&mut leaks, leak);
+        }
+        for child in context.inner().children.snapshot() {
+            let age = child.since.elapsed();
+            merge(&mut leaks, context.leak(LeakKind::Task, Some(child.place), age));
+        }
+        leaks
+    }
+
+    /// Handles and clients that are there now.
+    fn leaks_of_holders(&self) -> Vec<Leak> {
+        let Some(context) = self.context.as_ref().filter(|_| self.looks_for_leaks()) else {
+            return Vec::new();
+        };
+        let Some(state) = context.session_if_built() else { return Vec::new() };
+        let age = state.built().map(|built| built.elapsed()).unwrap_or_default();
+        let held = |counts: &PlaceCounts, kind| {
+            let leak = |(place, count)| Leak { count, ..context.leak(kind, place, age) };
+            counts.live().map(leak).collect::<Vec<_>>()
+        };
+        let mut leaks = held(&state.handles, LeakKind::SessionHandle);
+        leaks.extend(held(&state.clients, LeakKind::ClientClone));
+        leaks
+    }
+
+    /// Sockets that the operating system says are open, once their tasks had the time to close
+    /// them.
+    async fn leaks_of_sockets(&self, connections: &Connections) -> Vec<Leak> {
+        let Some(context) = &self.context else { return Vec::new() };
+        let held = wait_for_close(connections.clone()).await;
+        let age = context
+            .session_if_built()
+            .and_then(SessionState::built)
+            .map(|built| built.elapsed())
+            .unwrap_or_default();
+        let leak = |(addresses, id): (AddressPair, ConnectionId)| {
+            let mut leak = context.leak(LeakKind::Connection, None, age);
+            let AddressPair { local, remote } = addresses;
+            leak.detail = Some(format!("connection {id} from {local} to {remote}"));
+            leak
+        };
+        held.into_iter().map(leak).collect()
+    }
+
+    /// Ends the exit with its report; the observer is told.
+    fn report(&mut self, leaks: Vec<Leak>) -> Option<ExitReport> {
+        let context = self.context.take()?;
+        let inner = context.inner();
+        inner.end_exit();
+        let total = |of: fn(&SessionState) -> &std::sync::atomic::AtomicU64| {
+            context.session_if_built().map_or(0, |state| of(state).load(Ordering::Relaxed))
+        };
+        let report = ExitReport {
+            context: inner.id,
+            name: inner.name.clone(),
+            opened_at: inner.opened_at,
+            outcome: self.outcome,
+            duration: inner.opened.elapsed(),
+            exit_duration: self.begun.map(|begun| begun.elapsed()).unwrap_or_default(),
+            requests: total(|state| &state.totals.requests),
+            aborted: self.aborted,
+            connections_opened: total(|state| &state.totals.connections_opened),
+            connections_reused: total(|state| &state.totals.connections_reused),
+            bytes_sent: total(|state| &state.totals.bytes_sent),
+            bytes_received: total(|state| &state.totals.bytes_received),
+            nested_opens: inner.nested_opens.load(Ordering::Relaxed),
+            leaks,
+        };
+        context.tell(|observer| {
+            for leak in &report.leaks {
+                observer.leak(&context, leak);
+            }
+            observer.context_closed(&context, &report);
+        });
+        Some(report)
+    }
+}
+
+/// Dropped instead of awaited: everything that can be done without waiting is done now.
+impl Drop for ExitGuard {
+    fn drop(&mut self) {
+        let Some(context) = self.context.clone() else { return };
+        let has_panicked = context.inner().has_panicked.load(Ordering::Relaxed);
+        let outcome = if has_panicked { Outcome::Panicked } else { Outcome::Cancelled };
+        self.begin(outcome);
+        // Also where the work had ended and its exit was dropped: its output is lost.
+        self.outcome = outcome;
+        self.abort(&context);
+        drop(close(&context));
+        // Children that were aborted with the work may not have been dropped yet, so what they
+        // hold is no leak: nothing is verified.
+        self.report(Vec::new());
+    }
+}
+
+fn refuse(context: &HttpContext) {
+    if let Some(state) = context.session_if_built()
+        && let Some(id) = state.open_id()
+        && state.close(id)
+    {
+        context.tell(|observer| observer.session_closed(context, id));
+    }
+}
+
+async fn drain(context: &HttpContext) {
+    let inner = context.inner();
+    let until_idle = async {
+        loop {
+            let idle = inner.idle.notified();
+            tokio::pin!(idle);
+            // Listens before it looks, so that what ends in between is heard.
+            idle.as_mut().enable();
+            if inner.is_idle() {
+                return;
+            }
+            idle.await;
+        }
+    };
+    // Running out of time is no error here: what is left is cut off, and reported.
+    let _ = tokio::time::timeout(inner.config.drain_timeout, until_idle).await;
+}
+
+/// Drops the client and its pool; says which connections were opened by the context's sessions.
+fn close(context: &HttpContext) -> ToRelease {
+    let Some(state) = context.session_if_built() else { return ToRelease::default() };
+    state.drop_transport();
+    ToRelease(state.take_connections())
+}
+
+/// Connections that the exit no longer answers for once this is dropped.
+#[derive(Default)]
+struct ToRelease(Connections);
+
+impl Drop for ToRelease {
+    fn drop(&mut self) {
+        for (addresses, id) in &self.0 {
+            sockets::release(*addresses, *id);
+        }
+    }
+}
+
+/// Waits until the operating system shows none of these sockets, or for as long as it may take;
+/// gives back those that are left.
+async fn wait_for_close(connections: Connections) -> Connections {
+    if connections.is_empty() {
+        return connections;
+    }
+    let deadline = Instant::now() + SOCKETS_CLOSE_WITHIN;
+    let connections = Arc::new(connections);
+    let mut pause = Duration::from_micros(500);
+    loop {
+        let asked = Arc::clone(&connections);
+        let held = tokio::task::spawn_blocking(move || sockets::still_held(&asked)).await;
+        match held {
+            Ok(Some(held)) if !held.is_empty() => {
+                if Instant::now() >= deadline {
+                    return held;
+                }
+            }
+            // Gone; or the operating system cannot be asked, which is no proof of a leak.
+            _ => return Connections::new(),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(50));
+    }
+}
+
+/// Counts leaks of the same kind and place together; the oldest gives the age.
+fn merge(leaks: &mut Vec<Leak>, leak: Leak) {
+    let same = |other: &&mut Leak| {
+        other.kind == leak.kind
+            && other.acquired_at == leak.acquired_at
+            && other.detail == leak.detail
+    };
+    match leaks.iter_mut().find(same) {
+        Some(known) => {
+            known.count += leak.count;
+            known.age = known.age.max(leak.age);
+        }
+        None => leaks.push(leak),
+    }
+}

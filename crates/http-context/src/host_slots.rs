@@ -1,0 +1,228 @@
+//! At most so many requests to a host at once; the others queue in the order they came.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hashbrown::{Equivalent, HashSet};
+use reqwest::Url;
+use tokio::sync::Semaphore;
+
+/// One scheme, host and port, and the slots of its requests.
+pub(crate) struct Host {
+    scheme: Box<str>,
+    name: Box<str>,
+    port: u16,
+    limit: usize,
+    /// Tokio's semaphore hands permits out first come, first served.
+    slots: Semaphore,
+}
+
+impl Host {
+    pub(crate) fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// A slot, when one is free and nobody waits for it.
+    pub(crate) fn try_slot(self: &Arc<Self>) -> Option<Slot> {
+        let permit = self.slots.try_acquire().ok()?;
+        permit.forget();
+        Some(Slot(Arc::clone(self)))
+    }
+
+    /// Waits for a slot.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the place in the queue up, and no slot is lost.
+    pub(crate) async fn slot(self: &Arc<Self>) -> Slot {
+        let permit = self.slots.acquire().await.expect("the semaphore of a host is never closed");
+        permit.forget();
+        Slot(Arc::clone(self))
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// `host:port`, with brackets around an IPv6 address.
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.name.contains(':') {
+            write!(f, "[{}]:{}", self.name, self.port)
+        } else {
+            write!(f, "{}:{}", self.name, self.port)
+        }
+    }
+}
+
+/// The right to have one request under way, from its send to the end of its body.
+#[derive(Debug)]
+pub(crate) struct Slot(Arc<Host>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.slots.add_permits(1);
+    }
+}
+
+/// The hosts that a session talks to.
+#[derive(Debug)]
+pub(crate) struct HostSlots {
+    limit: usize,
+    hosts: Mutex<Hosts>,
+}
+
+#[derive(Debug, Default)]
+struct Hosts {
+    by_origin: HashSet<Key>,
+    /// At this many hosts those without a request are forgotten, so that a session which sees
+    /// ever new hosts stays bounded by what is under way.
+    prune_at: usize,
+}
+
+const FEWEST_TO_PRUNE: usize = 64;
+
+impl HostSlots {
+    /// `limit` is capped at what a semaphore can count.
+    pub(crate) fn new(limit: usize) -> Self {
+        let hosts = Hosts { by_origin: HashSet::new(), prune_at: FEWEST_TO_PRUNE };
+        Self { limit: limit.clamp(1, Semaphore::MAX_PERMITS), hosts: Mutex::new(hosts) }
+    }
+
+    pub(crate) fn host(&self, url: &Url) -> Arc<Host> {
+        let origin = Origin::of(url);
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Key(host)) = hosts.by_origin.get(&origin) {
+            return Arc::clone(host);
+        }
+        if hosts.by_origin.len() >= hosts.prune_at {
+            hosts.by_origin.retain(|Key(host)| Arc::strong_count(host) > 1);
+            hosts.prune_at = FEWEST_TO_PRUNE.max(hosts.by_origin.len() * 2);
+        }
+        let host = Arc::new(Host {
+            scheme: origin.scheme.into(),
+            name: origin.name.into(),
+            port: origin.port,
+            limit: self.limit,
+            slots: Semaphore::new(self.limit),
+        });
+        hosts.by_origin.insert(Key(Arc::clone(&host)));
+        host
+    }
+}
+
+/// What tells hosts apart, borrowed from a URL: a lookup allocates nothing.
+#[derive(PartialEq, Eq, Hash)]
+struct Origin<'u> {
+    scheme: &'u str,
+    name: &'u str,
+    port: u16,
+}
+
+impl<'u> Origin<'u> {
+    fn of(url: &'u Url) -> Self {
+        let name = url.host_str().unwrap_or_default();
+        let name = name.strip_prefix('[').and_then(|n| n.strip_suffix(']')).unwrap_or(name);
+        Self { scheme: url.scheme(), name, port: url.port_or_known_default().unwrap_or_default() }
+    }
+}
+
+#[derive(Debug)]
+struct Key(Arc<Host>);
+
+impl Key {
+    fn origin(&self) -> Origin<'_> {
+        Origin { scheme: &self.0.scheme, name: &self.0.name, port: self.0.port }
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.origin() == other.origin()
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.origin().hash(state);
+    }
+}
+
+impl Equivalent<Key> for Origin<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        *self == key.origin()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn scheme_host_and_port_tell_hosts_apart() {
+        let slots = HostSlots::new(2);
+        let host = slots.host(&url("https://user@h/a?b"));
+        assert!(Arc::ptr_eq(&host, &slots.host(&url("https://h:443/c"))));
+        assert!(!Arc::ptr_eq(&host, &slots.host(&url("https://h:444/"))));
+        assert!(!Arc::ptr_eq(&host, &slots.host(&url("http://h:443/"))));
+        assert_eq!(slots.host(&url("http://[::1]:8080/")).to_string(), "[::1]:8080");
+    }
+
+    #[test]
+    fn hosts_without_a_request_are_forgotten() {
+        let slots = HostSlots::new(1);
+        let busy = slots.host(&url("http://busy/"));
+        for n in 0..10_000 {
+            slots.host(&url(&format!("http://h{n}/")));
+        }
+        assert!(slots.hosts.lock().unwrap().by_origin.len() <= FEWEST_TO_PRUNE);
+        assert!(Arc::ptr_eq(&busy, &slots.host(&url("http://busy/"))));
+    }
+
+    #[tokio::test]
+    async fn slots_go_to_those_who_wait_in_the_order_they_came() {
+        let slots = HostSlots::new(1);
+        let host = slots.host(&url("http://h/"));
+        let taken = host.try_slot().unwrap();
+        let (order, mut served) = tokio::sync::mpsc::unbounded_channel();
+        let wait = |n: usize| {
+            let (host, order) = (Arc::clone(&host), order.clone());
+            async move {
+                let slot = host.slot().await;
+                order.send(n).unwrap();
+                drop(slot);
+            }
+        };
+        let mut cancelled = Box::pin(wait(0));
+        let (mut first, mut second) = (Box::pin(wait(1)), Box::pin(wait(2)));
+        tokio::select! { biased; () = &mut cancelled => {}, () = &mut first => {},
+        () = &mut second => {}, () = std::future::ready(()) => {} }
+        drop(cancelled);
+        drop(taken);
+        tokio::join!(second, first);
+        assert_eq!((served.recv().await, served.recv().await), (Some(1), Some(2)));
+        assert!(host.try_slot().is_some(), "no slot was lost");
+    }
+}

@@ -1,0 +1,48 @@
+//! What an `open` does where a context is already bound.
+
+use crate::id::ContextId;
+use crate::place::Place;
+
+/// What [`open`](crate::open) does where a context is already bound to the task.
+///
+/// The policy of the *outer* context decides, since it is the one whose session would be shared.
+/// Every nested open is counted and told to the observer with both places, whatever the policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NestedPolicy {
+    /// The work runs in the bound context, which stays as it is when the work ends.
+    #[default]
+    PassThrough,
+    /// As `PassThrough`; observers that log do so as a warning.
+    Warn,
+    /// The work is not started; the error names the place where the outer context was opened.
+    Deny,
+    /// The work gets a fresh context, closed when it ends; then the outer one is bound again.
+    Isolate,
+}
+
+impl NestedPolicy {
+    /// The value of the label `policy`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PassThrough => "pass_through",
+            Self::Warn => "warn",
+            Self::Deny => "deny",
+            Self::Isolate => "isolate",
+        }
+    }
+}
+
+/// An `open` inside a context, as told to [`Observer::nested_open`](crate::Observer::nested_open).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NestedOpen {
+    /// The context that was bound.
+    pub outer: ContextId,
+    /// Where that context was opened.
+    pub outer_place: Place,
+    /// Where the nested `open` was called.
+    pub inner_place: Place,
+    /// What was done.
+    pub policy: NestedPolicy,
+}

@@ -1,0 +1,205 @@
+//! Every observable fact, as a plain call.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use reqwest::{StatusCode, Url, Version};
+use reqwest_middleware::Middleware;
+
+use crate::connection::{ConnectFailure, ConnectionInfo, ConnectionUse, NameLookup};
+use crate::context::HttpContext;
+use crate::error::RequestError;
+use crate::id::{ConnectionId, SessionId};
+use crate::leak::Leak;
+use crate::nested::NestedOpen;
+use crate::report::ExitReport;
+use crate::request_info::RequestInfo;
+
+/// Is told what happens in contexts, sessions, requests and connections.
+///
+/// Facts leave the library only through here. A method is called on the thread where its fact
+/// happens, with no lock held, and should return soon; what it does cannot change the course of a
+/// request. Every method does nothing unless it is implemented.
+///
+/// An observer serves the whole process after [`set_default_observer`], or one context after
+/// [`ContextBuilder::observer`](crate::ContextBuilder::observer), which then replaces the default
+/// one.
+///
+/// Each request is told as started once and then ends once: answered, failed, or cancelled. An
+/// answered one ends a second time with its body.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use http_context::{Observer, RequestInfo};
+///
+/// #[derive(Default)]
+/// struct Requests(AtomicU64);
+///
+/// impl Observer for Requests {
+///     fn request_started(&self, _: &RequestInfo, _: &reqwest::Request) {
+///         self.0.fetch_add(1, Ordering::Relaxed);
+///     }
+/// }
+/// ```
+#[allow(unused_variables, reason = "the names document what an implementation is given")]
+pub trait Observer: Send + Sync + 'static {
+    /// Asked once when a session is built: a middleware to stand outermost in its chain, for what
+    /// an observer cannot do, such as adding headers.
+    fn middleware(&self) -> Option<Arc<dyn Middleware>> {
+        None
+    }
+
+    /// Called when a context was opened: on the first poll of `open`, before the work starts.
+    fn context_opened(&self, context: &HttpContext) {}
+
+    /// Called when `open` was called inside a context, whatever its policy.
+    fn nested_open(&self, context: &HttpContext, nested: &NestedOpen) {}
+
+    /// Called when a context has exited, by every way out, as the last fact of it.
+    fn context_closed(&self, context: &HttpContext, report: &ExitReport) {}
+
+    /// Called when a session is ready for use.
+    fn session_opened(&self, context: &HttpContext, session: SessionId, source: SessionSource) {}
+
+    /// Called when a session was closed: early by [`HttpSession::close`](crate::HttpSession::close),
+    /// or by the exit of its context.
+    fn session_closed(&self, context: &HttpContext, session: SessionId) {}
+
+    /// Called when a request was admitted: before it waits for a host slot, and before any
+    /// middleware.
+    fn request_started(&self, request: &RequestInfo, head: &reqwest::Request) {}
+
+    /// Called when a request found all slots of its host taken, and begins to wait.
+    fn request_queued(&self, request: &RequestInfo) {}
+
+    /// Called when a request that waited got its slot.
+    fn request_dequeued(&self, request: &RequestInfo, waited: Duration) {}
+
+    /// Called for each redirect that is followed, once for a hop.
+    fn request_redirected(&self, request: &RequestInfo, status: StatusCode, to: &Url) {}
+
+    /// Called when the response head reaches the caller.
+    fn request_answered(&self, request: &RequestInfo, head: &ResponseHead) {}
+
+    /// Called when a request ended without a response, other than by its caller's will. A session
+    /// that closes under it is such an end.
+    fn request_failed(&self, request: &RequestInfo, error: &RequestError) {}
+
+    /// Called when the future of a request was dropped before it ended.
+    fn request_cancelled(&self, request: &RequestInfo) {}
+
+    /// Called once for each answered request, when nothing more will come of its body.
+    fn response_body_ended(&self, request: &RequestInfo, end: &BodyEnd) {}
+
+    /// Called when the name of a host was resolved, or could not be.
+    fn name_resolved(&self, request: Option<&RequestInfo>, lookup: &NameLookup) {}
+
+    /// Called when a connection is about to be made. Exactly one of `connection_opened`,
+    /// `connect_failed` and `connect_abandoned` follows.
+    fn connect_started(&self, request: Option<&RequestInfo>) {}
+
+    /// Called when a connection was made: DNS, TCP, and TLS where it applies. The request that
+    /// asked for it may have been served by another one in the meantime.
+    fn connection_opened(&self, request: Option<&RequestInfo>, connection: &ConnectionInfo) {}
+
+    /// Called when a connection could not be made.
+    fn connect_failed(&self, request: Option<&RequestInfo>, failure: &ConnectFailure<'_>) {}
+
+    /// Called when making a connection was given up, because nobody needed it any more.
+    fn connect_abandoned(&self, request: Option<&RequestInfo>, after: Duration) {}
+
+    /// Called for each leak that is found: those of an exit right before `context_closed`, a use
+    /// after the exit at once.
+    fn leak(&self, context: &HttpContext, leak: &Leak) {}
+}
+
+/// Where a session came from. The strings are the values of the label `source`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SessionSource {
+    /// Built for its context.
+    Created,
+    /// Built because the one before was closed while its context was still open.
+    Recreated,
+    /// Taken warm from a pool.
+    Pooled,
+}
+
+impl SessionSource {
+    /// The value of the label `source`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Recreated => "recreated",
+            Self::Pooled => "pooled",
+        }
+    }
+}
+
+/// The head of a response, as it reached the caller.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ResponseHead {
+    /// Its status.
+    pub status: StatusCode,
+    /// The HTTP version it came in.
+    pub version: Version,
+    /// Whether its connection was new. Exactly one for each response head.
+    pub connection_use: ConnectionUse,
+    /// Its connection, when that is known.
+    pub connection: Option<ConnectionId>,
+    /// The address it came from, when that is known.
+    pub peer: Option<SocketAddr>,
+    /// The length of its body in bytes, when that was announced.
+    pub content_length: Option<u64>,
+}
+
+/// How a response body ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BodyEnd {
+    /// What ended it.
+    pub reason: BodyEndReason,
+    /// Bytes that the caller was given.
+    pub bytes: u64,
+    /// From the response head to the end.
+    pub duration: Duration,
+}
+
+/// What ended a response body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BodyEndReason {
+    /// It was read to its end, or had none.
+    Complete,
+    /// The connection or the peer failed.
+    Failed,
+    /// The caller dropped it before its end.
+    Dropped,
+    /// Its session was closed.
+    Aborted,
+}
+
+static DEFAULT_OBSERVER: OnceLock<Arc<dyn Observer>> = OnceLock::new();
+
+/// Installs the observer of every context that has none of its own.
+///
+/// Call it once, at start-up: contexts that are already open are not affected.
+///
+/// # Errors
+///
+/// [`ObserverAlreadySet`] when there is one; it stays.
+pub fn set_default_observer(observer: Arc<dyn Observer>) -> Result<(), ObserverAlreadySet> {
+    DEFAULT_OBSERVER.set(observer).map_err(|_| ObserverAlreadySet)
+}
+
+pub(crate) fn default_observer() -> Option<Arc<dyn Observer>> {
+    DEFAULT_OBSERVER.get().cloned()
+}
+
+/// A default observer was installed before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a default observer is already installed: install one in a process, at start-up")]
+#[non_exhaustive]
+pub struct ObserverAlreadySet;

@@ -1,0 +1,314 @@
+//! Opens a context around some work, and closes it on every way out.
+
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tokio::task::futures::TaskLocalFuture;
+
+use crate::builder::{ContextBuilder, builder};
+use crate::context::HttpContext;
+use crate::current::{self, BOUND, Bound};
+use crate::error::{NestedDenied, OpenError};
+use crate::exit::ExitGuard;
+use crate::leak::LeakPolicy;
+use crate::nested::{NestedOpen, NestedPolicy};
+use crate::place::Place;
+use crate::report::{ExitReport, Outcome};
+use std::sync::atomic::Ordering;
+
+/// Runs work in a context of its own, and returns what it returns.
+///
+/// One session is built and bound to the task; [`http_session`](crate::http_session) gives it to
+/// all code under it. When the work ends, the context exits: it refuses new requests, waits up to
+/// [`drain_timeout`](ContextBuilder::drain_timeout) for what is in flight, cuts off the rest,
+/// closes the session, and verifies that nothing was left behind. What was bound before is bound
+/// again.
+///
+/// Where a context is bound already, the work runs in that one and nothing exits when it ends, or
+/// as the [`NestedPolicy`] of the bound context says. A task that outlived its context counts as
+/// unbound.
+///
+/// Work is a future or an async closure. [`Open::with_report`] hands over the exit report as well;
+/// [`builder`] sets options.
+///
+/// # Errors
+///
+/// What the work returns; or an [`OpenError`], turned into the work's error, when it could not be
+/// started: its session could not be built, or the bound context denies nested ones.
+///
+/// # Panics
+///
+/// A panic of the work closes the context and goes on unchanged. With [`LeakPolicy::Panic`] it
+/// panics after the exit when something was left behind.
+///
+/// # Cancel safety
+///
+/// Dropping the future drops the work and closes the context at once, without draining and
+/// verifying; the exit report says `cancelled`.
+///
+/// # Examples
+///
+/// ```no_run
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let status = http_context::open(async || {
+///     let session = http_context::http_session()?;
+///     let response = session.get("https://example.com").send().await?;
+///     Ok::<_, Box<dyn std::error::Error>>(response.status())
+/// })
+/// .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[track_caller]
+pub fn open<W, M, T, E>(work: W) -> Open<W::Future>
+where
+    W: Work<M>,
+    W::Future: Future<Output = Result<T, E>>,
+    E: From<OpenError>,
+{
+    Open::new(builder(), work.into_future(), Location::caller())
+}
+
+/// What can be run in a context: a future, or a closure that makes one.
+///
+/// `M` tells the two apart and is always inferred.
+pub trait Work<M> {
+    /// The future that is run.
+    type Future: Future;
+
+    /// Makes the future. A closure is called here, outside of the context; its future runs inside.
+    fn into_future(self) -> Self::Future;
+}
+
+/// Marks [`Work`] that is a future.
+#[derive(Debug)]
+pub enum FutureWork {}
+
+/// Marks [`Work`] that is a closure.
+#[derive(Debug)]
+pub enum ClosureWork {}
+
+impl<F: Future> Work<FutureWork> for F {
+    type Future = F;
+
+    fn into_future(self) -> F {
+        self
+    }
+}
+
+impl<C: FnOnce() -> F, F: Future> Work<ClosureWork> for C {
+    type Future = F;
+
+    fn into_future(self) -> F {
+        self()
+    }
+}
+
+pin_project! {
+    /// The future of [`open`]; nothing is opened before it is polled.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Open<F: Future> {
+        #[pin]
+        inner: OpenWithReport<F>,
+    }
+}
+
+impl<F: Future> Open<F> {
+    pub(crate) fn new<T, E>(builder: ContextBuilder, work: F, place: Place) -> Self
+    where
+        F: Future<Output = Result<T, E>>,
+        E: From<OpenError>,
+    {
+        let start =
+            Start { builder, place, binds_always: false, refused: |error| Err(E::from(error)) };
+        Self { inner: OpenWithReport::new(start, work, Result::is_ok) }
+    }
+
+    /// As `open` for a job: a context of its own, whatever is bound. It is built lazily, and so
+    /// nothing can refuse it.
+    pub(crate) fn job(
+        builder: ContextBuilder,
+        work: F,
+        place: Place,
+        is_ok: fn(&F::Output) -> bool,
+    ) -> Self {
+        let refused = |_| unreachable!("a lazy context that binds always has nothing to refuse");
+        let start = Start { builder: builder.lazy(), place, binds_always: true, refused };
+        Self { inner: OpenWithReport::new(start, work, is_ok) }
+    }
+
+    /// Also hands over the exit report; `None` when no context was opened, because a bound one
+    /// was used or the open was refused.
+    pub fn with_report(self) -> OpenWithReport<F> {
+        self.inner
+    }
+}
+
+impl<F: Future> Future for Open<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.project().inner.poll(cx).map(|(output, _)| output)
+    }
+}
+
+type Exit = Pin<Box<dyn Future<Output = Option<ExitReport>> + Send>>;
+
+pin_project! {
+    /// The future of [`Open::with_report`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct OpenWithReport<F: Future> {
+        // Declared, and so dropped, before the guard: the work is gone when the context closes.
+        #[pin]
+        stage: Stage<F>,
+        guard: Option<ExitGuard>,
+        is_ok: fn(&F::Output) -> bool,
+    }
+}
+
+pin_project! {
+    #[project = StageProjection]
+    enum Stage<F: Future> {
+        Start { start: Option<(Start<F::Output>, F)> },
+        PassedThrough { #[pin] work: F },
+        Bound { #[pin] work: TaskLocalFuture<Bound, F>, context: HttpContext },
+        Exiting { exit: Exit, output: Option<F::Output>, panics: bool },
+        Done,
+    }
+}
+
+/// What is needed to open, until the first poll.
+struct Start<O> {
+    builder: ContextBuilder,
+    place: Place,
+    /// Opens a fresh context whatever is bound.
+    binds_always: bool,
+    refused: fn(OpenError) -> O,
+}
+
+enum Opened {
+    PassThrough,
+    Fresh(HttpContext),
+    Refused(OpenError),
+}
+
+impl<F: Future> OpenWithReport<F> {
+    fn new(start: Start<F::Output>, work: F, is_ok: fn(&F::Output) -> bool) -> Self {
+        Self { stage: Stage::Start { start: Some((start, work)) }, guard: None, is_ok }
+    }
+}
+
+impl<F: Future> Future for OpenWithReport<F> {
+    type Output = (F::Output, Option<ExitReport>);
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.stage.as_mut().project() {
+                StageProjection::Start { start } => {
+                    let (start, work) = start.take().expect("left by the first poll");
+                    let refused = start.refused;
+                    match start.open() {
+                        Opened::PassThrough => this.stage.set(Stage::PassedThrough { work }),
+                        Opened::Refused(error) => {
+                            this.stage.set(Stage::Done);
+                            return Poll::Ready((refused(error), None));
+                        }
+                        Opened::Fresh(context) => {
+                            *this.guard = Some(ExitGuard::new(context.clone()));
+                            let bound = Bound { context: context.clone(), spawned_at: None };
+                            let work = BOUND.scope(bound, work);
+                            this.stage.set(Stage::Bound { work, context });
+                        }
+                    }
+                }
+                StageProjection::PassedThrough { work } => {
+                    let output = ready!(work.poll(cx));
+                    this.stage.set(Stage::Done);
+                    return Poll::Ready((output, None));
+                }
+                StageProjection::Bound { work, context } => {
+                    let noting = NotePanic(context);
+                    let polled = work.poll(cx);
+                    std::mem::forget(noting);
+                    let output = ready!(polled);
+                    let outcome =
+                        if (this.is_ok)(&output) { Outcome::Completed } else { Outcome::Failed };
+                    let panics = context.leak_policy() == LeakPolicy::Panic;
+                    let mut guard = this.guard.take().expect("made when the context was opened");
+                    // A session that made no connection exits without an allocation or an await.
+                    this.stage.set(Stage::Done);
+                    if let Some(report) = guard.exit_at_once(outcome) {
+                        panic_on_leaks(panics, &report);
+                        return Poll::Ready((output, Some(report)));
+                    }
+                    let (exit, output) = (Box::pin(guard.exit()), Some(output));
+                    this.stage.set(Stage::Exiting { exit, output, panics });
+                }
+                StageProjection::Exiting { exit, output, panics } => {
+                    let report = ready!(exit.as_mut().poll(cx));
+                    let (output, panics) = (output.take(), *panics);
+                    this.stage.set(Stage::Done);
+                    if let Some(report) = &report {
+                        panic_on_leaks(panics, report);
+                    }
+                    return Poll::Ready((output.expect("kept for the end of the exit"), report));
+                }
+                StageProjection::Done => panic!("`open` polled after it has ended"),
+            }
+        }
+    }
+}
+
+impl<O> Start<O> {
+    fn open(self) -> Opened {
+        let outer = current::bound().map(|bound| bound.context).filter(|outer| !outer.is_closed());
+        if let Some(outer) = outer {
+            let policy =
+                if self.binds_always { NestedPolicy::Isolate } else { outer.inner().config.nested };
+            let nested = NestedOpen {
+                outer: outer.id(),
+                outer_place: outer.opened_at(),
+                inner_place: self.place,
+                policy,
+            };
+            outer.inner().nested_opens.fetch_add(1, Ordering::Relaxed);
+            outer.tell(|observer| observer.nested_open(&outer, &nested));
+            match policy {
+                NestedPolicy::PassThrough | NestedPolicy::Warn => return Opened::PassThrough,
+                NestedPolicy::Deny => {
+                    let denied = NestedDenied { outer: nested.outer_place, inner: self.place };
+                    return Opened::Refused(denied.into());
+                }
+                NestedPolicy::Isolate => {}
+            }
+        }
+        let ContextBuilder { config, name } = self.builder;
+        let is_lazy = config.is_lazy;
+        let context = HttpContext::new(config, name, self.place);
+        context.tell(|observer| observer.context_opened(&context));
+        if !is_lazy && let Err(error) = context.ensure_session() {
+            // Opened and closed: the observer's books stay balanced.
+            let _ = ExitGuard::new(context).exit_at_once(Outcome::Failed);
+            return Opened::Refused(error.into());
+        }
+        Opened::Fresh(context)
+    }
+}
+
+/// Dropped only when the work panics.
+struct NotePanic<'c>(&'c HttpContext);
+
+impl Drop for NotePanic<'_> {
+    fn drop(&mut self) {
+        self.0.inner().has_panicked.store(true, Ordering::Relaxed);
+    }
+}
+
+fn panic_on_leaks(panics: bool, report: &ExitReport) {
+    // Never a second panic on top of one that is under way.
+    assert!(!panics || report.is_clean() || std::thread::panicking(), "{report}");
+}

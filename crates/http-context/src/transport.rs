@@ -1,0 +1,104 @@
+//! What carries the requests of a session: the client, its middleware, and the slots of its hosts.
+
+use std::sync::Arc;
+
+use http::Extensions;
+use reqwest::{Client, Request, Response, redirect};
+use reqwest_middleware::{ClientWithMiddleware, Middleware};
+
+use crate::config::Config;
+use crate::connection::layer::ConnectionLayer;
+use crate::connection::resolve::{ObservedResolver, SystemResolver};
+use crate::connection::table::{Carrier, ConnectionTable};
+use crate::error::{BuildError, RequestError};
+use crate::exchange::CURRENT_REQUEST;
+use crate::host_slots::HostSlots;
+use crate::observer::Observer;
+
+/// Dropping it closes the client and its idle connections. Requests on their way keep it alive, so
+/// an exit ends those first.
+pub(crate) struct Transport {
+    sender: Sender,
+    pub(crate) hosts: HostSlots,
+    pub(crate) connections: Arc<ConnectionTable>,
+}
+
+enum Sender {
+    /// Without middleware there is no chain to walk.
+    Plain(Client),
+    Chain(ClientWithMiddleware),
+}
+
+impl Transport {
+    pub(crate) fn build(
+        config: &Config,
+        observer: Option<&dyn Observer>,
+    ) -> Result<Self, BuildError> {
+        let connections = Arc::new(ConnectionTable::default());
+        let client = build_client(config, Arc::clone(&connections))?;
+        let outermost = observer.and_then(Observer::middleware);
+        let chain: Vec<Arc<dyn Middleware>> =
+            outermost.into_iter().chain(config.middleware.iter().cloned()).collect();
+        let sender = if chain.is_empty() {
+            Sender::Plain(client)
+        } else {
+            Sender::Chain(ClientWithMiddleware::new(client, chain))
+        };
+        Ok(Self { sender, hosts: HostSlots::new(config.max_connections_per_host), connections })
+    }
+
+    pub(crate) async fn send(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+    ) -> Result<(Response, Carrier), RequestError> {
+        let response = match &self.sender {
+            Sender::Plain(client) => {
+                client.execute(request).await.map_err(RequestError::Request)?
+            }
+            Sender::Chain(client) => client.execute_with_extensions(request, extensions).await?,
+        };
+        let carrier = self.connections.carried(&response);
+        Ok((response, carrier))
+    }
+}
+
+fn build_client(config: &Config, connections: Arc<ConnectionTable>) -> Result<Client, BuildError> {
+    let resolver =
+        config.resolver.as_ref().map_or_else(|| Arc::new(SystemResolver::new()) as _, Arc::clone);
+    let mut builder = Client::builder()
+        .pool_idle_timeout(config.keep_alive)
+        .redirect(observed_redirects(&config.redirects))
+        .dns_resolver(Arc::new(ObservedResolver(resolver)));
+    builder = match config.http_versions {
+        crate::HttpVersions::All => builder,
+        crate::HttpVersions::Http1 => builder.http1_only(),
+        crate::HttpVersions::Http2 => builder.http2_prior_knowledge(),
+    };
+    for proxy in &config.proxies {
+        builder = builder.proxy(proxy.clone());
+    }
+    if let Some(tls) = config.tls.client_config(config.http_versions)? {
+        builder = builder.tls_backend_preconfigured(tls);
+    }
+    for configure in &config.configure {
+        builder = configure(builder);
+    }
+    // Last, and so outermost: what a connection costs includes what other layers add.
+    builder = builder.connector_layer(ConnectionLayer(connections));
+    builder.build().map_err(|error| BuildError::Client(Arc::new(error)))
+}
+
+/// The redirect policy, telling each redirect that it follows.
+fn observed_redirects(policy: &Arc<redirect::Policy>) -> redirect::Policy {
+    let policy = Arc::clone(policy);
+    redirect::Policy::custom(move |attempt| {
+        let (status, to) = (attempt.status(), attempt.url().clone());
+        let action = policy.redirect(attempt);
+        // The action is opaque but for its text, which names its kind.
+        if format!("{action:?}") == "Action { inner: Follow }" {
+            let _ = CURRENT_REQUEST.try_with(|exchange| exchange.note_redirected(status, &to));
+        }
+        action
+    })
+}
