@@ -67,3 +67,29 @@ impl Default for Gate {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt as _, poll};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_passage_is_for_one() {
+        let gate = Gate::new();
+        assert!(gate.pass().now_or_never().is_none());
+        gate.let_one_pass();
+        assert!(gate.pass().now_or_never().is_some());
+        assert!(gate.pass().now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_waiter_that_leaves_takes_no_passage() {
+        let gate = Gate::new();
+        let (mut leaves, mut stays) = (Box::pin(gate.pass()), Box::pin(gate.pass()));
+        assert!(poll!(&mut leaves).is_pending() && poll!(&mut stays).is_pending());
+        gate.let_one_pass();
+        drop(leaves);
+        assert!(poll!(&mut stays).is_ready());
+    }
+}

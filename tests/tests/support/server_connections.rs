@@ -80,6 +80,10 @@ async fn idle_connections_are_closed_on_command_and_busy_ones_are_not() {
         assert_eq!((counts.closed_by_server, counts.open()), (1, 1), "{wire:?}");
         server.gate().open();
         assert_eq!(busy.await.unwrap().unwrap().text().await.unwrap(), "ok");
+        // The busy one was left as it was, so it is there for the next request.
+        let next = other.get(server.url("/ok")).send().await.unwrap();
+        next.bytes().await.unwrap();
+        assert_eq!(server.counts().accepted, 2, "{wire:?}");
     }
 }
 
