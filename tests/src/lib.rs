@@ -1,1 +1,61 @@
-//! See ARCHITECTURE.md at the top of the repository.
+//! What the integration tests of this workspace run against: a server that
+//! counts, a proxy that breaks connections on purpose, and the kernel's own
+//! list of sockets.
+//!
+//! A test of an HTTP client that only asks the client is no test of what went
+//! over the wire. So each number that the software reports is held against a
+//! second witness that knows nothing of it:
+//!
+//! * [`Server`] counts what arrived: connections, requests, response heads,
+//!   bodies, and clients that went away.
+//! * `FaultProxy` sits between a client and a server and breaks one
+//!   connection in exactly the way that a script says.
+//! * [`sockets`] asks the operating system which sockets this process holds.
+//!
+//! Nothing here waits for time. A test waits for a count
+//! ([`Server::wait_until`]) or holds the server at a [`Gate`]; a deadline
+//! exists only to turn a hang into a panic that shows the counts.
+//!
+//! # Examples
+//!
+//! ```
+//! use http_context_tests::Server;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let server = Server::start();
+//! let client = reqwest::Client::new();
+//! let response = client.get(server.url("/bytes/1000")).send().await.unwrap();
+//! assert_eq!(response.bytes().await.unwrap().len(), 1000);
+//!
+//! drop(client);
+//! let counts = server.wait_until(|counts| counts.open() == 0).await;
+//! assert_eq!((counts.accepted, counts.requests, counts.completed), (1, 1, 1));
+//! # }
+//! ```
+//!
+//! A request that is held where the test wants it, and let go of when the test
+//! says so:
+//!
+//! ```
+//! use http_context_tests::Server;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let server = Server::start();
+//! let request = tokio::spawn(reqwest::get(server.url("/slow-head")));
+//! server.wait_until(|counts| counts.held == 1).await;
+//! server.gate().open();
+//! assert_eq!(request.await.unwrap().unwrap().status(), 200);
+//! # }
+//! ```
+
+mod gate;
+mod runtime_thread;
+mod server;
+#[cfg(target_os = "linux")]
+pub mod sockets;
+pub mod tls;
+
+pub use gate::Gate;
+pub use server::{
+    ClosedBy, Counts, ResponseBody, Seen, Server, ServerBuilder, empty_body, full_body,
+};

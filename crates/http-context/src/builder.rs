@@ -58,7 +58,10 @@ pub struct ContextBuilder {
 
 /// A builder with the defaults.
 pub fn builder() -> ContextBuilder {
-    ContextBuilder { config: defaults(), name: None }
+    ContextBuilder {
+        config: defaults(),
+        name: None,
+    }
 }
 
 impl Default for ContextBuilder {
@@ -227,7 +230,10 @@ impl fmt::Debug for ContextBuilder {
             .field("nested", &self.config.nested)
             .field("is_lazy", &self.config.is_lazy)
             .field("drain_timeout", &self.config.drain_timeout)
-            .field("max_connections_per_host", &self.config.max_connections_per_host)
+            .field(
+                "max_connections_per_host",
+                &self.config.max_connections_per_host,
+            )
             .finish_non_exhaustive()
     }
 }

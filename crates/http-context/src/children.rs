@@ -45,7 +45,10 @@ pub(crate) struct ChildGuard {
 
 impl ChildGuard {
     pub(crate) fn new(context: HttpContext, place: Place) -> Self {
-        let child = Child { place, since: Instant::now() };
+        let child = Child {
+            place,
+            since: Instant::now(),
+        };
         let key = context.inner().children.lock().insert(child);
         Self { context, key }
     }

@@ -106,7 +106,10 @@ impl HttpContext {
 
     /// How many requests have been started and not ended, their bodies included.
     pub fn requests_in_flight(&self) -> usize {
-        self.0.session.get().map_or(0, |state| state.in_flight.len())
+        self.0
+            .session
+            .get()
+            .map_or(0, |state| state.in_flight.len())
     }
 
     /// How many child tasks are alive.
@@ -144,7 +147,10 @@ impl HttpContext {
     pub fn sync_scope<R>(&self, f: impl FnOnce() -> R) -> R {
         let place = std::panic::Location::caller();
         let child = crate::children::ChildGuard::new(self.clone(), place);
-        let bound = Bound { context: self.clone(), spawned_at: Some(place) };
+        let bound = Bound {
+            context: self.clone(),
+            spawned_at: Some(place),
+        };
         let result = BOUND.sync_scope(bound, f);
         drop(child);
         result
@@ -162,7 +168,10 @@ impl HttpContext {
 
     /// The state of its sessions; there is one once a handle or a request exists.
     pub(crate) fn session_state(&self) -> &SessionState {
-        self.0.session.get().expect("a session was built before a handle or a request existed")
+        self.0
+            .session
+            .get()
+            .expect("a session was built before a handle or a request existed")
     }
 
     pub(crate) fn session_if_built(&self) -> Option<&SessionState> {
@@ -178,7 +187,11 @@ impl HttpContext {
         if let Some(state) = self.0.session.get()
             && let Some(id) = state.open_id()
         {
-            return Ok(HttpSession::new(self.clone(), id, state.handles.acquire(place)));
+            return Ok(HttpSession::new(
+                self.clone(),
+                id,
+                state.handles.acquire(place),
+            ));
         }
         self.acquire_slowly(place, spawned_at)
     }
@@ -193,14 +206,20 @@ impl HttpContext {
             return Err(self.used_after_exit(place, spawned_at).into());
         }
         let id = self.ensure_session()?;
-        let Some(id) = id else { return Err(self.used_after_exit(place, spawned_at).into()) };
+        let Some(id) = id else {
+            return Err(self.used_after_exit(place, spawned_at).into());
+        };
         let place = self.session_state().handles.acquire(place);
         Ok(HttpSession::new(self.clone(), id, place))
     }
 
     /// Builds the session if none is open; `None` when the exit came first.
     pub(crate) fn ensure_session(&self) -> Result<Option<SessionId>, BuildError> {
-        let building = self.0.building.lock().unwrap_or_else(PoisonError::into_inner);
+        let building = self
+            .0
+            .building
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let source = match self.0.session.get() {
             Some(state) => match state.open_id() {
                 Some(id) => return Ok(Some(id)),
@@ -220,7 +239,12 @@ impl HttpContext {
     }
 
     fn used_after_exit(&self, place: Place, spawned_at: Option<Place>) -> ContextClosed {
-        let closed_ago = self.0.closed.get().map(Instant::elapsed).unwrap_or_default();
+        let closed_ago = self
+            .0
+            .closed
+            .get()
+            .map(Instant::elapsed)
+            .unwrap_or_default();
         if self.leak_policy() != LeakPolicy::Off {
             let mut leak = self.leak(LeakKind::UseAfterExit, Some(place), closed_ago);
             leak.detail = spawned_at.map(|place| format!("in a task spawned at {place}"));
@@ -249,7 +273,11 @@ impl HttpContext {
     }
 
     pub(crate) fn session_closed_error(&self, session: SessionId) -> SessionClosed {
-        SessionClosed { session, context: self.0.id, opened_at: self.0.opened_at }
+        SessionClosed {
+            session,
+            context: self.0.id,
+            opened_at: self.0.opened_at,
+        }
     }
 }
 
@@ -273,7 +301,10 @@ impl ContextInner {
 
     pub(crate) fn is_idle(&self) -> bool {
         self.children.is_empty()
-            && self.session.get().is_none_or(|state| state.in_flight.len() == 0)
+            && self
+                .session
+                .get()
+                .is_none_or(|state| state.in_flight.len() == 0)
     }
 }
 

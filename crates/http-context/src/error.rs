@@ -49,7 +49,9 @@ fn named(name: Option<&str>) -> String {
 }
 
 fn spawned(place: Option<&Place>) -> String {
-    place.map(|place| format!(", and this task was spawned at {place}")).unwrap_or_default()
+    place
+        .map(|place| format!(", and this task was spawned at {place}"))
+        .unwrap_or_default()
 }
 
 /// The session behind a handle was closed; the handle will never work again.

@@ -91,7 +91,10 @@ impl Exchange {
     pub(crate) fn start(&self, future: RequestFuture) {
         let mut stage = self.lock();
         if matches!(*stage, Stage::Admitted) {
-            *stage = Stage::Request { future, waker: None };
+            *stage = Stage::Request {
+                future,
+                waker: None,
+            };
         }
     }
 
@@ -132,7 +135,11 @@ impl Exchange {
     fn answered(
         self: &Arc<Self>,
         mut stage: MutexGuard<'_, Stage>,
-        Answer { mut response, carrier, slot }: Answer,
+        Answer {
+            mut response,
+            carrier,
+            slot,
+        }: Answer,
     ) -> Response {
         let head = ResponseHead {
             status: response.status(),
@@ -147,18 +154,30 @@ impl Exchange {
         let (response, over) = if has_body {
             let (response, body) = body::track(response, Arc::clone(self));
             let (since, received) = (Instant::now(), 0);
-            let next = Stage::Body { body, _slot: slot, since, received, waker: None };
+            let next = Stage::Body {
+                body,
+                _slot: slot,
+                since,
+                received,
+                waker: None,
+            };
             (response, std::mem::replace(&mut *stage, next))
         } else {
             (response, std::mem::replace(&mut *stage, Stage::Over))
         };
         drop(stage);
         drop(over);
-        self.state().totals.answered(head.connection_use, self.sent.load(Ordering::Relaxed));
+        self.state()
+            .totals
+            .answered(head.connection_use, self.sent.load(Ordering::Relaxed));
         self.tell(|observer| observer.request_answered(&self.info, &head));
         if !has_body {
             let reason = BodyEndReason::Complete;
-            self.end_body(BodyEnd { reason, bytes: 0, duration: Duration::ZERO });
+            self.end_body(BodyEnd {
+                reason,
+                bytes: 0,
+                duration: Duration::ZERO,
+            });
         } else if self.aborted.load(Ordering::SeqCst) {
             self.abort();
         }
@@ -184,7 +203,13 @@ impl Exchange {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut stage = self.lock();
-        let Stage::Body { body, received, waker, .. } = &mut *stage else {
+        let Stage::Body {
+            body,
+            received,
+            waker,
+            ..
+        } = &mut *stage
+        else {
             return match std::mem::replace(&mut *stage, Stage::Over) {
                 Stage::Aborted => Poll::Ready(Some(Err(Box::new(self.closed())))),
                 _ => Poll::Ready(None),
@@ -242,12 +267,25 @@ impl Exchange {
     fn take_body(&self, mut stage: MutexGuard<'_, Stage>, next: Stage, reason: BodyEndReason) {
         let over = std::mem::replace(&mut *stage, next);
         drop(stage);
-        let Stage::Body { body, since, received, waker, .. } = over else { return };
+        let Stage::Body {
+            body,
+            since,
+            received,
+            waker,
+            ..
+        } = over
+        else {
+            return;
+        };
         drop(body);
         if let (BodyEndReason::Aborted, Some(waker)) = (reason, waker) {
             waker.wake();
         }
-        self.end_body(BodyEnd { reason, bytes: received, duration: since.elapsed() });
+        self.end_body(BodyEnd {
+            reason,
+            bytes: received,
+            duration: since.elapsed(),
+        });
     }
 
     /// Cuts it off: its future or body is dropped here and now, and its holder gets an error.

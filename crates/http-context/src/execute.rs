@@ -53,11 +53,20 @@ fn admit(
         };
         Exchange::new(info, key)
     };
-    let exchange = state.in_flight.admit(|| hold.session.is_open(), info).ok_or_else(closed)?;
+    let exchange = state
+        .in_flight
+        .admit(|| hold.session.is_open(), info)
+        .ok_or_else(closed)?;
     state.totals.started();
     exchange.tell(|observer| observer.request_started(&exchange.info, &request));
     upload::track(&mut request, &exchange);
-    exchange.start(on_its_way(context.clone(), transport, host, request, extensions));
+    exchange.start(on_its_way(
+        context.clone(),
+        transport,
+        host,
+        request,
+        extensions,
+    ));
     Ok(exchange)
 }
 
@@ -74,10 +83,14 @@ fn on_its_way(
             None => queue_for_slot(&context, &host).await?,
         };
         match transport.send(request, &mut extensions).await {
-            Ok((response, carrier)) => Ok(Answer { response, carrier, slot }),
-            Err(RequestError::Request(error)) => {
-                Err(RequestError::Request(context.redaction().redact_error(error)))
-            }
+            Ok((response, carrier)) => Ok(Answer {
+                response,
+                carrier,
+                slot,
+            }),
+            Err(RequestError::Request(error)) => Err(RequestError::Request(
+                context.redaction().redact_error(error),
+            )),
             Err(error) => Err(error),
         }
     })
@@ -90,13 +103,13 @@ async fn queue_for_slot(context: &HttpContext, host: &Arc<Host>) -> Result<Slot,
     });
     let slot = match context.inner().config.queue_timeout {
         None => host.slot().await,
-        Some(limit) => tokio::time::timeout(limit, host.slot()).await.map_err(|_| {
-            RequestError::QueueTimeout {
+        Some(limit) => tokio::time::timeout(limit, host.slot())
+            .await
+            .map_err(|_| RequestError::QueueTimeout {
                 host: host.to_string(),
                 limit: host.limit(),
                 waited: queued.elapsed(),
-            }
-        })?,
+            })?,
     };
     context.tell(|observer| {
         let waited = queued.elapsed();

@@ -33,7 +33,12 @@ pub(crate) struct ExitGuard {
 impl ExitGuard {
     pub(crate) fn new(context: HttpContext) -> Self {
         // Dropped before its work has ended: cancelled.
-        Self { context: Some(context), begun: None, outcome: Outcome::Cancelled, aborted: 0 }
+        Self {
+            context: Some(context),
+            begun: None,
+            outcome: Outcome::Cancelled,
+            aborted: 0,
+        }
     }
 
     /// Begins the exit: the work has ended with this outcome, and nothing more is admitted.
@@ -85,7 +90,9 @@ impl ExitGuard {
     }
 
     fn abort(&mut self, context: &HttpContext) {
-        let Some(state) = context.session_if_built() else { return };
+        let Some(state) = context.session_if_built() else {
+            return;
+        };
         for exchange in state.in_flight.snapshot() {
             exchange.abort();
             self.aborted += 1;
@@ -93,7 +100,9 @@ impl ExitGuard {
     }
 
     fn looks_for_leaks(&self) -> bool {
-        self.context.as_ref().is_some_and(|context| context.leak_policy() != LeakPolicy::Off)
+        self.context
+            .as_ref()
+            .is_some_and(|context| context.leak_policy() != LeakPolicy::Off)
     }
 
     /// Requests, bodies and children that are there at the drain deadline.
@@ -102,18 +111,26 @@ impl ExitGuard {
             return Vec::new();
         };
         let mut leaks = Vec::new();
-        for exchange in
-            context.session_if_built().map(|state| state.in_flight.snapshot()).unwrap_or_default()
+        for exchange in context
+            .session_if_built()
+            .map(|state| state.in_flight.snapshot())
+            .unwrap_or_default()
         {
             let info = &exchange.info;
-            let mut leak =
-                context.leak(exchange.leak_kind(), Some(info.place()), info.started().elapsed());
+            let mut leak = context.leak(
+                exchange.leak_kind(),
+                Some(info.place()),
+                info.started().elapsed(),
+            );
             leak.detail = Some(format!("{} {}", info.method(), info.host));
             merge(&mut leaks, leak);
         }
         for child in context.inner().children.snapshot() {
             let age = child.since.elapsed();
-            merge(&mut leaks, context.leak(LeakKind::Task, Some(child.place), age));
+            merge(
+                &mut leaks,
+                context.leak(LeakKind::Task, Some(child.place), age),
+            );
         }
         leaks
     }
@@ -123,10 +140,18 @@ impl ExitGuard {
         let Some(context) = self.context.as_ref().filter(|_| self.looks_for_leaks()) else {
             return Vec::new();
         };
-        let Some(state) = context.session_if_built() else { return Vec::new() };
-        let age = state.built().map(|built| built.elapsed()).unwrap_or_default();
+        let Some(state) = context.session_if_built() else {
+            return Vec::new();
+        };
+        let age = state
+            .built()
+            .map(|built| built.elapsed())
+            .unwrap_or_default();
         let held = |counts: &PlaceCounts, kind| {
-            let leak = |(place, count)| Leak { count, ..context.leak(kind, place, age) };
+            let leak = |(place, count)| Leak {
+                count,
+                ..context.leak(kind, place, age)
+            };
             counts.live().map(leak).collect::<Vec<_>>()
         };
         let mut leaks = held(&state.handles, LeakKind::SessionHandle);
@@ -137,7 +162,9 @@ impl ExitGuard {
     /// Sockets that the operating system says are open, once their tasks had the time to close
     /// them.
     async fn leaks_of_sockets(&self, connections: &Connections) -> Vec<Leak> {
-        let Some(context) = &self.context else { return Vec::new() };
+        let Some(context) = &self.context else {
+            return Vec::new();
+        };
         let held = wait_for_close(connections.clone()).await;
         let age = context
             .session_if_built()
@@ -159,7 +186,9 @@ impl ExitGuard {
         let inner = context.inner();
         inner.end_exit();
         let total = |of: fn(&SessionState) -> &std::sync::atomic::AtomicU64| {
-            context.session_if_built().map_or(0, |state| of(state).load(Ordering::Relaxed))
+            context
+                .session_if_built()
+                .map_or(0, |state| of(state).load(Ordering::Relaxed))
         };
         let report = ExitReport {
             context: inner.id,
@@ -190,9 +219,15 @@ impl ExitGuard {
 /// Dropped instead of awaited: everything that can be done without waiting is done now.
 impl Drop for ExitGuard {
     fn drop(&mut self) {
-        let Some(context) = self.context.clone() else { return };
+        let Some(context) = self.context.clone() else {
+            return;
+        };
         let has_panicked = context.inner().has_panicked.load(Ordering::Relaxed);
-        let outcome = if has_panicked { Outcome::Panicked } else { Outcome::Cancelled };
+        let outcome = if has_panicked {
+            Outcome::Panicked
+        } else {
+            Outcome::Cancelled
+        };
         self.begin(outcome);
         // Also where the work had ended and its exit was dropped: its output is lost.
         self.outcome = outcome;
@@ -233,7 +268,9 @@ async fn drain(context: &HttpContext) {
 
 /// Drops the client and its pool; says which connections were opened by the context's sessions.
 fn close(context: &HttpContext) -> ToRelease {
-    let Some(state) = context.session_if_built() else { return ToRelease::default() };
+    let Some(state) = context.session_if_built() else {
+        return ToRelease::default();
+    };
     state.drop_transport();
     ToRelease(state.take_connections())
 }

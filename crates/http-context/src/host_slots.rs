@@ -48,7 +48,11 @@ impl Host {
     ///
     /// Dropping the future gives the place in the queue up, and no slot is lost.
     pub(crate) async fn slot(self: &Arc<Self>) -> Slot {
-        let permit = self.slots.acquire().await.expect("the semaphore of a host is never closed");
+        let permit = self
+            .slots
+            .acquire()
+            .await
+            .expect("the semaphore of a host is never closed");
         permit.forget();
         Slot(Arc::clone(self))
     }
@@ -101,8 +105,14 @@ const FEWEST_TO_PRUNE: usize = 64;
 impl HostSlots {
     /// `limit` is capped at what a semaphore can count.
     pub(crate) fn new(limit: usize) -> Self {
-        let hosts = Hosts { by_origin: HashSet::new(), prune_at: FEWEST_TO_PRUNE };
-        Self { limit: limit.clamp(1, Semaphore::MAX_PERMITS), hosts: Mutex::new(hosts) }
+        let hosts = Hosts {
+            by_origin: HashSet::new(),
+            prune_at: FEWEST_TO_PRUNE,
+        };
+        Self {
+            limit: limit.clamp(1, Semaphore::MAX_PERMITS),
+            hosts: Mutex::new(hosts),
+        }
     }
 
     pub(crate) fn host(&self, url: &Url) -> Arc<Host> {
@@ -112,7 +122,9 @@ impl HostSlots {
             return Arc::clone(host);
         }
         if hosts.by_origin.len() >= hosts.prune_at {
-            hosts.by_origin.retain(|Key(host)| Arc::strong_count(host) > 1);
+            hosts
+                .by_origin
+                .retain(|Key(host)| Arc::strong_count(host) > 1);
             hosts.prune_at = FEWEST_TO_PRUNE.max(hosts.by_origin.len() * 2);
         }
         let host = Arc::new(Host {
@@ -138,8 +150,15 @@ struct Origin<'u> {
 impl<'u> Origin<'u> {
     fn of(url: &'u Url) -> Self {
         let name = url.host_str().unwrap_or_default();
-        let name = name.strip_prefix('[').and_then(|n| n.strip_suffix(']')).unwrap_or(name);
-        Self { scheme: url.scheme(), name, port: url.port_or_known_default().unwrap_or_default() }
+        let name = name
+            .strip_prefix('[')
+            .and_then(|n| n.strip_suffix(']'))
+            .unwrap_or(name);
+        Self {
+            scheme: url.scheme(),
+            name,
+            port: url.port_or_known_default().unwrap_or_default(),
+        }
     }
 }
 
@@ -148,7 +167,11 @@ struct Key(Arc<Host>);
 
 impl Key {
     fn origin(&self) -> Origin<'_> {
-        Origin { scheme: &self.0.scheme, name: &self.0.name, port: self.0.port }
+        Origin {
+            scheme: &self.0.scheme,
+            name: &self.0.name,
+            port: self.0.port,
+        }
     }
 }
 
@@ -187,7 +210,10 @@ mod tests {
         assert!(Arc::ptr_eq(&host, &slots.host(&url("https://h:443/c"))));
         assert!(!Arc::ptr_eq(&host, &slots.host(&url("https://h:444/"))));
         assert!(!Arc::ptr_eq(&host, &slots.host(&url("http://h:443/"))));
-        assert_eq!(slots.host(&url("http://[::1]:8080/")).to_string(), "[::1]:8080");
+        assert_eq!(
+            slots.host(&url("http://[::1]:8080/")).to_string(),
+            "[::1]:8080"
+        );
     }
 
     #[test]
@@ -222,7 +248,10 @@ mod tests {
         drop(cancelled);
         drop(taken);
         tokio::join!(second, first);
-        assert_eq!((served.recv().await, served.recv().await), (Some(1), Some(2)));
+        assert_eq!(
+            (served.recv().await, served.recv().await),
+            (Some(1), Some(2))
+        );
         assert!(host.try_slot().is_some(), "no slot was lost");
     }
 }

@@ -53,7 +53,10 @@ impl InFlight {
 
     /// Those that are live now.
     pub(crate) fn snapshot(&self) -> Vec<Arc<Exchange>> {
-        self.lock().iter().map(|(_, exchange)| Arc::clone(exchange)).collect()
+        self.lock()
+            .iter()
+            .map(|(_, exchange)| Arc::clone(exchange))
+            .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Slab<Arc<Exchange>>> {

@@ -46,7 +46,10 @@ pub struct ContextLayer {
 impl ContextLayer {
     #[track_caller]
     pub(crate) fn new(builder: ContextBuilder) -> Self {
-        Self { builder, place: Location::caller() }
+        Self {
+            builder,
+            place: Location::caller(),
+        }
     }
 }
 
@@ -54,7 +57,11 @@ impl<S> Layer<S> for ContextLayer {
     type Service = ContextService<S>;
 
     fn layer(&self, inner: S) -> ContextService<S> {
-        ContextService { inner, builder: self.builder.clone(), place: self.place }
+        ContextService {
+            inner,
+            builder: self.builder.clone(),
+            place: self.place,
+        }
     }
 }
 
@@ -79,6 +86,11 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        Open::job(self.builder.clone(), self.inner.call(request), self.place, Result::is_ok)
+        Open::job(
+            self.builder.clone(),
+            self.inner.call(request),
+            self.place,
+            Result::is_ok,
+        )
     }
 }

@@ -42,7 +42,10 @@ use crate::request_info::RequestInfo;
 ///     }
 /// }
 /// ```
-#[allow(unused_variables, reason = "the names document what an implementation is given")]
+#[allow(
+    unused_variables,
+    reason = "the names document what an implementation is given"
+)]
 pub trait Observer: Send + Sync + 'static {
     /// Asked once when a session is built: a middleware to stand outermost in its chain, for what
     /// an observer cannot do, such as adding headers.
@@ -191,7 +194,9 @@ static DEFAULT_OBSERVER: OnceLock<Arc<dyn Observer>> = OnceLock::new();
 ///
 /// [`ObserverAlreadySet`] when there is one; it stays.
 pub fn set_default_observer(observer: Arc<dyn Observer>) -> Result<(), ObserverAlreadySet> {
-    DEFAULT_OBSERVER.set(observer).map_err(|_| ObserverAlreadySet)
+    DEFAULT_OBSERVER
+        .set(observer)
+        .map_err(|_| ObserverAlreadySet)
 }
 
 pub(crate) fn default_observer() -> Option<Arc<dyn Observer>> {

@@ -122,9 +122,15 @@ impl<F: Future> Open<F> {
         F: Future<Output = Result<T, E>>,
         E: From<OpenError>,
     {
-        let start =
-            Start { builder, place, binds_always: false, refused: |error| Err(E::from(error)) };
-        Self { inner: OpenWithReport::new(start, work, Result::is_ok) }
+        let start = Start {
+            builder,
+            place,
+            binds_always: false,
+            refused: |error| Err(E::from(error)),
+        };
+        Self {
+            inner: OpenWithReport::new(start, work, Result::is_ok),
+        }
     }
 
     /// As `open` for a job: a context of its own, whatever is bound. It is built lazily, and so
@@ -136,8 +142,15 @@ impl<F: Future> Open<F> {
         is_ok: fn(&F::Output) -> bool,
     ) -> Self {
         let refused = |_| unreachable!("a lazy context that binds always has nothing to refuse");
-        let start = Start { builder: builder.lazy(), place, binds_always: true, refused };
-        Self { inner: OpenWithReport::new(start, work, is_ok) }
+        let start = Start {
+            builder: builder.lazy(),
+            place,
+            binds_always: true,
+            refused,
+        };
+        Self {
+            inner: OpenWithReport::new(start, work, is_ok),
+        }
     }
 
     /// Also hands over the exit report; `None` when no context was opened, because a bound one
@@ -197,7 +210,13 @@ enum Opened {
 
 impl<F: Future> OpenWithReport<F> {
     fn new(start: Start<F::Output>, work: F, is_ok: fn(&F::Output) -> bool) -> Self {
-        Self { stage: Stage::Start { start: Some((start, work)) }, guard: None, is_ok }
+        Self {
+            stage: Stage::Start {
+                start: Some((start, work)),
+            },
+            guard: None,
+            is_ok,
+        }
     }
 }
 
@@ -219,7 +238,10 @@ impl<F: Future> Future for OpenWithReport<F> {
                         }
                         Opened::Fresh(context) => {
                             *this.guard = Some(ExitGuard::new(context.clone()));
-                            let bound = Bound { context: context.clone(), spawned_at: None };
+                            let bound = Bound {
+                                context: context.clone(),
+                                spawned_at: None,
+                            };
                             let work = BOUND.scope(bound, work);
                             this.stage.set(Stage::Bound { work, context });
                         }
@@ -235,8 +257,11 @@ impl<F: Future> Future for OpenWithReport<F> {
                     let polled = work.poll(cx);
                     std::mem::forget(noting);
                     let output = ready!(polled);
-                    let outcome =
-                        if (this.is_ok)(&output) { Outcome::Completed } else { Outcome::Failed };
+                    let outcome = if (this.is_ok)(&output) {
+                        Outcome::Completed
+                    } else {
+                        Outcome::Failed
+                    };
                     let panics = context.leak_policy() == LeakPolicy::Panic;
                     let mut guard = this.guard.take().expect("made when the context was opened");
                     // A session that made no connection exits without an allocation or an await.
@@ -246,9 +271,17 @@ impl<F: Future> Future for OpenWithReport<F> {
                         return Poll::Ready((output, Some(report)));
                     }
                     let (exit, output) = (Box::pin(guard.exit()), Some(output));
-                    this.stage.set(Stage::Exiting { exit, output, panics });
+                    this.stage.set(Stage::Exiting {
+                        exit,
+                        output,
+                        panics,
+                    });
                 }
-                StageProjection::Exiting { exit, output, panics } => {
+                StageProjection::Exiting {
+                    exit,
+                    output,
+                    panics,
+                } => {
                     let report = ready!(exit.as_mut().poll(cx));
                     let (output, panics) = (output.take(), *panics);
                     this.stage.set(Stage::Done);
@@ -265,10 +298,15 @@ impl<F: Future> Future for OpenWithReport<F> {
 
 impl<O> Start<O> {
     fn open(self) -> Opened {
-        let outer = current::bound().map(|bound| bound.context).filter(|outer| !outer.is_closed());
+        let outer = current::bound()
+            .map(|bound| bound.context)
+            .filter(|outer| !outer.is_closed());
         if let Some(outer) = outer {
-            let policy =
-                if self.binds_always { NestedPolicy::Isolate } else { outer.inner().config.nested };
+            let policy = if self.binds_always {
+                NestedPolicy::Isolate
+            } else {
+                outer.inner().config.nested
+            };
             let nested = NestedOpen {
                 outer: outer.id(),
                 outer_place: outer.opened_at(),
@@ -280,7 +318,10 @@ impl<O> Start<O> {
             match policy {
                 NestedPolicy::PassThrough | NestedPolicy::Warn => return Opened::PassThrough,
                 NestedPolicy::Deny => {
-                    let denied = NestedDenied { outer: nested.outer_place, inner: self.place };
+                    let denied = NestedDenied {
+                        outer: nested.outer_place,
+                        inner: self.place,
+                    };
                     return Opened::Refused(denied.into());
                 }
                 NestedPolicy::Isolate => {}
@@ -310,5 +351,8 @@ impl Drop for NotePanic<'_> {
 
 fn panic_on_leaks(panics: bool, report: &ExitReport) {
     // Never a second panic on top of one that is under way.
-    assert!(!panics || report.is_clean() || std::thread::panicking(), "{report}");
+    assert!(
+        !panics || report.is_clean() || std::thread::panicking(),
+        "{report}"
+    );
 }

@@ -54,7 +54,12 @@ impl PlaceCounts {
     pub(crate) fn live(&self) -> impl Iterator<Item = (Option<Place>, usize)> + '_ {
         self.entries
             .iter()
-            .map(|entry| (entry.place.get().copied(), entry.live.load(Ordering::Acquire)))
+            .map(|entry| {
+                (
+                    entry.place.get().copied(),
+                    entry.live.load(Ordering::Acquire),
+                )
+            })
             .filter(|(_, live)| *live > 0)
     }
 

@@ -45,7 +45,11 @@ impl Redaction {
     /// Redacts the value of each of these query parameters too.
     #[must_use]
     pub fn also<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        let more = self.more.iter().cloned().chain(names.into_iter().map(Into::into));
+        let more = self
+            .more
+            .iter()
+            .cloned()
+            .chain(names.into_iter().map(Into::into));
         self.more = more.collect();
         self
     }
@@ -61,7 +65,9 @@ impl Redaction {
     pub fn redact<'u>(&self, url: &'u Url) -> Cow<'u, Url> {
         let has_user_info = !url.username().is_empty() || url.password().is_some();
         let query = url.query().and_then(|query| self.redact_pairs(query));
-        let fragment = url.fragment().and_then(|fragment| self.redact_pairs(fragment));
+        let fragment = url
+            .fragment()
+            .and_then(|fragment| self.redact_pairs(fragment));
         if !has_user_info && query.is_none() && fragment.is_none() {
             return Cow::Borrowed(url);
         }
@@ -103,7 +109,10 @@ impl Redaction {
     fn is_secret(&self, raw_name: &str) -> bool {
         let name = decode(raw_name);
         let more = self.more.iter().map(String::as_str);
-        SIGNING_PARAMETERS.into_iter().chain(more).any(|secret| secret.eq_ignore_ascii_case(&name))
+        SIGNING_PARAMETERS
+            .into_iter()
+            .chain(more)
+            .any(|secret| secret.eq_ignore_ascii_case(&name))
     }
 
     /// Takes the secrets out of the URL that an error of `reqwest` shows.
@@ -132,7 +141,10 @@ mod tests {
     use super::*;
 
     fn redacted(redaction: &Redaction, url: &str) -> String {
-        redaction.redact(&Url::parse(url).unwrap()).as_str().to_owned()
+        redaction
+            .redact(&Url::parse(url).unwrap())
+            .as_str()
+            .to_owned()
     }
 
     #[test]
@@ -144,7 +156,10 @@ mod tests {
             "http://host/?sig",
         ] {
             let parsed = Url::parse(url).unwrap();
-            assert!(matches!(Redaction::default().redact(&parsed), Cow::Borrowed(_)), "{url}");
+            assert!(
+                matches!(Redaction::default().redact(&parsed), Cow::Borrowed(_)),
+                "{url}"
+            );
         }
     }
 
@@ -154,8 +169,14 @@ mod tests {
         for (url, expected) in [
             ("https://u@h/", "https://REDACTED:REDACTED@h/"),
             ("https://:p@h/", "https://REDACTED:REDACTED@h/"),
-            ("https://h/?a=1&X-Amz-Signature=s&b=2", "https://h/?a=1&X-Amz-Signature=REDACTED&b=2"),
-            ("https://h/?SIG=s&sig=t", "https://h/?SIG=REDACTED&sig=REDACTED"),
+            (
+                "https://h/?a=1&X-Amz-Signature=s&b=2",
+                "https://h/?a=1&X-Amz-Signature=REDACTED&b=2",
+            ),
+            (
+                "https://h/?SIG=s&sig=t",
+                "https://h/?SIG=REDACTED&sig=REDACTED",
+            ),
             ("https://h/?s%69g=s", "https://h/?s%69g=REDACTED"),
             ("https://h/#sig=s", "https://h/#sig=REDACTED"),
         ] {
@@ -166,7 +187,10 @@ mod tests {
     #[test]
     fn the_list_can_be_extended_or_set_to_everything() {
         let also = Redaction::default().also(["api_key"]);
-        assert_eq!(redacted(&also, "http://h/?api_key=k&q=1"), "http://h/?api_key=REDACTED&q=1");
+        assert_eq!(
+            redacted(&also, "http://h/?api_key=k&q=1"),
+            "http://h/?api_key=REDACTED&q=1"
+        );
         let all = Redaction::default().all_query_values();
         assert_eq!(redacted(&all, "http://h/?q=1&r"), "http://h/?q=REDACTED&r");
     }

@@ -26,7 +26,11 @@ pub struct RequestBuilder {
 impl RequestBuilder {
     pub(crate) fn new(hold: SessionHold, method: Method, url: impl IntoUrl) -> Self {
         let inner = building_client().request(method, url);
-        Self { hold, inner, extensions: Extensions::new() }
+        Self {
+            hold,
+            inner,
+            extensions: Extensions::new(),
+        }
     }
 
     /// Adds a header.
@@ -138,7 +142,11 @@ impl RequestBuilder {
     ///
     /// As for [`HttpSession::execute`](crate::HttpSession::execute).
     pub fn send(self) -> impl Future<Output = Result<Response, RequestError>> + Send + use<> {
-        let Self { hold, inner, extensions } = self;
+        let Self {
+            hold,
+            inner,
+            extensions,
+        } = self;
         async move {
             let request = build(inner, &hold.session.context)?;
             execute::execute(hold, request, extensions).await
@@ -152,7 +160,9 @@ impl RequestBuilder {
 }
 
 fn build(inner: reqwest::RequestBuilder, context: &HttpContext) -> Result<Request, RequestError> {
-    inner.build().map_err(|error| RequestError::Request(context.redaction().redact_error(error)))
+    inner
+        .build()
+        .map_err(|error| RequestError::Request(context.redaction().redact_error(error)))
 }
 
 impl fmt::Debug for RequestBuilder {

@@ -42,7 +42,10 @@ macro_rules! method_shorthands {
 
 impl HttpSession {
     pub(crate) fn new(context: HttpContext, id: SessionId, place: PlaceIndex) -> Self {
-        Self { session: SessionRef { context, id }, place }
+        Self {
+            session: SessionRef { context, id },
+            place,
+        }
     }
 
     method_shorthands! {
@@ -81,7 +84,11 @@ impl HttpSession {
         &self,
         request: Request,
     ) -> impl Future<Output = Result<Response, RequestError>> + Send + use<> {
-        execute::execute(self.hold(Location::caller()), request, http::Extensions::new())
+        execute::execute(
+            self.hold(Location::caller()),
+            request,
+            http::Extensions::new(),
+        )
     }
 
     /// A client of this session for SDKs that want one of `reqwest_middleware`.
@@ -140,7 +147,10 @@ impl HttpSession {
 impl Clone for HttpSession {
     fn clone(&self) -> Self {
         self.state().handles.acquire_again(self.place);
-        Self { session: self.session.clone(), place: self.place }
+        Self {
+            session: self.session.clone(),
+            place: self.place,
+        }
     }
 }
 
@@ -163,7 +173,14 @@ impl fmt::Debug for HttpSession {
         f.debug_struct("HttpSession")
             .field("id", &self.id())
             .field("context", &self.context().id())
-            .field("place", &self.state().handles.place(self.place).map(ToString::to_string))
+            .field(
+                "place",
+                &self
+                    .state()
+                    .handles
+                    .place(self.place)
+                    .map(ToString::to_string),
+            )
             .field("is_closed", &self.is_closed())
             .finish_non_exhaustive()
     }
@@ -196,14 +213,22 @@ pub(crate) struct SessionHold {
 impl SessionHold {
     pub(crate) fn new(session: SessionRef, place: Place) -> Self {
         let index = session.state().clients.acquire(place);
-        Self { session, place, index }
+        Self {
+            session,
+            place,
+            index,
+        }
     }
 }
 
 impl Clone for SessionHold {
     fn clone(&self) -> Self {
         self.session.state().clients.acquire_again(self.index);
-        Self { session: self.session.clone(), place: self.place, index: self.index }
+        Self {
+            session: self.session.clone(),
+            place: self.place,
+            index: self.index,
+        }
     }
 }
 
@@ -251,8 +276,10 @@ impl SessionState {
             }
             let id = SessionId::next();
             let _ = self.built.set(Instant::now());
-            *self.transport.lock().unwrap_or_else(PoisonError::into_inner) =
-                Some(Arc::new(transport));
+            *self
+                .transport
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(transport));
             self.open.store(id.get(), Ordering::Release);
             Some(id)
         })
@@ -261,17 +288,26 @@ impl SessionState {
     /// Refuses further requests of this session; says whether it was open.
     pub(crate) fn close(&self, id: SessionId) -> bool {
         self.in_flight.barrier(|| {
-            self.open.compare_exchange(id.get(), 0, Ordering::AcqRel, Ordering::Acquire).is_ok()
+            self.open
+                .compare_exchange(id.get(), 0, Ordering::AcqRel, Ordering::Acquire)
+                .is_ok()
         })
     }
 
     pub(crate) fn transport(&self) -> Option<Arc<Transport>> {
-        self.transport.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.transport
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Drops the client and its pool. Requests on their way keep theirs until they end.
     pub(crate) fn drop_transport(&self) {
-        let transport = self.transport.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let transport = self
+            .transport
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(transport) = transport {
             self.lock_connections().extend(transport.connections.take());
         }
@@ -287,7 +323,9 @@ impl SessionState {
     }
 
     fn lock_connections(&self) -> MutexGuard<'_, Connections> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When the first session was built.

@@ -71,7 +71,9 @@ mod linux {
         let mut held = HashSet::new();
         for table in ["/proc/self/net/tcp", "/proc/self/net/tcp6"] {
             // A machine without IPv6 has no second table.
-            let Ok(table) = fs::read_to_string(table) else { continue };
+            let Ok(table) = fs::read_to_string(table) else {
+                continue;
+            };
             held.extend(
                 table
                     .lines()
@@ -88,7 +90,10 @@ mod linux {
         let descriptors = fs::read_dir("/proc/self/fd").ok()?;
         let inode = |entry: fs::DirEntry| {
             let target = fs::read_link(entry.path()).ok()?;
-            let inode = target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+            let inode = target
+                .to_str()?
+                .strip_prefix("socket:[")?
+                .strip_suffix(']')?;
             inode.parse().ok()
         };
         Some(descriptors.flatten().filter_map(inode).collect())

@@ -103,7 +103,13 @@ impl Binding {
     fn of_current(place: Place) -> Option<Self> {
         let Bound { context, .. } = current::bound()?;
         let guard = ChildGuard::new(context.clone(), place);
-        Some(Self { bound: Bound { context, spawned_at: Some(place) }, guard })
+        Some(Self {
+            bound: Bound {
+                context,
+                spawned_at: Some(place),
+            },
+            guard,
+        })
     }
 }
 
@@ -130,12 +136,19 @@ pin_project! {
 impl<F: Future> InContext<F> {
     pub(crate) fn new(future: F, place: Place) -> Self {
         let (future, guard) = match Binding::of_current(place) {
-            Some(Binding { bound, guard }) => {
-                (MaybeBound::Bound { future: BOUND.scope(bound, future) }, Some(guard))
-            }
+            Some(Binding { bound, guard }) => (
+                MaybeBound::Bound {
+                    future: BOUND.scope(bound, future),
+                },
+                Some(guard),
+            ),
             None => (MaybeBound::Unbound { future }, None),
         };
-        Self { future, guard, span: ChildSpan::current() }
+        Self {
+            future,
+            guard,
+            span: ChildSpan::current(),
+        }
     }
 }
 
@@ -158,7 +171,9 @@ impl<F: Future> Future for InContext<F> {
 
 impl<F> std::fmt::Debug for InContext<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("InContext").field("is_bound", &self.guard.is_some()).finish_non_exhaustive()
+        f.debug_struct("InContext")
+            .field("is_bound", &self.guard.is_some())
+            .finish_non_exhaustive()
     }
 }
 

@@ -108,7 +108,10 @@ fn trust_roots() -> Result<RootCertStore, BuildError> {
     }
     for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
         if let Some(path) = std::env::var_os(variable) {
-            return Err(BuildError::NoTrustRoots { variable, path: path.into() });
+            return Err(BuildError::NoTrustRoots {
+                variable,
+                path: path.into(),
+            });
         }
     }
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());

@@ -37,14 +37,20 @@ impl Transport {
         let connections = Arc::new(ConnectionTable::default());
         let client = build_client(config, Arc::clone(&connections))?;
         let outermost = observer.and_then(Observer::middleware);
-        let chain: Vec<Arc<dyn Middleware>> =
-            outermost.into_iter().chain(config.middleware.iter().cloned()).collect();
+        let chain: Vec<Arc<dyn Middleware>> = outermost
+            .into_iter()
+            .chain(config.middleware.iter().cloned())
+            .collect();
         let sender = if chain.is_empty() {
             Sender::Plain(client)
         } else {
             Sender::Chain(ClientWithMiddleware::new(client, chain))
         };
-        Ok(Self { sender, hosts: HostSlots::new(config.max_connections_per_host), connections })
+        Ok(Self {
+            sender,
+            hosts: HostSlots::new(config.max_connections_per_host),
+            connections,
+        })
     }
 
     pub(crate) async fn send(
@@ -53,9 +59,10 @@ impl Transport {
         extensions: &mut Extensions,
     ) -> Result<(Response, Carrier), RequestError> {
         let response = match &self.sender {
-            Sender::Plain(client) => {
-                client.execute(request).await.map_err(RequestError::Request)?
-            }
+            Sender::Plain(client) => client
+                .execute(request)
+                .await
+                .map_err(RequestError::Request)?,
             Sender::Chain(client) => client.execute_with_extensions(request, extensions).await?,
         };
         let carrier = self.connections.carried(&response);
@@ -64,8 +71,10 @@ impl Transport {
 }
 
 fn build_client(config: &Config, connections: Arc<ConnectionTable>) -> Result<Client, BuildError> {
-    let resolver =
-        config.resolver.as_ref().map_or_else(|| Arc::new(SystemResolver::new()) as _, Arc::clone);
+    let resolver = config
+        .resolver
+        .as_ref()
+        .map_or_else(|| Arc::new(SystemResolver::new()) as _, Arc::clone);
     let mut builder = Client::builder()
         .pool_idle_timeout(config.keep_alive)
         .redirect(observed_redirects(&config.redirects))
@@ -86,7 +95,9 @@ fn build_client(config: &Config, connections: Arc<ConnectionTable>) -> Result<Cl
     }
     // Last, and so outermost: what a connection costs includes what other layers add.
     builder = builder.connector_layer(ConnectionLayer(connections));
-    builder.build().map_err(|error| BuildError::Client(Arc::new(error)))
+    builder
+        .build()
+        .map_err(|error| BuildError::Client(Arc::new(error)))
 }
 
 /// The redirect policy, telling each redirect that it follows.

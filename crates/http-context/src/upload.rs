@@ -13,13 +13,18 @@ use crate::exchange::Exchange;
 /// A body in memory is counted when its request is answered, so that it can still be cloned for a
 /// retry; a streamed one is counted frame by frame.
 pub(crate) fn track(request: &mut Request, exchange: &Arc<Exchange>) {
-    let Some(body) = request.body_mut() else { return };
+    let Some(body) = request.body_mut() else {
+        return;
+    };
     if let Some(bytes) = body.as_bytes() {
         exchange.note_sent(bytes.len() as u64);
         return;
     }
     let inner = std::mem::take(body);
-    *body = Body::wrap(CountedBody { inner, exchange: Arc::downgrade(exchange) });
+    *body = Body::wrap(CountedBody {
+        inner,
+        exchange: Arc::downgrade(exchange),
+    });
 }
 
 struct CountedBody {

@@ -1,1 +1,79 @@
-fn main() {}
+//! The checks and tests of this workspace, as one command: `cargo xtask test`.
+//!
+//! It says what it is going to do, installs what that needs beyond Rust, does
+//! it step by step, and ends with a table of what passed and what did not.
+
+#![expect(
+    clippy::print_stdout,
+    reason = "a command-line program speaks on standard output"
+)]
+
+mod command;
+mod house_rules;
+mod plan;
+mod steps;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use crate::{plan::Plan, tools::Toolbox, workspace::Workspace};
+
+const USAGE: &str = "\
+cargo xtask test [--only STEP,…] [--skip STEP,…]
+    Check and test the workspace. All steps unless told otherwise.
+cargo xtask list
+    The steps, and what each does.
+cargo xtask tools
+    Install every tool that a step or a benchmark can use, and say where it is.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["test", options @ ..] => test(options),
+        ["list"] => {
+            for step in steps::ALL {
+                println!("{:<12}{}", step.name, step.about);
+            }
+            Ok(true)
+        }
+        ["tools"] => install_tools(),
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(true)
+        }
+        [unknown, ..] => Err(format!("no such command: {unknown}\n\n{USAGE}")),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            println!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether every step passed.
+fn test(options: &[&str]) -> Result<bool, String> {
+    let plan = Plan::parse(options)?;
+    let workspace = Workspace::read()?;
+    Ok(plan.run(&workspace))
+}
+
+/// Whether every tool is there now.
+fn install_tools() -> Result<bool, String> {
+    let toolbox = Toolbox::new(&Workspace::read()?);
+    let mut all = true;
+    for tool in tools::ALL {
+        match toolbox.require(tool) {
+            Ok(path) => println!("{}: {}", tool.program, path.display()),
+            Err(why) => {
+                println!("{}: {why}", tool.program);
+                all = false;
+            }
+        }
+    }
+    Ok(all)
+}

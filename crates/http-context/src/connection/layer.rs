@@ -25,7 +25,10 @@ impl<S> Layer<S> for ConnectionLayer {
     type Service = ObservedConnector<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ObservedConnector { inner, table: Arc::clone(&self.0) }
+        ObservedConnector {
+            inner,
+            table: Arc::clone(&self.0),
+        }
     }
 }
 
@@ -85,7 +88,10 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let exchange = this.attempt.as_ref().and_then(|attempt| attempt.exchange.clone());
+        let exchange = this
+            .attempt
+            .as_ref()
+            .and_then(|attempt| attempt.exchange.clone());
         // Bound again, so that the resolver knows whose name it looks up in any task.
         let polled = match exchange {
             Some(exchange) => CURRENT_REQUEST.sync_scope(exchange, || this.inner.poll(cx)),
@@ -117,7 +123,10 @@ impl Attempt {
                 }
             }
             Err(error) => {
-                let failure = ConnectFailure { error: &**error, duration: self.started.elapsed() };
+                let failure = ConnectFailure {
+                    error: &**error,
+                    duration: self.started.elapsed(),
+                };
                 if let Some(exchange) = exchange {
                     exchange.note_connect_failed(&failure);
                 }
@@ -129,9 +138,10 @@ impl Attempt {
         let connected = connection.connected();
         let mut extras = http::Extensions::new();
         connected.get_extras(&mut extras);
-        let addresses = extras
-            .get::<HttpInfo>()
-            .map(|info| AddressPair { local: info.local_addr(), remote: info.remote_addr() });
+        let addresses = extras.get::<HttpInfo>().map(|info| AddressPair {
+            local: info.local_addr(),
+            remote: info.remote_addr(),
+        });
         let id = ConnectionId::next();
         if let Some(addresses) = addresses {
             self.table.opened(addresses, id);

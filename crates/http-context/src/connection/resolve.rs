@@ -38,7 +38,11 @@ impl Resolve for ObservedResolver {
 
 fn tell(exchange: Option<&Exchange>, name: String, started: Instant, addresses: Option<usize>) {
     if let Some(exchange) = exchange {
-        exchange.note_name_resolved(&NameLookup { name, duration: started.elapsed(), addresses });
+        exchange.note_name_resolved(&NameLookup {
+            name,
+            duration: started.elapsed(),
+            addresses,
+        });
     }
 }
 

@@ -46,24 +46,43 @@ impl ConnectionTable {
         if connections.by_addresses.len() >= FEWEST_TO_PRUNE.max(connections.prune_at) {
             connections.forget_closed();
         }
-        connections.by_addresses.insert(addresses, Entry { id, has_carried: false });
+        connections.by_addresses.insert(
+            addresses,
+            Entry {
+                id,
+                has_carried: false,
+            },
+        );
     }
 
     /// Finds the connection that a response came over, and notes that it has carried one.
     pub(crate) fn carried(&self, response: &Response) -> Carrier {
-        let unknown =
-            Carrier { connection_use: ConnectionUse::Unknown, connection: None, addresses: None };
+        let unknown = Carrier {
+            connection_use: ConnectionUse::Unknown,
+            connection: None,
+            addresses: None,
+        };
         let Some(info) = response.extensions().get::<HttpInfo>() else {
             return unknown;
         };
-        let addresses = AddressPair { local: info.local_addr(), remote: info.remote_addr() };
+        let addresses = AddressPair {
+            local: info.local_addr(),
+            remote: info.remote_addr(),
+        };
         let mut connections = self.lock();
         let Some(entry) = connections.by_addresses.get_mut(&addresses) else {
-            return Carrier { addresses: Some(addresses), ..unknown };
+            return Carrier {
+                addresses: Some(addresses),
+                ..unknown
+            };
         };
         let had_carried = std::mem::replace(&mut entry.has_carried, true);
         Carrier {
-            connection_use: if had_carried { ConnectionUse::Reused } else { ConnectionUse::New },
+            connection_use: if had_carried {
+                ConnectionUse::Reused
+            } else {
+                ConnectionUse::New
+            },
             connection: Some(entry.id),
             addresses: Some(addresses),
         }
@@ -73,7 +92,10 @@ impl ConnectionTable {
     /// [`release`](sockets::release) them.
     pub(crate) fn take(&self) -> Vec<(AddressPair, ConnectionId)> {
         let taken = std::mem::take(&mut self.lock().by_addresses);
-        taken.into_iter().map(|(pair, entry)| (pair, entry.id)).collect()
+        taken
+            .into_iter()
+            .map(|(pair, entry)| (pair, entry.id))
+            .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Connections> {

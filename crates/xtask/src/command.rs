@@ -1,0 +1,56 @@
+//! Running other programs, with what is run shown first.
+
+use std::process::{Command, Stdio};
+
+/// Runs a command that talks to the user, and fails when it fails.
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
+    println!("$ {}", shown(command));
+    let status = command
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|error| format!("`{}` did not start: {error}", shown(command)))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("`{}` ended with {status}", shown(command)))
+    }
+}
+
+/// Runs a command for what it prints on standard output.
+pub(crate) fn output(command: &mut Command) -> Result<String, String> {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .output()
+        .map_err(|error| format!("`{}` did not start: {error}", shown(command)))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let (said, status) = (said.trim(), output.status);
+        return Err(format!("`{}` ended with {status}: {said}", shown(command)));
+    }
+    String::from_utf8(output.stdout)
+        .map_err(|_| format!("`{}` printed something other than text", shown(command)))
+}
+
+/// The cargo that runs this program. In continuous integration it must not
+/// touch `Cargo.lock`.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(arguments);
+    if std::env::var_os("CI").is_some() {
+        command.arg("--locked");
+    }
+    command
+}
+
+/// The command as one would type it, without the folder of the program.
+fn shown(command: &Command) -> String {
+    let program = std::path::Path::new(command.get_program());
+    let program = program.file_name().unwrap_or(program.as_os_str());
+    std::iter::once(program)
+        .chain(command.get_args())
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
+}

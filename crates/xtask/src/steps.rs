@@ -1,0 +1,170 @@
+//! The steps, in the order in which they run: cheap ones first, so that a slip
+//! shows early.
+
+use std::{path::PathBuf, process::Command};
+
+use crate::{
+    command::{cargo, run},
+    house_rules,
+    plan::Outcome,
+    tools::{self, Toolbox},
+    workspace::Workspace,
+};
+
+/// One thing that is checked.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) run: fn(&Workspace, &Toolbox) -> Outcome,
+}
+
+pub(crate) const ALL: &[Step] = &[
+    Step {
+        name: "rules",
+        about: "the house rules that a text search can check",
+        run: |workspace, _| house_rules::check(workspace).into(),
+    },
+    Step {
+        name: "fmt",
+        about: "rustfmt changes nothing",
+        run: |_, _| run(&mut cargo_plain(&["fmt", "--all", "--check"])).into(),
+    },
+    Step {
+        name: "clippy",
+        about: "clippy has nothing to say on any target, with all features",
+        run: |_, _| clippy(&["--workspace", "--all-targets", "--all-features"]).into(),
+    },
+    Step {
+        name: "features",
+        about: "each crate builds with none, and with each one, of its features",
+        run: |workspace, _| features(workspace).into(),
+    },
+    Step {
+        name: "docs",
+        about: "the documentation builds, private items too, and no link is broken",
+        run: |_, _| docs().into(),
+    },
+    Step {
+        name: "test",
+        about: "unit, integration and documentation tests, with all features",
+        run: |_, toolbox| test(toolbox).into(),
+    },
+    Step {
+        name: "bench",
+        about: "the benchmarks compile",
+        run: |_, _| run(&mut cargo(&["bench", "--workspace", "--no-run"])).into(),
+    },
+    Step {
+        name: "deny",
+        about: "licences, bans and sources of the dependencies (cargo-deny)",
+        run: |_, toolbox| deny(toolbox).into(),
+    },
+    Step {
+        name: "dashboards",
+        about: "Prometheus rules and their tests (promtool)",
+        run: dashboards,
+    },
+];
+
+/// `cargo fmt` does not resolve anything and does not know `--locked`.
+fn cargo_plain(arguments: &[&str]) -> Command {
+    let mut command = Command::new(cargo(&[]).get_program());
+    command.args(arguments);
+    command
+}
+
+fn clippy(arguments: &[&str]) -> Result<(), String> {
+    let mut command = cargo(&["clippy", "--quiet"]);
+    run(command.args(arguments).args(["--", "-D", "warnings"]))
+}
+
+/// Without the tests, whose dependencies would switch on what is missing.
+fn features(workspace: &Workspace) -> Result<(), String> {
+    let mut failed = Vec::new();
+    for package in &workspace.packages {
+        let name = package.name.as_str();
+        let alone = package.features.iter().map(String::as_str);
+        for feature in std::iter::once("").chain(alone) {
+            let wanted = ["-p", name, "--no-default-features", "--features", feature];
+            let wanted = &wanted[..if feature.is_empty() { 3 } else { 5 }];
+            if let Err(error) = clippy(wanted) {
+                failed.push(error);
+            }
+        }
+    }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(failed.join("\n"))
+    }
+}
+
+fn docs() -> Result<(), String> {
+    let mut command = cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
+    command.args(["--document-private-items", "--quiet"]);
+    // A public page may lead to a private one here; nowhere else.
+    command.env(
+        "RUSTDOCFLAGS",
+        "-D warnings -A rustdoc::private_intra_doc_links",
+    );
+    run(&mut command)
+}
+
+/// With all features, which takes in the tests that need tools beyond Rust;
+/// those find them on the search path.
+fn test(toolbox: &Toolbox) -> Result<(), String> {
+    let mut command = cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
+    command.env("PATH", toolbox.search_path());
+    run(&mut command)
+}
+
+fn deny(toolbox: &Toolbox) -> Result<(), String> {
+    let program = toolbox.require(&tools::CARGO_DENY)?;
+    let mut command = Command::new(program);
+    command.args(["--workspace", "--all-features", "--locked", "check"]);
+    run(command.args(["licenses", "bans", "sources"]))
+}
+
+fn dashboards(workspace: &Workspace, toolbox: &Toolbox) -> Outcome {
+    match rule_files(workspace) {
+        Ok((rules, _)) if rules.is_empty() => {
+            Outcome::Nothing("dashboards/ has no rules to check yet")
+        }
+        Ok((rules, tests)) => promtool(workspace, toolbox, &rules, &tests).into(),
+        Err(error) => Outcome::Failed(error),
+    }
+}
+
+fn promtool(
+    workspace: &Workspace,
+    toolbox: &Toolbox,
+    rules: &[PathBuf],
+    tests: &[PathBuf],
+) -> Result<(), String> {
+    let program = toolbox.require(&tools::PROMTOOL)?;
+    let promtool = |verb: &str, files: &[PathBuf]| {
+        let mut command = Command::new(&program);
+        run(command
+            .current_dir(&workspace.root)
+            .args([verb, "rules"])
+            .args(files))
+    };
+    promtool("check", rules)?;
+    if tests.is_empty() {
+        return Err("the rules have no tests (dashboards/**/*.test.yml)".to_owned());
+    }
+    promtool("test", tests)
+}
+
+/// Rule files (`*.rules.yml`) and their tests (`*.test.yml`).
+fn rule_files(workspace: &Workspace) -> Result<(Vec<PathBuf>, Vec<PathBuf>), String> {
+    let named = |files: &[PathBuf], ending: &str| -> Vec<PathBuf> {
+        let is_named = |file: &&PathBuf| {
+            file.starts_with("dashboards") && file.to_string_lossy().ends_with(ending)
+        };
+        files.iter().filter(is_named).cloned().collect()
+    };
+    let files = workspace.files()?;
+    Ok((named(&files, ".rules.yml"), named(&files, ".test.yml")))
+}

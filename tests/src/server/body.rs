@@ -1,0 +1,121 @@
+//! Response bodies, and the wrapper that counts how they end.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt as _, Empty, Full, combinators::UnsyncBoxBody};
+
+use super::exchange::Exchange;
+
+/// What a handler answers with. An error in it makes the server cut the
+/// response short.
+pub type ResponseBody = UnsyncBoxBody<Bytes, std::io::Error>;
+
+/// A body without a byte.
+pub fn empty_body() -> ResponseBody {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body that is there as a whole.
+pub fn full_body(bytes: impl Into<Bytes>) -> ResponseBody {
+    Full::new(bytes.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}
+
+/// A body of `length` bytes in pieces of at most `piece`. Its length is in its
+/// size hint when `announced`, so HTTP/1.1 sends `Content-Length`; otherwise it
+/// is sent in chunks.
+pub(super) fn pattern(length: u64, piece: usize, announced: bool) -> ResponseBody {
+    Pattern {
+        left: length,
+        piece: Bytes::from(vec![b'x'; piece]),
+        announced,
+    }
+    .boxed_unsync()
+}
+
+struct Pattern {
+    left: u64,
+    piece: Bytes,
+    announced: bool,
+}
+
+impl Body for Pattern {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        let length =
+            usize::try_from(self.left).map_or(self.piece.len(), |l| l.min(self.piece.len()));
+        self.left -= length as u64;
+        Poll::Ready(Some(Ok(Frame::data(self.piece.slice(..length)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.announced {
+            SizeHint::with_exact(self.left)
+        } else {
+            SizeHint::default()
+        }
+    }
+}
+
+/// A body that tells its [`Exchange`] what was sent of it, and that it ended.
+pub(super) struct CountedBody {
+    inner: ResponseBody,
+    exchange: Exchange,
+}
+
+impl CountedBody {
+    /// A body that is empty from the start is complete when the head is.
+    pub(super) fn new(inner: ResponseBody, mut exchange: Exchange) -> Self {
+        exchange.head_sent();
+        if inner.is_end_stream() {
+            exchange.complete();
+        }
+        Self { inner, exchange }
+    }
+}
+
+impl Body for CountedBody {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
+        if let Some(data) = frame.as_ref().and_then(|f| f.as_ref().ok()?.data_ref()) {
+            self.exchange.bytes_sent(data.len());
+        }
+        // The transport does not poll again when a body says that it has ended.
+        if frame.is_none() || (matches!(frame, Some(Ok(_))) && self.inner.is_end_stream()) {
+            self.exchange.complete();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

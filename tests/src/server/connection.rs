@@ -1,0 +1,293 @@
+//! One accepted connection, from accept to close.
+
+use std::{
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use http::{Method, header};
+use http_body::Body as _;
+use hyper::{Request, Response, body::Incoming, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    sync::broadcast,
+};
+
+use super::{
+    Shared,
+    body::{CountedBody, ResponseBody, empty_body},
+    counts::{ClosedBy, Ledger, Seen},
+    exchange::Exchange,
+    routes,
+};
+
+/// What a test can tell every open connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Command {
+    /// Close if no request is in flight.
+    CloseIdle,
+    /// Take no further request, and close when those in flight have ended.
+    Drain,
+    /// Close at once.
+    Abort,
+}
+
+/// Serves `stream` until either side closes it, or a command says so.
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    shared: Arc<Shared>,
+    mut commands: broadcast::Receiver<Command>,
+) {
+    // Declared before the socket moves into anything, so it is dropped after
+    // the socket: who waits for "closed" finds the descriptor gone.
+    let open = OpenConnection::count(Arc::clone(&shared.ledger));
+    let Some(tls) = shared.tls.clone() else {
+        return serve_http(stream, peer, shared, &open, commands).await;
+    };
+    let handshake = pin!(tls.accept(stream));
+    let handshake = async {
+        tokio::select! {
+            accepted = handshake => accepted.ok(),
+            () = aborted(&mut commands) => None,
+        }
+    };
+    if let Some(stream) = handshake.await {
+        serve_http(stream, peer, shared, &open, commands).await;
+    } else {
+        open.ended_by(ClosedBy::Error);
+        shared.ledger.record(|counts| counts.handshakes_failed += 1);
+    }
+}
+
+async fn serve_http<S>(
+    stream: S,
+    peer: SocketAddr,
+    shared: Arc<Shared>,
+    open: &OpenConnection,
+    mut commands: broadcast::Receiver<Command>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let in_flight = Arc::new(AtomicU64::new(0));
+    let (number, end) = (open.number, Arc::clone(&open.end));
+    let service = service_fn(|request| {
+        let exchange = Exchange::start(Arc::clone(&shared.ledger), Arc::clone(&in_flight));
+        answer(request, exchange, Arc::clone(&shared), number, peer)
+    });
+    let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+    builder.http2().max_concurrent_streams(shared.max_streams);
+    let builder = shared.protocol.restrict(builder);
+    let io = TokioIo::new(Watched {
+        inner: stream,
+        opened: false,
+        end,
+    });
+    let mut connection = pin!(builder.serve_connection(io, service));
+    loop {
+        let command = tokio::select! {
+            result = connection.as_mut() => return open.ended(result.is_ok()),
+            command = commands.recv() => command,
+        };
+        match command {
+            Ok(Command::CloseIdle) if in_flight.load(Ordering::Relaxed) > 0 => {}
+            Ok(Command::CloseIdle | Command::Drain) => {
+                open.ended_by(ClosedBy::Server);
+                connection.as_mut().graceful_shutdown();
+            }
+            Ok(Command::Abort) | Err(_) => {
+                open.ended_by(ClosedBy::Server);
+                return;
+            }
+        }
+    }
+}
+
+/// Answers one request; the exchange goes on in the response's body.
+async fn answer(
+    request: Request<Incoming>,
+    exchange: Exchange,
+    shared: Arc<Shared>,
+    connection: u64,
+    peer: SocketAddr,
+) -> Result<Response<CountedBody>, std::convert::Infallible> {
+    shared.ledger.remember(Seen {
+        connection,
+        peer,
+        method: request.method().clone(),
+        uri: request.uri().clone(),
+        version: request.version(),
+        headers: request.headers().clone(),
+    });
+    let is_head = request.method() == Method::HEAD;
+    let mut response = routes::answer(request, &shared).await;
+    if is_head {
+        response = without_body(response);
+    }
+    Ok(response.map(|body| CountedBody::new(body, exchange)))
+}
+
+/// The answer to a `HEAD`: the length that the body would have, and no body.
+fn without_body(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
+    if let Some(length) = response.body().size_hint().exact() {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_LENGTH, length.into());
+    }
+    response.map(|_| empty_body())
+}
+
+/// Waits for the command to abort; others mean nothing before the handshake.
+async fn aborted(commands: &mut broadcast::Receiver<Command>) {
+    while !matches!(commands.recv().await, Ok(Command::Abort) | Err(_)) {}
+}
+
+/// Counts a connection as open while it exists.
+struct OpenConnection {
+    ledger: Arc<Ledger>,
+    number: u64,
+    end: Arc<End>,
+}
+
+impl OpenConnection {
+    fn count(ledger: Arc<Ledger>) -> Self {
+        ledger.record(|counts| counts.accepted += 1);
+        Self {
+            // Connections are accepted one after the other, in one task.
+            number: ledger.counts().accepted,
+            ledger,
+            end: Arc::default(),
+        }
+    }
+
+    fn ended_by(&self, who: ClosedBy) {
+        self.end.set(who);
+    }
+
+    /// The protocol is done with the connection, by an agreed end or with an
+    /// error.
+    fn ended(&self, agreed: bool) {
+        // Without a command, an HTTP/2 server ends a connection for one reason:
+        // the client sent a GOAWAY. It may then close before the client does.
+        let by_goaway = agreed && self.end.http2.load(Ordering::Relaxed);
+        self.ended_by(if by_goaway {
+            ClosedBy::Client
+        } else {
+            ClosedBy::Server
+        });
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        let end = self.end.get().unwrap_or(ClosedBy::Server);
+        self.ledger.record(|counts| match end {
+            ClosedBy::Client => counts.closed_by_client += 1,
+            ClosedBy::Server => counts.closed_by_server += 1,
+            ClosedBy::Error => counts.closed_by_error += 1,
+        });
+    }
+}
+
+/// How a connection ended. The first one to say so is right: what comes after
+/// is the other side's answer to it.
+#[derive(Debug, Default)]
+struct End {
+    by: Mutex<Option<ClosedBy>>,
+    /// The client opened with the preface of HTTP/2.
+    http2: AtomicBool,
+}
+
+impl End {
+    fn set(&self, who: ClosedBy) {
+        let mut end = self.by.lock().unwrap_or_else(PoisonError::into_inner);
+        end.get_or_insert(who);
+    }
+
+    fn get(&self) -> Option<ClosedBy> {
+        *self.by.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A stream that notes who ended it. Around the TLS stream where there is one:
+/// a TLS client says that it closes before its socket does.
+struct Watched<S> {
+    inner: S,
+    /// The first read is behind it.
+    opened: bool,
+    end: Arc<End>,
+}
+
+impl<S> Watched<S> {
+    fn note<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if let Poll::Ready(Err(_)) = result {
+            self.end.set(ClosedBy::Error);
+        }
+        result
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let had_room = buffer.remaining() > 0;
+        let result = Pin::new(&mut self.inner).poll_read(context, buffer);
+        let read = &buffer.filled()[before..];
+        if result.is_ready() && !std::mem::replace(&mut self.opened, true) {
+            let http2 = read.starts_with(b"PRI");
+            self.end.http2.store(http2, Ordering::Relaxed);
+        }
+        if matches!(result, Poll::Ready(Ok(()))) && had_room && read.is_empty() {
+            self.end.set(ClosedBy::Client);
+        }
+        self.note(result)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.inner).poll_write(context, data);
+        self.note(result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        data: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.inner).poll_write_vectored(context, data);
+        self.note(result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.inner).poll_flush(context);
+        self.note(result)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // In HTTP/2 a shutdown may be the answer to a GOAWAY.
+        if !self.end.http2.load(Ordering::Relaxed) {
+            self.end.set(ClosedBy::Server);
+        }
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}

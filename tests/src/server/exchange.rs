@@ -1,0 +1,64 @@
+//! One request and its response: counted once when it starts, and once when it
+//! ends, whichever way it ends.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use super::counts::Ledger;
+
+/// Travels with a request from its head to the end of its response body: first
+/// inside the handler's future, then inside the body. Dropped before
+/// [`complete`](Exchange::complete), it counts an abort.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    ledger: Arc<Ledger>,
+    /// Requests in flight on this connection, so that an idle one is known.
+    on_connection: Arc<AtomicU64>,
+    head_sent: bool,
+    completed: bool,
+}
+
+impl Exchange {
+    pub(super) fn start(ledger: Arc<Ledger>, on_connection: Arc<AtomicU64>) -> Self {
+        on_connection.fetch_add(1, Ordering::Relaxed);
+        ledger.record(|counts| counts.requests += 1);
+        Self {
+            ledger,
+            on_connection,
+            head_sent: false,
+            completed: false,
+        }
+    }
+
+    pub(super) fn head_sent(&mut self) {
+        self.head_sent = true;
+        self.ledger.record(|counts| counts.heads += 1);
+    }
+
+    pub(super) fn bytes_sent(&self, bytes: usize) {
+        self.ledger
+            .record(|counts| counts.response_bytes += bytes as u64);
+    }
+
+    /// The body has been handed over to its end. Takes effect at the drop.
+    pub(super) fn complete(&mut self) {
+        self.completed = true;
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.on_connection.fetch_sub(1, Ordering::Relaxed);
+        let (completed, head_sent) = (self.completed, self.head_sent);
+        self.ledger.record(|counts| {
+            if completed {
+                counts.completed += 1;
+            } else {
+                counts.aborted += 1;
+                counts.aborted_before_head += u64::from(!head_sent);
+            }
+        });
+    }
+}
