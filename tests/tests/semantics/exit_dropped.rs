@@ -1,0 +1,103 @@
+//! The exit when the context is dropped: at once, and synchronously.
+
+use http_context::{FutureExt, RequestError, SessionClosed, builder, http_session};
+use http_context_tests::{Server, sockets};
+
+use crate::facts::Facts;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::test]
+async fn what_others_hold_is_cut_off_at_once() {
+    let (server, facts) = (Server::start(), Facts::new());
+    let (hand_out, handed_out) = tokio::sync::oneshot::channel();
+    let work = builder().observer(facts.clone()).open(async {
+        let session = http_session()?;
+        let body = session.get(server.url("/slow-body")).send().await?;
+        let request = tokio::spawn(session.get(server.url("/never")).send());
+        server.wait_until(|counts| counts.held == 2).await;
+        let _ = hand_out.send((body, request, session));
+        std::future::pending::<Result<(), BoxError>>().await
+    });
+    let mut work = Box::pin(work);
+    let (body, request, session) = tokio::select! {
+        _ = &mut work => unreachable!("it waits for ever"),
+        handed_out = handed_out => handed_out.unwrap(),
+    };
+    drop(work);
+    // Synchronously: no await has passed.
+    let last: Vec<_> = facts.all().into_iter().rev().take(3).collect();
+    assert_eq!(last[0], "context closed cancelled");
+    assert_eq!(facts.count("request failed"), 1);
+    assert_eq!(facts.count("body Aborted"), 1);
+    assert!(session.is_closed());
+    assert!(matches!(
+        request.await.unwrap().unwrap_err(),
+        RequestError::SessionClosed(_)
+    ));
+    assert!(SessionClosed::find(&body.bytes().await.unwrap_err()).is_some());
+    server.wait_until(|counts| counts.open() == 0).await;
+    assert_eq!(sockets::to(server.addr()).len(), 0);
+}
+
+#[tokio::test]
+async fn aborting_the_task_of_a_context_closes_it() {
+    let (server, facts) = (Server::start(), Facts::new());
+    let url = server.url("/never");
+    let work = builder().observer(facts.clone()).open(async move {
+        http_session()?.get(url).send().await?;
+        Ok::<_, BoxError>(())
+    });
+    let task = tokio::spawn(work);
+    server.wait_until(|counts| counts.held == 1).await;
+    task.abort();
+    assert!(task.await.unwrap_err().is_cancelled());
+    assert_eq!(facts.count("request cancelled"), 1);
+    assert_eq!(facts.all().last().unwrap(), "context closed cancelled");
+    server.wait_until(|counts| counts.open() == 0).await;
+}
+
+#[tokio::test]
+async fn children_of_a_dropped_context_are_told_at_their_next_lookup() {
+    let (told, hears) = tokio::sync::oneshot::channel();
+    let work = builder().open(async move {
+        let child = async { http_session().is_err() }.in_current_http_context();
+        let _ = told.send(child);
+        std::future::pending::<Result<(), BoxError>>().await
+    });
+    let mut work = Box::pin(work);
+    let child = tokio::select! { _ = &mut work => unreachable!(), child = hears => child.unwrap() };
+    drop(work);
+    assert!(child.await);
+}
+
+#[tokio::test]
+async fn a_dropped_request_leaves_the_context_usable() {
+    let (server, facts) = (Server::start(), Facts::new());
+    builder()
+        .observer(facts.clone())
+        .open(async {
+            let session = http_session()?;
+            tokio::select! {
+                biased;
+                _ = session.get(server.url("/never")).send() => unreachable!(),
+                _ = server.wait_until(|counts| counts.held == 1) => {}
+            }
+            drop(session.get(server.url("/slow-body")).send().await?);
+            session.get(server.url("/ok")).send().await?.bytes().await?;
+            Ok::<_, BoxError>(())
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            facts.count("request started"),
+            facts.count("request cancelled")
+        ),
+        (3, 1)
+    );
+    assert_eq!(
+        (facts.count("body Dropped"), facts.count("body Complete 2")),
+        (1, 1)
+    );
+}

@@ -1,0 +1,111 @@
+//! Jobs are bound lazily, by the builder or by the tower layer.
+
+use std::convert::Infallible;
+
+use http_context::{OpenError, SessionId, builder, http_session};
+use http_context_tests::{Server, sockets};
+use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+
+use crate::facts::Facts;
+
+#[tokio::test]
+async fn a_job_without_a_request_builds_no_client_and_costs_no_socket() {
+    let facts = Facts::new();
+    let sockets = sockets::all().len();
+    let lazy = builder().lazy().observer(facts.clone());
+    lazy.open(async { Ok::<_, OpenError>(assert_eq!(sockets::all().len(), sockets)) })
+        .await
+        .unwrap();
+    assert_eq!(facts.all(), ["context opened", "context closed completed"]);
+}
+
+#[tokio::test]
+async fn the_session_is_built_at_the_first_lookup_and_once() {
+    let facts = Facts::new();
+    builder()
+        .lazy()
+        .observer(facts.clone())
+        .open(async {
+            assert_eq!(facts.count("session"), 0);
+            let ids: Vec<SessionId> = (0..3).map(|_| http_session().unwrap().id()).collect();
+            assert_eq!(ids, [ids[0]; 3]);
+            Ok::<_, OpenError>(())
+        })
+        .await
+        .unwrap();
+    assert_eq!(facts.count("session created"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_tasks_that_ask_first_at_once_get_one_session() {
+    let facts = Facts::new();
+    for _ in 0..50 {
+        let lazy = builder().lazy().observer(facts.clone());
+        lazy.open(async {
+            let mut tasks = http_context::JoinSet::new();
+            for _ in 0..8 {
+                tasks.spawn(async { http_session().unwrap().id() });
+            }
+            let ids = tasks.into_inner().join_all().await;
+            assert_eq!(ids, vec![ids[0]; 8]);
+            Ok::<_, OpenError>(())
+        })
+        .await
+        .unwrap();
+    }
+    assert_eq!(facts.count("session created"), 50);
+}
+
+#[tokio::test]
+async fn the_layer_gives_each_call_a_context_of_its_own_and_closes_it() {
+    let (server, facts) = (Server::start(), Facts::new());
+    let url = server.url("/ok");
+    let handler = service_fn(move |(): ()| {
+        let url = url.clone();
+        async move {
+            let session = http_session().unwrap();
+            session.get(url).send().await.unwrap();
+            Ok::<_, Infallible>(session.id())
+        }
+    });
+    let layer = builder().observer(facts.clone()).layer();
+    let mut service = ServiceBuilder::new().layer(layer).service(handler);
+    let one = service.ready().await.unwrap().call(()).await.unwrap();
+    let two = service.ready().await.unwrap().call(()).await.unwrap();
+    assert_ne!(one, two);
+    assert_eq!(facts.count("context closed completed"), 2);
+    server
+        .wait_until(|counts| counts.accepted == 2 && counts.open() == 0)
+        .await;
+}
+
+#[tokio::test]
+async fn the_layer_isolates_a_call_from_a_context_that_is_bound() {
+    let service = || {
+        ServiceBuilder::new()
+            .layer(builder().layer())
+            .service(service_fn(async |()| {
+                Ok::<_, Infallible>(http_session().unwrap().id())
+            }))
+    };
+    let denies = builder().nested(http_context::NestedPolicy::Deny);
+    denies
+        .open(async {
+            let outer = http_session().unwrap().id();
+            assert_ne!(service().oneshot(()).await.unwrap(), outer);
+            Ok::<_, OpenError>(())
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_call_that_fails_is_told_as_failed() {
+    let facts = Facts::new();
+    let layer = builder().observer(facts.clone()).layer();
+    let service = ServiceBuilder::new()
+        .layer(layer)
+        .service(service_fn(async |()| Err::<(), _>("broken")));
+    assert_eq!(service.oneshot(()).await, Err("broken"));
+    assert_eq!(facts.all().last().unwrap(), "context closed failed");
+}

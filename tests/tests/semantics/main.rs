@@ -1,0 +1,25 @@
+//! The contract of contexts and sessions, row by row.
+//!
+//! Each module is a row, or a few that belong together; each test states a
+//! fact that a user relies on.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails, and says where"
+)]
+
+mod after_exit;
+mod children;
+mod exit_awaited;
+mod exit_dropped;
+mod facts;
+mod host_limit;
+mod job_binding;
+mod lookup;
+mod nested;
+mod open;
+mod options;
+mod sdk_client;
+mod session;
+mod tls;

@@ -1,0 +1,130 @@
+//! `open` while a context is bound, under each policy.
+
+use http_context::{NestedPolicy, OpenError, builder, current, http_session, open};
+
+use crate::facts::Facts;
+
+fn outer(policy: NestedPolicy, facts: &std::sync::Arc<Facts>) -> http_context::ContextBuilder {
+    builder().nested(policy).observer(facts.clone())
+}
+
+#[tokio::test]
+async fn by_default_the_bound_session_is_yielded_and_left_untouched() {
+    let facts = Facts::new();
+    builder()
+        .observer(facts.clone())
+        .open(async {
+            let session = http_session().unwrap();
+            let (inner, report) = open(async { Ok::<_, OpenError>(http_session().unwrap()) })
+                .with_report()
+                .await;
+            assert_eq!(inner?, session);
+            assert!(report.is_none(), "nothing exited");
+            assert!(!session.is_closed());
+            assert_eq!(http_session().unwrap(), session);
+            Ok::<_, OpenError>(())
+        })
+        .await
+        .unwrap();
+    assert_eq!(facts.count("session created"), 1);
+    assert_eq!(facts.count("context closed"), 1);
+}
+
+#[tokio::test]
+async fn each_nested_open_is_counted_and_located() {
+    for policy in [
+        NestedPolicy::PassThrough,
+        NestedPolicy::Warn,
+        NestedPolicy::Deny,
+        NestedPolicy::Isolate,
+    ] {
+        let facts = Facts::new();
+        let mut lines = Vec::new();
+        let outer_line = line!() + 1;
+        let opened = outer(policy, &facts).open(async {
+            for _ in 0..2 {
+                lines.push(line!() + 1);
+                let _ = open(async { Ok::<_, OpenError>(()) }).await;
+            }
+            Ok::<_, OpenError>(())
+        });
+        let (result, report) = opened.with_report().await;
+        result.unwrap();
+        assert_eq!(report.unwrap().nested_opens, 2);
+        for line in lines {
+            let fact = format!("nested open {} {line} in {outer_line}", policy.as_str());
+            assert_eq!(
+                facts.count(&fact),
+                2,
+                "{fact} is missing in {:?}",
+                facts.all()
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn warn_passes_through() {
+    let facts = Facts::new();
+    outer(NestedPolicy::Warn, &facts)
+        .open(async {
+            let id = current().unwrap().id();
+            open(async move { Ok::<_, OpenError>(assert_eq!(current().unwrap().id(), id)) }).await
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn deny_is_an_error_that_names_the_outer_place_and_the_work_is_not_started() {
+    let facts = Facts::new();
+    let outer_line = line!() + 2;
+    outer(NestedPolicy::Deny, &facts)
+        .open(async {
+            let denied: Result<(), OpenError> = open(async { unreachable!("it is denied") }).await;
+            let error = denied.unwrap_err();
+            assert!(matches!(error, OpenError::NestedDenied(_)));
+            let text = error.to_string();
+            assert!(text.contains(&format!("nested.rs:{outer_line}:")), "{text}");
+            assert!(http_session().is_ok(), "the outer one stays as it was");
+            Ok::<_, OpenError>(())
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn isolate_is_a_fresh_session_and_the_outer_one_is_back_afterwards() {
+    let facts = Facts::new();
+    outer(NestedPolicy::Isolate, &facts)
+        .open(async {
+            let session = http_session().unwrap();
+            let (inner, report) = open(async { Ok::<_, OpenError>(http_session().unwrap().id()) })
+                .with_report()
+                .await;
+            assert_ne!(inner?, session.id());
+            assert!(report.is_some(), "the inner context exited");
+            assert_eq!(http_session().unwrap(), session);
+            assert!(!session.is_closed());
+            Ok::<_, OpenError>(())
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        facts.count("session created"),
+        1,
+        "the inner one has no observer of its own"
+    );
+}
+
+#[tokio::test]
+async fn cancelling_a_nested_open_leaves_the_outer_context_open() {
+    open(async {
+        let nested = open(async { std::future::pending::<Result<(), OpenError>>().await });
+        tokio::select! { biased; _ = nested => {}, () = tokio::task::yield_now() => {} }
+        assert!(!http_session().unwrap().is_closed());
+        Ok::<_, OpenError>(())
+    })
+    .await
+    .unwrap();
+}
