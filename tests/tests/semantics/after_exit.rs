@@ -12,7 +12,7 @@ async fn a_child_that_uses_its_context_after_the_exit_is_told_where_and_when() {
     let facts = Facts::new();
     let (exited, exits) = tokio::sync::oneshot::channel::<()>();
     let (mut child, mut spawned_at) = (None, 0);
-    let opened_at = line!() + 3;
+    let opened_at = line!() + 1;
     let opened = builder().name("job 7").observer(facts.clone()).open(async {
         spawned_at = line!() + 1;
         child = Some(http_context::spawn(async {
