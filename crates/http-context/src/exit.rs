@@ -1,6 +1,5 @@
 //! The exit of a context: refuse, drain, abort, close, verify, report.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -8,16 +7,22 @@ use tokio::time::Instant;
 
 use crate::connection::AddressPair;
 use crate::context::HttpContext;
-use crate::id::ConnectionId;
 use crate::leak::{Leak, LeakKind, LeakPolicy};
 use crate::place::PlaceCounts;
 use crate::report::{ExitReport, Outcome};
-use crate::session::{Connections, SessionState};
-use crate::sockets;
+use crate::session::SessionState;
+use crate::sockets::{self, Connection};
 
 /// How long the sockets of a closed session may take to be gone: their tasks have to be run by
 /// the runtime.
 const SOCKETS_CLOSE_WITHIN: Duration = Duration::from_millis(500);
+
+/// How often the tasks of connections are given a turn before time is given to them.
+const TURNS_FOR_TASKS: u32 = 4;
+
+/// So many sockets are asked for on the runtime's own thread: at some microseconds each that is
+/// less than handing the question to another one.
+const ASKED_IN_PLACE: usize = 8;
 
 /// Owns the exit of a context. It happens exactly once: awaited, or when this is dropped.
 #[derive(Debug)]
@@ -161,17 +166,17 @@ impl ExitGuard {
 
     /// Sockets that the operating system says are open, once their tasks had the time to close
     /// them.
-    async fn leaks_of_sockets(&self, connections: &Connections) -> Vec<Leak> {
+    async fn leaks_of_sockets(&self, connections: &[Connection]) -> Vec<Leak> {
         let Some(context) = &self.context else {
             return Vec::new();
         };
-        let held = wait_for_close(connections.clone()).await;
+        let held = wait_for_close(connections.to_vec()).await;
         let age = context
             .session_if_built()
             .and_then(SessionState::built)
             .map(|built| built.elapsed())
             .unwrap_or_default();
-        let leak = |(addresses, id): (AddressPair, ConnectionId)| {
+        let leak = |(addresses, id): Connection| {
             let mut leak = context.leak(LeakKind::Connection, None, age);
             let AddressPair { local, remote } = addresses;
             leak.detail = Some(format!("connection {id} from {local} to {remote}"));
@@ -277,7 +282,7 @@ fn close(context: &HttpContext) -> ToRelease {
 
 /// Connections that the exit no longer answers for once this is dropped.
 #[derive(Default)]
-struct ToRelease(Connections);
+struct ToRelease(Vec<Connection>);
 
 impl Drop for ToRelease {
     fn drop(&mut self) {
@@ -289,28 +294,38 @@ impl Drop for ToRelease {
 
 /// Waits until the operating system shows none of these sockets, or for as long as it may take;
 /// gives back those that are left.
-async fn wait_for_close(connections: Connections) -> Connections {
-    if connections.is_empty() {
-        return connections;
-    }
+async fn wait_for_close(mut connections: Vec<Connection>) -> Vec<Connection> {
     let deadline = Instant::now() + SOCKETS_CLOSE_WITHIN;
-    let connections = Arc::new(connections);
-    let mut pause = Duration::from_micros(500);
-    loop {
-        let asked = Arc::clone(&connections);
-        let held = tokio::task::spawn_blocking(move || sockets::still_held(&asked)).await;
-        match held {
-            Ok(Some(held)) if !held.is_empty() => {
-                if Instant::now() >= deadline {
-                    return held;
-                }
-            }
-            // Gone; or the operating system cannot be asked, which is no proof of a leak.
-            _ => return Connections::new(),
+    let mut turns = 0;
+    let mut pause = Duration::from_micros(200);
+    while !connections.is_empty() {
+        if turns < TURNS_FOR_TASKS {
+            // A socket is closed by the task of its connection: most are after a turn or two.
+            turns += 1;
+            tokio::task::yield_now().await;
+        } else {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(50));
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_millis(50));
+        let is_last = Instant::now() >= deadline;
+        // Where the operating system cannot be asked, that is no proof of a leak.
+        connections = still_held(connections).await.unwrap_or_default();
+        if is_last {
+            break;
+        }
     }
+    connections
+}
+
+async fn still_held(connections: Vec<Connection>) -> Option<Vec<Connection>> {
+    if connections.len() <= ASKED_IN_PLACE {
+        return sockets::still_held(&connections);
+    }
+    // A panic there cannot be told from not being able to ask.
+    tokio::task::spawn_blocking(move || sockets::still_held(&connections))
+        .await
+        .ok()
+        .flatten()
 }
 
 /// Counts leaks of the same kind and place together; the oldest gives the age.

@@ -10,14 +10,15 @@ use reqwest_middleware::ClientWithMiddleware;
 use tokio::time::Instant;
 
 use crate::client;
-use crate::connection::{AddressPair, ConnectionUse};
+use crate::connection::ConnectionUse;
 use crate::context::HttpContext;
 use crate::error::RequestError;
 use crate::execute;
-use crate::id::{ConnectionId, SessionId};
+use crate::id::SessionId;
 use crate::in_flight::InFlight;
 use crate::place::{Place, PlaceCounts, PlaceIndex};
 use crate::request::RequestBuilder;
+use crate::sockets::Connection;
 use crate::transport::Transport;
 
 /// A handle of the pooled session of a context, from [`http_session`](crate::http_session).
@@ -238,9 +239,6 @@ impl Drop for SessionHold {
     }
 }
 
-/// Connections by their addresses.
-pub(crate) type Connections = Vec<(AddressPair, ConnectionId)>;
-
 /// All that a context keeps for its sessions: one after another, at most one of them open.
 #[derive(Default)]
 pub(crate) struct SessionState {
@@ -248,7 +246,7 @@ pub(crate) struct SessionState {
     open: AtomicU64,
     transport: Mutex<Option<Arc<Transport>>>,
     /// What sessions that are closed by now had opened.
-    connections: Mutex<Connections>,
+    connections: Mutex<Vec<Connection>>,
     built: OnceLock<Instant>,
     pub(crate) in_flight: InFlight,
     /// Live handles, by the place that acquired them.
@@ -314,7 +312,7 @@ impl SessionState {
     }
 
     /// Every connection of the sessions that were dropped, to be verified and then released.
-    pub(crate) fn take_connections(&self) -> Connections {
+    pub(crate) fn take_connections(&self) -> Vec<Connection> {
         std::mem::take(&mut *self.lock_connections())
     }
 
@@ -322,7 +320,7 @@ impl SessionState {
         !self.lock_connections().is_empty()
     }
 
-    fn lock_connections(&self) -> MutexGuard<'_, Connections> {
+    fn lock_connections(&self) -> MutexGuard<'_, Vec<Connection>> {
         self.connections
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

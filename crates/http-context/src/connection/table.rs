@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::Response;
 
@@ -90,7 +90,7 @@ impl ConnectionTable {
 
     /// Takes every connection that was opened and not forgotten since. Who takes them has to
     /// [`release`](sockets::release) them.
-    pub(crate) fn take(&self) -> Vec<(AddressPair, ConnectionId)> {
+    pub(crate) fn take(&self) -> Vec<sockets::Connection> {
         let taken = std::mem::take(&mut self.lock().by_addresses);
         taken
             .into_iter()
@@ -105,14 +105,19 @@ impl ConnectionTable {
 
 impl Connections {
     fn forget_closed(&mut self) {
-        if let Some(held) = sockets::held() {
-            self.by_addresses.retain(|pair, entry| {
-                let is_held = held.contains(pair);
-                if !is_held {
-                    sockets::release(*pair, entry.id);
+        let all: Vec<_> = self
+            .by_addresses
+            .iter()
+            .map(|(pair, entry)| (*pair, entry.id))
+            .collect();
+        if let Some(held) = sockets::still_held(&all) {
+            let held: HashSet<_> = held.into_iter().collect();
+            for (pair, id) in all {
+                if !held.contains(&(pair, id)) {
+                    sockets::release(pair, id);
+                    self.by_addresses.remove(&pair);
                 }
-                is_held
-            });
+            }
         }
         self.prune_at = self.by_addresses.len() * 2;
     }
