@@ -1,4 +1,102 @@
 //! Ambient HTTP sessions for Tokio tasks that prove they close.
+//!
+//! A worker runs many jobs in one process, and each job calls HTTP APIs through code that nobody
+//! passes a client to. So each job gets an **HTTP context**: [`open`] binds one pooled session to
+//! the task, any code under it calls [`http_session`], and when the work ends the session is closed
+//! and *proven* closed: no request in flight, no body unread, no handle kept, no socket open.
+//!
+//! ```
+//! use http_context::{http_session, open};
+//! # use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! // Somewhere deep below, in code that was passed no client:
+//! async fn title(url: &str) -> Result<String, Box<dyn std::error::Error>> {
+//!     Ok(http_session()?.get(url).send().await?.error_for_status()?.text().await?)
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! # let url = format!("http://{}/", listener.local_addr()?);
+//! # tokio::spawn(async move {
+//! #     let (mut socket, _) = listener.accept().await.unwrap();
+//! #     let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+//! #     while socket.read(&mut [0; 1024]).await.unwrap() > 0 {
+//! #         socket.write_all(answer).await.unwrap();
+//! #     }
+//! # });
+//! // Around each job:
+//! let (titles, report) = open(async || {
+//!     Ok::<_, Box<dyn std::error::Error>>([title(&url).await?, title(&url).await?])
+//! })
+//! .with_report()
+//! .await;
+//!
+//! assert_eq!(titles?, ["hello", "hello"]);
+//! let report = report.expect("a context was opened");
+//! assert_eq!((report.requests, report.connections_opened), (2, 1));
+//! assert!(report.is_clean());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Contexts and tasks
+//!
+//! A context is bound to a *task*, or more exactly to the future that [`open`] returns. Futures
+//! that the work awaits are under it, however deep. Other tasks are not:
+//!
+//! | to run | with the context | without |
+//! |---|---|---|
+//! | a task | [`spawn`] | `tokio::spawn` |
+//! | blocking code on Tokio's threads | [`spawn_blocking()`] | `tokio::task::spawn_blocking` |
+//! | a set of tasks | [`JoinSet`] | `tokio::task::JoinSet` |
+//! | a future that something else polls | [`FutureExt::in_current_http_context`] | |
+//! | a closure on a thread of its own | [`HttpContext::sync_scope`] | `std::thread::spawn` |
+//!
+//! The context knows its children, and its exit waits for them. One that outlives it gets
+//! [`ContextClosed`] from `http_session()`, and is reported.
+//!
+//! An `open` inside a context passes through to it: the work runs on the session that is there.
+//! [`NestedPolicy`] changes that.
+//!
+//! # The exit
+//!
+//! When the work has ended, by return or by error:
+//!
+//! 1. new requests are refused;
+//! 2. requests in flight, bodies being read and children are waited for, up to
+//!    [`drain_timeout`](ContextBuilder::drain_timeout);
+//! 3. what is left is cut off: futures and bodies end with [`SessionClosed`];
+//! 4. the client and its connection pool are dropped;
+//! 5. it is verified that nothing is left: handles, clients, tasks, and, by asking the operating
+//!    system, sockets;
+//! 6. the [`ExitReport`] goes to the [`Observer`] and, with [`Open::with_report`], to the caller.
+//!
+//! When the work panics, or the future is dropped, steps 1, 3, 4 and 6 happen at once.
+//!
+//! # In libraries
+//!
+//! Call [`http_session`] where a request is made, return its error like any other, and keep no
+//! handle in a struct: a handle that outlives its context only ever gives [`SessionClosed`]. SDKs
+//! that want a client of `reqwest_middleware` get one from [`HttpSession::client`].
+//!
+//! # In executables
+//!
+//! Wrap each job in [`open`], or each call of a tower service in a [`ContextLayer`]. Install an
+//! [`Observer`] with [`set_default_observer`], such as that of `http-context-middleware`, which
+//! exports spans and metrics. Options are on [`builder`].
+//!
+//! # What a context costs
+//!
+//! An open context takes a few hundred bytes until its first request, and building a session
+//! microseconds: all sessions of a process share one TLS configuration, read at the first use or by
+//! [`warm_up`]. `http_session()` takes no lock and allocates nothing.
+//!
+//! # Features
+//!
+//! None is on by default. `json`, `form`, `query` and `multipart` add the methods of those names to
+//! [`RequestBuilder`]; `tracing` lets [`spawn`] and its kin carry the caller's span.
+
 mod body;
 mod builder;
 mod children;

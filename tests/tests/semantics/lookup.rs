@@ -27,6 +27,7 @@ fn outside_of_a_runtime_it_is_an_error_too() {
 #[tokio::test]
 async fn inside_it_is_the_same_session_every_time() {
     async fn deep_below() -> http_context::HttpSession {
+        tokio::task::yield_now().await;
         http_session().unwrap()
     }
     open(async {

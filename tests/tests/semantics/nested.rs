@@ -69,7 +69,9 @@ async fn warn_passes_through() {
     outer(NestedPolicy::Warn, &facts)
         .open(async {
             let id = current().unwrap().id();
-            open(async move { Ok::<_, OpenError>(assert_eq!(current().unwrap().id(), id)) }).await
+            let inner = open(async { Ok::<_, OpenError>(current().unwrap().id()) }).await?;
+            assert_eq!(inner, id);
+            Ok::<_, OpenError>(())
         })
         .await
         .unwrap();

@@ -81,7 +81,7 @@ async fn an_eager_context_builds_its_session_even_if_nobody_asks() {
 }
 
 /// What was bound before is bound again, on every way out.
-async fn nothing_is_bound() {
+fn nothing_is_bound() {
     assert!(current().is_none());
 }
 
@@ -101,7 +101,7 @@ async fn it_closes_on_return() {
             .accepted,
         1
     );
-    nothing_is_bound().await;
+    nothing_is_bound();
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn it_closes_on_an_error_from_the_question_mark() {
     assert_eq!(result.unwrap_err().to_string(), "left early");
     assert_eq!(report.unwrap().outcome, Outcome::Failed);
     server.wait_until(|counts| counts.open() == 0).await;
-    nothing_is_bound().await;
+    nothing_is_bound();
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn it_closes_on_a_panic_which_reaches_the_caller_unchanged() {
     assert_eq!(panic.downcast_ref::<String>().unwrap(), "the payload");
     assert_eq!(facts.all().last().unwrap(), "context closed panicked");
     server.wait_until(|counts| counts.open() == 0).await;
-    nothing_is_bound().await;
+    nothing_is_bound();
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn it_closes_when_its_future_is_dropped() {
     server
         .wait_until(|counts| counts.open() == 0 && counts.aborted == 1)
         .await;
-    nothing_is_bound().await;
+    nothing_is_bound();
 }
 
 #[tokio::test]

@@ -85,8 +85,14 @@ async fn connections_are_reused_and_each_response_says_so() {
     })
     .with_report()
     .await;
-    use ConnectionUse::{New, Reused};
-    assert_eq!(result.unwrap(), [New, Reused, Reused]);
+    assert_eq!(
+        result.unwrap(),
+        [
+            ConnectionUse::New,
+            ConnectionUse::Reused,
+            ConnectionUse::Reused
+        ]
+    );
     let report = report.unwrap();
     assert_eq!((report.requests, report.connections_opened), (3, 1));
     assert_eq!((report.connections_reused, report.bytes_received), (2, 6));

@@ -77,6 +77,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::unwrap_used, reason = "a part of tests")]
     /// A connected socket, its addresses, and the end of its peer.
     fn socket(address: &str) -> (TcpStream, Connection, TcpStream) {
         let listener = TcpListener::bind(address).unwrap();
