@@ -99,6 +99,12 @@ impl ContextBuilder {
         self.set(|config| config.verify_sockets = verify)
     }
 
+    /// Reports the context as a leak (`context_overdue`) when it is open for longer, once; the
+    /// report is taken back when it does close. Default: no limit.
+    pub fn overdue_after(self, threshold: Duration) -> Self {
+        self.set(|config| config.overdue_after = Some(threshold))
+    }
+
     /// How long an exit waits for requests in flight, bodies being read and child tasks before it
     /// cuts them off. Default: 5 s.
     pub fn drain_timeout(self, timeout: Duration) -> Self {

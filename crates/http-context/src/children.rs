@@ -1,26 +1,49 @@
 //! The child tasks of a context that have not ended.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::backtrace::Backtrace;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use slab::Slab;
 use tokio::time::Instant;
 
+use crate::backtrace;
 use crate::context::HttpContext;
+use crate::leak::{Leak, LeakKind};
 use crate::place::Place;
 
 /// A task, a blocking closure or a future that carries the context.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Child {
     pub(crate) place: Place,
     pub(crate) since: Instant,
+    backtrace: Option<Arc<Backtrace>>,
+    /// Whether it was told as leaked.
+    is_told: bool,
+}
+
+impl Child {
+    /// What it is, if it outlives the context.
+    pub(crate) fn leak(&self, context: &HttpContext) -> Leak {
+        let mut leak = context.leak(LeakKind::Task, Some(self.place), self.since.elapsed());
+        leak.backtrace.clone_from(&self.backtrace);
+        leak
+    }
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Children(Mutex<Slab<Child>>);
 
 impl Children {
-    pub(crate) fn snapshot(&self) -> Vec<Child> {
-        self.lock().iter().map(|(_, child)| *child).collect()
+    /// Those that are alive, to be told as leaked.
+    pub(crate) fn tell_alive(&self) -> Vec<Child> {
+        let mut alive = self.lock();
+        alive
+            .iter_mut()
+            .map(|(_, child)| {
+                child.is_told = true;
+                child.clone()
+            })
+            .collect()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -45,9 +68,12 @@ pub(crate) struct ChildGuard {
 
 impl ChildGuard {
     pub(crate) fn new(context: HttpContext, place: Place) -> Self {
+        let backtrace = backtrace::sampled();
         let child = Child {
             place,
             since: Instant::now(),
+            backtrace,
+            is_told: false,
         };
         let key = context.inner().children.lock().insert(child);
         Self { context, key }
@@ -57,11 +83,14 @@ impl ChildGuard {
 impl Drop for ChildGuard {
     fn drop(&mut self) {
         let mut live = self.context.inner().children.lock();
-        live.remove(self.key);
+        let child = live.remove(self.key);
         let is_empty = live.is_empty();
         drop(live);
         if is_empty {
             self.context.inner().note_idle();
+        }
+        if child.is_told {
+            self.context.tell_resolved(&child.leak(&self.context));
         }
     }
 }

@@ -1,13 +1,15 @@
 //! A context: an ambient scope with at most one open session.
 
+use std::backtrace::Backtrace;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::backtrace;
 use crate::children::Children;
 use crate::config::Config;
 use crate::current::{BOUND, Bound};
@@ -16,7 +18,10 @@ use crate::id::{ContextId, SessionId};
 use crate::leak::{Leak, LeakKind, LeakPolicy};
 use crate::observer::{Observer, SessionSource, default_observer};
 use crate::place::Place;
+use crate::recent;
+use crate::registry::Registration;
 use crate::session::{HttpSession, SessionState};
+use crate::watch;
 
 /// A context, from [`current`](crate::current) or as observers are told of it.
 ///
@@ -41,9 +46,20 @@ pub(crate) struct ContextInner {
     building: Mutex<()>,
     pub(crate) children: Children,
     pub(crate) nested_opens: AtomicU64,
-    pub(crate) has_panicked: AtomicBool,
     /// Told when the last request, body or child is gone and an exit may wait for that.
     pub(crate) idle: Notify,
+    backtrace: Option<Arc<Backtrace>>,
+    /// Given back when the exit has ended. Not by a drop of this: a forgotten context stays listed.
+    registration: Mutex<Option<Registration>>,
+    /// What was told of the context itself as leaked.
+    told: Mutex<Told>,
+}
+
+/// Leaks of a context as a whole, to be taken back when it does close.
+#[derive(Debug, Default)]
+struct Told {
+    is_closed: bool,
+    leaks: Vec<Leak>,
 }
 
 /// The phases of a context, in their order.
@@ -56,8 +72,11 @@ const CLOSED: u8 = 2;
 impl HttpContext {
     pub(crate) fn new(config: Arc<Config>, name: Option<Arc<str>>, opened_at: Place) -> Self {
         let observer = config.observer.clone().or_else(default_observer);
-        Self(Arc::new(ContextInner {
-            id: ContextId::next(),
+        let id = ContextId::next();
+        let is_watched = config.leaks != LeakPolicy::Off;
+        let has_threshold = config.overdue_after.is_some();
+        let context = Self(Arc::new(ContextInner {
+            id,
             name,
             opened_at,
             opened: Instant::now(),
@@ -69,9 +88,23 @@ impl HttpContext {
             building: Mutex::new(()),
             children: Children::default(),
             nested_opens: AtomicU64::new(0),
-            has_panicked: AtomicBool::new(false),
             idle: Notify::new(),
-        }))
+            backtrace: backtrace::sampled(),
+            registration: Mutex::new(None),
+            told: Mutex::new(Told::default()),
+        }));
+        if is_watched {
+            let registration = Registration::new(id, Arc::downgrade(&context.0));
+            *lock(&context.0.registration) = Some(registration);
+            if has_threshold {
+                watch::until_overdue(Arc::downgrade(&context.0));
+            }
+        }
+        context
+    }
+
+    pub(crate) fn from_inner(inner: Arc<ContextInner>) -> Self {
+        Self(inner)
     }
 
     /// Its number in this process.
@@ -161,7 +194,13 @@ impl HttpContext {
     }
 
     pub(crate) fn tell(&self, fact: impl FnOnce(&dyn Observer)) {
-        if let Some(observer) = &self.0.observer {
+        let Some(observer) = &self.0.observer else {
+            return;
+        };
+        if std::thread::panicking() {
+            // A second panic would end the process. The first one is the one to be seen.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| fact(&**observer)));
+        } else {
             fact(&**observer);
         }
     }
@@ -215,11 +254,7 @@ impl HttpContext {
 
     /// Builds the session if none is open; `None` when the exit came first.
     pub(crate) fn ensure_session(&self) -> Result<Option<SessionId>, BuildError> {
-        let building = self
-            .0
-            .building
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let building = lock(&self.0.building);
         let source = match self.0.session.get() {
             Some(state) => match state.open_id() {
                 Some(id) => return Ok(Some(id)),
@@ -248,7 +283,8 @@ impl HttpContext {
         if self.leak_policy() != LeakPolicy::Off {
             let mut leak = self.leak(LeakKind::UseAfterExit, Some(place), closed_ago);
             leak.detail = spawned_at.map(|place| format!("in a task spawned at {place}"));
-            self.tell(|observer| observer.leak(self, &leak));
+            leak.backtrace = backtrace::sampled();
+            self.tell_leak(&leak);
         }
         ContextClosed {
             context: self.0.id,
@@ -269,7 +305,46 @@ impl HttpContext {
             acquired_at,
             age,
             detail: None,
+            backtrace: None,
         }
+    }
+
+    pub(crate) fn tell_leak(&self, leak: &Leak) {
+        recent::note_leak(leak);
+        self.tell(|observer| observer.leak(self, leak));
+    }
+
+    pub(crate) fn tell_resolved(&self, leak: &Leak) {
+        recent::note_resolved(leak);
+        self.tell(|observer| observer.leak_resolved(self, leak));
+    }
+
+    /// How long until it is overdue; `None` when it has no threshold, or has exited.
+    pub(crate) fn overdue_in(&self) -> Option<Duration> {
+        let threshold = self.0.config.overdue_after.filter(|_| !self.has_exited())?;
+        Some(threshold.saturating_sub(self.age()))
+    }
+
+    pub(crate) fn tell_overdue(&self) {
+        self.tell_as_a_whole(LeakKind::ContextOverdue);
+    }
+
+    /// Tells that the context will not be closed any more; once.
+    pub(crate) fn tell_never_closed(&self) {
+        self.tell_as_a_whole(LeakKind::NeverClosed);
+    }
+
+    /// Tells the context itself as leaked, unless it has exited or that was told before.
+    fn tell_as_a_whole(&self, kind: LeakKind) {
+        let mut leak = self.leak(kind, Some(self.0.opened_at), self.age());
+        leak.backtrace.clone_from(&self.0.backtrace);
+        let mut told = lock(&self.0.told);
+        if told.is_closed || told.leaks.iter().any(|told| told.kind == kind) {
+            return;
+        }
+        told.leaks.push(leak.clone());
+        drop(told);
+        self.tell_leak(&leak);
     }
 
     pub(crate) fn session_closed_error(&self, session: SessionId) -> SessionClosed {
@@ -288,8 +363,13 @@ impl ContextInner {
         self.phase.store(CLOSING, Ordering::Release);
     }
 
-    pub(crate) fn end_exit(&self) {
+    /// Ends an exit; says what was told of the context as leaked and is resolved by it.
+    pub(crate) fn end_exit(&self) -> Vec<Leak> {
         self.phase.store(CLOSED, Ordering::Release);
+        lock(&self.registration).take();
+        let mut told = lock(&self.told);
+        told.is_closed = true;
+        std::mem::take(&mut told.leaks)
     }
 
     /// Wakes an exit that waits for the context to be idle.
@@ -306,6 +386,10 @@ impl ContextInner {
                 .get()
                 .is_none_or(|state| state.in_flight.len() == 0)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl PartialEq for HttpContext {

@@ -7,7 +7,7 @@
 //! A request ends exactly once: whoever takes the stage out of its lock tells how it ended.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::connection::table::Carrier;
 use crate::connection::{ConnectFailure, ConnectionInfo, NameLookup};
 use crate::error::{RequestError, SessionClosed};
 use crate::host_slots::Slot;
-use crate::leak::LeakKind;
+use crate::leak::{Leak, LeakKind};
 use crate::observer::{BodyEnd, BodyEndReason, Observer, ResponseHead};
 use crate::request_info::RequestInfo;
 use crate::session::SessionState;
@@ -54,8 +54,16 @@ pub(crate) struct Exchange {
     /// an abort may fail to get it; the poller looks here after it has let go of the lock. Both
     /// sides write first and look second (sequentially consistent), so one of them sees the other.
     aborted: AtomicBool,
+    /// What it was told as leaked as, until that is resolved. Set under the lock of those in
+    /// flight, which a request that ends takes before it looks here.
+    told: AtomicU8,
     stage: Mutex<Stage>,
 }
+
+/// The values of `told`.
+const NOT_TOLD: u8 = 0;
+const TOLD_REQUEST: u8 = 1;
+const TOLD_BODY: u8 = 2;
 
 enum Stage {
     /// Admitted; its future is not there yet.
@@ -83,6 +91,7 @@ impl Exchange {
             key,
             sent: AtomicU64::new(0),
             aborted: AtomicBool::new(false),
+            told: AtomicU8::new(NOT_TOLD),
             stage: Mutex::new(Stage::Admitted),
         }
     }
@@ -184,18 +193,20 @@ impl Exchange {
         response
     }
 
-    /// The caller dropped the future of the request.
-    pub(crate) fn cancel(&self) {
+    /// The caller dropped the future of the request, be it before or after its end.
+    pub(crate) fn drop_request(&self) {
         let mut stage = self.lock();
-        if !matches!(*stage, Stage::Admitted | Stage::Request { .. }) {
-            return;
+        if matches!(*stage, Stage::Admitted | Stage::Request { .. }) {
+            let over = std::mem::replace(&mut *stage, Stage::Over);
+            drop(stage);
+            // The future goes first: by the time its end is told, its connection is let go.
+            drop(over);
+            self.tell(|observer| observer.request_cancelled(&self.info));
+            self.leave();
+        } else {
+            drop(stage);
         }
-        let over = std::mem::replace(&mut *stage, Stage::Over);
-        drop(stage);
-        // The future goes first: by the time its end is told, its connection is let go.
-        drop(over);
-        self.tell(|observer| observer.request_cancelled(&self.info));
-        self.leave();
+        self.resolve(|told| told == TOLD_REQUEST);
     }
 
     pub(crate) fn poll_body(
@@ -261,7 +272,10 @@ impl Exchange {
         let stage = self.lock();
         if matches!(*stage, Stage::Body { .. }) {
             self.take_body(stage, Stage::Over, BodyEndReason::Dropped);
+        } else {
+            drop(stage);
         }
+        self.resolve(|told| told != NOT_TOLD);
     }
 
     fn take_body(&self, mut stage: MutexGuard<'_, Stage>, next: Stage, reason: BodyEndReason) {
@@ -312,11 +326,41 @@ impl Exchange {
         }
     }
 
-    /// What it is a leak of, if it is still there at the drain deadline.
-    pub(crate) fn leak_kind(&self) -> LeakKind {
-        match self.try_lock().as_deref() {
-            Some(Stage::Body { .. }) => LeakKind::ResponseBody,
-            _ => LeakKind::RequestInFlight,
+    /// It is about to be told as leaked.
+    pub(crate) fn set_told(&self) {
+        let told = match self.try_lock().as_deref() {
+            Some(Stage::Body { .. }) => TOLD_BODY,
+            _ => TOLD_REQUEST,
+        };
+        self.told.store(told, Ordering::Release);
+    }
+
+    /// What it was told as leaked as.
+    pub(crate) fn leak(&self) -> Leak {
+        self.leak_of(self.told.load(Ordering::Acquire))
+    }
+
+    fn leak_of(&self, told: u8) -> Leak {
+        let kind = if told == TOLD_BODY {
+            LeakKind::ResponseBody
+        } else {
+            LeakKind::RequestInFlight
+        };
+        let info = &self.info;
+        let mut leak = info
+            .context
+            .leak(kind, Some(info.place), info.started.elapsed());
+        leak.detail = Some(format!("{} {}", info.method, info.host));
+        leak.backtrace.clone_from(&info.backtrace);
+        leak
+    }
+
+    /// Its holder lets go: tells so, if it was told as leaked.
+    fn resolve(&self, is_ours: impl Fn(u8) -> bool) {
+        let told = self.told.load(Ordering::Acquire);
+        if told != NOT_TOLD && is_ours(told) {
+            self.told.store(NOT_TOLD, Ordering::Release);
+            self.info.context.tell_resolved(&self.leak_of(told));
         }
     }
 

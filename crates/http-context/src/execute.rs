@@ -8,6 +8,7 @@ use http::Extensions;
 use reqwest::{Request, Response};
 use tokio::time::Instant;
 
+use crate::backtrace;
 use crate::context::HttpContext;
 use crate::error::RequestError;
 use crate::exchange::{Answer, CURRENT_REQUEST, Exchange, RequestFuture};
@@ -49,6 +50,7 @@ fn admit(
             host: Arc::clone(&host),
             place: hold.place,
             started: Instant::now(),
+            backtrace: backtrace::sampled(),
             attached: OnceLock::new(),
         };
         Exchange::new(info, key)
@@ -132,6 +134,6 @@ impl Future for InFlightRequest {
 
 impl Drop for InFlightRequest {
     fn drop(&mut self) {
-        self.0.cancel();
+        self.0.drop_request();
     }
 }

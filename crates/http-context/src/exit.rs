@@ -8,10 +8,11 @@ use tokio::time::Instant;
 use crate::connection::AddressPair;
 use crate::context::HttpContext;
 use crate::leak::{Leak, LeakKind, LeakPolicy};
-use crate::place::PlaceCounts;
+use crate::place::{Holders, PlaceCounts};
 use crate::report::{ExitReport, Outcome};
 use crate::session::SessionState;
 use crate::sockets::{self, Connection};
+use crate::watch;
 
 /// How long the sockets of a closed session may take to be gone: their tasks have to be run by
 /// the runtime.
@@ -31,19 +32,26 @@ pub(crate) struct ExitGuard {
     context: Option<HttpContext>,
     begun: Option<Instant>,
     outcome: Outcome,
+    /// What the outcome is when this is dropped.
+    when_dropped: Outcome,
     /// What was cut off, for the report.
     aborted: u64,
 }
 
 impl ExitGuard {
     pub(crate) fn new(context: HttpContext) -> Self {
-        // Dropped before its work has ended: cancelled.
         Self {
             context: Some(context),
             begun: None,
             outcome: Outcome::Cancelled,
+            when_dropped: Outcome::Cancelled,
             aborted: 0,
         }
+    }
+
+    /// Exits at once, since the work has panicked.
+    pub(crate) fn panicked(mut self) {
+        self.when_dropped = Outcome::Panicked;
     }
 
     /// Begins the exit: the work has ended with this outcome, and nothing more is admitted.
@@ -86,9 +94,9 @@ impl ExitGuard {
         drain(&context).await;
         let mut leaks = self.leaks_of_living();
         self.abort(&context);
-        let connections = close(&context);
+        let mut connections = close(&context);
         if self.looks_for_leaks() && context.inner().config.verify_sockets {
-            leaks.extend(self.leaks_of_sockets(&connections.0).await);
+            leaks.extend(self.leaks_of_sockets(&mut connections).await);
         }
         leaks.extend(self.leaks_of_holders());
         self.report(leaks)
@@ -118,24 +126,13 @@ impl ExitGuard {
         let mut leaks = Vec::new();
         for exchange in context
             .session_if_built()
-            .map(|state| state.in_flight.snapshot())
-            .unwrap_or_default()
+            .into_iter()
+            .flat_map(|s| s.in_flight.tell_live())
         {
-            let info = &exchange.info;
-            let mut leak = context.leak(
-                exchange.leak_kind(),
-                Some(info.place()),
-                info.started().elapsed(),
-            );
-            leak.detail = Some(format!("{} {}", info.method(), info.host));
-            merge(&mut leaks, leak);
+            merge(&mut leaks, exchange.leak());
         }
-        for child in context.inner().children.snapshot() {
-            let age = child.since.elapsed();
-            merge(
-                &mut leaks,
-                context.leak(LeakKind::Task, Some(child.place), age),
-            );
+        for child in context.inner().children.tell_alive() {
+            merge(&mut leaks, child.leak(context));
         }
         leaks
     }
@@ -148,16 +145,17 @@ impl ExitGuard {
         let Some(state) = context.session_if_built() else {
             return Vec::new();
         };
-        let age = state
-            .built()
-            .map(|built| built.elapsed())
-            .unwrap_or_default();
         let held = |counts: &PlaceCounts, kind| {
-            let leak = |(place, count)| Leak {
+            let leak = |Holders {
+                            place,
+                            count,
+                            backtrace,
+                        }| Leak {
                 count,
-                ..context.leak(kind, place, age)
+                backtrace,
+                ..state.holder_leak(context, kind, place)
             };
-            counts.live().map(leak).collect::<Vec<_>>()
+            counts.tell_live().map(leak).collect::<Vec<_>>()
         };
         let mut leaks = held(&state.handles, LeakKind::SessionHandle);
         leaks.extend(held(&state.clients, LeakKind::ClientClone));
@@ -166,20 +164,24 @@ impl ExitGuard {
 
     /// Sockets that the operating system says are open, once their tasks had the time to close
     /// them.
-    async fn leaks_of_sockets(&self, connections: &[Connection]) -> Vec<Leak> {
+    async fn leaks_of_sockets(&self, connections: &mut ToRelease) -> Vec<Leak> {
         let Some(context) = &self.context else {
             return Vec::new();
         };
-        let held = wait_for_close(connections.to_vec()).await;
+        let held = wait_for_close(connections.0.clone()).await;
+        connections
+            .0
+            .retain(|connection| !held.contains(connection));
         let age = context
             .session_if_built()
-            .and_then(SessionState::built)
-            .map(|built| built.elapsed())
+            .map(SessionState::age)
             .unwrap_or_default();
-        let leak = |(addresses, id): Connection| {
+        let leak = |connection: Connection| {
             let mut leak = context.leak(LeakKind::Connection, None, age);
-            let AddressPair { local, remote } = addresses;
+            let (AddressPair { local, remote }, id) = connection;
             leak.detail = Some(format!("connection {id} from {local} to {remote}"));
+            // From here on it is watched, to be told when it closes after all.
+            watch::until_closed(context.clone(), connection, leak.clone());
             leak
         };
         held.into_iter().map(leak).collect()
@@ -189,7 +191,7 @@ impl ExitGuard {
     fn report(&mut self, leaks: Vec<Leak>) -> Option<ExitReport> {
         let context = self.context.take()?;
         let inner = context.inner();
-        inner.end_exit();
+        let resolved = inner.end_exit();
         let total = |of: fn(&SessionState) -> &std::sync::atomic::AtomicU64| {
             context
                 .session_if_built()
@@ -211,12 +213,17 @@ impl ExitGuard {
             nested_opens: inner.nested_opens.load(Ordering::Relaxed),
             leaks,
         };
-        context.tell(|observer| {
-            for leak in &report.leaks {
-                observer.leak(&context, leak);
-            }
-            observer.context_closed(&context, &report);
-        });
+        for leak in resolved {
+            let leak = Leak {
+                age: inner.opened.elapsed(),
+                ..leak
+            };
+            context.tell_resolved(&leak);
+        }
+        for leak in &report.leaks {
+            context.tell_leak(leak);
+        }
+        context.tell(|observer| observer.context_closed(&context, &report));
         Some(report)
     }
 }
@@ -227,12 +234,7 @@ impl Drop for ExitGuard {
         let Some(context) = self.context.clone() else {
             return;
         };
-        let has_panicked = context.inner().has_panicked.load(Ordering::Relaxed);
-        let outcome = if has_panicked {
-            Outcome::Panicked
-        } else {
-            Outcome::Cancelled
-        };
+        let outcome = self.when_dropped;
         self.begin(outcome);
         // Also where the work had ended and its exit was dropped: its output is lost.
         self.outcome = outcome;

@@ -51,6 +51,17 @@ impl InFlight {
         self.lock().len()
     }
 
+    /// Those that are live now, to be told as leaked. One that leaves afterwards sees that it was.
+    pub(crate) fn tell_live(&self) -> Vec<Arc<Exchange>> {
+        let live = self.lock();
+        live.iter()
+            .map(|(_, exchange)| {
+                exchange.set_told();
+                Arc::clone(exchange)
+            })
+            .collect()
+    }
+
     /// Those that are live now.
     pub(crate) fn snapshot(&self) -> Vec<Arc<Exchange>> {
         self.lock()

@@ -1,5 +1,6 @@
 //! What a context can leave behind, and how a leak is told.
 
+use std::backtrace::Backtrace;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,7 +111,7 @@ impl fmt::Display for LeakKind {
 ///
 /// Its `Display` is a block for people: what leaked, where the context was opened, where the thing
 /// was acquired, how old it is, and how to mend it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Leak {
     /// What leaked.
@@ -129,6 +130,9 @@ pub struct Leak {
     pub age: Duration,
     /// Which one it is (a method and a host, a pair of addresses), without secrets.
     pub detail: Option<String>,
+    /// Where it was acquired in full, when this one was sampled; see
+    /// [`sample_backtraces`](crate::sample_backtraces).
+    pub backtrace: Option<Arc<Backtrace>>,
 }
 
 impl fmt::Display for Leak {
@@ -150,7 +154,11 @@ impl fmt::Display for Leak {
             None => write!(f, "\n  acquired   at an unknown place")?,
         }
         write!(f, "\n  age        {:?}", self.age)?;
-        write!(f, "\n  to mend    {}", self.kind.remedy())
+        write!(f, "\n  to mend    {}", self.kind.remedy())?;
+        if let Some(backtrace) = &self.backtrace {
+            write!(f, "\n  backtrace\n{backtrace}")?;
+        }
+        Ok(())
     }
 }
 

@@ -95,8 +95,10 @@
 //! # Features
 //!
 //! None is on by default. `json`, `form`, `query` and `multipart` add the methods of those names to
-//! [`RequestBuilder`]; `tracing` lets [`spawn`] and its kin carry the caller's span.
+//! [`RequestBuilder`]; `tracing` lets [`spawn`] and its kin carry the caller's span; `testing` has
+//! what makes tests fail on a leak.
 
+mod backtrace;
 mod body;
 mod builder;
 mod children;
@@ -119,17 +121,24 @@ mod nested;
 mod observer;
 mod open;
 mod place;
+mod recent;
 mod redact;
+mod registry;
 mod report;
 mod request;
 mod request_info;
 mod session;
+mod snapshot;
 mod sockets;
 mod spawn;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tls;
 mod transport;
 mod upload;
+mod watch;
 
+pub use backtrace::sample_backtraces;
 pub use builder::{ContextBuilder, builder};
 pub use connection::{AddressPair, ConnectFailure, ConnectionInfo, ConnectionUse, NameLookup};
 pub use context::HttpContext;
@@ -138,6 +147,8 @@ pub use error::{
     BuildError, ContextClosed, NestedDenied, NoContext, OpenError, RequestError, SessionClosed,
     SessionError,
 };
+#[cfg(feature = "testing")]
+pub use http_context_macros::test;
 pub use id::{ConnectionId, ContextId, RequestId, SessionId};
 pub use join_set::JoinSet;
 pub use layer::{ContextLayer, ContextService};
@@ -149,10 +160,13 @@ pub use observer::{
 };
 pub use open::{ClosureWork, FutureWork, Open, OpenWithReport, Work, open};
 pub use place::Place;
+pub use recent::{RecentLeak, RecentNestedOpen};
 pub use redact::Redaction;
+pub use registry::open_contexts;
 pub use report::{ExitReport, Outcome};
 pub use request::RequestBuilder;
 pub use request_info::RequestInfo;
 pub use session::HttpSession;
+pub use snapshot::{LiveContext, Snapshot, snapshot};
 pub use spawn::{FutureExt, InContext, spawn, spawn_blocking};
 pub use tls::{HttpVersions, Tls, warm_up};

@@ -112,9 +112,14 @@ pub trait Observer: Send + Sync + 'static {
     /// Called when making a connection was given up, because nobody needed it any more.
     fn connect_abandoned(&self, request: Option<&RequestInfo>, after: Duration) {}
 
-    /// Called for each leak that is found: those of an exit right before `context_closed`, a use
-    /// after the exit at once.
+    /// Called for each leak that is found: those of an exit right before `context_closed`, an
+    /// overdue context and a use after the exit at once.
     fn leak(&self, context: &HttpContext, leak: &Leak) {}
+
+    /// Called when something that was told as leaked is let go after all: a handle dropped, a task
+    /// ended, a socket closed, an overdue context closed. Its count is how many, and its age the
+    /// whole age. A use after the exit has nothing to let go.
+    fn leak_resolved(&self, context: &HttpContext, leak: &Leak) {}
 }
 
 /// Where a session came from. The strings are the values of the label `source`.

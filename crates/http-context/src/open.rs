@@ -15,6 +15,7 @@ use crate::exit::ExitGuard;
 use crate::leak::LeakPolicy;
 use crate::nested::{NestedOpen, NestedPolicy};
 use crate::place::Place;
+use crate::recent;
 use crate::report::{ExitReport, Outcome};
 use std::sync::atomic::Ordering;
 
@@ -253,9 +254,9 @@ impl<F: Future> Future for OpenWithReport<F> {
                     return Poll::Ready((output, None));
                 }
                 StageProjection::Bound { work, context } => {
-                    let noting = NotePanic(context);
+                    let on_panic = OnPanic(this.guard);
                     let polled = work.poll(cx);
-                    std::mem::forget(noting);
+                    std::mem::forget(on_panic);
                     let output = ready!(polled);
                     let outcome = if (this.is_ok)(&output) {
                         Outcome::Completed
@@ -314,6 +315,7 @@ impl<O> Start<O> {
                 policy,
             };
             outer.inner().nested_opens.fetch_add(1, Ordering::Relaxed);
+            recent::note_nested(&nested);
             outer.tell(|observer| observer.nested_open(&outer, &nested));
             match policy {
                 NestedPolicy::PassThrough | NestedPolicy::Warn => return Opened::PassThrough,
@@ -340,12 +342,15 @@ impl<O> Start<O> {
     }
 }
 
-/// Dropped only when the work panics.
-struct NotePanic<'c>(&'c HttpContext);
+/// Dropped only when the work panics: the context exits on the way of the panic, and not when its
+/// future happens to be dropped.
+struct OnPanic<'g>(&'g mut Option<ExitGuard>);
 
-impl Drop for NotePanic<'_> {
+impl Drop for OnPanic<'_> {
     fn drop(&mut self) {
-        self.0.inner().has_panicked.store(true, Ordering::Relaxed);
+        if let Some(guard) = self.0.take() {
+            guard.panicked();
+        }
     }
 }
 

@@ -1,8 +1,11 @@
 //! Call sites: who holds how many of a thing, without a lock and without an allocation.
 
+use std::backtrace::Backtrace;
 use std::panic::Location;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crate::backtrace;
 
 /// A line of source code, as `#[track_caller]` gives it.
 pub type Place = &'static Location<'static>;
@@ -13,6 +16,10 @@ const PLACES: usize = 16;
 
 /// Index of the entry that counts for all places that found no entry of their own.
 const OVERFLOW: usize = PLACES;
+
+/// Set in a count once its context has told what is live as leaked. From then on each release is
+/// told as well, and each clone is one more leak: so what is told stays exact.
+const TOLD: usize = 1 << (usize::BITS - 1);
 
 /// Counts live things by the place that acquired them.
 ///
@@ -27,6 +34,17 @@ pub(crate) struct PlaceCounts {
 struct Entry {
     place: OnceLock<Place>,
     live: AtomicUsize,
+    /// Of the first that was sampled here.
+    backtrace: OnceLock<Arc<Backtrace>>,
+}
+
+/// What is live at one place.
+#[derive(Debug)]
+pub(crate) struct Holders {
+    /// Unknown for those beyond the places that are told apart.
+    pub(crate) place: Option<Place>,
+    pub(crate) count: usize,
+    pub(crate) backtrace: Option<Arc<Backtrace>>,
 }
 
 /// Which entry of a [`PlaceCounts`] a live thing is counted in.
@@ -37,30 +55,33 @@ impl PlaceCounts {
     pub(crate) fn acquire(&self, place: Place) -> PlaceIndex {
         let index = self.entry_of(place);
         self.entries[index].live.fetch_add(1, Ordering::Relaxed);
+        if let Some(backtrace) = backtrace::sampled() {
+            let _ = self.entries[index].backtrace.set(backtrace);
+        }
         #[allow(clippy::cast_possible_truncation, reason = "the table has 17 entries")]
         PlaceIndex(index as u8)
     }
 
-    pub(crate) fn acquire_again(&self, index: PlaceIndex) {
-        self.entry(index).live.fetch_add(1, Ordering::Relaxed);
+    /// Counts one more at a place that is known; says whether those of it were told as leaked.
+    pub(crate) fn acquire_again(&self, index: PlaceIndex) -> bool {
+        self.entry(index).live.fetch_add(1, Ordering::AcqRel) & TOLD != 0
     }
 
-    /// Gives one back; says whether this was the last one at its place.
-    pub(crate) fn release(&self, index: PlaceIndex) {
-        self.entry(index).live.fetch_sub(1, Ordering::AcqRel);
+    /// Gives one back; says whether it was told as leaked.
+    pub(crate) fn release(&self, index: PlaceIndex) -> bool {
+        self.entry(index).live.fetch_sub(1, Ordering::AcqRel) & TOLD != 0
     }
 
-    /// Every place with something still live, and how much.
-    pub(crate) fn live(&self) -> impl Iterator<Item = (Option<Place>, usize)> + '_ {
+    /// Every place with something still live, and how much, to be told as leaked.
+    pub(crate) fn tell_live(&self) -> impl Iterator<Item = Holders> + '_ {
         self.entries
             .iter()
-            .map(|entry| {
-                (
-                    entry.place.get().copied(),
-                    entry.live.load(Ordering::Acquire),
-                )
+            .map(|entry| Holders {
+                place: entry.place.get().copied(),
+                count: entry.live.fetch_or(TOLD, Ordering::AcqRel) & !TOLD,
+                backtrace: entry.backtrace.get().cloned(),
             })
-            .filter(|(_, live)| *live > 0)
+            .filter(|holders| holders.count > 0)
     }
 
     pub(crate) fn place(&self, index: PlaceIndex) -> Option<Place> {
@@ -94,6 +115,13 @@ mod tests {
         Location::caller()
     }
 
+    fn live(counts: &PlaceCounts) -> Vec<(Option<Place>, usize)> {
+        counts
+            .tell_live()
+            .map(|holders| (holders.place, holders.count))
+            .collect()
+    }
+
     #[test]
     fn what_is_released_is_no_longer_live() {
         let counts = PlaceCounts::default();
@@ -101,9 +129,21 @@ mod tests {
         let index = counts.acquire(place);
         counts.acquire_again(index);
         counts.release(index);
-        assert_eq!(counts.live().collect::<Vec<_>>(), [(Some(place), 1)]);
+        assert_eq!(live(&counts), [(Some(place), 1)]);
         counts.release(index);
-        assert_eq!(counts.live().count(), 0);
+        assert_eq!(live(&counts), []);
+    }
+
+    #[test]
+    fn a_release_is_told_if_what_is_released_was_told_as_leaked() {
+        let counts = PlaceCounts::default();
+        let index = counts.acquire(here());
+        assert!(!counts.acquire_again(index));
+        assert!(!counts.release(index));
+        assert_eq!(live(&counts).len(), 1);
+        assert!(counts.acquire_again(index));
+        assert!(counts.release(index));
+        assert!(counts.release(index));
     }
 
     #[test]
@@ -134,7 +174,7 @@ mod tests {
         for place in &places {
             counts.acquire(place);
         }
-        let live: Vec<_> = counts.live().collect();
+        let live = live(&counts);
         assert_eq!(live.iter().map(|(_, n)| n).sum::<usize>(), places.len());
         assert_eq!(live.last(), Some(&(None, places.len() - PLACES)));
     }

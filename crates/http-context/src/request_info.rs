@@ -1,6 +1,7 @@
 //! What is known of a request for as long as it lives.
 
 use std::any::Any;
+use std::backtrace::Backtrace;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -23,6 +24,7 @@ pub struct RequestInfo {
     pub(crate) host: Arc<Host>,
     pub(crate) place: Place,
     pub(crate) started: Instant,
+    pub(crate) backtrace: Option<Arc<Backtrace>>,
     pub(crate) attached: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use reqwest::{IntoUrl, Method, Request, Response};
 use reqwest_middleware::ClientWithMiddleware;
@@ -16,6 +17,7 @@ use crate::error::RequestError;
 use crate::execute;
 use crate::id::SessionId;
 use crate::in_flight::InFlight;
+use crate::leak::{Leak, LeakKind};
 use crate::place::{Place, PlaceCounts, PlaceIndex};
 use crate::request::RequestBuilder;
 use crate::sockets::Connection;
@@ -140,6 +142,13 @@ impl HttpSession {
         self.session.state()
     }
 
+    /// One handle more, or less, than was told at the exit.
+    fn late_leak(&self) -> Leak {
+        let place = self.state().handles.place(self.place);
+        self.state()
+            .holder_leak(self.context(), LeakKind::SessionHandle, place)
+    }
+
     fn hold(&self, place: Place) -> SessionHold {
         SessionHold::new(self.session.clone(), place)
     }
@@ -147,7 +156,9 @@ impl HttpSession {
 
 impl Clone for HttpSession {
     fn clone(&self) -> Self {
-        self.state().handles.acquire_again(self.place);
+        if self.state().handles.acquire_again(self.place) {
+            self.session.context.tell_leak(&self.late_leak());
+        }
         Self {
             session: self.session.clone(),
             place: self.place,
@@ -157,7 +168,9 @@ impl Clone for HttpSession {
 
 impl Drop for HttpSession {
     fn drop(&mut self) {
-        self.state().handles.release(self.place);
+        if self.state().handles.release(self.place) {
+            self.session.context.tell_resolved(&self.late_leak());
+        }
     }
 }
 
@@ -220,11 +233,20 @@ impl SessionHold {
             index,
         }
     }
+
+    fn late_leak(&self) -> Leak {
+        let SessionRef { context, .. } = &self.session;
+        self.session
+            .state()
+            .holder_leak(context, LeakKind::ClientClone, Some(self.place))
+    }
 }
 
 impl Clone for SessionHold {
     fn clone(&self) -> Self {
-        self.session.state().clients.acquire_again(self.index);
+        if self.session.state().clients.acquire_again(self.index) {
+            self.session.context.tell_leak(&self.late_leak());
+        }
         Self {
             session: self.session.clone(),
             place: self.place,
@@ -235,7 +257,9 @@ impl Clone for SessionHold {
 
 impl Drop for SessionHold {
     fn drop(&mut self) {
-        self.session.state().clients.release(self.index);
+        if self.session.state().clients.release(self.index) {
+            self.session.context.tell_resolved(&self.late_leak());
+        }
     }
 }
 
@@ -326,9 +350,19 @@ impl SessionState {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// When the first session was built.
-    pub(crate) fn built(&self) -> Option<Instant> {
-        self.built.get().copied()
+    /// How long ago the first session was built.
+    pub(crate) fn age(&self) -> Duration {
+        self.built.get().map(Instant::elapsed).unwrap_or_default()
+    }
+
+    /// A leak of a handle or a client. Its own age is not known: at most that of the session.
+    pub(crate) fn holder_leak(
+        &self,
+        context: &HttpContext,
+        kind: LeakKind,
+        place: Option<Place>,
+    ) -> Leak {
+        context.leak(kind, place, self.age())
     }
 }
 

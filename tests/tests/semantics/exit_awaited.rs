@@ -160,11 +160,20 @@ async fn the_report_has_the_numbers_of_the_server() {
                 .await?;
             assert_eq!(echo.bytes().await?.len(), n);
         }
-        let (one, two) = tokio::join!(
-            http_session()?.get(server.url("/bytes/100")).send(),
-            http_session()?.get(server.url("/bytes/200")).send(),
+        // Both are held until each has its connection: neither can be served by the other's.
+        let let_go = async {
+            server.wait_until(|counts| counts.held == 2).await;
+            server.gate().open();
+        };
+        let (one, two, ()) = tokio::join!(
+            http_session()?.get(server.url("/slow-head")).send(),
+            http_session()?.get(server.url("/slow-head")).send(),
+            let_go,
         );
-        assert_eq!(one?.bytes().await?.len() + two?.bytes().await?.len(), 300);
+        assert_eq!(
+            (one?.text().await?, two?.text().await?),
+            ("ok".into(), "ok".into())
+        );
         Ok::<_, BoxError>(())
     })
     .with_report()
@@ -174,7 +183,7 @@ async fn the_report_has_the_numbers_of_the_server() {
     assert_eq!(report.requests, counts.requests);
     assert_eq!(report.connections_opened, counts.accepted);
     assert_eq!(report.connections_reused, counts.requests - counts.accepted);
-    assert_eq!((report.bytes_sent, report.bytes_received), (10, 310));
+    assert_eq!((report.bytes_sent, report.bytes_received), (10, 14));
     assert!(report.exit_duration <= report.duration);
     assert!(report.is_clean(), "{report}");
 }

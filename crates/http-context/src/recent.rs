@@ -1,0 +1,131 @@
+//! What leaked lately, and what was opened nested, by place.
+
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use hashbrown::HashMap;
+use tokio::time::Instant;
+
+use crate::leak::{Leak, LeakKind};
+use crate::nested::{NestedOpen, NestedPolicy};
+use crate::place::Place;
+
+/// So many places are remembered; beyond it the one that was seen least lately is forgotten.
+const REMEMBERED: usize = 256;
+
+/// Leaks of one kind at one pair of places.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RecentLeak {
+    /// The latest of them.
+    pub leak: Leak,
+    /// How many there were since the process began.
+    pub count: u64,
+    /// How many of them were let go since.
+    pub resolved: u64,
+    /// When the latest of them was found.
+    pub last_seen: Instant,
+}
+
+/// Nested opens at one pair of places.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RecentNestedOpen {
+    /// The latest of them.
+    pub nested: NestedOpen,
+    /// How many there were since the process began.
+    pub count: u64,
+    /// When the latest of them happened.
+    pub last_seen: Instant,
+}
+
+type LeakKey = (LeakKind, Place, Option<Place>);
+type NestedKey = (Place, Place, NestedPolicy);
+
+static LEAKS: LazyLock<Mutex<HashMap<LeakKey, RecentLeak>>> = LazyLock::new(Mutex::default);
+static NESTED: LazyLock<Mutex<HashMap<NestedKey, RecentNestedOpen>>> =
+    LazyLock::new(Mutex::default);
+
+pub(crate) fn note_leak(leak: &Leak) {
+    let key = (leak.kind, leak.opened_at, leak.acquired_at);
+    let (count, now) = (leak.count as u64, Instant::now());
+    let mut leaks = lock(&LEAKS);
+    if let Some(known) = leaks.get_mut(&key) {
+        known.leak.clone_from(leak);
+        known.count += count;
+        known.last_seen = now;
+        return;
+    }
+    make_room(&mut leaks, |recent| recent.last_seen);
+    let leak = leak.clone();
+    leaks.insert(
+        key,
+        RecentLeak {
+            leak,
+            count,
+            resolved: 0,
+            last_seen: now,
+        },
+    );
+}
+
+pub(crate) fn note_resolved(leak: &Leak) {
+    let key = (leak.kind, leak.opened_at, leak.acquired_at);
+    if let Some(known) = lock(&LEAKS).get_mut(&key) {
+        known.resolved += leak.count as u64;
+    }
+}
+
+pub(crate) fn note_nested(nested: &NestedOpen) {
+    let key = (nested.outer_place, nested.inner_place, nested.policy);
+    let now = Instant::now();
+    let mut opens = lock(&NESTED);
+    if let Some(known) = opens.get_mut(&key) {
+        *known = RecentNestedOpen {
+            nested: *nested,
+            count: known.count + 1,
+            last_seen: now,
+        };
+        return;
+    }
+    make_room(&mut opens, |recent| recent.last_seen);
+    opens.insert(
+        key,
+        RecentNestedOpen {
+            nested: *nested,
+            count: 1,
+            last_seen: now,
+        },
+    );
+}
+
+pub(crate) fn leaks() -> Vec<RecentLeak> {
+    latest_first(lock(&LEAKS).values().cloned(), |recent| recent.last_seen)
+}
+
+pub(crate) fn nested_opens() -> Vec<RecentNestedOpen> {
+    latest_first(lock(&NESTED).values().cloned(), |recent| recent.last_seen)
+}
+
+fn latest_first<T>(all: impl Iterator<Item = T>, at: impl Fn(&T) -> Instant) -> Vec<T> {
+    let mut all: Vec<_> = all.collect();
+    all.sort_by_key(|recent| std::cmp::Reverse(at(recent)));
+    all
+}
+
+fn make_room<K: Copy + Eq + std::hash::Hash, V>(
+    map: &mut HashMap<K, V>,
+    at: impl Fn(&V) -> Instant,
+) {
+    if map.len() >= REMEMBERED
+        && let Some(oldest) = map
+            .iter()
+            .min_by_key(|(_, value)| at(value))
+            .map(|(key, _)| *key)
+    {
+        map.remove(&oldest);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

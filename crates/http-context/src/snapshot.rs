@@ -1,0 +1,71 @@
+//! What there is to see in the process right now.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::context::HttpContext;
+use crate::recent::{self, RecentLeak, RecentNestedOpen};
+use crate::registry::open_contexts;
+
+/// Live contexts, recent leaks and recent nested opens: what an admin endpoint prints.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Contexts whose exit has not ended, oldest first.
+    pub contexts: Vec<LiveContext>,
+    /// Leaks by place, latest first; at most 256 places.
+    pub leaks: Vec<RecentLeak>,
+    /// Nested opens by place, latest first; at most 256 pairs of places.
+    pub nested_opens: Vec<RecentNestedOpen>,
+}
+
+/// One context in a [`Snapshot`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LiveContext {
+    /// The context: its id, name and place.
+    pub context: HttpContext,
+    /// How long it is open.
+    pub age: Duration,
+    /// Whether it is longer open than its threshold.
+    pub is_overdue: bool,
+    /// Whether its exit has begun.
+    pub is_closing: bool,
+    /// Requests that have been started and not ended, their bodies included.
+    pub requests_in_flight: usize,
+    /// Requests that have been started so far.
+    pub requests: u64,
+    /// Child tasks that are alive.
+    pub children: usize,
+    /// How often `open` was called inside it.
+    pub nested_opens: u64,
+}
+
+/// Takes a snapshot. Costs time and memory for each live context; for a page that people look at,
+/// not for a hot path.
+pub fn snapshot() -> Snapshot {
+    let live = |context: HttpContext| {
+        let inner = context.inner();
+        let age = context.age();
+        LiveContext {
+            age,
+            is_overdue: inner
+                .config
+                .overdue_after
+                .is_some_and(|threshold| age >= threshold),
+            is_closing: context.is_closed(),
+            requests_in_flight: context.requests_in_flight(),
+            requests: context
+                .session_if_built()
+                .map_or(0, |state| state.totals.requests.load(Ordering::Relaxed)),
+            children: context.children(),
+            nested_opens: inner.nested_opens.load(Ordering::Relaxed),
+            context,
+        }
+    };
+    Snapshot {
+        contexts: open_contexts().into_iter().map(live).collect(),
+        leaks: recent::leaks(),
+        nested_opens: recent::nested_opens(),
+    }
+}

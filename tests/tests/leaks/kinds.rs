@@ -1,0 +1,386 @@
+//! Each kind of leak, made exactly once and reported exactly once; and beside it a twin that does
+//! the same properly, and is clean.
+
+use std::time::Duration;
+
+use http_context::testing::{Fact, NoOpenContexts};
+use http_context::{LeakKind, OpenError, http_session};
+use http_context_tests::Server;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::support::{BoxError, clean, only_leak, recorded};
+
+#[tokio::test]
+async fn a_session_handle_that_is_kept() {
+    let (_, context) = recorded();
+    let mut line = 0;
+    let work = context.open(async {
+        line = line!() + 1;
+        let session = http_session().unwrap();
+        Ok::<_, OpenError>(session.clone())
+    });
+    let (kept, report) = work.with_report().await;
+    let leak = only_leak(&report.unwrap(), LeakKind::SessionHandle, line);
+    assert_eq!(leak.count, 1);
+    drop(kept);
+}
+
+#[tokio::test]
+async fn a_session_handle_that_is_dropped() {
+    let (_, context) = recorded();
+    let work = context.open(async { Ok::<_, OpenError>(http_session().unwrap().id()) });
+    clean(work.with_report().await.1);
+}
+
+#[tokio::test]
+async fn a_client_that_is_kept() {
+    let (_, context) = recorded();
+    let mut line = 0;
+    let work = context.open(async {
+        let session = http_session().unwrap();
+        line = line!() + 1;
+        Ok::<_, OpenError>(session.client())
+    });
+    let (kept, report) = work.with_report().await;
+    only_leak(&report.unwrap(), LeakKind::ClientClone, line);
+    drop(kept);
+}
+
+#[tokio::test]
+async fn a_request_builder_that_is_kept() {
+    let (_, context) = recorded();
+    let mut line = 0;
+    let work = context.open(async {
+        let session = http_session().unwrap();
+        line = line!() + 1;
+        Ok::<_, OpenError>(session.get("http://127.0.0.1:1/"))
+    });
+    let (kept, report) = work.with_report().await;
+    only_leak(&report.unwrap(), LeakKind::ClientClone, line);
+    drop(kept);
+}
+
+#[tokio::test]
+async fn a_client_and_a_request_builder_that_are_dropped() {
+    let (_, context) = recorded();
+    let work = context.open(async {
+        let client = http_session().unwrap().client();
+        drop(client.get("http://127.0.0.1:1/"));
+        drop(http_session().unwrap().get("http://127.0.0.1:1/"));
+        Ok::<_, OpenError>(())
+    });
+    clean(work.with_report().await.1);
+}
+
+#[tokio::test]
+async fn a_request_that_is_in_flight_at_the_deadline() {
+    let (server, (_, context)) = (Server::start(), recorded());
+    let mut line = 0;
+    let work = context.open(async {
+        let session = http_session()?;
+        line = line!() + 1;
+        let request = session.get(server.url("/never")).send();
+        let task = tokio::spawn(request);
+        server.wait_until(|counts| counts.held == 1).await;
+        Ok::<_, BoxError>(task)
+    });
+    let (task, report) = work.with_report().await;
+    let leak = only_leak(&report.unwrap(), LeakKind::RequestInFlight, line);
+    assert_eq!(leak.detail.unwrap(), format!("GET {}", server.addr()));
+    assert!(leak.age >= Duration::from_millis(30), "the drain timeout");
+    assert!(task.unwrap().await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_request_that_ends_within_the_deadline() {
+    let (server, (_, context)) = (Server::start(), recorded());
+    let work = context.drain_timeout(Duration::from_secs(20)).open(async {
+        let task = tokio::spawn(http_session()?.get(server.url("/slow-head")).send());
+        server.wait_until(|counts| counts.held == 1).await;
+        let gate = server.gate();
+        tokio::spawn(async move { gate.open() });
+        Ok::<_, BoxError>(tokio::spawn(async move {
+            task.await?.map(drop).map_err(BoxError::from)
+        }))
+    });
+    clean(work.with_report().await.1);
+}
+
+#[tokio::test]
+async fn a_response_body_that_is_kept_unread() {
+    let (server, (_, context)) = (Server::start(), recorded());
+    let mut line = 0;
+    let work = context.open(async {
+        let session = http_session()?;
+        line = line!() + 1;
+        Ok::<_, BoxError>(session.get(server.url("/bytes/100000")).send().await?)
+    });
+    let (kept, report) = work.with_report().await;
+    only_leak(&report.unwrap(), LeakKind::ResponseBody, line);
+    drop(kept);
+}
+
+#[tokio::test]
+async fn a_response_body_that_is_read_or_dropped() {
+    let (server, (_, context)) = (Server::start(), recorded());
+    let work = context.open(async {
+        http_session()?
+            .get(server.url("/bytes/100000"))
+            .send()
+            .await?
+            .bytes()
+            .await?;
+        drop(
+            http_session()?
+                .get(server.url("/bytes/100000"))
+                .send()
+                .await?,
+        );
+        // There is nothing to read.
+        let empty = http_session()?
+            .get(server.url("/status/204"))
+            .send()
+            .await?;
+        Ok::<_, BoxError>(empty)
+    });
+    let (empty, report) = work.with_report().await;
+    assert_eq!(empty.unwrap().status(), 204);
+    clean(report);
+}
+
+#[tokio::test]
+async fn a_child_task_that_outlives_its_context() {
+    let (_, context) = recorded();
+    let mut line = 0;
+    let work = context.open(async {
+        line = line!() + 1;
+        Ok::<_, OpenError>(http_context::spawn(std::future::pending::<()>()))
+    });
+    let (task, report) = work.with_report().await;
+    only_leak(&report.unwrap(), LeakKind::Task, line);
+    task.unwrap().abort();
+}
+
+#[tokio::test]
+async fn a_child_task_that_is_awaited_or_aborted() {
+    let (_, context) = recorded();
+    let work = context.drain_timeout(Duration::from_secs(20)).open(async {
+        http_context::spawn(tokio::task::yield_now()).await.unwrap();
+        http_context::spawn(std::future::pending::<()>()).abort();
+        Ok::<_, OpenError>(())
+    });
+    clean(work.with_report().await.1);
+}
+
+#[tokio::test]
+async fn a_context_that_is_used_after_its_exit() {
+    let (recorder, context) = recorded();
+    let (exited, exit) = tokio::sync::oneshot::channel::<()>();
+    let mut child = None;
+    let work = context.open(async {
+        child = Some(http_context::spawn(async {
+            exit.await.unwrap();
+            (http_session().is_err(), line!())
+        }));
+        Ok::<_, OpenError>(())
+    });
+    work.await.unwrap();
+    exited.send(()).unwrap();
+    let (is_refused, used_at) = child.unwrap().await.unwrap();
+    assert!(is_refused);
+    let leaks = recorder.leaks();
+    let kinds: Vec<_> = leaks.iter().map(|leak| leak.kind).collect();
+    // The task that did it outlived the context as well.
+    assert_eq!(kinds, [LeakKind::Task, LeakKind::UseAfterExit]);
+    assert_eq!(leaks[1].acquired_at.unwrap().line(), used_at);
+    assert!(
+        leaks[1].detail.as_ref().unwrap().contains("kinds.rs"),
+        "{}",
+        leaks[1]
+    );
+}
+
+#[tokio::test]
+async fn a_context_that_is_used_before_its_exit_by_a_task() {
+    let (recorder, context) = recorded();
+    let work = context.open(async {
+        assert!(
+            http_context::spawn(async { http_session().is_ok() })
+                .await
+                .unwrap()
+        );
+        Ok::<_, OpenError>(())
+    });
+    clean(work.with_report().await.1);
+    assert!(recorder.leaks().is_empty());
+}
+
+/// A server that answers one request with `101 Switching Protocols`, and holds on.
+async fn switching_protocols() -> (std::net::SocketAddr, tokio::task::JoinHandle<()>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut request = vec![0; 4096];
+        assert!(socket.read(&mut request).await.unwrap() > 0);
+        let head = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n";
+        socket.write_all(head).await.unwrap();
+        while socket.read(&mut request).await.is_ok_and(|read| read > 0) {}
+    });
+    (address, server)
+}
+
+async fn upgraded(address: std::net::SocketAddr) -> Result<reqwest::Upgraded, BoxError> {
+    let request = http_session()?.get(format!("http://{address}/"));
+    let response = request
+        .header("connection", "upgrade")
+        .header("upgrade", "x")
+        .send()
+        .await?;
+    Ok(response.upgrade().await?)
+}
+
+#[tokio::test]
+async fn a_socket_that_is_open_after_the_close() {
+    let ((address, server), (recorder, context)) = (switching_protocols().await, recorded());
+    let (socket, report) = context.open(upgraded(address)).with_report().await;
+    let leak = only_leak(&report.unwrap(), LeakKind::Connection, 0);
+    assert!(
+        leak.detail.as_ref().unwrap().contains(&address.to_string()),
+        "{leak}"
+    );
+    // Let go later, it is told as late.
+    drop(socket.unwrap());
+    recorder
+        .wait_for(|fact| matches!(fact, Fact::LeakResolved(_)))
+        .await;
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_socket_that_is_upgraded_and_dropped() {
+    let ((address, server), (_, context)) = (switching_protocols().await, recorded());
+    let work = context.open(async { upgraded(address).await.map(drop) });
+    clean(work.with_report().await.1);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_context_that_is_open_for_too_long() {
+    let (recorder, context) = recorded();
+    let context = context.overdue_after(Duration::from_millis(20));
+    let line = line!() + 1;
+    let work = context.open(async {
+        let fact = recorder
+            .wait_for(|fact| matches!(fact, Fact::Leak(_)))
+            .await;
+        let Fact::Leak(leak) = fact else {
+            unreachable!()
+        };
+        assert_eq!(leak.kind, LeakKind::ContextOverdue);
+        assert!(leak.age >= Duration::from_millis(20));
+        assert!(
+            http_context::snapshot()
+                .contexts
+                .iter()
+                .any(|live| live.is_overdue)
+        );
+        Ok::<_, OpenError>(leak.opened_at.line())
+    });
+    let (opened_at, report) = work.with_report().await;
+    assert_eq!(opened_at.unwrap(), line);
+    clean(report);
+    // Once, and taken back by the close.
+    assert_eq!((recorder.leaks().len(), recorder.resolved().len()), (1, 1));
+    assert_eq!(recorder.resolved()[0].kind, LeakKind::ContextOverdue);
+}
+
+#[tokio::test]
+async fn a_context_that_closes_in_time() {
+    let (recorder, context) = recorded();
+    let work = context
+        .overdue_after(Duration::from_mins(1))
+        .open(async { Ok::<_, OpenError>(()) });
+    clean(work.with_report().await.1);
+    assert!(recorder.leaks().is_empty());
+}
+
+#[tokio::test]
+async fn a_context_that_is_forgotten() {
+    let (recorder, context) = recorded();
+    let mut forgotten = Box::pin(
+        context
+            .name("forgotten")
+            .open(std::future::pending::<Result<(), OpenError>>()),
+    );
+    assert!(futures_util::poll!(&mut forgotten).is_pending());
+    std::mem::forget(forgotten);
+
+    let only_that = || NoOpenContexts::new().ignore(|context| context.name() != Some("forgotten"));
+    for _ in 0..2 {
+        let open = only_that().retries(2).check().await.unwrap_err();
+        assert_eq!(open.leaks.len(), 1);
+        let text = open.to_string();
+        for part in [
+            "1 HTTP contexts are still open",
+            "never_closed",
+            "(forgotten)",
+            "kinds.rs",
+        ] {
+            assert!(text.contains(part), "{part} is missing in: {text}");
+        }
+    }
+    let kinds: Vec<_> = recorder.leaks().iter().map(|leak| leak.kind).collect();
+    assert_eq!(kinds, [LeakKind::NeverClosed], "told once");
+}
+
+#[tokio::test]
+async fn a_context_in_a_cycle() {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+    type Cycle =
+        Rc<RefCell<Option<std::pin::Pin<Box<dyn Future<Output = Result<(), OpenError>>>>>>>;
+
+    let (recorder, context) = recorded();
+    let cycle: Cycle = Rc::default();
+    let itself = Rc::clone(&cycle);
+    let work = context.name("cycle").open(async move {
+        let _itself = itself;
+        std::future::pending::<Result<(), OpenError>>().await
+    });
+    *cycle.borrow_mut() = Some(Box::pin(work));
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(
+        cycle
+            .borrow_mut()
+            .as_mut()
+            .unwrap()
+            .as_mut()
+            .poll(&mut cx)
+            .is_pending()
+    );
+    drop(cycle);
+    let check = NoOpenContexts::new()
+        .retries(0)
+        .ignore(|context| context.name() != Some("cycle"));
+    assert!(check.check_now().is_err());
+    assert_eq!(recorder.leaks()[0].kind, LeakKind::NeverClosed);
+}
+
+#[tokio::test]
+async fn a_context_that_is_dropped_is_not_open() {
+    let (recorder, context) = recorded();
+    let mut dropped = Box::pin(
+        context
+            .name("dropped")
+            .open(std::future::pending::<Result<(), OpenError>>()),
+    );
+    assert!(futures_util::poll!(&mut dropped).is_pending());
+    drop(dropped);
+    NoOpenContexts::new()
+        .retries(0)
+        .ignore(|c| c.name() != Some("dropped"))
+        .check_now()
+        .unwrap();
+    assert!(recorder.leaks().is_empty());
+}

@@ -1,0 +1,95 @@
+//! What leaked and is let go later is told as late: leaks told and leaks resolved balance.
+
+use http_context::testing::Recorder;
+use http_context::{HttpSession, Leak, LeakKind, OpenError, http_session};
+use http_context_tests::Server;
+
+use crate::support::{BoxError, recorded};
+
+fn open_leaks(recorder: &Recorder) -> usize {
+    let count = |leaks: Vec<Leak>| leaks.iter().map(|leak| leak.count).sum::<usize>();
+    count(recorder.leaks()) - count(recorder.resolved())
+}
+
+#[tokio::test]
+async fn handles_one_by_one_and_their_late_clones_too() {
+    let (recorder, context) = recorded();
+    let kept: Vec<HttpSession> = context
+        .open(async {
+            let session = http_session().unwrap();
+            Ok::<_, OpenError>(vec![session.clone(), session.clone(), session])
+        })
+        .await
+        .unwrap();
+    assert_eq!(recorder.leaks().len(), 1, "one place, one leak");
+    assert_eq!(open_leaks(&recorder), 3);
+    let late = kept[0].clone();
+    assert_eq!(open_leaks(&recorder), 4);
+    let mut left = 4;
+    for handle in kept.into_iter().chain([late]) {
+        drop(handle);
+        left -= 1;
+        assert_eq!(open_leaks(&recorder), left);
+    }
+    assert!(
+        recorder
+            .resolved()
+            .iter()
+            .all(|leak| leak.kind == LeakKind::SessionHandle)
+    );
+}
+
+#[tokio::test]
+async fn everything_that_can_be_held() {
+    let (server, (recorder, context)) = (Server::start(), recorded());
+    let work = context.open(async {
+        let session = http_session()?;
+        let mut request = Box::pin(session.get(server.url("/never")).send());
+        assert!(futures_util::poll!(&mut request).is_pending());
+        let body = session.get(server.url("/slow-body")).send().await?;
+        let task = http_context::spawn(std::future::pending::<()>());
+        let client = session.client();
+        let builder = session.get(server.url("/ok"));
+        Ok::<_, BoxError>((session, request, body, task, client, builder))
+    });
+    let (session, request, body, task, client, builder) = work.await.unwrap();
+    assert_eq!(open_leaks(&recorder), 6, "{:?}", recorder.leaks());
+    let resolved = |kind| {
+        recorder
+            .resolved()
+            .iter()
+            .filter(|leak| leak.kind == kind)
+            .count()
+    };
+
+    drop(session);
+    assert_eq!(resolved(LeakKind::SessionHandle), 1);
+    drop(request);
+    assert_eq!(resolved(LeakKind::RequestInFlight), 1);
+    drop(body);
+    assert_eq!(resolved(LeakKind::ResponseBody), 1);
+    drop((client, builder));
+    assert_eq!(resolved(LeakKind::ClientClone), 2);
+    task.abort();
+    assert!(task.await.unwrap_err().is_cancelled());
+    assert_eq!(resolved(LeakKind::Task), 1);
+    assert_eq!(open_leaks(&recorder), 0);
+}
+
+#[tokio::test]
+async fn the_holder_of_a_cut_off_request_that_polls_it_again() {
+    let (server, (recorder, context)) = (Server::start(), recorded());
+    let work = context.open(async {
+        let session = http_session()?;
+        let request = tokio::spawn(session.get(server.url("/never")).send());
+        let body = session.get(server.url("/slow-body")).send().await?;
+        let body = tokio::spawn(body.bytes());
+        server.wait_until(|counts| counts.held == 2).await;
+        drop(session);
+        Ok::<_, BoxError>((request, body))
+    });
+    let (request, body) = work.await.unwrap();
+    assert!(request.await.unwrap().is_err());
+    assert!(body.await.unwrap().is_err());
+    assert_eq!((recorder.leaks().len(), open_leaks(&recorder)), (2, 0));
+}

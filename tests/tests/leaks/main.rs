@@ -1,0 +1,16 @@
+//! Leaks: found, explained, and not found where there are none.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails, and says where"
+)]
+
+mod attribute;
+mod kinds;
+mod late;
+mod no_false_alarm;
+mod policy;
+mod snapshot;
+mod support;
+mod whole_process;
