@@ -8,7 +8,7 @@
 //!
 //! * [`Server`] counts what arrived: connections, requests, response heads,
 //!   bodies, and clients that went away.
-//! * `FaultProxy` sits between a client and a server and breaks one
+//! * [`FaultProxy`] sits between a client and a server and breaks one
 //!   connection in exactly the way that a script says.
 //! * [`sockets`] asks the operating system which sockets this process holds.
 //!
@@ -48,6 +48,8 @@
 //! # }
 //! ```
 
+mod dead_ports;
+mod fault_proxy;
 mod gate;
 mod runtime_thread;
 mod server;
@@ -55,7 +57,9 @@ mod server;
 pub mod sockets;
 pub mod tls;
 
+pub use dead_ports::{RefusedPort, SilentPort};
+pub use fault_proxy::{At, Fault, FaultProxy, ProxyCounts, Script};
 pub use gate::Gate;
 pub use server::{
-    ClosedBy, Counts, ResponseBody, Seen, Server, ServerBuilder, empty_body, full_body,
+    BoxError, Counts, ResponseBody, Seen, Server, ServerBuilder, empty_body, full_body,
 };

@@ -53,7 +53,7 @@ pub(crate) const ALL: &[Step] = &[
     Step {
         name: "bench",
         about: "the benchmarks compile",
-        run: |_, _| run(&mut cargo(&["bench", "--workspace", "--no-run"])).into(),
+        run: |_, _| run(&mut cargo(&["bench", "-p", "http-context-benches", "--no-run"])).into(),
     },
     Step {
         name: "deny",

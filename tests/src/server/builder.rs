@@ -126,6 +126,7 @@ impl ServerBuilder {
             max_streams: Some(self.max_streams.unwrap_or(200)),
             handlers: self.handlers,
             gates: Mutex::default(),
+            asked: Mutex::default(),
         });
         let (commands, _) = broadcast::channel(1024);
         let family = self.family;

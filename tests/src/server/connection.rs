@@ -23,7 +23,7 @@ use tokio::{
 
 use super::{
     Shared,
-    body::{CountedBody, ResponseBody, empty_body},
+    body::{BoxError, CountedBody, ResponseBody, empty_body},
     counts::{ClosedBy, Ledger, Seen},
     exchange::Exchange,
     routes,
@@ -118,7 +118,7 @@ async fn answer(
     shared: Arc<Shared>,
     connection: u64,
     peer: SocketAddr,
-) -> Result<Response<CountedBody>, std::convert::Infallible> {
+) -> Result<Response<CountedBody>, BoxError> {
     shared.ledger.remember(Seen {
         connection,
         peer,
@@ -128,7 +128,7 @@ async fn answer(
         headers: request.headers().clone(),
     });
     let is_head = request.method() == Method::HEAD;
-    let mut response = routes::answer(request, &shared).await;
+    let mut response = routes::answer(request, &shared).await?;
     if is_head {
         response = without_body(response);
     }

@@ -98,7 +98,7 @@ pub struct Seen {
 
 /// Who ended a connection, as far as the server could see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ClosedBy {
+pub(super) enum ClosedBy {
     /// The server read the end of the stream before it closed its own side.
     Client,
     /// The server closed before it read the end of the stream.

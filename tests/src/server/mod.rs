@@ -19,9 +19,9 @@ use tokio::{net::TcpListener, sync::broadcast, task::JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 pub use self::{
-    body::{ResponseBody, empty_body, full_body},
+    body::{BoxError, ResponseBody, empty_body, full_body},
     builder::ServerBuilder,
-    counts::{ClosedBy, Counts, Seen},
+    counts::{Counts, Seen},
 };
 use self::{builder::Protocol, connection::Command, counts::Ledger, routes::Handler};
 use crate::{gate::Gate, runtime_thread::RuntimeThread};
@@ -50,6 +50,10 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 /// | `/upload` | the number of bytes of the request's body, once all were read |
 /// | `/close` | 200, `ok`, with `Connection: close` (HTTP/1.1 only) |
 /// | `/trailers` | 200, `xx`, then the trailer `x-trailer: after` (HTTP/1.1 clients must send `TE: trailers`) |
+/// | `/cut/{n}` | `n` bytes of a body that was announced to be longer, and then an abort |
+/// | `/cut-chunked/{n}` | the same without a length |
+/// | `/reset/{code}`, `/reset/{code}/{times}` | `RST_STREAM` with that HTTP/2 error code instead of a head (HTTP/1.1: the connection is closed); with `times`, only so often, and then 200, `ok` |
+/// | `/reset-body/{code}` | a head, `first`, and then the same |
 /// | `/never` | nothing, and the request's body is not read |
 ///
 /// Others are 404, or a [handler](ServerBuilder::handler) of the test's own.
@@ -84,6 +88,8 @@ struct Shared {
     max_streams: Option<u32>,
     handlers: HashMap<String, Handler>,
     gates: Mutex<HashMap<String, Gate>>,
+    /// How often each path with a limit of times was asked for.
+    asked: Mutex<HashMap<String, u64>>,
 }
 
 impl Server {
@@ -194,6 +200,14 @@ impl Shared {
     fn gate(&self, name: &str) -> Gate {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         gates.entry(name.to_owned()).or_default().clone()
+    }
+
+    /// How often this was called for `path`, this time included.
+    fn asked(&self, path: &str) -> u64 {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let times = asked.entry(path.to_owned()).or_default();
+        *times += 1;
+        *times
     }
 }
 
