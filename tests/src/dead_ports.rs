@@ -47,8 +47,6 @@ impl Default for RefusedPort {
 #[derive(Debug)]
 pub struct SilentPort {
     addr: SocketAddr,
-    /// These fill the queue of connections to accept.
-    _queued: Vec<TcpStream>,
     _listener: RuntimeThread,
 }
 
@@ -68,11 +66,11 @@ impl SilentPort {
             };
             (addr, keep)
         });
-        // A queue for none holds one (`sk_acceptq_is_full` in the kernel).
-        let queued = TcpStream::connect(addr).expect("the queue has room for one");
+        // A queue for none holds one (`sk_acceptq_is_full` in the kernel). It
+        // stays there after its client has gone.
+        TcpStream::connect(addr).expect("the queue has room for one");
         Self {
             addr,
-            _queued: vec![queued],
             _listener: thread,
         }
     }

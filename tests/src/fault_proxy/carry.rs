@@ -65,6 +65,7 @@ impl Sides {
             shared.suffer(fault).await?;
         }
         let server = self.server.insert(TcpStream::connect(shared.target).await?);
+        shared.record(|counts| counts.connected += 1);
         for stream in [&self.client, &*server] {
             stream.set_nodelay(true)?;
         }

@@ -55,6 +55,8 @@ pub struct FaultProxy {
 pub struct ProxyCounts {
     /// Connections accepted.
     pub accepted: u64,
+    /// Of those, the ones that were connected on to the server.
+    pub connected: u64,
     /// Connections that have ended.
     pub closed: u64,
     /// Faults that have struck.

@@ -5,6 +5,7 @@ mod builder;
 mod connection;
 mod counts;
 mod exchange;
+mod registry;
 mod routes;
 
 use std::{
@@ -15,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpListener, sync::broadcast, task::JoinSet};
+use tokio::{net::TcpListener, task::JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 pub use self::{
@@ -23,7 +24,12 @@ pub use self::{
     builder::ServerBuilder,
     counts::{Counts, Seen},
 };
-use self::{builder::Protocol, connection::Command, counts::Ledger, routes::Handler};
+use self::{
+    builder::Protocol,
+    counts::Ledger,
+    registry::{Command, Registry},
+    routes::Handler,
+};
 use crate::{gate::Gate, runtime_thread::RuntimeThread};
 
 /// After this long, a wait is a hang, and becomes a panic.
@@ -75,7 +81,6 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     scheme: &'static str,
     shared: Arc<Shared>,
-    commands: broadcast::Sender<Command>,
     /// Dropped by [`shutdown`](Server::shutdown).
     thread: Option<RuntimeThread>,
 }
@@ -83,6 +88,7 @@ pub struct Server {
 /// What every connection needs.
 struct Shared {
     ledger: Arc<Ledger>,
+    registry: Registry,
     protocol: Protocol,
     tls: Option<TlsAcceptor>,
     max_streams: Option<u32>,
@@ -166,33 +172,28 @@ impl Server {
         self.shared.gate(name)
     }
 
-    /// Closes each connection that has no request in flight: HTTP/1.1 by
+    /// Closes each connection that has no request in flight now: HTTP/1.1 by
     /// closing the socket, HTTP/2 by a GOAWAY and then the same.
     ///
     /// Returns at once; the counts tell when it is done.
     pub fn close_idle(&self) {
-        self.tell(Command::CloseIdle);
+        self.shared.registry.tell_idle(Command::Drain);
     }
 
     /// Closes each connection as soon as its requests in flight have ended.
     pub fn drain(&self) {
-        self.tell(Command::Drain);
+        self.shared.registry.tell_all(Command::Drain);
     }
 
     /// Closes each connection at once, in the middle of whatever it does.
     pub fn abort_connections(&self) {
-        self.tell(Command::Abort);
+        self.shared.registry.tell_all(Command::Abort);
     }
 
     /// Stops listening and closes every connection. When it returns, a connect
     /// is refused, and each connection has been counted as closed.
     pub fn shutdown(&mut self) {
         self.thread.take();
-    }
-
-    fn tell(&self, command: Command) {
-        // Nobody listens when there is no connection.
-        let _ = self.commands.send(command);
     }
 }
 
@@ -221,36 +222,10 @@ impl std::fmt::Debug for Shared {
 }
 
 /// Accepts until the runtime goes away.
-async fn accept(
-    listeners: Vec<TcpListener>,
-    shared: Arc<Shared>,
-    commands: broadcast::Sender<Command>,
-) {
+async fn accept(listeners: Vec<TcpListener>, shared: Arc<Shared>) {
     let mut accepting = JoinSet::new();
     for listener in listeners {
-        let (shared, commands) = (Arc::clone(&shared), commands.clone());
-        accepting.spawn(async move {
-            let mut connections = JoinSet::new();
-            loop {
-                let (stream, peer) = match listener.accept().await {
-                    Ok(accepted) => accepted,
-                    // The client went away while it waited to be accepted.
-                    Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
-                    Err(error) => panic!("the test server cannot accept: {error}"),
-                };
-                // A small response would otherwise wait for a delayed
-                // acknowledgement.
-                let _ = stream.set_nodelay(true);
-                let commands = commands.subscribe();
-                connections.spawn(connection::serve(
-                    stream,
-                    peer,
-                    Arc::clone(&shared),
-                    commands,
-                ));
-                while connections.try_join_next().is_some() {}
-            }
-        });
+        accepting.spawn(accept_from(listener, Arc::clone(&shared)));
     }
     while let Some(ended) = accepting.join_next().await {
         if let Err(error) = ended
@@ -258,5 +233,21 @@ async fn accept(
         {
             std::panic::resume_unwind(panic);
         }
+    }
+}
+
+async fn accept_from(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            // The client went away while it waited to be accepted.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+            Err(error) => panic!("the test server cannot accept: {error}"),
+        };
+        // A small response would otherwise wait for a delayed acknowledgement.
+        let _ = stream.set_nodelay(true);
+        connections.spawn(connection::serve(stream, peer, Arc::clone(&shared)));
+        while connections.try_join_next().is_some() {}
     }
 }
