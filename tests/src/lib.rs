@@ -12,6 +12,8 @@
 //!   connection in exactly the way that a script says.
 //! * [`sockets`] asks the operating system which sockets this process holds.
 //!
+//! A test that needs a program beyond Rust asks [`tools`] for it.
+//!
 //! Nothing here waits for time. A test waits for a count
 //! ([`Server::wait_until`]) or holds the server at a [`Gate`]; a deadline
 //! exists only to turn a hang into a panic that shows the counts.
@@ -56,6 +58,7 @@ mod server;
 #[cfg(target_os = "linux")]
 pub mod sockets;
 pub mod tls;
+pub mod tools;
 
 pub use dead_ports::{RefusedPort, SilentPort};
 pub use fault_proxy::{At, Fault, FaultProxy, ProxyCounts, Script};

@@ -53,7 +53,15 @@ pub(crate) const ALL: &[Step] = &[
     Step {
         name: "bench",
         about: "the benchmarks compile",
-        run: |_, _| run(&mut cargo(&["bench", "-p", "http-context-benches", "--no-run"])).into(),
+        run: |_, _| {
+            run(&mut cargo(&[
+                "bench",
+                "-p",
+                "http-context-benches",
+                "--no-run",
+            ]))
+            .into()
+        },
     },
     Step {
         name: "deny",
@@ -114,6 +122,7 @@ fn docs() -> Result<(), String> {
 /// With all features, which takes in the tests that need tools beyond Rust;
 /// those find them on the search path.
 fn test(toolbox: &Toolbox) -> Result<(), String> {
+    toolbox.require(&tools::PROMTOOL)?;
     let mut command = cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
     command.env("PATH", toolbox.search_path());
     run(&mut command)
