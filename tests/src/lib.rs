@@ -8,9 +8,11 @@
 //!
 //! * [`Server`] counts what arrived: connections, requests, response heads,
 //!   bodies, and clients that went away.
-//! * `FaultProxy` sits between a client and a server and breaks one
+//! * [`FaultProxy`] sits between a client and a server and breaks one
 //!   connection in exactly the way that a script says.
 //! * [`sockets`] asks the operating system which sockets this process holds.
+//!
+//! A test that needs a program beyond Rust asks [`tools`] for it.
 //!
 //! Nothing here waits for time. A test waits for a count
 //! ([`Server::wait_until`]) or holds the server at a [`Gate`]; a deadline
@@ -48,14 +50,19 @@
 //! # }
 //! ```
 
+mod dead_ports;
+mod fault_proxy;
 mod gate;
 mod runtime_thread;
 mod server;
 #[cfg(target_os = "linux")]
 pub mod sockets;
 pub mod tls;
+pub mod tools;
 
+pub use dead_ports::{RefusedPort, SilentPort};
+pub use fault_proxy::{At, Fault, FaultProxy, ProxyCounts, Script};
 pub use gate::Gate;
 pub use server::{
-    ClosedBy, Counts, ResponseBody, Seen, Server, ServerBuilder, empty_body, full_body,
+    BoxError, Counts, ResponseBody, Seen, Server, ServerBuilder, empty_body, full_body,
 };

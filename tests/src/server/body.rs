@@ -11,9 +11,12 @@ use http_body_util::{BodyExt as _, Empty, Full, combinators::UnsyncBoxBody};
 
 use super::exchange::Exchange;
 
+/// Any error.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// What a handler answers with. An error in it makes the server cut the
-/// response short.
-pub type ResponseBody = UnsyncBoxBody<Bytes, std::io::Error>;
+/// response short; an [`h2::Error`] says with which code.
+pub type ResponseBody = UnsyncBoxBody<Bytes, BoxError>;
 
 /// A body without a byte.
 pub fn empty_body() -> ResponseBody {
@@ -39,6 +42,54 @@ pub(super) fn pattern(length: u64, piece: usize, announced: bool) -> ResponseBod
     .boxed_unsync()
 }
 
+/// `first`, and then `error`. As long as `announced` says it would have been.
+pub(super) fn cut(
+    first: impl Into<Bytes>,
+    announced: Option<u64>,
+    error: impl Into<BoxError>,
+) -> ResponseBody {
+    Cut {
+        first: Some(first.into()),
+        announced,
+        paused: false,
+        error: Some(error.into()),
+    }
+    .boxed_unsync()
+}
+
+struct Cut {
+    first: Option<Bytes>,
+    announced: Option<u64>,
+    /// Between the data and the error the transport gets one turn to send what
+    /// it has; otherwise it would throw it away.
+    paused: bool,
+    error: Option<BoxError>,
+}
+
+impl Body for Cut {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(Frame::data(first))));
+        }
+        if !std::mem::replace(&mut self.paused, true) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(self.error.take().map(Err))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.announced
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
 struct Pattern {
     left: u64,
     piece: Bytes,
@@ -47,7 +98,7 @@ struct Pattern {
 
 impl Body for Pattern {
     type Data = Bytes;
-    type Error = std::io::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
@@ -94,7 +145,7 @@ impl CountedBody {
 
 impl Body for CountedBody {
     type Data = Bytes;
-    type Error = std::io::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,

@@ -11,13 +11,12 @@ use std::{
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper_util::{rt::TokioExecutor, server::conn::auto};
-use tokio::{
-    net::{TcpListener, TcpSocket},
-    sync::broadcast,
-};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_rustls::TlsAcceptor;
 
-use super::{Server, Shared, accept, body::ResponseBody, counts::Ledger, routes::Handler};
+use super::{
+    Server, Shared, accept, body::ResponseBody, counts::Ledger, registry::Registry, routes::Handler,
+};
 use crate::{runtime_thread::RuntimeThread, tls, tls::Leaf};
 
 /// How many connections may wait to be accepted. More than any test opens at
@@ -119,6 +118,7 @@ impl ServerBuilder {
     pub fn start(self) -> Server {
         let shared = Arc::new(Shared {
             ledger: Arc::new(Ledger::new()),
+            registry: Registry::default(),
             protocol: self.protocol,
             tls: self
                 .tls
@@ -126,25 +126,24 @@ impl ServerBuilder {
             max_streams: Some(self.max_streams.unwrap_or(200)),
             handlers: self.handlers,
             gates: Mutex::default(),
+            asked: Mutex::default(),
         });
-        let (commands, _) = broadcast::channel(1024);
         let family = self.family;
         let (thread, addresses) = RuntimeThread::start("test-server", {
-            let (shared, commands) = (Arc::clone(&shared), commands.clone());
+            let shared = Arc::clone(&shared);
             move || {
                 let listeners = family.listen();
                 let addresses = listeners
                     .iter()
                     .map(|listener| listener.local_addr().expect("a listener has an address"))
                     .collect();
-                (addresses, accept(listeners, shared, commands))
+                (addresses, accept(listeners, shared))
             }
         });
         Server {
             addresses,
             scheme: if self.tls.is_some() { "https" } else { "http" },
             shared,
-            commands,
             thread: Some(thread),
         }
     }

@@ -18,50 +18,35 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    sync::broadcast,
+    sync::mpsc,
 };
 
 use super::{
     Shared,
-    body::{CountedBody, ResponseBody, empty_body},
-    counts::{ClosedBy, Ledger, Seen},
+    body::{BoxError, CountedBody, ResponseBody, empty_body},
+    counts::{ClosedBy, Seen},
     exchange::Exchange,
+    registry::Command,
     routes,
 };
 
-/// What a test can tell every open connection.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Command {
-    /// Close if no request is in flight.
-    CloseIdle,
-    /// Take no further request, and close when those in flight have ended.
-    Drain,
-    /// Close at once.
-    Abort,
-}
-
 /// Serves `stream` until either side closes it, or a command says so.
-pub(super) async fn serve(
-    stream: TcpStream,
-    peer: SocketAddr,
-    shared: Arc<Shared>,
-    mut commands: broadcast::Receiver<Command>,
-) {
+pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
     // Declared before the socket moves into anything, so it is dropped after
     // the socket: who waits for "closed" finds the descriptor gone.
-    let open = OpenConnection::count(Arc::clone(&shared.ledger));
+    let open = OpenConnection::count(Arc::clone(&shared));
+    let (in_flight, mut commands) = shared.registry.enter(open.number);
     let Some(tls) = shared.tls.clone() else {
-        return serve_http(stream, peer, shared, &open, commands).await;
+        return serve_http(stream, peer, shared, &open, in_flight, commands).await;
     };
     let handshake = pin!(tls.accept(stream));
-    let handshake = async {
-        tokio::select! {
-            accepted = handshake => accepted.ok(),
-            () = aborted(&mut commands) => None,
-        }
+    let accepted = tokio::select! {
+        accepted = handshake => accepted,
+        // Nothing is in flight, so any command means to close.
+        _ = commands.recv() => return open.ended_by(ClosedBy::Server),
     };
-    if let Some(stream) = handshake.await {
-        serve_http(stream, peer, shared, &open, commands).await;
+    if let Ok(stream) = accepted {
+        serve_http(stream, peer, shared, &open, in_flight, commands).await;
     } else {
         open.ended_by(ClosedBy::Error);
         shared.ledger.record(|counts| counts.handshakes_failed += 1);
@@ -73,11 +58,11 @@ async fn serve_http<S>(
     peer: SocketAddr,
     shared: Arc<Shared>,
     open: &OpenConnection,
-    mut commands: broadcast::Receiver<Command>,
+    in_flight: Arc<AtomicU64>,
+    mut commands: mpsc::UnboundedReceiver<Command>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let in_flight = Arc::new(AtomicU64::new(0));
     let (number, end) = (open.number, Arc::clone(&open.end));
     let service = service_fn(|request| {
         let exchange = Exchange::start(Arc::clone(&shared.ledger), Arc::clone(&in_flight));
@@ -97,16 +82,10 @@ async fn serve_http<S>(
             result = connection.as_mut() => return open.ended(result.is_ok()),
             command = commands.recv() => command,
         };
+        open.ended_by(ClosedBy::Server);
         match command {
-            Ok(Command::CloseIdle) if in_flight.load(Ordering::Relaxed) > 0 => {}
-            Ok(Command::CloseIdle | Command::Drain) => {
-                open.ended_by(ClosedBy::Server);
-                connection.as_mut().graceful_shutdown();
-            }
-            Ok(Command::Abort) | Err(_) => {
-                open.ended_by(ClosedBy::Server);
-                return;
-            }
+            Some(Command::Drain) => connection.as_mut().graceful_shutdown(),
+            Some(Command::Abort) | None => return,
         }
     }
 }
@@ -118,7 +97,7 @@ async fn answer(
     shared: Arc<Shared>,
     connection: u64,
     peer: SocketAddr,
-) -> Result<Response<CountedBody>, std::convert::Infallible> {
+) -> Result<Response<CountedBody>, BoxError> {
     shared.ledger.remember(Seen {
         connection,
         peer,
@@ -128,7 +107,7 @@ async fn answer(
         headers: request.headers().clone(),
     });
     let is_head = request.method() == Method::HEAD;
-    let mut response = routes::answer(request, &shared).await;
+    let mut response = routes::answer(request, &shared).await?;
     if is_head {
         response = without_body(response);
     }
@@ -144,25 +123,23 @@ fn without_body(mut response: Response<ResponseBody>) -> Response<ResponseBody> 
     response.map(|_| empty_body())
 }
 
-/// Waits for the command to abort; others mean nothing before the handshake.
-async fn aborted(commands: &mut broadcast::Receiver<Command>) {
-    while !matches!(commands.recv().await, Ok(Command::Abort) | Err(_)) {}
-}
-
 /// Counts a connection as open while it exists.
 struct OpenConnection {
-    ledger: Arc<Ledger>,
+    shared: Arc<Shared>,
     number: u64,
     end: Arc<End>,
 }
 
 impl OpenConnection {
-    fn count(ledger: Arc<Ledger>) -> Self {
-        ledger.record(|counts| counts.accepted += 1);
+    fn count(shared: Arc<Shared>) -> Self {
+        let mut number = 0;
+        shared.ledger.record(|counts| {
+            counts.accepted += 1;
+            number = counts.accepted;
+        });
         Self {
-            // Connections are accepted one after the other, in one task.
-            number: ledger.counts().accepted,
-            ledger,
+            number,
+            shared,
             end: Arc::default(),
         }
     }
@@ -188,7 +165,8 @@ impl OpenConnection {
 impl Drop for OpenConnection {
     fn drop(&mut self) {
         let end = self.end.get().unwrap_or(ClosedBy::Server);
-        self.ledger.record(|counts| match end {
+        self.shared.registry.leave(self.number);
+        self.shared.ledger.record(|counts| match end {
             ClosedBy::Client => counts.closed_by_client += 1,
             ClosedBy::Server => counts.closed_by_server += 1,
             ClosedBy::Error => counts.closed_by_error += 1,

@@ -38,7 +38,9 @@ pub struct Counts {
     /// own shutdown.
     pub closed_by_server: u64,
     /// Connections that ended with an error: a reset, or a failed TLS
-    /// handshake.
+    /// handshake. A client that closes with bytes unread resets the connection,
+    /// whether it means to or not, so one that drops an HTTP/2 connection can
+    /// be counted here.
     pub closed_by_error: u64,
     /// Of those, the ones whose TLS handshake failed.
     pub handshakes_failed: u64,
@@ -98,7 +100,7 @@ pub struct Seen {
 
 /// Who ended a connection, as far as the server could see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ClosedBy {
+pub(super) enum ClosedBy {
     /// The server read the end of the stream before it closed its own side.
     Client,
     /// The server closed before it read the end of the stream.

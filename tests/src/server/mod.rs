@@ -5,6 +5,7 @@ mod builder;
 mod connection;
 mod counts;
 mod exchange;
+mod registry;
 mod routes;
 
 use std::{
@@ -15,15 +16,20 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpListener, sync::broadcast, task::JoinSet};
+use tokio::{net::TcpListener, task::JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 pub use self::{
-    body::{ResponseBody, empty_body, full_body},
+    body::{BoxError, ResponseBody, empty_body, full_body},
     builder::ServerBuilder,
-    counts::{ClosedBy, Counts, Seen},
+    counts::{Counts, Seen},
 };
-use self::{builder::Protocol, connection::Command, counts::Ledger, routes::Handler};
+use self::{
+    builder::Protocol,
+    counts::Ledger,
+    registry::{Command, Registry},
+    routes::Handler,
+};
 use crate::{gate::Gate, runtime_thread::RuntimeThread};
 
 /// After this long, a wait is a hang, and becomes a panic.
@@ -50,6 +56,10 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 /// | `/upload` | the number of bytes of the request's body, once all were read |
 /// | `/close` | 200, `ok`, with `Connection: close` (HTTP/1.1 only) |
 /// | `/trailers` | 200, `xx`, then the trailer `x-trailer: after` (HTTP/1.1 clients must send `TE: trailers`) |
+/// | `/cut/{n}` | `n` bytes of a body that was announced to be longer, and then an abort |
+/// | `/cut-chunked/{n}` | the same without a length |
+/// | `/reset/{code}`, `/reset/{code}/{times}` | `RST_STREAM` with that HTTP/2 error code instead of a head (HTTP/1.1: the connection is closed); with `times`, only so often, and then 200, `ok` |
+/// | `/reset-body/{code}` | a head, `first`, and then the same |
 /// | `/never` | nothing, and the request's body is not read |
 ///
 /// Others are 404, or a [handler](ServerBuilder::handler) of the test's own.
@@ -71,7 +81,6 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     scheme: &'static str,
     shared: Arc<Shared>,
-    commands: broadcast::Sender<Command>,
     /// Dropped by [`shutdown`](Server::shutdown).
     thread: Option<RuntimeThread>,
 }
@@ -79,11 +88,14 @@ pub struct Server {
 /// What every connection needs.
 struct Shared {
     ledger: Arc<Ledger>,
+    registry: Registry,
     protocol: Protocol,
     tls: Option<TlsAcceptor>,
     max_streams: Option<u32>,
     handlers: HashMap<String, Handler>,
     gates: Mutex<HashMap<String, Gate>>,
+    /// How often each path with a limit of times was asked for.
+    asked: Mutex<HashMap<String, u64>>,
 }
 
 impl Server {
@@ -160,22 +172,22 @@ impl Server {
         self.shared.gate(name)
     }
 
-    /// Closes each connection that has no request in flight: HTTP/1.1 by
+    /// Closes each connection that has no request in flight now: HTTP/1.1 by
     /// closing the socket, HTTP/2 by a GOAWAY and then the same.
     ///
     /// Returns at once; the counts tell when it is done.
     pub fn close_idle(&self) {
-        self.tell(Command::CloseIdle);
+        self.shared.registry.tell_idle(Command::Drain);
     }
 
     /// Closes each connection as soon as its requests in flight have ended.
     pub fn drain(&self) {
-        self.tell(Command::Drain);
+        self.shared.registry.tell_all(Command::Drain);
     }
 
     /// Closes each connection at once, in the middle of whatever it does.
     pub fn abort_connections(&self) {
-        self.tell(Command::Abort);
+        self.shared.registry.tell_all(Command::Abort);
     }
 
     /// Stops listening and closes every connection. When it returns, a connect
@@ -183,17 +195,20 @@ impl Server {
     pub fn shutdown(&mut self) {
         self.thread.take();
     }
-
-    fn tell(&self, command: Command) {
-        // Nobody listens when there is no connection.
-        let _ = self.commands.send(command);
-    }
 }
 
 impl Shared {
     fn gate(&self, name: &str) -> Gate {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         gates.entry(name.to_owned()).or_default().clone()
+    }
+
+    /// How often this was called for `path`, this time included.
+    fn asked(&self, path: &str) -> u64 {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let times = asked.entry(path.to_owned()).or_default();
+        *times += 1;
+        *times
     }
 }
 
@@ -207,36 +222,10 @@ impl std::fmt::Debug for Shared {
 }
 
 /// Accepts until the runtime goes away.
-async fn accept(
-    listeners: Vec<TcpListener>,
-    shared: Arc<Shared>,
-    commands: broadcast::Sender<Command>,
-) {
+async fn accept(listeners: Vec<TcpListener>, shared: Arc<Shared>) {
     let mut accepting = JoinSet::new();
     for listener in listeners {
-        let (shared, commands) = (Arc::clone(&shared), commands.clone());
-        accepting.spawn(async move {
-            let mut connections = JoinSet::new();
-            loop {
-                let (stream, peer) = match listener.accept().await {
-                    Ok(accepted) => accepted,
-                    // The client went away while it waited to be accepted.
-                    Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
-                    Err(error) => panic!("the test server cannot accept: {error}"),
-                };
-                // A small response would otherwise wait for a delayed
-                // acknowledgement.
-                let _ = stream.set_nodelay(true);
-                let commands = commands.subscribe();
-                connections.spawn(connection::serve(
-                    stream,
-                    peer,
-                    Arc::clone(&shared),
-                    commands,
-                ));
-                while connections.try_join_next().is_some() {}
-            }
-        });
+        accepting.spawn(accept_from(listener, Arc::clone(&shared)));
     }
     while let Some(ended) = accepting.join_next().await {
         if let Err(error) = ended
@@ -244,5 +233,21 @@ async fn accept(
         {
             std::panic::resume_unwind(panic);
         }
+    }
+}
+
+async fn accept_from(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            // The client went away while it waited to be accepted.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+            Err(error) => panic!("the test server cannot accept: {error}"),
+        };
+        // A small response would otherwise wait for a delayed acknowledgement.
+        let _ = stream.set_nodelay(true);
+        connections.spawn(connection::serve(stream, peer, Arc::clone(&shared)));
+        while connections.try_join_next().is_some() {}
     }
 }

@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 
 use super::{
     Shared,
-    body::{ResponseBody, empty_body, full_body, pattern},
+    body::{BoxError, ResponseBody, cut, empty_body, full_body, pattern},
     counts::Ledger,
 };
 use crate::Gate;
@@ -31,13 +31,17 @@ pub(super) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// still on its way when a client turns away.
 const PIECE: usize = 16 * 1024;
 
-pub(super) async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<ResponseBody> {
+/// The answer, or the error that stands for having none.
+pub(super) async fn answer(
+    request: Request<Incoming>,
+    shared: &Shared,
+) -> Result<Response<ResponseBody>, BoxError> {
     let path = request.uri().path().to_owned();
     if let Some(handler) = shared.handlers.get(&path) {
-        return handler(request).await;
+        return Ok(handler(request).await);
     }
     let segments: Vec<&str> = path.split('/').skip(1).collect();
-    match segments.as_slice() {
+    Ok(match segments.as_slice() {
         ["ok"] => Response::new(full_body("ok")),
         ["bytes", n] => match n.parse() {
             Ok(n) => Response::new(pattern(n, PIECE, true)),
@@ -61,8 +65,17 @@ pub(super) async fn answer(request: Request<Incoming>, shared: &Shared) -> Respo
             let _held = Held::count(&shared.ledger);
             std::future::pending().await
         }
+        ["cut", n] => cut_after(n, true),
+        ["cut-chunked", n] => cut_after(n, false),
+        ["reset", code] => return Err(stream_error(code)),
+        ["reset", code, times] => match times.parse::<u64>() {
+            Ok(times) if shared.asked(&path) <= times => return Err(stream_error(code)),
+            Ok(_) => Response::new(full_body("ok")),
+            Err(_) => status(StatusCode::BAD_REQUEST),
+        },
+        ["reset-body", code] => Response::new(cut("first", None, stream_error(code))),
         _ => status(StatusCode::NOT_FOUND),
-    }
+    })
 }
 
 fn status(code: StatusCode) -> Response<ResponseBody> {
@@ -81,6 +94,21 @@ fn redirect(hops: &str) -> Response<ResponseBody> {
     let location = HeaderValue::from_str(&location).expect("a path of digits is a header value");
     response.headers_mut().insert(header::LOCATION, location);
     response
+}
+
+fn cut_after(bytes: &str, announced: bool) -> Response<ResponseBody> {
+    let Ok(bytes) = bytes.parse::<u32>() else {
+        return status(StatusCode::BAD_REQUEST);
+    };
+    let announced = announced.then_some(u64::from(bytes) + 1);
+    let first = vec![b'x'; bytes as usize];
+    Response::new(cut(first, announced, "cut off, as asked"))
+}
+
+/// The HTTP/2 error code of that number.
+fn stream_error(code: &str) -> BoxError {
+    let code = code.parse::<u32>().unwrap_or(0);
+    h2::Error::from(h2::Reason::from(code)).into()
 }
 
 async fn slow_head(gate: &str, shared: &Shared) -> Response<ResponseBody> {
@@ -103,7 +131,7 @@ fn echo(request: Request<Incoming>, shared: &Shared) -> Response<ResponseBody> {
         ledger.record(|counts| counts.request_bytes += bytes as u64);
         frame
     });
-    let mut response = Response::new(body.map_err(std::io::Error::other).boxed_unsync());
+    let mut response = Response::new(body.map_err(Into::into).boxed_unsync());
     if let Some(content_type) = content_type {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, content_type);
@@ -179,7 +207,7 @@ impl SlowBody {
 
 impl Body for SlowBody {
     type Data = Bytes;
-    type Error = std::io::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,

@@ -6,6 +6,8 @@
     reason = "a test that cannot go on fails, and says where"
 )]
 
+mod dead_ports;
+mod fault_proxy;
 mod server_connections;
 mod server_requests;
 mod server_routes;

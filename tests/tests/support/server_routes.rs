@@ -158,3 +158,56 @@ async fn both_versions_are_offered_by_alpn_and_http2_is_chosen() {
         Version::HTTP_11
     );
 }
+
+#[tokio::test]
+async fn a_body_that_is_cut_off_arrives_as_far_as_it_went() {
+    for wire in Wire::ALL {
+        for path in ["/cut/10", "/cut-chunked/10"] {
+            let (server, client) = wire.pair();
+            let mut response = get(&server, &client, path).await;
+            assert_eq!(response.chunk().await.unwrap().unwrap(), "xxxxxxxxxx");
+            response.chunk().await.unwrap_err();
+            let counts = server.wait_until(|counts| counts.aborted == 1).await;
+            assert_eq!((counts.heads, counts.completed), (1, 0), "{wire:?}");
+        }
+    }
+}
+
+/// The HTTP/2 code with which a stream ended.
+fn reason(error: &reqwest::Error) -> Option<h2::Reason> {
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<h2::Error>() {
+            return error.reason();
+        }
+        source = error.source();
+    }
+    None
+}
+
+#[tokio::test]
+async fn a_stream_is_reset_with_the_code_that_was_asked_for() {
+    for wire in [Wire::Http2, Wire::TlsHttp2] {
+        let (server, client) = wire.pair();
+        let url = server.url("/reset/8");
+        let error = client.get(url).send().await.unwrap_err();
+        assert_eq!(reason(&error), Some(h2::Reason::CANCEL));
+
+        let mut response = get(&server, &client, "/reset-body/2").await;
+        assert_eq!(response.chunk().await.unwrap().unwrap(), "first");
+        let error = response.chunk().await.unwrap_err();
+        assert_eq!(reason(&error), Some(h2::Reason::INTERNAL_ERROR));
+        let counts = server.wait_until(|counts| counts.aborted == 2).await;
+        assert_eq!((counts.aborted_before_head, counts.accepted), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_stream_is_reset_as_often_as_asked_and_then_answered() {
+    let (server, client) = Wire::Http2.pair();
+    let ask = |path| client.get(server.url(path)).send();
+    ask("/reset/2/2").await.unwrap_err();
+    ask("/reset/2/2").await.unwrap_err();
+    let response = ask("/reset/2/2").await.unwrap();
+    assert_eq!(response.text().await.unwrap(), "ok");
+}
