@@ -21,15 +21,15 @@ use crate::send::send_all;
                   highest that applies. Ended by SIGINT or SIGTERM with jobs left to do: 130 or 143. A second \
                   signal ends the process at once, with the same codes."
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Work off a file of jobs, write one result line for each, and exit.
     Run(RunArgs),
     /// Show it all with nothing else installed: servers, a queue and jobs, in this process.
@@ -38,55 +38,55 @@ pub enum Command {
 
 /// `run`
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// The jobs, one JSON object a line; - reads standard input
     #[arg(long, value_name = "FILE|-")]
-    pub jobs: PathBuf,
+    pub(crate) jobs: PathBuf,
     /// Where result lines go; - is standard output
     #[arg(long, value_name = "FILE|-", default_value = "-")]
-    pub results: PathBuf,
+    pub(crate) results: PathBuf,
     /// Where lines that are not jobs are told; - is standard output [default: standard error]
     #[arg(long, value_name = "FILE|-")]
-    pub rejects: Option<PathBuf>,
+    pub(crate) rejects: Option<PathBuf>,
     /// Keeps the queue here, so that a run that was killed can be started again; without it the queue lives in a
     /// temporary directory and ends with the run
     #[arg(long, value_name = "DIR")]
-    pub state: Option<PathBuf>,
+    pub(crate) state: Option<PathBuf>,
     /// Jobs that run at once
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = value_parser!(u32).range(1..=10_000))]
-    pub concurrency: u32,
+    pub(crate) concurrency: u32,
     /// How often a job is tried before it has failed
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=1000))]
-    pub max_attempts: u32,
+    pub(crate) max_attempts: u32,
     /// The wait before the second attempt; it doubles with each further one, up to a minute
     #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = value_parser!(u64).range(0..=60))]
-    pub retry_delay: u64,
+    pub(crate) retry_delay: u64,
     /// A response with status 400 or above fails its job
     #[arg(long)]
-    pub fail_on_status: bool,
+    pub(crate) fail_on_status: bool,
     /// How long jobs under way may go on after SIGTERM or SIGINT
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = value_parser!(u64).range(0..=3600))]
-    pub drain_timeout: u64,
+    pub(crate) drain_timeout: u64,
     /// Writes the metrics here in Prometheus' text format, once every context has closed
     #[arg(long, value_name = "FILE")]
-    pub metrics_file: Option<PathBuf>,
+    pub(crate) metrics_file: Option<PathBuf>,
     /// Exits with code 3 when a context leaked
     #[arg(long)]
-    pub deny_leaks: bool,
+    pub(crate) deny_leaks: bool,
     /// Prints the summary as one line of JSON, last on standard output, in place of the table
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 /// `demo`
 #[derive(Debug, Args)]
-pub struct DemoArgs {
+pub(crate) struct DemoArgs {
     /// Keeps the servers up until Ctrl-C
     #[arg(long)]
-    pub hold: bool,
+    pub(crate) hold: bool,
     /// Prints the summary as one line of JSON, last on standard output, in place of the table
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 impl RunArgs {
@@ -95,7 +95,7 @@ impl RunArgs {
     /// # Errors
     ///
     /// One sentence when two of the files are the same.
-    pub fn plan(&self) -> Result<Plan, String> {
+    pub(crate) fn plan(&self) -> Result<Plan, String> {
         self.refuse_shared_files()?;
         Ok(Plan {
             jobs: if is_dash(&self.jobs) {
@@ -153,7 +153,10 @@ fn real_path(path: &Path) -> PathBuf {
         return real;
     }
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    match (absolute.parent().map(Path::canonicalize), absolute.file_name()) {
+    match (
+        absolute.parent().map(Path::canonicalize),
+        absolute.file_name(),
+    ) {
         (Some(Ok(parent)), Some(name)) => parent.join(name),
         _ => absolute,
     }

@@ -66,7 +66,10 @@ fn finish(args: &RunArgs, ended: &Ended) -> Result<u8, Failure> {
 
 fn interruption(args: &RunArgs, ended: &Ended, signal: &str) -> String {
     let left = if ended.progress.read_all {
-        format!("{} jobs are not finished", grouped(ended.progress.unfinished()))
+        format!(
+            "{} jobs are not finished",
+            grouped(ended.progress.unfinished())
+        )
     } else {
         "not all jobs were read".to_owned()
     };
@@ -87,5 +90,7 @@ pub(crate) fn say(text: &str) {
 /// Writes to standard output.
 pub(crate) fn print(text: &str) {
     let mut stdout = std::io::stdout();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let _ = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
 }

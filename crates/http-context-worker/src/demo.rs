@@ -111,7 +111,9 @@ fn opening(upstream: &Upstream, jobs: usize) -> String {
 fn jobs(upstream: &Upstream) -> Vec<Value> {
     let (plain, secure) = (upstream.plain_url(), upstream.secure_url());
     let items = |base: &str, n: usize| -> Vec<Value> {
-        (0..n).map(|i| json!({"url": format!("{base}/item/{i}")})).collect()
+        (0..n)
+            .map(|i| json!({"url": format!("{base}/item/{i}")}))
+            .collect()
     };
     let mut jobs = Vec::new();
     for i in 0..PLAIN_JOBS {
@@ -121,13 +123,15 @@ fn jobs(upstream: &Upstream) -> Vec<Value> {
         jobs.push(json!({"id": format!("secure-{i}"), "requests": items(&secure, 5)}));
     }
     for i in 0..MIXED_JOBS {
-        jobs.push(json!({"id": format!("mixed-{i}"), "concurrency": 3, "requests": [
-            {"url": format!("{plain}/item/{i}")},
-            {"url": format!("{plain}/large")},
-            {"method": "POST", "url": format!("{secure}/echo"), "body": "hello"},
-            {"url": format!("{secure}/item/{i}"), "timeout_ms": 5000},
-            {"url": format!("{plain}/item/{i}"), "headers": {"accept": "application/json"}},
-        ]}));
+        jobs.push(
+            json!({"id": format!("mixed-{i}"), "concurrency": 3, "requests": [
+                {"url": format!("{plain}/item/{i}")},
+                {"url": format!("{plain}/large")},
+                {"method": "POST", "url": format!("{secure}/echo"), "body": "hello"},
+                {"url": format!("{secure}/item/{i}"), "timeout_ms": 5000},
+                {"url": format!("{plain}/item/{i}"), "headers": {"accept": "application/json"}},
+            ]}),
+        );
     }
     for i in 0..PLUG_IN_JOBS {
         jobs.push(json!({"id": format!("plug-in-{i}"), "requests": items(&plain, 3)}));

@@ -56,7 +56,9 @@ impl Handler for JobHandler {
             // Dropping the attempt cancels its context. The job stays in the queue.
             () = self.shared.cut.cancelled() => return,
         };
-        let entry = self.shared.entry(turn.ticket, turn.attempt, &job, &attempted);
+        let entry = self
+            .shared
+            .entry(turn.ticket, turn.attempt, &job, &attempted);
         self.shared.desk.settle(entry).await;
     }
 }

@@ -7,7 +7,7 @@
 //! before that commit the whole batch is read again, killed after it none of it is.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead, BufReader, Read as _};
+use std::io::{self, BufRead, BufReader};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;

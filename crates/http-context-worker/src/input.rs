@@ -123,7 +123,8 @@ impl Input {
     /// Goes to `place`, or to the start of what is a new input. Returns where it stands. Blocks while it reads.
     pub(crate) fn go_to(&mut self, place: InputPlace) -> Result<InputPlace, InputError> {
         let mut prefix = vec![0; place.prefix.len()];
-        let got = read_up_to(&mut self.reader, &mut prefix).map_err(|error| self.io_error(error))?;
+        let got =
+            read_up_to(&mut self.reader, &mut prefix).map_err(|error| self.io_error(error))?;
         let same = got == prefix.len()
             && prefix == place.prefix
             && self

@@ -199,7 +199,11 @@ mod tests {
         };
         assert!(matches!(
             error,
-            OutputError::Shorter { length: 3, recorded: 4, .. }
+            OutputError::Shorter {
+                length: 3,
+                recorded: 4,
+                ..
+            }
         ));
     }
 

@@ -64,7 +64,11 @@ impl Signals {
     /// Nothing is lost: a signal that came stays.
     pub async fn first(&self) -> Signal {
         let mut receiver = self.0.clone();
-        let came = receiver.wait_for(Option::is_some).await.ok().and_then(|signal| *signal);
+        let came = receiver
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|signal| *signal);
         match came {
             Some(signal) => signal,
             None => std::future::pending().await,

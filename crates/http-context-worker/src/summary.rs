@@ -81,7 +81,10 @@ impl Summary {
         let mut row = |name: &str, figure: String, rest: String| {
             let _ = writeln!(table, "  {name:<12}{figure:>9}   {rest}");
         };
-        let mut parts = vec![format!("{} ok", grouped(jobs.ok)), format!("{} failed", grouped(jobs.failed))];
+        let mut parts = vec![
+            format!("{} ok", grouped(jobs.ok)),
+            format!("{} failed", grouped(jobs.failed)),
+        ];
         for (n, what) in [
             (jobs.retried, "retried"),
             (jobs.rejected, "rejected"),
@@ -127,7 +130,10 @@ impl Summary {
             time(ended.duration),
             format!(
                 "{} jobs/s, {} requests/s",
-                rate(jobs.ok + jobs.failed - ended.before.ok - ended.before.failed, seconds),
+                rate(
+                    jobs.ok + jobs.failed - ended.before.ok - ended.before.failed,
+                    seconds
+                ),
                 rate(self.requests - ended.before.requests, seconds)
             ),
         );
@@ -199,7 +205,12 @@ mod tests {
 
     #[test]
     fn thousands_are_set_apart() {
-        for (n, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+        for (n, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
             assert_eq!(grouped(n), text);
         }
     }

@@ -123,7 +123,10 @@ fn id(object: &Map<String, Value>) -> Result<String, BadField> {
     if id.len() > MAX_ID_BYTES {
         return Err(BadField::new(
             "id",
-            format!("must be at most {MAX_ID_BYTES} bytes long, this has {}", id.len()),
+            format!(
+                "must be at most {MAX_ID_BYTES} bytes long, this has {}",
+                id.len()
+            ),
         ));
     }
     Ok(id.to_owned())
@@ -139,7 +142,10 @@ fn requests(object: &Map<String, Value>) -> Result<Vec<RequestSpec>, BadField> {
         }
         return Ok(vec![request(object, "")?]);
     };
-    if let Some(name) = REQUEST_FIELDS.iter().find(|name| given(object, name).is_some()) {
+    if let Some(name) = REQUEST_FIELDS
+        .iter()
+        .find(|name| given(object, name).is_some())
+    {
         return Err(BadField::new(
             *name,
             "cannot stand beside requests: put it into the list, or leave the list out",
@@ -300,7 +306,10 @@ fn proxy(object: &Map<String, Value>) -> Result<Option<String>, BadField> {
     let url = Url::parse(text)
         .map_err(|error| BadField::new("proxy", format!("is not a URL: {error}")))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(BadField::new("proxy", "must begin with http:// or https://"));
+        return Err(BadField::new(
+            "proxy",
+            "must begin with http:// or https://",
+        ));
     }
     reqwest::Proxy::all(text).map_err(|_| BadField::new("proxy", "cannot be used as a proxy"))?;
     Ok(Some(text.to_owned()))
@@ -344,7 +353,8 @@ mod tests {
 
     #[test]
     fn a_job_survives_the_queue() {
-        let job = parsed(r#"{"id":"a","url":"http://h/","headers":{"a":"b"},"concurrency":2}"#).unwrap();
+        let job =
+            parsed(r#"{"id":"a","url":"http://h/","headers":{"a":"b"},"concurrency":2}"#).unwrap();
         let stored = serde_json::to_vec(&job).unwrap();
         assert_eq!(serde_json::from_slice::<Job>(&stored).unwrap(), job);
     }

@@ -19,9 +19,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use apalis::layers::WorkerBuilderExt;
-use apalis::prelude::{BackendExt, ParallelizeExt, WorkerBuilder, WorkerContext};
+use apalis::prelude::{BackendExt, ParallelizeExt, WorkerBuilder, WorkerContext, WorkerError};
 use apalis_sqlite::queries::push_tasks;
 use apalis_sqlite::{Config, SqliteStorage};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Row, SqlitePool};
 use std::sync::{Arc, Mutex};
@@ -216,11 +218,12 @@ impl Embedded {
             .map(|(ticket, _)| task_id(*ticket).to_string())
             .collect();
         if !done.is_empty() {
-            let gone = sqlx::query("DELETE FROM Jobs WHERE id IN (SELECT value FROM json_each(?1))")
-                .bind(serde_json::to_string(&done)?)
-                .execute(&mut *tx)
-                .await?
-                .rows_affected();
+            let gone =
+                sqlx::query("DELETE FROM Jobs WHERE id IN (SELECT value FROM json_each(?1))")
+                    .bind(serde_json::to_string(&done)?)
+                    .execute(&mut *tx)
+                    .await?
+                    .rows_affected();
             if gone != done.len() as u64 {
                 return Ok((done.len() as u64).saturating_sub(gone));
             }
@@ -421,8 +424,8 @@ impl Queue for Embedded {
                         .await;
                 }
             });
-        let run = worker.run();
-        tokio::pin!(run);
+        // Boxed where its type is known: the compiler cannot see through it that it is `Send`.
+        let mut run: BoxFuture<'static, Result<(), WorkerError>> = worker.run().boxed();
         tokio::select! {
             biased;
             ended = &mut run => return engine_error(ended),

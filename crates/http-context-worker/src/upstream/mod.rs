@@ -27,8 +27,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use certificate::Certificate;
-pub use counts::Seen;
 use counts::Counts;
+pub use counts::Seen;
 
 /// The running servers. Dropping it ends them.
 #[derive(Debug)]
@@ -55,7 +55,11 @@ impl Upstream {
         let (plain_at, secure_at) = (plain.local_addr()?, secure.local_addr()?);
         let mut servers = JoinSet::new();
         servers.spawn(serve::plain(plain, Arc::clone(&counts)));
-        servers.spawn(serve::secure(secure, certificate.server, Arc::clone(&counts)));
+        servers.spawn(serve::secure(
+            secure,
+            certificate.server,
+            Arc::clone(&counts),
+        ));
         Ok(Self {
             plain: plain_at,
             secure: secure_at,
