@@ -94,16 +94,17 @@ async fn commit<Q: Queue>(
     for (line, item) in read.lines {
         match item {
             Err(field) => reject(line, field),
-            Ok(job) => match first_lines.get(&job.id) {
-                Some(first) => reject(
-                    line,
-                    BadField::new("id", format!("stood on line {first} already")),
-                ),
-                None => {
+            Ok(job) => {
+                if let Some(first) = first_lines.get(&job.id) {
+                    reject(
+                        line,
+                        BadField::new("id", format!("stood on line {first} already")),
+                    );
+                } else {
                     first_lines.insert(job.id.clone(), line);
                     jobs.push((line, job));
                 }
-            },
+            }
         }
     }
     rejects.append(&bad)?;

@@ -83,7 +83,7 @@ impl From<&Leak> for ExitLeak {
             kind: leak.kind.as_str(),
             count: leak.count,
             opened_at: leak.opened_at.to_string(),
-            acquired_at: leak.acquired_at.map(|place| place.to_string()),
+            acquired_at: leak.acquired_at.map(ToString::to_string),
             age_ms: u64::try_from(leak.age.as_millis()).unwrap_or(u64::MAX),
         }
     }

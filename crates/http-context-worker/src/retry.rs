@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The longest wait between two attempts.
-pub(crate) const MAX_DELAY: Duration = Duration::from_secs(60);
+pub(crate) const MAX_DELAY: Duration = Duration::from_mins(1);
 
 /// How often a job is tried, and how long it waits in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

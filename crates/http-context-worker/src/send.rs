@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::job::{Job, RequestSpec};
 
 /// How long a request may take when its job does not say.
-pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// What became of one request, as it stands in the result line.
 #[derive(Clone, Debug, PartialEq, Serialize)]

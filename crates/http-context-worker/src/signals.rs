@@ -52,6 +52,10 @@ impl Signals {
             let first = stream.next().await;
             sender.send_replace(Some(first));
             let second = stream.next().await;
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the second signal asks for just that"
+            )]
             std::process::exit(i32::from(second.exit_code()));
         });
         Ok(Self(receiver))

@@ -1,4 +1,4 @@
-//! The embedded queue: apalis on SQLite, in one file of the state directory.
+//! The embedded queue: apalis on `SQLite`, in one file of the state directory.
 //!
 //! The engine's own tables and ours share the file, so that one transaction covers both. Three things are done
 //! otherwise than apalis would by itself, each because one process owns the file:
@@ -9,7 +9,7 @@
 //! - **Orphans.** apalis gives the jobs of a lost worker back when its heartbeats have been missing for a minute,
 //!   and counts the loss as an attempt. The lock on the state says that the former worker is gone, so opening
 //!   the queue releases its jobs at once, and their attempts stay what they were.
-//! - **One connection.** SQLite has one writer at a time. With one connection the engine, the ingest and the
+//! - **One connection.** `SQLite` has one writer at a time. With one connection the engine, the ingest and the
 //!   ledger take turns in the order in which they ask; with several they would find the file busy and sleep.
 //!
 //! Ids are kept for as long as the state is, in one b-tree keyed by the id. That costs disk, about the length of
@@ -89,7 +89,7 @@ impl Embedded {
             .busy_timeout(Duration::from_secs(10));
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(Duration::from_secs(600))
+            .acquire_timeout(Duration::from_mins(10))
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
@@ -475,7 +475,7 @@ fn reason(error: &sqlx::Error) -> String {
     }
 }
 
-/// SQLite's integers are signed; nothing here comes near the end of either range.
+/// `SQLite`'s integers are signed; nothing here comes near the end of either range.
 fn signed(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }

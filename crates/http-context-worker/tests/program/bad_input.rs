@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Files, Server, finish, json_lines, run_command};
+use crate::support::{Files, Server, finish, json_lines, run_command, to_lines};
 
 /// A good job, each kind of bad line, a good job again.
 fn mixed(url: &str) -> (Vec<u8>, Vec<(u64, &'static str)>) {
@@ -29,7 +29,7 @@ fn mixed(url: &str) -> (Vec<u8>, Vec<(u64, &'static str)>) {
         )
         .as_bytes(),
     );
-    line(br#"[1,2,3]"#);
+    line(br"[1,2,3]");
     line(br#"{"url":"http://h/"}"#);
     line(json!({"id": "last", "url": url}).to_string().as_bytes());
     let rejects = vec![
@@ -111,14 +111,8 @@ fn rejects_go_to_standard_error_by_default_and_to_standard_output_when_asked() {
 fn an_id_is_known_across_batches() {
     let (files, server) = (Files::new(), Server::start());
     let url = server.url("/echo");
-    let content: String = (0..1800)
-        .map(|i| {
-            format!(
-                "{}\n",
-                json!({"id": format!("job-{}", i % 900), "url": url})
-            )
-        })
-        .collect();
+    let content =
+        to_lines((0..1800).map(|i| json!({"id": format!("job-{}", i % 900), "url": url})));
     let jobs = files.write("jobs", content);
     let done = finish(&mut run_command(&[
         &"--jobs",
@@ -157,7 +151,7 @@ fn no_input_makes_the_program_panic() {
     let mut content = Vec::new();
     for _ in 0..4000 {
         let mut line = good.to_vec();
-        for _ in 0..1 + next() % 4 {
+        for _ in 0..=next() % 4 {
             let at = usize::try_from(next()).unwrap() % line.len();
             match next() % 3 {
                 0 => line[at] = next().to_le_bytes()[0],

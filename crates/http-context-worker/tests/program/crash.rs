@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Files, Server, finish, nobody, run_command};
+use crate::support::{Files, Server, finish, nobody, run_command, to_lines};
 
 /// A generator for the moments of the kills.
 struct Random(u64);
@@ -67,7 +67,10 @@ fn kill_and_finish(
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // Not a wait for something: the moment of the kill.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the moment of the kill, not a wait"
+        )]
         std::thread::sleep(Duration::from_micros(random.below(longest_ms * 1000)));
         if run.try_wait().unwrap().is_some() {
             let output = run.wait_with_output().unwrap();
@@ -109,12 +112,12 @@ fn killed_at_twenty_moments_no_job_is_lost_and_no_line_stands_twice_or_torn() {
     let mut content = String::new();
     for i in 0..n {
         if i % every == 0 {
-            content.push_str("not a job\n");
+            content.push_str(
+                "not a job
+",
+            );
         }
-        content.push_str(&format!(
-            "{}\n",
-            json!({"id": format!("job-{i}"), "url": server.url("/echo")})
-        ));
+        content += &to_lines([json!({"id": format!("job-{i}"), "url": server.url("/echo")})]);
     }
     files.write("jobs", content);
     let left = kill_and_finish(&files, &[], 20, 350, 0x5eed_0001);
@@ -143,13 +146,11 @@ fn killed_while_it_queues_jobs_it_goes_on_where_it_was() {
     let files = Files::new();
     let gone = nobody();
     let n = 6000;
-    let content: String = (0..n)
-        .map(|i| match i % 3 {
-            // Every third line repeats the id of the one before.
-            2 => format!("{}\n", json!({"id": format!("job-{}", i - 1), "url": gone})),
-            _ => format!("{}\n", json!({"id": format!("job-{i}"), "url": gone})),
-        })
-        .collect();
+    // Every third line repeats the id of the one before.
+    let content = to_lines((0..n).map(|i| {
+        let id = if i % 3 == 2 { i - 1 } else { i };
+        json!({"id": format!("job-{id}"), "url": gone})
+    }));
     files.write("jobs", content);
     let left = kill_and_finish(&files, &["--concurrency", "4"], 20, 120, 0x5eed_0002);
     assert!(left.killed >= 10, "only {} rounds were killed", left.killed);
@@ -168,9 +169,7 @@ fn killed_between_attempts_a_job_keeps_count_of_them() {
     let files = Files::new();
     let gone = nobody();
     let n = 300;
-    let content: String = (0..n)
-        .map(|i| format!("{}\n", json!({"id": format!("job-{i}"), "url": gone})))
-        .collect();
+    let content = to_lines((0..n).map(|i| json!({"id": format!("job-{i}"), "url": gone})));
     files.write("jobs", content);
     let left = kill_and_finish(
         &files,

@@ -1,6 +1,6 @@
 //! The demo ends by itself, with what was planned.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use crate::support::{finish, worker};
 

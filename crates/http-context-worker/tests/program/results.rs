@@ -5,22 +5,17 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::support::{Files, Server, finish, job_lines, json_lines, nobody, run_command};
+use crate::support::{Files, Server, finish, job_lines, json_lines, nobody, run_command, to_lines};
 
 #[test]
 fn each_job_has_one_result_line_and_the_summary_adds_them_up() {
     let (files, server) = (Files::new(), Server::start());
-    let jobs: String = (0..20)
-        .map(|i| {
-            let requests: Vec<Value> = (0..3)
-                .map(|_| json!({"url": server.url(&format!("/item/{i}"))}))
-                .collect();
-            format!(
-                "{}\n",
-                json!({"id": format!("job-{i}"), "requests": requests})
-            )
-        })
-        .collect();
+    let jobs = to_lines((0..20).map(|i| {
+        let requests: Vec<Value> = (0..3)
+            .map(|_| json!({"url": server.url(&format!("/item/{i}"))}))
+            .collect();
+        json!({"id": format!("job-{i}"), "requests": requests})
+    }));
     let jobs = files.write("jobs", jobs);
     let done = finish(&mut run_command(&[
         &"--jobs",
@@ -224,8 +219,7 @@ fn a_failed_job_says_why_without_any_secret() {
         json!({"id": "late", "url": slow, "timeout_ms": 20}),
         json!({"id": "later-ones-run", "requests": [{"url": gone}, {"url": server.url("/item/1")}]}),
     ];
-    let jobs: String = jobs.iter().map(|job| format!("{job}\n")).collect();
-    let jobs = files.write("jobs", jobs);
+    let jobs = files.write("jobs", to_lines(jobs));
     let done = finish(&mut run_command(&[
         &"--jobs",
         &jobs,

@@ -1,6 +1,8 @@
 //! SIGTERM and SIGINT.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::support::{Files, Gate, Running, finish, job_lines, run_command};
 

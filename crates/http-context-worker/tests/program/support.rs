@@ -1,5 +1,6 @@
 //! Running the binary, and servers for it to talk to.
 
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use http_context_worker::upstream::{Seen, Upstream};
 use serde_json::Value;
 
 /// Longer than anything here may take: a test that waits for it has failed.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 /// A directory with the files of one run.
 pub(crate) struct Files {
@@ -56,11 +57,22 @@ pub(crate) fn json_lines(text: &str) -> Vec<Value> {
         .collect()
 }
 
+/// A file with one JSON object a line.
+pub(crate) fn to_lines(objects: impl IntoIterator<Item = Value>) -> String {
+    objects
+        .into_iter()
+        .fold(String::new(), |mut lines, object| {
+            let _ = writeln!(lines, "{object}");
+            lines
+        })
+}
+
 /// A file of jobs from ids and URLs.
 pub(crate) fn job_lines(jobs: impl IntoIterator<Item = (String, String)>) -> String {
-    jobs.into_iter()
-        .map(|(id, url)| format!("{}\n", serde_json::json!({"id": id, "url": url})))
-        .collect()
+    to_lines(
+        jobs.into_iter()
+            .map(|(id, url)| serde_json::json!({"id": id, "url": url})),
+    )
 }
 
 /// What a run left.
