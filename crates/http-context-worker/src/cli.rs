@@ -71,10 +71,6 @@ pub(crate) struct RunArgs {
     /// Writes the metrics here in Prometheus' text format, once every context has closed
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics_file: Option<PathBuf>,
-    /// Does not ask the operating system at the exit of each context whether a socket is left open, which costs
-    /// processor time for each job
-    #[arg(long)]
-    pub(crate) no_socket_check: bool,
     /// Exits with code 3 when a context leaked
     #[arg(long)]
     pub(crate) deny_leaks: bool,
@@ -118,7 +114,7 @@ impl RunArgs {
             },
             fail_on_status: self.fail_on_status,
             drain_timeout: Duration::from_secs(self.drain_timeout),
-            context: http_context::builder().verify_sockets(!self.no_socket_check),
+            context: http_context::builder(),
             code: send_all,
         })
     }
@@ -206,7 +202,6 @@ mod tests {
             fail_on_status: false,
             drain_timeout: 1,
             metrics_file: None,
-            no_socket_check: false,
             deny_leaks: false,
             json: false,
         };

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
-use crate::input::{Input, InputError, PREFIX_BYTES};
+use crate::input::{Input, InputError, Prefix};
 use crate::job::{BadField, Job, MAX_LINE_BYTES, parse};
 use crate::lines::{Line, Lines};
 use crate::output::Output;
@@ -29,7 +29,7 @@ struct Read {
     lines: Vec<(u64, Result<Job, BadField>)>,
     offset: u64,
     line: u64,
-    prefix: Vec<u8>,
+    digest: Vec<u8>,
     complete: bool,
 }
 
@@ -115,7 +115,7 @@ async fn commit<Q: Queue>(
             offset: read.offset,
             line: read.line,
             complete: read.complete,
-            prefix: read.prefix,
+            digest: read.digest,
             rejected: *rejected,
         },
         rejects_length: rejects.length(),
@@ -142,11 +142,11 @@ fn read_batches(
     start: InputPlace,
     mut give: impl FnMut(Read) -> bool,
 ) -> Result<(), InputError> {
-    let place = input.go_to(start)?;
+    let (place, prefix) = input.go_to(start)?;
     let mut lines = Lines::resume(
         Prefixed {
             reader: input.reader(),
-            prefix: place.prefix,
+            prefix,
         },
         MAX_LINE_BYTES,
         place.offset,
@@ -175,7 +175,7 @@ fn read_batches(
                 lines: std::mem::take(&mut batch),
                 offset: lines.offset(),
                 line: number,
-                prefix: lines.input().prefix.clone(),
+                digest: lines.input().prefix.digest(),
                 complete: false,
             };
             if !give(read) {
@@ -189,7 +189,7 @@ fn read_batches(
             lines: batch,
             offset: lines.offset(),
             line: lines.line(),
-            prefix: lines.input().prefix.clone(),
+            digest: lines.input().prefix.digest(),
             complete: true,
         });
     }
@@ -199,7 +199,7 @@ fn read_batches(
 /// Keeps the first bytes that go by.
 struct Prefixed<'a> {
     reader: &'a mut BufReader<Box<dyn std::io::Read + Send>>,
-    prefix: Vec<u8>,
+    prefix: Prefix,
 }
 
 impl std::io::Read for Prefixed<'_> {
@@ -216,8 +216,7 @@ impl BufRead for Prefixed<'_> {
     }
 
     fn consume(&mut self, bytes: usize) {
-        let room = PREFIX_BYTES.saturating_sub(self.prefix.len()).min(bytes);
-        self.prefix.extend_from_slice(&self.reader.buffer()[..room]);
+        self.prefix.extend(&self.reader.buffer()[..bytes]);
         self.reader.consume(bytes);
     }
 }

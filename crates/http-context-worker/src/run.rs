@@ -31,8 +31,8 @@ use crate::signals::{Signal, Signals};
 use crate::state::State;
 use crate::tally::Tally;
 
-/// How long contexts that were cut off, and the ledger after them, may take to close.
-const CLOSE_WITHIN: Duration = Duration::from_millis(900);
+/// How long contexts that were cut off may take to close; after them the ledger, and then the queue.
+const CLOSE_WITHIN: Duration = Duration::from_millis(600);
 
 /// What to run.
 #[derive(Clone)]
@@ -122,7 +122,7 @@ pub async fn run(
             shared.stop.clone(),
         )),
         engine: tokio::spawn({
-            let stop = shared.stop.clone();
+            let (stop, queue) = (shared.stop.clone(), queue.clone());
             async move {
                 let handler = JobHandler { shared };
                 Err(queue.work(handler, plan.concurrency, stop).await.into())
@@ -140,6 +140,7 @@ pub async fn run(
         Duration::ZERO
     };
     let closed = running.close(drain).await;
+    let _ = timeout(CLOSE_WITHIN, queue.close()).await;
     let signal = end?;
     closed?;
     let progress = progress.borrow().clone();
@@ -181,7 +182,8 @@ impl Running {
         }
     }
 
-    /// Ends all tasks, in bounded time: `drain` for the jobs under way, then twice [`CLOSE_WITHIN`].
+    /// Ends all tasks, in bounded time: `drain` for the jobs under way, then [`CLOSE_WITHIN`] for each of
+    /// what follows.
     async fn close(mut self, drain: Duration) -> Result<(), Failure> {
         self.stop.cancel();
         self.under_way.close();

@@ -5,7 +5,8 @@
 //!
 //! - **Acknowledging.** apalis acknowledges after the handler returned, in a transaction of its own. Here that is
 //!   turned off (`persist_results`), and [`Embedded::settle`] takes the job out of the engine's table together
-//!   with the books. A finished job is deleted, not kept as done: its headers and its body hold secrets.
+//!   with the books. A finished job is deleted, not kept as done, and its pages are
+//!   overwritten: its headers and its body hold secrets.
 //! - **Orphans.** apalis gives the jobs of a lost worker back when its heartbeats have been missing for a minute,
 //!   and counts the loss as an attempt. The lock on the state says that the former worker is gone, so opening
 //!   the queue releases its jobs at once, and their attempts stay what they were.
@@ -48,7 +49,7 @@ const TABLES: &str = "
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS worker_input (
         name TEXT NOT NULL PRIMARY KEY, offset INTEGER NOT NULL, line INTEGER NOT NULL,
-        complete INTEGER NOT NULL, prefix BLOB NOT NULL, rejected INTEGER NOT NULL
+        complete INTEGER NOT NULL, digest BLOB NOT NULL, rejected INTEGER NOT NULL
     );
     CREATE TABLE IF NOT EXISTS worker_output (
         kind TEXT NOT NULL PRIMARY KEY, target TEXT NOT NULL, length INTEGER NOT NULL
@@ -85,6 +86,7 @@ impl Embedded {
             })
             .pragma("cache_size", "-32768")
             .pragma("temp_store", "MEMORY")
+            .pragma("secure_delete", "ON")
             .pragma("journal_size_limit", "67108864")
             .busy_timeout(Duration::from_secs(10));
         let pool = SqlitePoolOptions::new()
@@ -191,7 +193,7 @@ impl Embedded {
             .bind(signed(place.offset))
             .bind(signed(place.line))
             .bind(place.complete)
-            .bind(&place.prefix)
+            .bind(&place.digest)
             .bind(signed(place.rejected))
             .execute(&mut *tx)
             .await?;
@@ -282,7 +284,7 @@ impl Queue for Embedded {
 
     async fn input(&self, name: &str) -> Result<InputPlace, QueueError> {
         let row = sqlx::query(
-            "SELECT offset, line, complete, prefix, rejected FROM worker_input WHERE name = ?1",
+            "SELECT offset, line, complete, digest, rejected FROM worker_input WHERE name = ?1",
         )
         .bind(name)
         .fetch_optional(&self.pool)
@@ -296,7 +298,7 @@ impl Queue for Embedded {
                 offset: unsigned(row.try_get(0)?),
                 line: unsigned(row.try_get(1)?),
                 complete: row.try_get(2)?,
-                prefix: row.try_get(3)?,
+                digest: row.try_get(3)?,
                 rejected: unsigned(row.try_get(4)?),
             })
         };
@@ -387,6 +389,10 @@ impl Queue for Embedded {
                 reason,
             }),
         }
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
     }
 
     async fn work<H: Handler>(

@@ -64,8 +64,9 @@ pub(crate) struct InputPlace {
     pub(crate) line: u64,
     /// Whether its end was reached.
     pub(crate) complete: bool,
-    /// Its first bytes, by which a different input of the same name is told apart.
-    pub(crate) prefix: Vec<u8>,
+    /// A digest of its first bytes, by which a different input of the same name is told apart. The
+    /// bytes themselves hold secrets.
+    pub(crate) digest: Vec<u8>,
     /// Lines of it that were rejected.
     pub(crate) rejected: u64,
 }
@@ -204,6 +205,9 @@ pub(crate) trait Queue: Clone + Send + Sync + 'static {
         results_length: u64,
         tally: &Tally,
     ) -> impl Future<Output = Result<(), QueueError>> + Send;
+
+    /// Lets go of what backs the queue, so that it is left tidy. Nothing may be asked of it afterwards.
+    fn close(&self) -> impl Future<Output = ()> + Send;
 
     /// Hands jobs out to `handler`, at most `concurrency` at once, until `stop` is done; then hands out no more
     /// and waits to be dropped. Returns only when the engine cannot go on.

@@ -55,7 +55,6 @@ fn kill_and_finish(
             &"--state",
             &state,
             &"--json",
-            &"--no-socket-check",
         ]);
         command.args(extra);
         command
