@@ -49,8 +49,8 @@ pub(crate) struct RunArgs {
     /// Where lines that are not jobs are told; - is standard output [default: standard error]
     #[arg(long, value_name = "FILE|-")]
     pub(crate) rejects: Option<PathBuf>,
-    /// Keeps the queue here, so that a run that was killed can be started again; without it the queue lives in a
-    /// temporary directory and ends with the run
+    /// Keeps the queue here, so that a run that was killed can be started again; without it the
+    /// queue lives in a temporary directory and ends with the run
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     /// Jobs that run at once

@@ -1,10 +1,11 @@
 //! From lines of the input to jobs in the queue.
 //!
-//! A thread reads and checks lines and hands them over in batches; a task commits one batch after another. Memory
-//! holds a few batches and never the input: a file of a million lines costs what a file of a thousand does.
+//! A thread reads and checks lines and hands them over in batches; a task commits one batch after
+//! another. Memory holds a few batches and never the input: a file of a million lines costs what a
+//! file of a thousand does.
 //!
-//! A batch is one commit of the queue ([`Queue::add`]): its jobs, their ids, and the place behind them. Killed
-//! before that commit the whole batch is read again, killed after it none of it is.
+//! A batch is one commit of the queue ([`Queue::add`]): its jobs, their ids, and the place behind
+//! them. Killed before that commit the whole batch is read again, killed after it none of it is.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader};
@@ -45,7 +46,8 @@ pub(crate) async fn ingest<Q: Queue>(
     let start = queue.input(&name).await?;
     let mut rejected = start.rejected;
     let (sender, mut batches) = mpsc::channel(2);
-    // A thread of its own: a read of standard input cannot be interrupted, and must not keep the runtime alive.
+    // A thread of its own: a read of standard input cannot be interrupted, and must not keep the
+    // runtime alive.
     std::thread::Builder::new()
         .name("read-jobs".to_owned())
         .spawn(move || read_all(input, start, &sender))
@@ -166,7 +168,8 @@ fn read_batches(
         };
         let number = lines.line();
         batch.extend(item.map(|item| (number, item)));
-        // A slow producer's jobs start at once: what is there is handed over before a read that may block.
+        // A slow producer's jobs start at once: what is there is handed over before a read that may
+        // block.
         let would_block = !lines.input().reader.buffer().contains(&b'\n');
         let full = batch.len() >= BATCH_LINES || lines.offset() - given_to >= BATCH_BYTES;
         if full || (would_block && !batch.is_empty()) {

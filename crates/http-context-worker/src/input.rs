@@ -1,9 +1,10 @@
 //! The file of jobs, or standard input, opened where the last run left off.
 //!
-//! The queue knows how many bytes of each input were read. Going on there is only right if it is still the same
-//! input, so a digest of its first bytes is kept too and compared. An input that was read to its end and has other first
-//! bytes now is a new one of the same name and is read from its start; one that was *not* read to its end must
-//! not be exchanged, because the jobs on its unread lines would be lost.
+//! The queue knows how many bytes of each input were read. Going on there is only right if it is
+//! still the same input, so a digest of its first bytes is kept too and compared. An input that was
+//! read to its end and has other first bytes now is a new one of the same name and is read from its
+//! start; one that was *not* read to its end must not be exchanged, because the jobs on its unread
+//! lines would be lost.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -139,8 +140,8 @@ impl Input {
         &mut self.reader
     }
 
-    /// Goes to `place`, or to the start of what is a new input. Returns where it stands, and the bytes before
-    /// that. Blocks while it reads.
+    /// Goes to `place`, or to the start of what is a new input. Returns where it stands, and the
+    /// bytes before that. Blocks while it reads.
     pub(crate) fn go_to(&mut self, place: InputPlace) -> Result<(InputPlace, Prefix), InputError> {
         if place.offset == 0 {
             return Ok((place, Prefix::default()));

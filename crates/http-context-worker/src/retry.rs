@@ -15,8 +15,9 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// When the job may run again after its attempt number `attempt` failed, in seconds since 1970; `None` when
-    /// that was the last. The queue keeps whole seconds, so a wait is rounded up to the next one.
+    /// When the job may run again after its attempt number `attempt` failed, in seconds since 1970;
+    /// `None` when that was the last. The queue keeps whole seconds, so a wait is rounded up to the
+    /// next one.
     pub(crate) fn after(&self, attempt: u32) -> Option<u64> {
         if attempt >= self.max_attempts {
             return None;

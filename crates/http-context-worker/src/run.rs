@@ -1,10 +1,10 @@
 //! A run from its start to its end: open everything, work, stop, close.
 //!
-//! Three tasks share the work: the ingest fills the queue, the engine hands jobs out, the ledger writes results.
-//! A run ends when the input was read and every job is finished, when a signal asks for it, or when one of the
-//! three fails. The way out is the same for all: nothing new begins, what is under way may finish until the drain
-//! deadline, what is left then is cut off (its contexts close, its jobs stay in the queue), and the ledger settles
-//! what it was given.
+//! Three tasks share the work: the ingest fills the queue, the engine hands jobs out, the ledger
+//! writes results. A run ends when the input was read and every job is finished, when a signal asks
+//! for it, or when one of the three fails. The way out is the same for all: nothing new begins,
+//! what is under way may finish until the drain deadline, what is left then is cut off (its
+//! contexts close, its jobs stay in the queue), and the ledger settles what it was given.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,7 +31,8 @@ use crate::signals::{Signal, Signals};
 use crate::state::State;
 use crate::tally::Tally;
 
-/// How long contexts that were cut off may take to close; after them the ledger, and then the queue.
+/// How long contexts that were cut off may take to close; after them the ledger, and then the
+/// queue.
 const CLOSE_WITHIN: Duration = Duration::from_millis(600);
 
 /// What to run.
@@ -182,8 +183,8 @@ impl Running {
         }
     }
 
-    /// Ends all tasks, in bounded time: `drain` for the jobs under way, then [`CLOSE_WITHIN`] for each of
-    /// what follows.
+    /// Ends all tasks, in bounded time: `drain` for the jobs under way, then [`CLOSE_WITHIN`] for
+    /// each of what follows.
     async fn close(mut self, drain: Duration) -> Result<(), Failure> {
         self.stop.cancel();
         self.under_way.close();

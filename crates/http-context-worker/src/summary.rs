@@ -63,7 +63,8 @@ impl Summary {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The exit code: what is worst wins. 3 for leaks that are denied, 2 for bad input, 1 for failed jobs.
+    /// The exit code: what is worst wins. 3 for leaks that are denied, 2 for bad input, 1 for
+    /// failed jobs.
     pub fn exit_code(&self, deny_leaks: bool) -> u8 {
         if deny_leaks && self.leaks > 0 {
             3

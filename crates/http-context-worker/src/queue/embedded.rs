@@ -1,20 +1,23 @@
 //! The embedded queue: apalis on `SQLite`, in one file of the state directory.
 //!
-//! The engine's own tables and ours share the file, so that one transaction covers both. Three things are done
-//! otherwise than apalis would by itself, each because one process owns the file:
+//! The engine's own tables and ours share the file, so that one transaction covers both. Three
+//! things are done otherwise than apalis would by itself, each because one process owns the file:
 //!
-//! - **Acknowledging.** apalis acknowledges after the handler returned, in a transaction of its own. Here that is
-//!   turned off (`persist_results`), and [`Embedded::settle`] takes the job out of the engine's table together
-//!   with the books. A finished job is deleted, not kept as done, and its pages are
-//!   overwritten: its headers and its body hold secrets.
-//! - **Orphans.** apalis gives the jobs of a lost worker back when its heartbeats have been missing for a minute,
-//!   and counts the loss as an attempt. The lock on the state says that the former worker is gone, so opening
-//!   the queue releases its jobs at once, and their attempts stay what they were.
-//! - **One connection.** `SQLite` has one writer at a time. With one connection the engine, the ingest and the
-//!   ledger take turns in the order in which they ask; with several they would find the file busy and sleep.
+//! - **Acknowledging.** apalis acknowledges after the handler returned, in a transaction of its
+//!   own. Here that is turned off (`persist_results`), and [`Embedded::settle`] takes the job out
+//!   of the engine's table together with the books. A finished job is deleted, not kept as done,
+//!   and its pages are overwritten: its headers and its body hold secrets.
+//! - **Orphans.** apalis gives the jobs of a lost worker back when its heartbeats have been missing
+//!   for a minute, and counts the loss as an attempt. The lock on the state says that the former
+//!   worker is gone, so opening the queue releases its jobs at once, and their attempts stay what
+//!   they were.
+//! - **One connection.** `SQLite` has one writer at a time. With one connection the engine, the
+//!   ingest and the ledger take turns in the order in which they ask; with several they would find
+//!   the file busy and sleep.
 //!
-//! Ids are kept for as long as the state is, in one b-tree keyed by the id. That costs disk, about the length of
-//! an id and ten bytes for each job, and no memory but the database's page cache, which is bounded.
+//! Ids are kept for as long as the state is, in one b-tree keyed by the id. That costs disk, about
+//! the length of an id and ten bytes for each job, and no memory but the database's page cache,
+//! which is bounded.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -71,15 +74,16 @@ pub(crate) struct Embedded {
 }
 
 impl Embedded {
-    /// Opens the database, makes it when it is not there, and releases what a former run had handed out. The
-    /// caller holds the lock of the state. `kept` is whether the state outlives this run.
+    /// Opens the database, makes it when it is not there, and releases what a former run had handed
+    /// out. The caller holds the lock of the state. `kept` is whether the state outlives this run.
     pub(crate) async fn open(path: &Path, kept: bool) -> Result<Self, QueueError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(if kept {
-                // A commit survives the process. After a power cut the last ones may be missing, never half there.
+                // A commit survives the process. After a power cut the last ones may be missing,
+                // never half there.
                 SqliteSynchronous::Normal
             } else {
                 SqliteSynchronous::Off
@@ -206,7 +210,8 @@ impl Embedded {
         Ok(())
     }
 
-    /// Returns how many of the finished jobs the queue did not hold; nothing is committed if there are any.
+    /// Returns how many of the finished jobs the queue did not hold; nothing is committed if there
+    /// are any.
     async fn settle_in_transaction(
         &self,
         fates: &[(Ticket, Fate)],
@@ -437,8 +442,8 @@ impl Queue for Embedded {
             ended = &mut run => return engine_error(ended),
             () = stop.cancelled() => {}
         }
-        // Paused, the engine takes no job but still finishes its housekeeping. It is not stopped: stopping counts
-        // the jobs that were fetched and not started as attempted.
+        // Paused, the engine takes no job but still finishes its housekeeping. It is not stopped:
+        // stopping counts the jobs that were fetched and not started as attempted.
         let _ = context.pause();
         engine_error(run.await)
     }

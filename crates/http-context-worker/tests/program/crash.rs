@@ -1,9 +1,10 @@
 //! `kill -9` at any moment.
 //!
-//! Two sorts of moments. Some are drawn at random from a fixed seed; what a run has reached by then depends on the
-//! machine, which is the point. Others are aimed: the test watches a file of the run and kills as soon as it
-//! changes, because the windows between two steps that belong together (lines written, commit made) are too short
-//! to be hit by chance. Each test ends with a run that is let through, and then counts every line.
+//! Two sorts of moments. Some are drawn at random from a fixed seed; what a run has reached by then
+//! depends on the machine, which is the point. Others are aimed: the test watches a file of the run
+//! and kills as soon as it changes, because the windows between two steps that belong together
+//! (lines written, commit made) are too short to be hit by chance. Each test ends with a run that
+//! is let through, and then counts every line.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
