@@ -31,8 +31,6 @@
 //! its last commits, and the file is cut back to match.
 
 mod embedded;
-mod tasks;
-mod wake;
 
 use std::future::Future;
 use std::path::PathBuf;

@@ -19,25 +19,25 @@
 //! the length of an id and ten bytes for each job, and no memory but the database's page cache,
 //! which is bounded.
 
+mod commits;
+mod engine;
+mod sqlite;
+mod tasks;
+mod wake;
+
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use apalis::layers::WorkerBuilderExt;
-use apalis::prelude::{BackendExt, ParallelizeExt, WorkerBuilder, WorkerContext, WorkerError};
-use apalis_sqlite::queries::push_tasks;
-use apalis_sqlite::{Config, SqliteStorage};
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use apalis_sqlite::SqliteStorage;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Row, SqlitePool};
-use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::tasks::{Label, task, task_id};
-use super::wake::{Wake, Waker, wake};
-use super::{Batch, Fate, Handler, InputPlace, OutputKind, Queue, QueueError, Seen, Ticket, Turn};
-use crate::job::Job;
+use self::sqlite::{Failed, reason, signed, unreadable, unsigned};
+use self::wake::{Waker, wake};
+use super::{Batch, Fate, Handler, InputPlace, OutputKind, Queue, QueueError, Seen, Ticket};
 use crate::tally::Tally;
 
 /// The engine's name for our kind of task.
@@ -157,112 +157,6 @@ impl Embedded {
             path: self.path.clone(),
             reason: reason(error),
         }
-    }
-
-    async fn add_in_transaction(&self, batch: &Batch) -> Result<(), Failed> {
-        let mut tx = self.pool.begin().await?;
-        let first: i64 = sqlx::query_scalar(
-            "UPDATE worker_books SET next_ticket = next_ticket + ?1 RETURNING next_ticket - ?1",
-        )
-        .bind(signed(batch.jobs.len() as u64))
-        .fetch_one(&mut *tx)
-        .await?;
-        let ids: Vec<Seen> = batch
-            .jobs
-            .iter()
-            .map(|(line, job)| Seen {
-                id: job.id.clone(),
-                line: *line,
-            })
-            .collect();
-        sqlx::query(
-            "INSERT INTO worker_job_id (id, line) \
-             SELECT value ->> 'id', value ->> 'line' FROM json_each(?1)",
-        )
-        .bind(serde_json::to_string(&ids)?)
-        .execute(&mut *tx)
-        .await?;
-        let tasks = batch
-            .jobs
-            .iter()
-            .zip(unsigned(first)..)
-            .map(|((_, job), ticket)| task(Ticket(ticket), job))
-            .collect::<Result<Vec<_>, _>>()?;
-        push_tasks(&mut *tx, QUEUE, &tasks)
-            .await
-            .map_err(|error| Failed(error.to_string()))?;
-        let place = &batch.place;
-        sqlx::query("INSERT OR REPLACE INTO worker_input VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
-            .bind(&batch.input)
-            .bind(signed(place.offset))
-            .bind(signed(place.line))
-            .bind(place.complete)
-            .bind(&place.digest)
-            .bind(signed(place.rejected))
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query("UPDATE worker_output SET length = ?1 WHERE kind = ?2")
-            .bind(signed(batch.rejects_length))
-            .bind(OutputKind::Rejects.as_str())
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// Returns how many of the finished jobs the queue did not hold; nothing is committed if there
-    /// are any.
-    async fn settle_in_transaction(
-        &self,
-        fates: &[(Ticket, Fate)],
-        results_length: u64,
-        tally: &Tally,
-    ) -> Result<u64, Failed> {
-        let mut tx = self.pool.begin().await?;
-        let done: Vec<String> = fates
-            .iter()
-            .filter(|(_, fate)| *fate == Fate::Done)
-            .map(|(ticket, _)| task_id(*ticket).to_string())
-            .collect();
-        if !done.is_empty() {
-            let gone =
-                sqlx::query("DELETE FROM Jobs WHERE id IN (SELECT value FROM json_each(?1))")
-                    .bind(serde_json::to_string(&done)?)
-                    .execute(&mut *tx)
-                    .await?
-                    .rows_affected();
-            if gone != done.len() as u64 {
-                return Ok((done.len() as u64).saturating_sub(gone));
-            }
-        }
-        for (ticket, fate) in fates {
-            if let Fate::Again {
-                attempts,
-                not_before,
-            } = fate
-            {
-                sqlx::query(
-                    "UPDATE Jobs SET status = 'Pending', attempts = ?1, run_at = ?2, lock_by = NULL, \
-                     lock_at = NULL WHERE id = ?3",
-                )
-                .bind(attempts)
-                .bind(signed(*not_before))
-                .bind(task_id(*ticket).to_string())
-                .execute(&mut *tx)
-                .await?;
-            }
-        }
-        sqlx::query("UPDATE worker_books SET tally = ?1")
-            .bind(serde_json::to_string(tally)?)
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query("UPDATE worker_output SET length = ?1 WHERE kind = ?2")
-            .bind(signed(results_length))
-            .bind(OutputKind::Results.as_str())
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
-        Ok(0)
     }
 }
 
@@ -406,91 +300,10 @@ impl Queue for Embedded {
         concurrency: usize,
         stop: CancellationToken,
     ) -> QueueError {
-        let Some(told) = self.told.lock().ok().and_then(|mut told| told.take()) else {
-            return QueueError::Engine("it was started twice".to_owned());
-        };
-        let config = Config::default()
-            .queue(QUEUE)
-            .batch_size(concurrency.clamp(16, 128))
-            .persist_results(false)
-            .lock_tasks(false);
-        let backend = SqliteStorage::<Job>::new(&self.pool)
-            .with_config(config)
-            .poll_with_strategy(Wake::new(told));
-        let context = WorkerContext::new(&format!("worker-{}", std::process::id()));
-        // The limit stands outside the spawn, so that a job holds its slot until it is settled.
-        let worker = WorkerBuilder::new(&context)
-            .backend(backend)
-            .concurrency(concurrency)
-            .parallelize(tokio::spawn)
-            .build(move |job: Job, label: Label| {
-                let handler = handler.clone();
-                async move {
-                    handler
-                        .handle(Turn {
-                            ticket: label.ticket,
-                            attempt: label.attempt,
-                            job,
-                        })
-                        .await;
-                }
-            });
-        // Boxed where its type is known: the compiler cannot see through it that it is `Send`.
-        let mut run: BoxFuture<'static, Result<(), WorkerError>> = worker.run().boxed();
-        tokio::select! {
-            biased;
-            ended = &mut run => return engine_error(ended),
-            () = stop.cancelled() => {}
+        let told = self.told.lock().ok().and_then(|mut told| told.take());
+        match told {
+            Some(told) => engine::work(&self.pool, told, handler, concurrency, stop).await,
+            None => QueueError::Engine("it was started twice".to_owned()),
         }
-        // Paused, the engine takes no job but still finishes its housekeeping. It is not stopped:
-        // stopping counts the jobs that were fetched and not started as attempted.
-        let _ = context.pause();
-        engine_error(run.await)
     }
-}
-
-fn engine_error<E: std::fmt::Display>(ended: Result<(), E>) -> QueueError {
-    QueueError::Engine(match ended {
-        Ok(()) => "it was told to stop".to_owned(),
-        Err(error) => error.to_string(),
-    })
-}
-
-/// A failed transaction, in words.
-struct Failed(String);
-
-impl From<sqlx::Error> for Failed {
-    fn from(error: sqlx::Error) -> Self {
-        Self(reason(&error))
-    }
-}
-
-impl From<serde_json::Error> for Failed {
-    fn from(error: serde_json::Error) -> Self {
-        Self(error.to_string())
-    }
-}
-
-fn unreadable(path: &Path, error: &sqlx::Error) -> QueueError {
-    QueueError::Open {
-        path: path.to_path_buf(),
-        reason: reason(error),
-    }
-}
-
-/// What the database said, without the library's words around it.
-fn reason(error: &sqlx::Error) -> String {
-    match error.as_database_error() {
-        Some(database) => database.message().to_owned(),
-        None => error.to_string(),
-    }
-}
-
-/// `SQLite`'s integers are signed; nothing here comes near the end of either range.
-fn signed(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
-}
-
-fn unsigned(n: i64) -> u64 {
-    u64::try_from(n).unwrap_or(0)
 }

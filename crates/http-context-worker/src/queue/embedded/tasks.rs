@@ -6,8 +6,8 @@
 use apalis::prelude::{FromRequest, Task, TaskBuilder, TaskId};
 use ulid::Ulid;
 
-use super::Ticket;
 use crate::job::Job;
+use crate::queue::Ticket;
 
 /// The id of a job's task.
 pub(super) fn task_id(ticket: Ticket) -> Ulid {
