@@ -35,7 +35,7 @@ use sqlx::{Row, SqlitePool};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use self::sqlite::{Failed, reason, signed, unreadable, unsigned};
+use self::sqlite::{Failed, reason, unreadable, unsigned};
 use self::wake::{Waker, wake};
 use super::{Batch, Fate, Handler, InputPlace, OutputKind, Queue, QueueError, Seen, Ticket};
 use crate::tally::Tally;
