@@ -10,7 +10,7 @@ pub(crate) const MAX_DELAY: Duration = Duration::from_mins(1);
 pub struct Retry {
     /// At least 1.
     pub max_attempts: u32,
-    /// The wait after the first attempt. It doubles with each further one, up to [`MAX_DELAY`].
+    /// The wait after the first attempt. It doubles with each further one, up to a minute.
     pub first_delay: Duration,
 }
 
