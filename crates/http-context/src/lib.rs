@@ -122,6 +122,7 @@ mod join_set;
 mod layer;
 mod leak;
 mod nested;
+mod no_open_contexts;
 mod observer;
 mod open;
 mod place;
@@ -158,6 +159,7 @@ pub use join_set::JoinSet;
 pub use layer::{ContextLayer, ContextService};
 pub use leak::{Leak, LeakKind, LeakPolicy};
 pub use nested::{NestedOpen, NestedPolicy};
+pub use no_open_contexts::{NoOpenContexts, OpenContexts, assert_no_open_contexts};
 pub use observer::{
     BodyEnd, BodyEndReason, Observer, ObserverAlreadySet, ResponseHead, SessionSource,
     set_default_observer,
