@@ -49,7 +49,7 @@ mod tests {
         let templates = Templates::new(1);
         let (first, second) = (SharedString::const_str("/a"), SharedString::const_str("/b"));
         assert_eq!(templates.bounded(&first), first);
-        assert_eq!(templates.bounded(&second), OTHER);
+        assert_eq!(&*templates.bounded(&second), OTHER);
         assert_eq!(templates.bounded(&first), first);
     }
 }

@@ -62,7 +62,12 @@ impl Observer for Facts {
         self.note("session closed");
     }
 
-    fn request_started(&self, request: &RequestInfo, head: &reqwest::Request) {
+    fn request_started(
+        &self,
+        request: &RequestInfo,
+        head: &reqwest::Request,
+        _: &http::Extensions,
+    ) {
         self.note(format!(
             "request started {} {}",
             request.method(),
@@ -78,7 +83,7 @@ impl Observer for Facts {
         self.note("request dequeued");
     }
 
-    fn request_answered(&self, _: &RequestInfo, head: &ResponseHead) {
+    fn request_answered(&self, _: &RequestInfo, head: &ResponseHead<'_>) {
         self.note(format!(
             "request answered {} {}",
             head.status.as_u16(),
