@@ -356,7 +356,16 @@ impl http_context::Observer for Instrumentation {
         state.redirected(self.servers.of(to));
     }
 
-    fn request_answered(&self, request: &RequestInfo, head: &ResponseHead<'_>) {
+    fn response_headers(&self, request: &RequestInfo, headers: &HeaderMap) {
+        let shown = &self.options.response_headers;
+        if !shown.is_empty()
+            && let Some(state) = request.attached::<RequestState>()
+        {
+            state.set_response_attributes(shown.attributes(headers).collect());
+        }
+    }
+
+    fn request_answered(&self, request: &RequestInfo, head: &ResponseHead) {
         let connection = head
             .connection
             .as_ref()
@@ -379,10 +388,7 @@ impl http_context::Observer for Instrumentation {
         if let Some(link) = connection.and_then(|connection| connection.setup.get()) {
             span.link(link);
         }
-        let mut more = Vec::new();
-        if !self.options.response_headers.is_empty() {
-            more.extend(self.options.response_headers.attributes(&head.headers));
-        }
+        let mut more = state.take_response_attributes();
         if self.options.body_sizes
             && let Some(bytes) = head.content_length
         {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use metrics::SharedString;
 use tokio::time::Instant;
 
+use crate::extensions::SpanAttribute;
 use crate::ledger::Connection;
 use crate::method::KnownMethod;
 use crate::series::{End, SeriesKey};
@@ -33,6 +34,7 @@ struct Way {
     end: Option<End>,
     waiting: Option<Waiting>,
     setup: Option<tracing::Span>,
+    response_attributes: Vec<SpanAttribute>,
 }
 
 #[derive(Debug)]
@@ -71,6 +73,7 @@ impl RequestState {
                 end: None,
                 waiting: None,
                 setup: None,
+                response_attributes: Vec::new(),
             }),
         }
     }
@@ -81,6 +84,14 @@ impl RequestState {
             end,
             template: self.template.clone(),
         }
+    }
+
+    pub(crate) fn set_response_attributes(&self, attributes: Vec<SpanAttribute>) {
+        self.lock().response_attributes = attributes;
+    }
+
+    pub(crate) fn take_response_attributes(&self) -> Vec<SpanAttribute> {
+        std::mem::take(&mut self.lock().response_attributes)
     }
 
     pub(crate) fn queued(&self, waiting: Option<Waiting>) {

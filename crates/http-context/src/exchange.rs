@@ -184,7 +184,6 @@ impl Exchange {
             .answered(connection_use, self.info.upload.bytes());
         self.tell(|observer| {
             let head = ResponseHead {
-                headers: response.headers(),
                 status: response.status(),
                 version: response.version(),
                 connection_use,
@@ -192,6 +191,7 @@ impl Exchange {
                 peer: carrier.addresses.map(|pair| pair.remote),
                 content_length,
             };
+            observer.response_headers(&self.info, response.headers());
             observer.request_answered(&self.info, &head);
         });
         if !has_body {

@@ -109,8 +109,12 @@ pub trait Observer: Send + Sync + 'static {
     ) {
     }
 
+    /// Called right before `request_answered`, with the headers of the response. They may hold
+    /// secrets.
+    fn response_headers(&self, request: &RequestInfo, headers: &HeaderMap) {}
+
     /// Called when the response head reaches the caller.
-    fn request_answered(&self, request: &RequestInfo, head: &ResponseHead<'_>) {}
+    fn request_answered(&self, request: &RequestInfo, head: &ResponseHead) {}
 
     /// Called when a request ended without a response, other than by its caller's will. A session
     /// that closes under it is such an end.
@@ -175,9 +179,7 @@ impl SessionSource {
 /// The head of a response, as it reached the caller.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct ResponseHead<'r> {
-    /// Its headers. They may hold secrets.
-    pub headers: &'r HeaderMap,
+pub struct ResponseHead {
     /// Its status.
     pub status: StatusCode,
     /// The HTTP version it came in.

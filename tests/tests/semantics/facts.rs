@@ -83,7 +83,7 @@ impl Observer for Facts {
         self.note("request dequeued");
     }
 
-    fn request_answered(&self, _: &RequestInfo, head: &ResponseHead<'_>) {
+    fn request_answered(&self, _: &RequestInfo, head: &ResponseHead) {
         self.note(format!(
             "request answered {} {}",
             head.status.as_u16(),
