@@ -1,10 +1,12 @@
 //! What carries the requests of a session: the client, its middleware, and the slots of its hosts.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use async_trait::async_trait;
 use http::Extensions;
 use reqwest::{Client, Request, Response, redirect};
-use reqwest_middleware::{ClientWithMiddleware, Middleware};
+use reqwest_middleware::{ClientWithMiddleware, Middleware, Next};
 
 use crate::config::Config;
 use crate::connection::layer::ConnectionLayer;
@@ -37,13 +39,14 @@ impl Transport {
         let connections = Arc::new(ConnectionTable::default());
         let client = build_client(config, Arc::clone(&connections))?;
         let outermost = observer.and_then(Observer::middleware);
-        let chain: Vec<Arc<dyn Middleware>> = outermost
+        let mut chain: Vec<Arc<dyn Middleware>> = outermost
             .into_iter()
             .chain(config.middleware.iter().cloned())
             .collect();
         let sender = if chain.is_empty() {
             Sender::Plain(client)
         } else {
+            chain.push(Arc::new(CountAttempts));
             Sender::Chain(ClientWithMiddleware::new(client, chain))
         };
         Ok(Self {
@@ -67,6 +70,24 @@ impl Transport {
         };
         let carrier = self.connections.carried(&response);
         Ok((response, carrier))
+    }
+}
+
+/// Innermost in a chain: sees each time that a request is handed to `reqwest`.
+struct CountAttempts;
+
+#[async_trait]
+impl Middleware for CountAttempts {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        let _ = CURRENT_REQUEST.try_with(|exchange| {
+            exchange.info.attempts.fetch_add(1, Ordering::Relaxed);
+        });
+        next.run(request, extensions).await
     }
 }
 
