@@ -1,1 +1,11 @@
-//! See ARCHITECTURE.md at the top of the repository.
+//! What the benchmarks of this workspace have in common: a server in a process of its own, and the
+//! ways to send it a request.
+//!
+//! `cargo bench --bench request_instructions` counts instructions, with valgrind and
+//! `gungraun-runner` at the version of `gungraun`.
+
+mod server_process;
+mod variant;
+
+pub use server_process::ServerProcess;
+pub use variant::{Bench, Variant};

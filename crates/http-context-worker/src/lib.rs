@@ -1,1 +1,72 @@
-//! See ARCHITECTURE.md at the top of the repository.
+//! A job worker that runs each job in its own HTTP context.
+//!
+//! The program is the binary `http-context-worker`; this library is what it is made of, for tests and
+//! benchmarks. Jobs are lines of JSON ([`job`]); they wait in an embedded queue, run one by one in a context of
+//! their own ([`http_context`]), and leave one result line each ([`results`]).
+//!
+//! The way of a job is one straight line through the files:
+//! `input → lines → job → ingest → queue → handler → send → ledger → results`, and `run` holds it together.
+
+mod cli;
+mod commands;
+mod demo;
+mod display;
+mod failure;
+mod handler;
+mod ingest;
+mod input;
+pub mod job;
+mod ledger;
+mod lines;
+mod metrics_file;
+mod output;
+mod progress;
+mod queue;
+mod rejects;
+pub mod results;
+mod retry;
+mod run;
+mod send;
+mod signals;
+mod state;
+mod summary;
+mod tally;
+pub mod upstream;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+pub use failure::Failure;
+pub use input::{InputError, JobsFrom};
+pub use output::{OutputError, Target};
+pub use progress::Progress;
+pub use queue::QueueError;
+pub use rejects::Reject;
+pub use retry::Retry;
+pub use run::{Ended, Plan, run};
+pub use send::{JobCode, RequestOutcome, send_all};
+pub use signals::{Signal, Signals};
+pub use state::StateError;
+pub use summary::{Jobs, Summary};
+pub use tally::Tally;
+
+/// The program: reads the command line, does what it says, and returns the exit code.
+pub fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            commands::say(&format!("error: cannot start the runtime: {error}\n"));
+            return ExitCode::from(2);
+        }
+    };
+    let code = runtime.block_on(commands::execute(cli));
+    // Everything is closed; a thread that hangs in a read or a write must not keep the process.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    ExitCode::from(code)
+}

@@ -1,5 +1,6 @@
 //! A context: an ambient scope with at most one open session.
 
+use std::any::Any;
 use std::backtrace::Backtrace;
 use std::fmt;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -9,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::attached::Attached;
 use crate::backtrace;
 use crate::children::Children;
 use crate::config::Config;
@@ -57,6 +59,7 @@ pub(crate) struct ContextInner {
     registration: Mutex<Option<Registration>>,
     /// What was told of the context itself as leaked.
     told: Mutex<Told>,
+    attached: Attached,
 }
 
 /// Leaks of a context as a whole, to be taken back when it does close.
@@ -97,6 +100,7 @@ impl HttpContext {
             backtrace: backtrace::sampled(),
             registration: Mutex::new(None),
             told: Mutex::new(Told::default()),
+            attached: Attached::default(),
         }));
         if is_watched {
             let registration = Registration::new(id, Arc::downgrade(&context.0));
@@ -196,6 +200,26 @@ impl HttpContext {
 
     pub(crate) fn inner(&self) -> &ContextInner {
         &self.0
+    }
+
+    /// Keeps an observer's own state with the context, unless there is one of its type; says
+    /// whether it was kept.
+    pub fn attach<T: Any + Send + Sync>(&self, state: T) -> bool {
+        self.0.attached.attach(state)
+    }
+
+    /// The state of this type that was attached.
+    pub fn attached<T: Any>(&self) -> Option<&T> {
+        self.0.attached.get()
+    }
+
+    /// How long its session keeps an idle connection.
+    pub fn keep_alive(&self) -> Duration {
+        self.0.config.keep_alive
+    }
+
+    pub(crate) fn observer(&self) -> Option<&dyn Observer> {
+        self.0.observer.as_deref()
     }
 
     pub(crate) fn tell(&self, fact: impl FnOnce(&dyn Observer)) {

@@ -7,12 +7,13 @@
 //! A request ends exactly once: whoever takes the stage out of its lock tells how it ended.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
 use reqwest::{Body, Response, StatusCode, Url};
 use tokio::time::Instant;
@@ -21,7 +22,7 @@ use crate::body;
 use crate::connection::table::Carrier;
 use crate::connection::{ConnectFailure, ConnectionInfo, NameLookup};
 use crate::error::{RequestError, SessionClosed};
-use crate::host_slots::Slot;
+use crate::host_slots::{Host, Slot};
 use crate::leak::{Leak, LeakKind};
 use crate::observer::{BodyEnd, BodyEndReason, Observer, ResponseHead};
 use crate::request_info::RequestInfo;
@@ -48,8 +49,8 @@ pub(crate) struct Exchange {
     pub(crate) info: RequestInfo,
     /// Where it stands in the list of those in flight.
     key: usize,
-    /// Bytes of the request body, as far as they are known to have been sent.
-    sent: AtomicU64,
+    /// Where a redirect led it, when that is another host than the one it was made for.
+    hop: Mutex<Option<Arc<Host>>>,
     /// Set before the stage is taken by an abort. One who polls holds the lock of the stage, so
     /// an abort may fail to get it; the poller looks here after it has let go of the lock. Both
     /// sides write first and look second (sequentially consistent), so one of them sees the other.
@@ -89,7 +90,7 @@ impl Exchange {
         Self {
             info,
             key,
-            sent: AtomicU64::new(0),
+            hop: Mutex::default(),
             aborted: AtomicBool::new(false),
             told: AtomicU8::new(NOT_TOLD),
             stage: Mutex::new(Stage::Admitted),
@@ -116,7 +117,15 @@ impl Exchange {
             *stage = Stage::Over;
             return Poll::Ready(Err(self.closed().into()));
         };
-        let polled = CURRENT_REQUEST.sync_scope(Arc::clone(self), || future.as_mut().poll(cx));
+        let mut poll = || CURRENT_REQUEST.sync_scope(Arc::clone(self), || future.as_mut().poll(cx));
+        let polled = match self.info.context.observer() {
+            None => poll(),
+            Some(observer) => {
+                let mut polled = Poll::Pending;
+                observer.poll_request(&self.info, &mut || polled = poll());
+                polled
+            }
+        };
         if polled.is_pending() {
             remember(waker, cx.waker());
         }
@@ -150,16 +159,10 @@ impl Exchange {
             slot,
         }: Answer,
     ) -> Response {
-        let head = ResponseHead {
-            status: response.status(),
-            version: response.version(),
-            connection_use: carrier.connection_use,
-            connection: carrier.connection,
-            peer: carrier.addresses.map(|pair| pair.remote),
-            content_length: response.content_length(),
-        };
-        response.extensions_mut().insert(head.connection_use);
-        let has_body = head.content_length != Some(0);
+        let connection_use = carrier.connection_use;
+        let content_length = response.content_length();
+        response.extensions_mut().insert(connection_use);
+        let has_body = content_length != Some(0);
         let (response, over) = if has_body {
             let (response, body) = body::track(response, Arc::clone(self));
             let (since, received) = (Instant::now(), 0);
@@ -178,8 +181,19 @@ impl Exchange {
         drop(over);
         self.state()
             .totals
-            .answered(head.connection_use, self.sent.load(Ordering::Relaxed));
-        self.tell(|observer| observer.request_answered(&self.info, &head));
+            .answered(connection_use, self.info.upload.bytes());
+        self.tell(|observer| {
+            let head = ResponseHead {
+                status: response.status(),
+                version: response.version(),
+                connection_use,
+                connection: carrier.connection,
+                peer: carrier.addresses.map(|pair| pair.remote),
+                content_length,
+            };
+            observer.response_headers(&self.info, response.headers());
+            observer.request_answered(&self.info, &head);
+        });
         if !has_body {
             let reason = BodyEndReason::Complete;
             self.end_body(BodyEnd {
@@ -364,15 +378,21 @@ impl Exchange {
         }
     }
 
-    pub(crate) fn note_sent(&self, bytes: u64) {
-        self.sent.fetch_add(bytes, Ordering::Relaxed);
+    /// The host that it is on its way to now.
+    pub(crate) fn hop(&self) -> Arc<Host> {
+        let hop = self.hop.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(hop.as_ref().unwrap_or(&self.info.host))
     }
 
-    pub(crate) fn note_connect_started(&self) {
-        self.tell(|observer| observer.connect_started(Some(&self.info)));
+    pub(crate) fn note_sending(&self, headers: &mut HeaderMap) {
+        self.tell(|observer| observer.request_sending(&self.info, headers));
     }
 
-    pub(crate) fn note_connection_opened(&self, connection: &ConnectionInfo) {
+    pub(crate) fn note_connect_started(&self, server: &Arc<Host>) {
+        self.tell(|observer| observer.connect_started(Some(&self.info), server));
+    }
+
+    pub(crate) fn note_connection_opened(&self, connection: &Arc<ConnectionInfo>) {
         self.state().totals.opened();
         self.tell(|observer| observer.connection_opened(Some(&self.info), connection));
     }
@@ -390,7 +410,12 @@ impl Exchange {
     }
 
     pub(crate) fn note_redirected(&self, status: StatusCode, to: &Url) {
-        self.tell(|observer| observer.request_redirected(&self.info, status, to));
+        let Some(transport) = self.state().transport() else {
+            return;
+        };
+        let server = transport.hosts.host(to);
+        *self.hop.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&server));
+        self.tell(|observer| observer.request_redirected(&self.info, status, to, &server));
     }
 
     pub(crate) fn tell(&self, fact: impl FnOnce(&dyn Observer)) {

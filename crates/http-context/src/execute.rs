@@ -1,13 +1,15 @@
 //! The way of a request: admission, the queue for a host slot, middleware, `reqwest`.
 
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::task::{Context, Poll};
 
 use http::Extensions;
 use reqwest::{Request, Response};
 use tokio::time::Instant;
 
+use crate::attached::Attached;
 use crate::backtrace;
 use crate::context::HttpContext;
 use crate::error::RequestError;
@@ -17,7 +19,7 @@ use crate::id::RequestId;
 use crate::request_info::RequestInfo;
 use crate::session::{SessionHold, SessionRef};
 use crate::transport::Transport;
-use crate::upload;
+use crate::upload::{self, Upload};
 
 /// Sends a request through a session. It is admitted when the future is first polled.
 pub(crate) async fn execute(
@@ -51,7 +53,9 @@ fn admit(
             place: hold.place,
             started: Instant::now(),
             backtrace: backtrace::sampled(),
-            attached: OnceLock::new(),
+            upload: Upload::default(),
+            attempts: AtomicU32::new(0),
+            attached: Attached::default(),
         };
         Exchange::new(info, key)
     };
@@ -60,7 +64,7 @@ fn admit(
         .admit(|| hold.session.is_open(), info)
         .ok_or_else(closed)?;
     state.totals.started();
-    exchange.tell(|observer| observer.request_started(&exchange.info, &request));
+    exchange.tell(|observer| observer.request_started(&exchange.info, &request, &extensions));
     upload::track(&mut request, &exchange);
     exchange.start(on_its_way(
         context.clone(),
@@ -76,7 +80,7 @@ fn on_its_way(
     context: HttpContext,
     transport: Arc<Transport>,
     host: Arc<Host>,
-    request: Request,
+    mut request: Request,
     mut extensions: Extensions,
 ) -> RequestFuture {
     Box::pin(async move {
@@ -84,6 +88,7 @@ fn on_its_way(
             Some(slot) => slot,
             None => queue_for_slot(&context, &host).await?,
         };
+        let _ = CURRENT_REQUEST.try_with(|exchange| exchange.note_sending(request.headers_mut()));
         match transport.send(request, &mut extensions).await {
             Ok((response, carrier)) => Ok(Answer {
                 response,

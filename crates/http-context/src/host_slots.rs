@@ -1,5 +1,6 @@
 //! At most so many requests to a host at once; the others queue in the order they came.
 
+use std::any::Any;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,27 +9,44 @@ use hashbrown::{Equivalent, HashSet};
 use reqwest::Url;
 use tokio::sync::Semaphore;
 
-/// One scheme, host and port, and the slots of its requests.
-pub(crate) struct Host {
+use crate::attached::Attached;
+
+/// One scheme, host and port that a session talks to.
+pub struct Host {
     scheme: Box<str>,
     name: Box<str>,
     port: u16,
     limit: usize,
     /// Tokio's semaphore hands permits out first come, first served.
     slots: Semaphore,
+    attached: Attached,
 }
 
 impl Host {
-    pub(crate) fn scheme(&self) -> &str {
+    /// The scheme.
+    pub fn scheme(&self) -> &str {
         &self.scheme
     }
 
-    pub(crate) fn name(&self) -> &str {
+    /// The name or address, without brackets around an IPv6 address.
+    pub fn name(&self) -> &str {
         &self.name
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    /// The port, the scheme's default where the URL names none.
+    pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Keeps an observer's own state with the host for as long as the session uses it, unless
+    /// there is one of its type; says whether it was kept.
+    pub fn attach<T: Any + Send + Sync>(&self, state: T) -> bool {
+        self.attached.attach(state)
+    }
+
+    /// The state of this type that was attached.
+    pub fn attached<T: Any>(&self) -> Option<&T> {
+        self.attached.get()
     }
 
     pub(crate) fn limit(&self) -> usize {
@@ -133,6 +151,7 @@ impl HostSlots {
             port: origin.port,
             limit: self.limit,
             slots: Semaphore::new(self.limit),
+            attached: Attached::default(),
         });
         hosts.by_origin.insert(Key(Arc::clone(&host)));
         host

@@ -98,6 +98,7 @@
 //! [`RequestBuilder`]; `tracing` lets [`spawn`] and its kin carry the caller's span; `testing` has
 //! what makes tests fail on a leak.
 
+mod attached;
 mod backtrace;
 mod body;
 mod builder;
@@ -108,6 +109,7 @@ mod connection;
 mod context;
 mod current;
 mod error;
+mod error_kind;
 mod exchange;
 mod execute;
 mod exit;
@@ -148,6 +150,8 @@ pub use error::{
     BuildError, ContextClosed, NestedDenied, NoContext, OpenError, RequestError, SessionClosed,
     SessionError,
 };
+pub use error_kind::ErrorKind;
+pub use host_slots::Host;
 #[cfg(feature = "testing")]
 pub use http_context_macros::test;
 pub use id::{ConnectionId, ContextId, PoolId, RequestId, SessionId};
@@ -172,5 +176,6 @@ pub use request::RequestBuilder;
 pub use request_info::RequestInfo;
 pub use session::HttpSession;
 pub use snapshot::{LiveContext, Snapshot, snapshot};
+pub use sockets::held_connections;
 pub use spawn::{FutureExt, InContext, spawn, spawn_blocking};
 pub use tls::{HttpVersions, Tls, warm_up};

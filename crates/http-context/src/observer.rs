@@ -4,13 +4,15 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use http::{Extensions, HeaderMap};
 use reqwest::{StatusCode, Url, Version};
 use reqwest_middleware::Middleware;
 
 use crate::connection::{ConnectFailure, ConnectionInfo, ConnectionUse, NameLookup};
 use crate::context::HttpContext;
 use crate::error::RequestError;
-use crate::id::{ConnectionId, SessionId};
+use crate::host_slots::Host;
+use crate::id::SessionId;
 use crate::leak::Leak;
 use crate::nested::NestedOpen;
 use crate::pool::{PoolCloseReason, PoolStatus};
@@ -38,7 +40,7 @@ use crate::request_info::RequestInfo;
 /// struct Requests(AtomicU64);
 ///
 /// impl Observer for Requests {
-///     fn request_started(&self, _: &RequestInfo, _: &reqwest::Request) {
+///     fn request_started(&self, _: &RequestInfo, _: &reqwest::Request, _: &http::Extensions) {
 ///         self.0.fetch_add(1, Ordering::Relaxed);
 ///     }
 /// }
@@ -70,9 +72,26 @@ pub trait Observer: Send + Sync + 'static {
     /// or by the exit of its context.
     fn session_closed(&self, context: &HttpContext, session: SessionId) {}
 
-    /// Called when a request was admitted: before it waits for a host slot, and before any
-    /// middleware.
-    fn request_started(&self, request: &RequestInfo, head: &reqwest::Request) {}
+    /// Called when a request was admitted, in the task of its caller: before it waits for a host
+    /// slot, and before any middleware. The extensions are those that were set with
+    /// [`RequestBuilder::with_extension`](crate::RequestBuilder::with_extension).
+    fn request_started(
+        &self,
+        request: &RequestInfo,
+        head: &reqwest::Request,
+        extensions: &Extensions,
+    ) {
+    }
+
+    /// Called around each poll of a request's future: has to call `poll`, once. For what is bound
+    /// to the thread while the request is worked on, such as a span.
+    fn poll_request(&self, request: &RequestInfo, poll: &mut dyn FnMut()) {
+        poll();
+    }
+
+    /// Called when a request has its slot and is handed to the middleware. Headers can be added
+    /// to it: that is how trace context gets out without the cost of a middleware.
+    fn request_sending(&self, request: &RequestInfo, headers: &mut HeaderMap) {}
 
     /// Called when a request found all slots of its host taken, and begins to wait.
     fn request_queued(&self, request: &RequestInfo) {}
@@ -80,8 +99,20 @@ pub trait Observer: Send + Sync + 'static {
     /// Called when a request that waited got its slot.
     fn request_dequeued(&self, request: &RequestInfo, waited: Duration) {}
 
-    /// Called for each redirect that is followed, once for a hop.
-    fn request_redirected(&self, request: &RequestInfo, status: StatusCode, to: &Url) {}
+    /// Called for each redirect that is followed, once for a hop. `server` is the host that it
+    /// leads to.
+    fn request_redirected(
+        &self,
+        request: &RequestInfo,
+        status: StatusCode,
+        to: &Url,
+        server: &Arc<Host>,
+    ) {
+    }
+
+    /// Called right before `request_answered`, with the headers of the response. They may hold
+    /// secrets.
+    fn response_headers(&self, request: &RequestInfo, headers: &HeaderMap) {}
 
     /// Called when the response head reaches the caller.
     fn request_answered(&self, request: &RequestInfo, head: &ResponseHead) {}
@@ -101,11 +132,11 @@ pub trait Observer: Send + Sync + 'static {
 
     /// Called when a connection is about to be made. Exactly one of `connection_opened`,
     /// `connect_failed` and `connect_abandoned` follows.
-    fn connect_started(&self, request: Option<&RequestInfo>) {}
+    fn connect_started(&self, request: Option<&RequestInfo>, server: &Arc<Host>) {}
 
     /// Called when a connection was made: DNS, TCP, and TLS where it applies. The request that
     /// asked for it may have been served by another one in the meantime.
-    fn connection_opened(&self, request: Option<&RequestInfo>, connection: &ConnectionInfo) {}
+    fn connection_opened(&self, request: Option<&RequestInfo>, connection: &Arc<ConnectionInfo>) {}
 
     /// Called when a connection could not be made.
     fn connect_failed(&self, request: Option<&RequestInfo>, failure: &ConnectFailure<'_>) {}
@@ -182,7 +213,7 @@ pub struct ResponseHead {
     /// Whether its connection was new. Exactly one for each response head.
     pub connection_use: ConnectionUse,
     /// Its connection, when that is known.
-    pub connection: Option<ConnectionId>,
+    pub connection: Option<Arc<ConnectionInfo>>,
     /// The address it came from, when that is known.
     pub peer: Option<SocketAddr>,
     /// The length of its body in bytes, when that was announced.

@@ -4,16 +4,18 @@ use std::any::Any;
 use std::backtrace::Backtrace;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use reqwest::Method;
 use tokio::time::Instant;
 
+use crate::attached::Attached;
 use crate::context::HttpContext;
 use crate::exchange::CURRENT_REQUEST;
 use crate::host_slots::Host;
 use crate::id::{RequestId, SessionId};
 use crate::place::Place;
+use crate::upload::Upload;
 
 /// A request as its caller made it, from its start to the end of its body.
 pub struct RequestInfo {
@@ -25,7 +27,10 @@ pub struct RequestInfo {
     pub(crate) place: Place,
     pub(crate) started: Instant,
     pub(crate) backtrace: Option<Arc<Backtrace>>,
-    pub(crate) attached: OnceLock<Box<dyn Any + Send + Sync>>,
+    pub(crate) upload: Upload,
+    /// How often it was handed to `reqwest`, as far as a chain of middleware tells.
+    pub(crate) attempts: AtomicU32,
+    pub(crate) attached: Attached,
 }
 
 impl RequestInfo {
@@ -47,6 +52,11 @@ impl RequestInfo {
     /// Its method.
     pub fn method(&self) -> &Method {
         &self.method
+    }
+
+    /// The scheme, host and port of its URL.
+    pub fn server(&self) -> &Arc<Host> {
+        &self.host
     }
 
     /// The scheme of its URL.
@@ -75,15 +85,27 @@ impl RequestInfo {
         self.started
     }
 
-    /// Keeps an observer's own state with the request. The first state attached stays; says
-    /// whether this one was it.
-    pub fn attach<T: Any + Send + Sync>(&self, state: T) -> bool {
-        self.attached.set(Box::new(state)).is_ok()
+    /// The size in bytes of its body, once all of it was handed on; `None` before, and when it
+    /// has no body.
+    pub fn body_size(&self) -> Option<u64> {
+        self.upload.size()
     }
 
-    /// The state that was attached, if it is of this type.
+    /// How often it was sent again: what the middleware of the session handed to `reqwest` after
+    /// the first time. Redirects do not count.
+    pub fn resends(&self) -> u32 {
+        self.attempts.load(Ordering::Relaxed).saturating_sub(1)
+    }
+
+    /// Keeps an observer's own state with the request, unless there is one of its type; says
+    /// whether it was kept.
+    pub fn attach<T: Any + Send + Sync>(&self, state: T) -> bool {
+        self.attached.attach(state)
+    }
+
+    /// The state of this type that was attached.
     pub fn attached<T: Any>(&self) -> Option<&T> {
-        self.attached.get().and_then(|state| state.downcast_ref())
+        self.attached.get()
     }
 
     /// Calls `f` with the request whose future is being polled by this task: for middlewares,

@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use async_trait::async_trait;
 use http::Extensions;
 use reqwest::{Client, ClientBuilder, Request, Response, redirect};
-use reqwest_middleware::{ClientWithMiddleware, Middleware};
+use reqwest_middleware::{ClientWithMiddleware, Middleware, Next};
 use tokio::runtime::{self, Handle};
 
 use crate::config::Config;
@@ -69,13 +70,14 @@ impl Transport {
             .build()
             .map_err(|error| BuildError::Client(Arc::new(error)))?;
         let outermost = observer.and_then(Observer::middleware);
-        let chain: Vec<Arc<dyn Middleware>> = outermost
+        let mut chain: Vec<Arc<dyn Middleware>> = outermost
             .into_iter()
             .chain(config.middleware.iter().cloned())
             .collect();
         let sender = if chain.is_empty() {
             Sender::Plain(client)
         } else {
+            chain.push(Arc::new(CountAttempts));
             Sender::Chain(ClientWithMiddleware::new(client, chain))
         };
         Ok(Self {
@@ -117,6 +119,24 @@ impl Transport {
         };
         let carrier = self.connections.carried(&response);
         Ok((response, carrier))
+    }
+}
+
+/// Innermost in a chain: sees each time that a request is handed to `reqwest`.
+struct CountAttempts;
+
+#[async_trait]
+impl Middleware for CountAttempts {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        let _ = CURRENT_REQUEST.try_with(|exchange| {
+            exchange.info.attempts.fetch_add(1, Ordering::Relaxed);
+        });
+        next.run(request, extensions).await
     }
 }
 

@@ -62,7 +62,12 @@ impl Observer for Facts {
         self.note("session closed");
     }
 
-    fn request_started(&self, request: &RequestInfo, head: &reqwest::Request) {
+    fn request_started(
+        &self,
+        request: &RequestInfo,
+        head: &reqwest::Request,
+        _: &http::Extensions,
+    ) {
         self.note(format!(
             "request started {} {}",
             request.method(),

@@ -12,7 +12,9 @@ use tower_service::Service;
 
 use super::table::ConnectionTable;
 use super::{AddressPair, ConnectFailure, ConnectionInfo};
+use crate::attached::Attached;
 use crate::exchange::{CURRENT_REQUEST, Exchange};
+use crate::host_slots::Host;
 use crate::id::ConnectionId;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -55,16 +57,19 @@ where
         // Called in the task of the request; the future may be finished by another task, when the
         // request was served by a connection that came free first.
         let exchange = CURRENT_REQUEST.try_with(Arc::clone).ok();
-        if let Some(exchange) = &exchange {
-            exchange.note_connect_started();
-        }
-        Connecting {
-            inner: self.inner.call(request),
-            attempt: Some(Attempt {
-                exchange,
+        let attempt = exchange.map(|exchange| {
+            let server = exchange.hop();
+            exchange.note_connect_started(&server);
+            Attempt {
+                server,
+                exchange: Some(exchange),
                 table: Arc::clone(&self.table),
                 started: Instant::now(),
-            }),
+            }
+        });
+        Connecting {
+            inner: self.inner.call(request),
+            attempt,
         }
     }
 }
@@ -107,34 +112,32 @@ where
 
 #[derive(Debug)]
 struct Attempt {
+    /// Taken when the end was told.
     exchange: Option<Arc<Exchange>>,
+    server: Arc<Host>,
     table: Arc<ConnectionTable>,
     started: Instant,
 }
 
 impl Attempt {
     fn end<C: Connection>(mut self, result: &Result<C, BoxError>) {
-        let exchange = self.exchange.take();
+        let Some(exchange) = self.exchange.take() else {
+            return;
+        };
         match result {
             Ok(connection) => {
-                let info = self.opened(connection);
-                if let Some(exchange) = exchange {
-                    exchange.note_connection_opened(&info);
-                }
+                let info = self.opened(connection, &exchange);
+                exchange.note_connection_opened(&info);
             }
-            Err(error) => {
-                let failure = ConnectFailure {
-                    error: &**error,
-                    duration: self.started.elapsed(),
-                };
-                if let Some(exchange) = exchange {
-                    exchange.note_connect_failed(&failure);
-                }
-            }
+            Err(error) => exchange.note_connect_failed(&ConnectFailure {
+                server: &self.server,
+                error: &**error,
+                duration: self.started.elapsed(),
+            }),
         }
     }
 
-    fn opened(&self, connection: &impl Connection) -> ConnectionInfo {
+    fn opened(&self, connection: &impl Connection, exchange: &Exchange) -> Arc<ConnectionInfo> {
         let connected = connection.connected();
         let mut extras = http::Extensions::new();
         connected.get_extras(&mut extras);
@@ -142,16 +145,17 @@ impl Attempt {
             local: info.local_addr(),
             remote: info.remote_addr(),
         });
-        let id = ConnectionId::next();
-        if let Some(addresses) = addresses {
-            self.table.opened(addresses, id);
-        }
-        ConnectionInfo {
-            id,
+        let info = Arc::new(ConnectionInfo {
+            id: ConnectionId::next(),
+            session: exchange.info.session(),
+            server: Arc::clone(&self.server),
             addresses,
             is_http2: connected.is_negotiated_h2(),
             create_duration: self.started.elapsed(),
-        }
+            attached: Attached::default(),
+        });
+        self.table.opened(&info);
+        info
     }
 }
 

@@ -9,11 +9,15 @@ pub(crate) mod layer;
 pub(crate) mod resolve;
 pub(crate) mod table;
 
+use std::any::Any;
 use std::error::Error as StdError;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::id::ConnectionId;
+use crate::attached::Attached;
+use crate::host_slots::Host;
+use crate::id::{ConnectionId, SessionId};
 
 /// Whether a response came over a connection that had been used before. The strings are the values
 /// of the label `source`.
@@ -53,18 +57,36 @@ impl ConnectionUse {
     }
 }
 
-/// A connection that was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A connection that was made, for as long as its session remembers it.
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct ConnectionInfo {
     /// Its number in this process.
     pub id: ConnectionId,
+    /// The session that opened it.
+    pub session: SessionId,
+    /// The host that it was opened for: that of the request, or of a redirect on its way.
+    pub server: Arc<Host>,
     /// Its two ends, when they are known. Through a proxy the peer is the proxy.
     pub addresses: Option<AddressPair>,
     /// Whether HTTP/2 was agreed on in the TLS handshake.
     pub is_http2: bool,
     /// DNS, TCP, and TLS where it applies.
     pub create_duration: Duration,
+    pub(crate) attached: Attached,
+}
+
+impl ConnectionInfo {
+    /// Keeps an observer's own state with the connection, unless there is one of its type; says
+    /// whether it was kept.
+    pub fn attach<T: Any + Send + Sync>(&self, state: T) -> bool {
+        self.attached.attach(state)
+    }
+
+    /// The state of this type that was attached.
+    pub fn attached<T: Any>(&self) -> Option<&T> {
+        self.attached.get()
+    }
 }
 
 /// The two ends of a TCP connection of this process.
@@ -80,6 +102,8 @@ pub struct AddressPair {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ConnectFailure<'e> {
+    /// The host that it was for.
+    pub server: &'e Host,
     /// What failed. Its text may name the host.
     pub error: &'e (dyn StdError + Send + Sync + 'static),
     /// How long it took to fail.

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tower_service::Service;
 
 use super::NameLookup;
+use crate::error_kind::NameNotResolved;
 use crate::exchange::{CURRENT_REQUEST, Exchange};
 
 /// Tells each lookup of the resolver that it wraps.
@@ -29,7 +30,7 @@ impl Resolve for ObservedResolver {
                 }
                 Err(error) => {
                     tell(exchange.as_deref(), text, started, None);
-                    Err(error)
+                    Err(NameNotResolved(error).into())
                 }
             }
         })

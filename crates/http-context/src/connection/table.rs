@@ -1,13 +1,12 @@
 //! Which connection of a session a pair of addresses stands for.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::{HashMap, HashSet};
 use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::Response;
 
-use super::{AddressPair, ConnectionUse};
-use crate::id::ConnectionId;
+use super::{AddressPair, ConnectionInfo, ConnectionUse};
 use crate::sockets;
 
 /// The connections that one session opened, by their addresses.
@@ -23,25 +22,28 @@ struct Connections {
 
 /// An ephemeral port comes back once its connection is gone: the entry is then replaced, and the
 /// id tells the two apart.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Entry {
-    id: ConnectionId,
+    info: Arc<ConnectionInfo>,
     has_carried: bool,
 }
 
 /// How a response came.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Carrier {
     pub(crate) connection_use: ConnectionUse,
-    pub(crate) connection: Option<ConnectionId>,
+    pub(crate) connection: Option<Arc<ConnectionInfo>>,
     pub(crate) addresses: Option<AddressPair>,
 }
 
 const FEWEST_TO_PRUNE: usize = 1024;
 
 impl ConnectionTable {
-    pub(crate) fn opened(&self, addresses: AddressPair, id: ConnectionId) {
-        sockets::claim(addresses, id);
+    pub(crate) fn opened(&self, info: &Arc<ConnectionInfo>) {
+        let Some(addresses) = info.addresses else {
+            return;
+        };
+        sockets::claim(addresses, info.id);
         let mut connections = self.lock();
         if connections.by_addresses.len() >= FEWEST_TO_PRUNE.max(connections.prune_at) {
             connections.forget_closed();
@@ -49,7 +51,7 @@ impl ConnectionTable {
         connections.by_addresses.insert(
             addresses,
             Entry {
-                id,
+                info: Arc::clone(info),
                 has_carried: false,
             },
         );
@@ -83,7 +85,7 @@ impl ConnectionTable {
             } else {
                 ConnectionUse::New
             },
-            connection: Some(entry.id),
+            connection: Some(Arc::clone(&entry.info)),
             addresses: Some(addresses),
         }
     }
@@ -94,7 +96,7 @@ impl ConnectionTable {
         let taken = std::mem::take(&mut self.lock().by_addresses);
         taken
             .into_iter()
-            .map(|(pair, entry)| (pair, entry.id))
+            .map(|(pair, entry)| (pair, entry.info.id))
             .collect()
     }
 
@@ -108,7 +110,7 @@ impl Connections {
         let all: Vec<_> = self
             .by_addresses
             .iter()
-            .map(|(pair, entry)| (*pair, entry.id))
+            .map(|(pair, entry)| (*pair, entry.info.id))
             .collect();
         if let Some(held) = sockets::still_held(&all) {
             let held: HashSet<_> = held.into_iter().collect();
@@ -127,7 +129,7 @@ impl Drop for ConnectionTable {
     fn drop(&mut self) {
         let connections = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
         for (pair, entry) in &connections.by_addresses {
-            sockets::release(*pair, entry.id);
+            sockets::release(*pair, entry.info.id);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! An observer that keeps what it is told.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode, Url};
@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use crate::context::HttpContext;
 use crate::error::RequestError;
+use crate::host_slots::Host;
 use crate::id::{ContextId, RequestId, SessionId};
 use crate::leak::Leak;
 use crate::nested::NestedOpen;
@@ -196,7 +197,12 @@ impl Observer for Recorder {
         self.note(Fact::SessionClosed { session });
     }
 
-    fn request_started(&self, request: &RequestInfo, head: &reqwest::Request) {
+    fn request_started(
+        &self,
+        request: &RequestInfo,
+        head: &reqwest::Request,
+        _: &http::Extensions,
+    ) {
         let url = request
             .context()
             .redaction()
@@ -223,7 +229,13 @@ impl Observer for Recorder {
         });
     }
 
-    fn request_redirected(&self, request: &RequestInfo, status: StatusCode, _: &Url) {
+    fn request_redirected(
+        &self,
+        request: &RequestInfo,
+        status: StatusCode,
+        _: &Url,
+        _: &Arc<Host>,
+    ) {
         self.note(Fact::RequestRedirected {
             request: request.id(),
             status,

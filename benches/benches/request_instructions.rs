@@ -1,0 +1,28 @@
+//! Instructions of a hundred requests, with more and more around them.
+
+#![allow(missing_docs, reason = "the macros make public items")]
+
+use gungraun::{library_benchmark, library_benchmark_group, main};
+use http_context_benches::{Bench, ServerProcess, Variant};
+
+const REQUESTS: usize = 100;
+
+fn start(variant: Variant) -> Bench {
+    let server = ServerProcess::start(env!("CARGO_BIN_EXE_bench-server"));
+    Bench::start(variant, server)
+}
+
+#[library_benchmark]
+#[bench::bare(args = (Variant::Bare), setup = start)]
+#[bench::session(args = (Variant::Session), setup = start)]
+#[bench::nothing_installed(args = (Variant::NothingInstalled), setup = start)]
+#[bench::metrics(args = (Variant::Metrics), setup = start)]
+#[bench::tracing_spans(args = (Variant::TracingSpans), setup = start)]
+#[bench::direct_spans(args = (Variant::DirectSpans), setup = start)]
+fn a_hundred_requests(mut bench: Bench) -> Bench {
+    bench.send(REQUESTS);
+    bench
+}
+
+library_benchmark_group!(name = requests; benchmarks = a_hundred_requests);
+main!(library_benchmark_groups = requests);

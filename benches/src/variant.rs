@@ -1,0 +1,148 @@
+//! The same request, sent with more and more around it.
+
+use std::sync::Arc;
+
+use http_context::{ContextBuilder, http_session};
+use http_context_middleware::{Instrumentation, Spans, with_catalogue_buckets};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use crate::ServerProcess;
+
+/// What is around a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    /// A bare `reqwest::Client`.
+    Bare,
+    /// A session, observed by nobody.
+    Session,
+    /// An instrumentation with neither a subscriber nor a recorder installed.
+    NothingInstalled,
+    /// Metrics to the Prometheus recorder, the connection ledger and body tracking.
+    Metrics,
+    /// The same, and OpenTelemetry spans by `tracing`, with trace context sent.
+    TracingSpans,
+    /// The same, and OpenTelemetry spans by its own API, with trace context sent.
+    DirectSpans,
+}
+
+/// A variant, ready to send.
+#[derive(Debug)]
+pub struct Bench {
+    runtime: Runtime,
+    /// How many requests to send.
+    orders: mpsc::UnboundedSender<usize>,
+    done: mpsc::UnboundedReceiver<()>,
+    /// Kept for as long as the client sends.
+    _server: ServerProcess,
+}
+
+impl Bench {
+    /// Installs what the variant needs, opens its context, and sends some requests, so that
+    /// connection and caches are warm. Once in a process.
+    ///
+    /// # Panics
+    ///
+    /// When something is installed already, or the server does not answer.
+    pub fn start(variant: Variant, server: ServerProcess) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime can be built");
+        let (orders, mut ordered) = mpsc::unbounded_channel();
+        let (tell, done) = mpsc::unbounded_channel();
+        let url = server.url().to_owned();
+        if variant == Variant::Bare {
+            let client = reqwest::Client::builder()
+                .no_proxy()
+                .build()
+                .expect("a client can be built");
+            runtime.spawn(async move {
+                while let Some(requests) = ordered.recv().await {
+                    for _ in 0..requests {
+                        let response = client.get(&url).send().await.expect("it answers");
+                        response.bytes().await.expect("it has a body");
+                    }
+                    let _ = tell.send(());
+                }
+            });
+        } else {
+            runtime.spawn(context(variant).open(async move {
+                let session = http_session()?;
+                while let Some(requests) = ordered.recv().await {
+                    for _ in 0..requests {
+                        let response = session.get(&url).send().await?;
+                        response.bytes().await?;
+                    }
+                    let _ = tell.send(());
+                }
+                Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+            }));
+        }
+        let mut bench = Self {
+            runtime,
+            orders,
+            done,
+            _server: server,
+        };
+        bench.send(200);
+        bench
+    }
+
+    /// Sends requests, one after the other.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not answer.
+    pub fn send(&mut self, requests: usize) {
+        self.orders.send(requests).expect("the sender is there");
+        let done = self.runtime.block_on(self.done.recv());
+        done.expect("every request is answered");
+    }
+}
+
+fn context(variant: Variant) -> ContextBuilder {
+    let context = http_context::builder().configure(reqwest::ClientBuilder::no_proxy);
+    let mut builder = Instrumentation::builder();
+    if matches!(
+        variant,
+        Variant::Metrics | Variant::TracingSpans | Variant::DirectSpans
+    ) {
+        let recorder = with_catalogue_buckets(PrometheusBuilder::new()).build_recorder();
+        builder = builder.recorder(Arc::new(recorder));
+    }
+    if matches!(variant, Variant::TracingSpans | Variant::DirectSpans) {
+        let provider = SdkTracerProvider::builder()
+            .with_batch_exporter(Discard)
+            .build();
+        opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
+        if variant == Variant::TracingSpans {
+            let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("bench"));
+            tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer))
+                .expect("nothing else sets one");
+        } else {
+            builder = builder.spans(Spans::OpenTelemetry);
+        }
+        opentelemetry::global::set_tracer_provider(provider);
+    }
+    match variant {
+        Variant::Bare | Variant::Session => context,
+        _ => context.observer(builder.build()),
+    }
+}
+
+/// An exporter that throws away, so that only the making of spans is measured.
+#[derive(Debug)]
+struct Discard;
+
+impl SpanExporter for Discard {
+    async fn export(&self, _: Vec<SpanData>) -> OTelSdkResult {
+        Ok(())
+    }
+}

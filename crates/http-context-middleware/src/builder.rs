@@ -1,0 +1,248 @@
+//! Options of the instrumentation.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Extensions;
+use http_context::ObserverAlreadySet;
+use metrics::Recorder;
+
+use crate::events::RateLimit;
+use crate::extensions::SpanAttributes;
+use crate::headers::HeaderList;
+use crate::instrumentation::Instrumentation;
+use crate::ledger::{ConnectionCloses, Ledger};
+use crate::process_metrics::ProcessMetrics;
+use crate::servers::Servers;
+use crate::sink::{MetricNames, Sink};
+use crate::span::Spans;
+use crate::templates::Templates;
+
+type AttributesOf = dyn Fn(&reqwest::Request, &Extensions) -> SpanAttributes + Send + Sync;
+
+/// Options of an [`Instrumentation`], from [`Instrumentation::builder`].
+#[derive(Clone)]
+#[must_use = "a builder does nothing until `build` or `install` is called"]
+pub struct InstrumentationBuilder {
+    spans: Spans,
+    metric_names: MetricNames,
+    recorder: Option<Arc<dyn Recorder + Send + Sync>>,
+    max_servers: usize,
+    max_templates: usize,
+    closes: Option<Arc<dyn ConnectionCloses>>,
+    log_interval: Duration,
+    pub(crate) options: Options,
+}
+
+/// What is looked at while requests run.
+#[derive(Clone)]
+pub(crate) struct Options {
+    pub(crate) spans: Spans,
+    pub(crate) connection_spans: bool,
+    pub(crate) queue_spans: bool,
+    pub(crate) body_sizes: bool,
+    pub(crate) lookup_names: bool,
+    pub(crate) slow_queue: Duration,
+    pub(crate) propagates: bool,
+    pub(crate) not_propagated_to: Vec<String>,
+    pub(crate) request_headers: HeaderList,
+    pub(crate) response_headers: HeaderList,
+    pub(crate) attributes: Option<Arc<AttributesOf>>,
+}
+
+impl Default for InstrumentationBuilder {
+    fn default() -> Self {
+        Self {
+            spans: Spans::default(),
+            metric_names: MetricNames::default(),
+            recorder: None,
+            max_servers: 200,
+            max_templates: 200,
+            closes: None,
+            log_interval: Duration::from_mins(1),
+            options: Options {
+                spans: Spans::default(),
+                connection_spans: false,
+                queue_spans: false,
+                body_sizes: false,
+                lookup_names: false,
+                slow_queue: Duration::from_secs(1),
+                propagates: true,
+                not_propagated_to: Vec::new(),
+                request_headers: HeaderList::default(),
+                response_headers: HeaderList::default(),
+                attributes: None,
+            },
+        }
+    }
+}
+
+impl InstrumentationBuilder {
+    /// How spans are made. Default: [`Spans::Tracing`].
+    pub fn spans(mut self, spans: Spans) -> Self {
+        self.spans = spans;
+        self
+    }
+
+    /// A span `HTTP connection_setup {host}:{port}` for each connection that is made, as a trace of
+    /// its own; every request that the connection serves links to it. Default: off.
+    pub fn connection_spans(mut self, on: bool) -> Self {
+        self.options.connection_spans = on;
+        self
+    }
+
+    /// A child span `HTTP wait_for_connection {host}:{port}` for each request that waits for a slot
+    /// at its host. Default: off.
+    pub fn queue_spans(mut self, on: bool) -> Self {
+        self.options.queue_spans = on;
+        self
+    }
+
+    /// Shows the sizes of bodies on spans, where they are known beforehand. Default: off. Needs
+    /// feature `opentelemetry`.
+    pub fn body_sizes_on_spans(mut self, on: bool) -> Self {
+        self.options.body_sizes = on;
+        self
+    }
+
+    /// Shows these request headers on spans, as `http.request.header.{name}`. Default: none.
+    /// `Authorization`, `Cookie` and their like are never shown. Needs feature `opentelemetry`.
+    pub fn request_headers<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Self {
+        self.options.request_headers.allow("request", names);
+        self
+    }
+
+    /// As [`request_headers`](Self::request_headers), for the response.
+    pub fn response_headers<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Self {
+        self.options.response_headers.allow("response", names);
+        self
+    }
+
+    /// Makes more attributes for the span of each request. Called only when there is a span. Needs
+    /// feature `opentelemetry`.
+    pub fn span_attributes(
+        mut self,
+        attributes: impl Fn(&reqwest::Request, &Extensions) -> SpanAttributes + Send + Sync + 'static,
+    ) -> Self {
+        self.options.attributes = Some(Arc::new(attributes));
+        self
+    }
+
+    /// Whether requests carry trace context. Default: `true`.
+    pub fn propagation(mut self, on: bool) -> Self {
+        self.options.propagates = on;
+        self
+    }
+
+    /// Keeps trace context away from a host, by its name without the port. May be called several
+    /// times.
+    pub fn no_propagation_to(mut self, host: impl Into<String>) -> Self {
+        self.options.not_propagated_to.push(host.into());
+        self
+    }
+
+    /// By which names metrics go through the facade. Default: [`MetricNames::Prometheus`].
+    pub fn metric_names(mut self, names: MetricNames) -> Self {
+        self.metric_names = names;
+        self
+    }
+
+    /// The recorder that metrics go to. Default: the global one of the `metrics` facade, as it is
+    /// when a metric first occurs.
+    pub fn recorder(mut self, recorder: Arc<dyn Recorder + Send + Sync>) -> Self {
+        self.recorder = Some(recorder);
+        self
+    }
+
+    /// How many servers (addresses with their ports) metrics tell apart; the others are `_OTHER`.
+    /// Default: 200.
+    pub fn max_servers(mut self, cap: usize) -> Self {
+        self.max_servers = cap;
+        self
+    }
+
+    /// How many URL templates metrics tell apart; the others are `_OTHER`. Default: 200.
+    pub fn max_url_templates(mut self, cap: usize) -> Self {
+        self.max_templates = cap;
+        self
+    }
+
+    /// Makes the name that was looked up an attribute of `dns.lookup.duration`. Default: off, for
+    /// there is no bound to names.
+    pub fn lookup_names(mut self, on: bool) -> Self {
+        self.options.lookup_names = on;
+        self
+    }
+
+    /// A request that waited for its slot as long as this is logged. Default: 1 s.
+    pub fn slow_queue(mut self, threshold: Duration) -> Self {
+        self.options.slow_queue = threshold;
+        self
+    }
+
+    /// The same thing at the same place is logged no more often than once in this time. Default:
+    /// 1 min.
+    pub fn log_interval(mut self, interval: Duration) -> Self {
+        self.log_interval = interval;
+        self
+    }
+
+    /// Who tells that connections close. Default: on Linux the kernel, elsewhere nobody.
+    pub fn connection_closes(mut self, closes: Arc<dyn ConnectionCloses>) -> Self {
+        self.closes = Some(closes);
+        self
+    }
+
+    /// The instrumentation, to be the observer of a context:
+    /// [`ContextBuilder::observer`](http_context::ContextBuilder::observer).
+    pub fn build(self) -> Arc<Instrumentation> {
+        let sink = Sink::new(self.recorder, self.metric_names);
+        sink.describe();
+        let closes = self.closes.unwrap_or_else(default_closes);
+        Arc::new(Instrumentation::new(
+            Options {
+                spans: self.spans,
+                ..self.options
+            },
+            ProcessMetrics::new(sink.clone()),
+            Servers::new(sink, self.max_servers),
+            Templates::new(self.max_templates),
+            Ledger::start(closes),
+            RateLimit::new(self.log_interval),
+        ))
+    }
+
+    /// Makes it the observer of every context that has none of its own.
+    ///
+    /// Install recorders, tracer providers and propagators before.
+    ///
+    /// # Errors
+    ///
+    /// [`ObserverAlreadySet`] when the process has one; it stays.
+    pub fn install(self) -> Result<Arc<Instrumentation>, ObserverAlreadySet> {
+        let instrumentation = self.build();
+        http_context::set_default_observer(Arc::<Instrumentation>::clone(&instrumentation))?;
+        Ok(instrumentation)
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn default_closes() -> Arc<dyn ConnectionCloses> {
+    Arc::new(crate::ledger::KernelCloses)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn default_closes() -> Arc<dyn ConnectionCloses> {
+    Arc::new(crate::ledger::NoCloses)
+}
+
+impl fmt::Debug for InstrumentationBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InstrumentationBuilder")
+            .field("spans", &self.spans)
+            .field("metric_names", &self.metric_names)
+            .field("max_servers", &self.max_servers)
+            .finish_non_exhaustive()
+    }
+}

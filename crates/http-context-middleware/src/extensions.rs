@@ -1,0 +1,140 @@
+//! What a caller says about one request, by `with_extension`.
+
+use std::borrow::Cow;
+
+use metrics::SharedString;
+
+/// The low-cardinality form of a request's path, such as `/users/{id}`: the second half of its
+/// span's name, and the attribute `url.template` of its span and metrics.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use http_context_middleware::UrlTemplate;
+///
+/// let user = 7;
+/// http_context::http_session()?
+///     .get(format!("https://example.com/users/{user}"))
+///     .with_extension(UrlTemplate::new("/users/{id}"))
+///     .send()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UrlTemplate(pub(crate) SharedString);
+
+impl UrlTemplate {
+    /// A template. Give it few different ones: in metrics each is a series of its own, and beyond
+    /// the cap of the instrumentation they are told as `_OTHER`.
+    pub fn new(template: impl Into<Cow<'static, str>>) -> Self {
+        Self(match template.into() {
+            Cow::Borrowed(template) => SharedString::const_str(template),
+            // Shared, so that copies of it are cheap.
+            Cow::Owned(template) => SharedString::from_shared(template.into()),
+        })
+    }
+
+    /// The template.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Turns the instrumentation off for one request: it makes no span, no metrics of its own, and
+/// carries no trace context. Its connection is in the ledger all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uninstrumented;
+
+/// Keeps trace context away from one request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WithoutPropagation;
+
+/// More attributes for the span of one request. They need an OpenTelemetry span: feature
+/// `opentelemetry`.
+#[derive(Clone, Debug, Default)]
+pub struct SpanAttributes(pub(crate) Vec<SpanAttribute>);
+
+impl SpanAttributes {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one.
+    #[must_use]
+    pub fn with(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<AttributeValue>,
+    ) -> Self {
+        self.0.push(SpanAttribute {
+            name: name.into(),
+            value: value.into(),
+        });
+        self
+    }
+}
+
+/// One attribute of a span.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpanAttribute {
+    /// Its name.
+    pub name: Cow<'static, str>,
+    /// Its value.
+    pub value: AttributeValue,
+}
+
+/// The value of an attribute.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum AttributeValue {
+    /// A truth.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A number.
+    Float(f64),
+    /// A text.
+    Text(Cow<'static, str>),
+    /// Texts, such as the values of a header.
+    Texts(Vec<String>),
+}
+
+macro_rules! value_from {
+    ($($type:ty => $variant:ident,)*) => {$(
+        impl From<$type> for AttributeValue {
+            fn from(value: $type) -> Self {
+                Self::$variant(value.into())
+            }
+        }
+    )*};
+}
+
+value_from! {
+    bool => Bool,
+    i64 => Int,
+    i32 => Int,
+    u32 => Int,
+    f64 => Float,
+    &'static str => Text,
+    String => Text,
+    Vec<String> => Texts,
+}
+
+#[cfg(feature = "opentelemetry")]
+impl From<&SpanAttribute> for opentelemetry::KeyValue {
+    fn from(attribute: &SpanAttribute) -> Self {
+        use opentelemetry::{Array, StringValue, Value};
+        let value = match &attribute.value {
+            AttributeValue::Bool(value) => Value::Bool(*value),
+            AttributeValue::Int(value) => Value::I64(*value),
+            AttributeValue::Float(value) => Value::F64(*value),
+            AttributeValue::Text(value) => Value::String(StringValue::from(value.clone())),
+            AttributeValue::Texts(values) => {
+                let values = values.iter().cloned().map(StringValue::from);
+                Value::Array(Array::String(values.collect()))
+            }
+        };
+        Self::new(attribute.name.clone(), value)
+    }
+}

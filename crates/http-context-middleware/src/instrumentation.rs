@@ -1,0 +1,528 @@
+//! The observer that turns facts into spans, metrics and the ledger.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Extensions, HeaderMap};
+use http_context::{
+    BodyEnd, BodyEndReason, ConnectFailure, ConnectionInfo, ConnectionUse, ErrorKind, ExitReport,
+    Host, HttpContext, Leak, NameLookup, NestedOpen, ObserverAlreadySet, RequestError, RequestInfo,
+    ResponseHead, SessionId, SessionSource,
+};
+use reqwest::{StatusCode, Url};
+
+use crate::attribute;
+use crate::builder::{InstrumentationBuilder, Options};
+use crate::events::{ContextEvent, RateLimit, log_slow_queue};
+use crate::extensions::{
+    AttributeValue, SpanAttribute, SpanAttributes, Uninstrumented, UrlTemplate, WithoutPropagation,
+};
+use crate::ledger::{Connection, Ledger, Use};
+use crate::method::KnownMethod;
+use crate::process_metrics::ProcessMetrics;
+use crate::request_state::RequestState;
+use crate::series::End;
+use crate::server::Server;
+use crate::servers::Servers;
+#[cfg(feature = "opentelemetry")]
+use crate::span::OtelTracer;
+use crate::span::{
+    Begin, ContextSpan, Head, NoHead, RequestSpan, Spans, TracingContextSpan, TracingSetup,
+    TracingSpan,
+};
+use crate::templates::Templates;
+use crate::version::ProtocolVersion;
+
+/// Spans, metrics, log lines and the connection ledger of every session that it observes.
+///
+/// See the [crate's documentation](crate) for how to install it.
+pub struct Instrumentation {
+    options: Options,
+    metrics: ProcessMetrics,
+    servers: Servers,
+    templates: Templates,
+    ledger: Arc<Ledger>,
+    log_rate: RateLimit,
+    #[cfg(feature = "opentelemetry")]
+    tracer: Option<OtelTracer>,
+}
+
+impl Instrumentation {
+    pub(crate) fn new(
+        options: Options,
+        metrics: ProcessMetrics,
+        servers: Servers,
+        templates: Templates,
+        ledger: Arc<Ledger>,
+        log_rate: RateLimit,
+    ) -> Self {
+        #[cfg(feature = "opentelemetry")]
+        let tracer = (options.spans == Spans::OpenTelemetry).then(OtelTracer::global);
+        Self {
+            options,
+            metrics,
+            servers,
+            templates,
+            ledger,
+            log_rate,
+            #[cfg(feature = "opentelemetry")]
+            tracer,
+        }
+    }
+
+    /// Options, with their defaults.
+    pub fn builder() -> InstrumentationBuilder {
+        InstrumentationBuilder::default()
+    }
+
+    /// Makes an instrumentation with the defaults the observer of every context that has none of
+    /// its own.
+    ///
+    /// # Errors
+    ///
+    /// [`ObserverAlreadySet`] when the process has one; it stays.
+    pub fn install() -> Result<Arc<Self>, ObserverAlreadySet> {
+        Self::builder().install()
+    }
+
+    /// The connections of the sessions that it observes.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    fn begin_span(
+        &self,
+        request: &RequestInfo,
+        head: &reqwest::Request,
+        extensions: &Extensions,
+        method: KnownMethod,
+        server: &Arc<Server>,
+    ) -> Option<RequestSpan> {
+        if self.options.spans == Spans::Off {
+            return None;
+        }
+        let redaction = request.context().redaction();
+        let url = || redaction.redact(head.url()).as_str().to_owned();
+        // The server of the metrics is `_OTHER` beyond the cap; a span tells its own.
+        let own_address: Arc<str>;
+        let address = if &*server.address == attribute::OTHER {
+            own_address = request.host().into();
+            &own_address
+        } else {
+            &server.address
+        };
+        let begin = |more| Begin {
+            method,
+            method_text: request.method().as_str(),
+            address,
+            port: request.port(),
+            url: &url,
+            template: extensions.get::<UrlTemplate>().map(UrlTemplate::as_str),
+            context: request.context().id(),
+            more,
+        };
+        #[cfg(feature = "opentelemetry")]
+        if let Some(tracer) = &self.tracer {
+            let begin = begin(self.more_attributes(head, extensions));
+            let span = tracer.begin(&begin, request.started());
+            return Some(RequestSpan::OpenTelemetry(span));
+        }
+        if !TracingSpan::is_wanted() {
+            return None;
+        }
+        let begin = begin(self.more_attributes(head, extensions));
+        TracingSpan::begin(&begin).map(RequestSpan::Tracing)
+    }
+
+    fn more_attributes(
+        &self,
+        head: &reqwest::Request,
+        extensions: &Extensions,
+    ) -> Vec<SpanAttribute> {
+        let mut more = Vec::new();
+        if let Some(SpanAttributes(attributes)) = extensions.get() {
+            more.extend_from_slice(attributes);
+        }
+        if let Some(attributes) = &self.options.attributes {
+            more.extend(attributes(head, extensions).0);
+        }
+        if !self.options.request_headers.is_empty() {
+            more.extend(self.options.request_headers.attributes(head.headers()));
+        }
+        if self.options.body_sizes
+            && let Some(bytes) = head.body().and_then(reqwest::Body::as_bytes)
+        {
+            more.push(size(attribute::HTTP_REQUEST_BODY_SIZE, bytes.len() as u64));
+        }
+        more
+    }
+
+    fn tell_context(&self, context: &HttpContext, event: &ContextEvent<'_>) {
+        let logs =
+            event.level().is_some() && self.log_rate.lets_through(event.name(), event.places());
+        match context.attached::<ContextSpan>() {
+            Some(span) => span.event(event, logs),
+            None if logs => event.log(None),
+            None => {}
+        }
+    }
+
+    fn connection_made(
+        &self,
+        request: Option<&RequestInfo>,
+        state: Option<&RequestState>,
+        info: &ConnectionInfo,
+    ) -> Arc<Connection> {
+        let server = self.servers.of(&info.server);
+        server.create_duration(None).record(info.create_duration);
+        let keep_alive = request.map_or(Duration::MAX, |request| request.context().keep_alive());
+        let opened_for = match state {
+            Some(state) if state.wants_connection() => Use::Reserved,
+            _ => Use::Spare,
+        };
+        let connection = self.ledger.opened(info, server, keep_alive, opened_for);
+        if opened_for == Use::Reserved
+            && let Some(state) = state
+        {
+            state.reserve(&connection);
+        }
+        connection
+    }
+
+    #[cfg(feature = "opentelemetry")]
+    fn note_setup(
+        &self,
+        state: Option<&RequestState>,
+        server: &Host,
+        took: Duration,
+        error: Option<ErrorKind>,
+    ) -> Option<crate::span::Link> {
+        let setup = state.and_then(RequestState::take_setup);
+        if !self.options.connection_spans {
+            return None;
+        }
+        match &self.tracer {
+            Some(tracer) => Some(tracer.connection_setup(server, took, error)),
+            None => setup.and_then(|span| TracingSetup::end(&span, error)),
+        }
+    }
+
+    #[cfg(not(feature = "opentelemetry"))]
+    fn note_setup(
+        &self,
+        state: Option<&RequestState>,
+        _: &Host,
+        _: Duration,
+        error: Option<ErrorKind>,
+    ) -> Option<crate::span::Link> {
+        let setup = state.and_then(RequestState::take_setup)?;
+        TracingSetup::end(&setup, error)
+    }
+
+    fn may_propagate(&self, request: &RequestInfo, extensions: &Extensions) -> bool {
+        self.options.propagates
+            && (extensions.is_empty() || extensions.get::<WithoutPropagation>().is_none())
+            && !self
+                .options
+                .not_propagated_to
+                .iter()
+                .any(|host| host == request.host())
+    }
+}
+
+impl http_context::Observer for Instrumentation {
+    fn context_opened(&self, context: &HttpContext) {
+        self.metrics.context_opened();
+        let span = match self.options.spans {
+            Spans::Off => None,
+            Spans::Tracing => TracingContextSpan::begin(context).map(ContextSpan::Tracing),
+            #[cfg(feature = "opentelemetry")]
+            Spans::OpenTelemetry => self
+                .tracer
+                .as_ref()
+                .map(|tracer| ContextSpan::OpenTelemetry(tracer.context_span(context))),
+        };
+        if let Some(span) = span {
+            context.attach(span);
+        }
+    }
+
+    fn nested_open(&self, context: &HttpContext, nested: &NestedOpen) {
+        self.metrics.nested_open(nested.policy);
+        self.tell_context(context, &ContextEvent::NestedOpen(nested));
+    }
+
+    fn context_closed(&self, context: &HttpContext, report: &ExitReport) {
+        self.metrics.context_closed(report);
+        self.ledger.exited();
+        if let Some(span) = context.attached::<ContextSpan>() {
+            span.close(report.outcome);
+        }
+    }
+
+    fn session_opened(&self, _: &HttpContext, _: SessionId, source: SessionSource) {
+        self.metrics.session_opened(source);
+    }
+
+    fn session_closed(&self, _: &HttpContext, session: SessionId) {
+        self.ledger.session_closed(session);
+    }
+
+    fn request_started(
+        &self,
+        request: &RequestInfo,
+        head: &reqwest::Request,
+        extensions: &Extensions,
+    ) {
+        if !extensions.is_empty() && extensions.get::<Uninstrumented>().is_some() {
+            return;
+        }
+        let server = self.servers.of(request.server());
+        let method = KnownMethod::of(request.method());
+        server.active_requests(method).increment(1);
+        let template = extensions
+            .get::<UrlTemplate>()
+            .map(|template| self.templates.bounded(&template.0));
+        let span = self.begin_span(request, head, extensions, method, server);
+        request.attach(RequestState::new(
+            Arc::clone(server),
+            method,
+            template,
+            span,
+            self.may_propagate(request, extensions),
+        ));
+    }
+
+    fn poll_request(&self, request: &RequestInfo, poll: &mut dyn FnMut()) {
+        match request.attached::<RequestState>() {
+            Some(RequestState {
+                span: Some(span), ..
+            }) => span.enter(poll),
+            _ => poll(),
+        }
+    }
+
+    fn request_queued(&self, request: &RequestInfo) {
+        if self.options.queue_spans
+            && let Some(state) = request.attached::<RequestState>()
+        {
+            let host = request.server();
+            state.queued(state.span.as_ref().map(|span| span.waits(&**host)));
+        }
+    }
+
+    fn request_dequeued(&self, request: &RequestInfo, waited: Duration) {
+        let Some(state) = request.attached::<RequestState>() else {
+            return;
+        };
+        state.dequeued();
+        state.server.time_in_queue(state.method).record(waited);
+        if waited >= self.options.slow_queue {
+            let places = (request.context().opened_at(), Some(request.place()));
+            if self
+                .log_rate
+                .lets_through("http_context.slow_queue", places)
+            {
+                log_slow_queue(request, waited);
+            }
+        }
+    }
+
+    fn request_sending(&self, request: &RequestInfo, headers: &mut HeaderMap) {
+        let Some(state) = request.attached::<RequestState>() else {
+            return;
+        };
+        state.sending();
+        if state.propagates {
+            match &state.span {
+                Some(span) => span.inject(headers),
+                #[cfg(feature = "opentelemetry")]
+                None => {
+                    crate::propagation::inject(&crate::propagation::current_context(), headers);
+                }
+                #[cfg(not(feature = "opentelemetry"))]
+                None => {}
+            }
+        }
+    }
+
+    fn request_redirected(&self, request: &RequestInfo, _: StatusCode, _: &Url, to: &Arc<Host>) {
+        let Some(state) = request.attached::<RequestState>() else {
+            return;
+        };
+        state.server.redirects().increment(1);
+        state.redirected(self.servers.of(to));
+    }
+
+    fn response_headers(&self, request: &RequestInfo, headers: &HeaderMap) {
+        let shown = &self.options.response_headers;
+        if !shown.is_empty()
+            && let Some(state) = request.attached::<RequestState>()
+        {
+            state.set_response_attributes(shown.attributes(headers).collect());
+        }
+    }
+
+    fn request_answered(&self, request: &RequestInfo, head: &ResponseHead) {
+        let connection = head
+            .connection
+            .as_ref()
+            .and_then(|info| info.attached::<Arc<Connection>>());
+        let Some(state) = request.attached::<RequestState>() else {
+            return;
+        };
+        let version = ProtocolVersion::of(head.version);
+        let end = End::Answered(head.status, version);
+        let idle = state.answered(end, connection.cloned());
+        if let Some(idle) = idle {
+            state.server.connection_idle().record(idle);
+        }
+        let server = &state.server;
+        server.active_requests(state.method).decrement(1);
+        server.request_connections(head.connection_use).increment(1);
+        let took = request.started().elapsed();
+        server.record_duration(&state.key(end), took.as_secs_f64());
+        let Some(span) = &state.span else { return };
+        if let Some(link) = connection.and_then(|connection| connection.setup.get()) {
+            span.link(link);
+        }
+        let mut more = state.take_response_attributes();
+        if self.options.body_sizes
+            && let Some(bytes) = head.content_length
+        {
+            more.push(size(attribute::HTTP_RESPONSE_BODY_SIZE, bytes));
+        }
+        span.answered(&Head {
+            status: head.status,
+            version,
+            peer: head.peer,
+            connection: head.connection.as_ref().map(|connection| {
+                let is_reused = head.connection_use == ConnectionUse::Reused;
+                (connection.id, is_reused)
+            }),
+            idle,
+            resends: request.resends(),
+            more,
+        });
+    }
+
+    fn request_failed(&self, request: &RequestInfo, error: &RequestError) {
+        let Some(state) = request.attached::<RequestState>() else {
+            return;
+        };
+        let kind = error.kind();
+        // An exit cuts off by closing the session; so does a caller, in a context that is open.
+        let is_ours = kind == ErrorKind::SessionClosed;
+        state.ended(is_ours || kind == ErrorKind::Timeout);
+        if is_ours && request.context().is_closed() {
+            state.server.aborted().increment(1);
+        }
+        state.server.active_requests(state.method).decrement(1);
+        let took = request.started().elapsed();
+        let key = state.key(End::Failed(kind));
+        state.server.record_duration(&key, took.as_secs_f64());
+        if let Some(span) = &state.span {
+            let resends = request.resends();
+            span.ended(&NoHead::Failed { kind, resends });
+        }
+    }
+
+    fn request_cancelled(&self, request: &RequestInfo) {
+        let Some(state) = request.attached::<RequestState>() else {
+            return;
+        };
+        state.ended(true);
+        state.server.active_requests(state.method).decrement(1);
+        let took = request.started().elapsed();
+        let key = state.key(End::Cancelled);
+        state.server.record_duration(&key, took.as_secs_f64());
+        if let Some(span) = &state.span {
+            span.ended(&NoHead::Cancelled);
+        }
+    }
+
+    fn response_body_ended(&self, request: &RequestInfo, end: &BodyEnd) {
+        let Some(state) = request.attached::<RequestState>() else {
+            return;
+        };
+        let is_whole = end.reason == BodyEndReason::Complete;
+        let Some(head) = state.body_ended(!is_whole) else {
+            return;
+        };
+        if end.reason == BodyEndReason::Aborted && request.context().is_closed() {
+            state.server.aborted().increment(1);
+        }
+        let sent = request.body_size();
+        if !is_whole && sent.is_none() {
+            return;
+        }
+        let key = state.key(head);
+        if let Some(sent) = sent {
+            state.server.record_request_size(&key, sent);
+        }
+        if is_whole {
+            state.server.record_response_size(&key, end.bytes);
+        }
+    }
+
+    fn name_resolved(&self, _: Option<&RequestInfo>, lookup: &NameLookup) {
+        let name = self.options.lookup_names.then_some(&*lookup.name);
+        let failed = lookup.addresses.is_none();
+        self.metrics
+            .name_resolved(lookup.duration.as_secs_f64(), failed, name);
+    }
+
+    fn connect_started(&self, request: Option<&RequestInfo>, server: &Arc<Host>) {
+        let Some(state) = request.and_then(|request| request.attached::<RequestState>()) else {
+            return;
+        };
+        let by_tracing = self.options.connection_spans && self.options.spans == Spans::Tracing;
+        state.connect_started(by_tracing.then(|| TracingSetup::begin(server)));
+    }
+
+    fn connection_opened(&self, request: Option<&RequestInfo>, connection: &Arc<ConnectionInfo>) {
+        let state = request.and_then(|request| request.attached::<RequestState>());
+        let took = connection.create_duration;
+        let setup = self.note_setup(state, &connection.server, took, None);
+        let known = self.connection_made(request, state, connection);
+        if let Some(setup) = setup {
+            let _ = known.setup.set(setup);
+        }
+        connection.attach(known);
+    }
+
+    fn connect_failed(&self, request: Option<&RequestInfo>, failure: &ConnectFailure<'_>) {
+        let kind = ErrorKind::of(failure.error);
+        let server = self.servers.of(failure.server);
+        server.create_duration(Some(kind)).record(failure.duration);
+        let state = request.and_then(|request| request.attached::<RequestState>());
+        self.note_setup(state, failure.server, failure.duration, Some(kind));
+    }
+
+    fn leak(&self, context: &HttpContext, leak: &Leak) {
+        self.metrics.leaked(leak.kind, leak.count);
+        self.tell_context(context, &ContextEvent::Leak(leak, context.leak_policy()));
+    }
+
+    fn leak_resolved(&self, _: &HttpContext, leak: &Leak) {
+        self.metrics.leak_resolved(leak.kind, leak.count);
+    }
+}
+
+impl fmt::Debug for Instrumentation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instrumentation")
+            .field("spans", &self.options.spans)
+            .field("connections", &self.ledger.connections().len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn size(name: &'static str, bytes: u64) -> SpanAttribute {
+    SpanAttribute {
+        name: Cow::Borrowed(name),
+        value: AttributeValue::Int(i64::try_from(bytes).unwrap_or(i64::MAX)),
+    }
+}

@@ -1,0 +1,261 @@
+//! Closes as the Linux kernel tells them.
+//!
+//! The kernel announces each TCP socket that it destroys to whoever listens at the multicast
+//! groups of `NETLINK_SOCK_DIAG`; that takes no privilege. One thread of the process listens, and
+//! sleeps in between, so no runtime is kept alive or waited for. It learns of every socket of the
+//! network namespace and looks each up in the ledgers, which costs less than a microsecond.
+//!
+//! An announcement can be late (a socket that waits for the other end to close is not destroyed)
+//! or lost (the queue overflows). So after a session has closed, and after a loss, the thread has
+//! the ledgers compared with this process's descriptors. Where the kernel does not announce at
+//! all, comparing is all that is left, and is done every second while a connection is open.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use http_context::AddressPair;
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::io::Errno;
+use rustix::net::netlink::{self, SocketAddrNetlink};
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with};
+
+use super::closes::{CloseEvent, ConnectionCloses, TellClose};
+
+/// `SKNLGRP_INET_TCP_DESTROY` and `SKNLGRP_INET6_TCP_DESTROY`, as bits.
+const GROUPS: u32 = 1 << 0 | 1 << 2;
+/// The queue for announcements, in bytes; the kernel caps it. One takes some hundred bytes.
+const QUEUE: usize = 4 << 20;
+/// The first comparison after a session has closed comes so late; each further one twice as late.
+const FIRST_COMPARE: Duration = Duration::from_millis(20);
+/// Comparisons are no further apart than this, while one is due.
+const SLOWEST_COMPARE: Duration = Duration::from_secs(1);
+
+/// The announcements of the Linux kernel. All ledgers of a process share one thread.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KernelCloses;
+
+impl ConnectionCloses for KernelCloses {
+    fn start(&self, tell: TellClose) -> bool {
+        let Some(watch) = watch() else {
+            return false;
+        };
+        let mut listeners = watch
+            .listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        listeners.push(tell);
+        true
+    }
+
+    fn check_soon(&self) {
+        if let Some(watch) = watch() {
+            // It can only fail when it is set already.
+            let _ = rustix::io::write(&watch.wake, &1_u64.to_ne_bytes());
+        }
+    }
+}
+
+struct Watch {
+    listeners: Mutex<Vec<TellClose>>,
+    /// Readable when a comparison was asked for.
+    wake: OwnedFd,
+    /// `None` where the kernel cannot be listened to.
+    announcements: Option<OwnedFd>,
+}
+
+/// The watch of this process: started at the first use, and never ended.
+fn watch() -> Option<&'static Watch> {
+    static WATCH: OnceLock<Option<Watch>> = OnceLock::new();
+    static THREAD: OnceLock<bool> = OnceLock::new();
+    let watch = WATCH.get_or_init(|| {
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok()?;
+        Some(Watch {
+            listeners: Mutex::default(),
+            wake,
+            announcements: listen().ok(),
+        })
+    });
+    let watch = watch.as_ref()?;
+    let runs = THREAD.get_or_init(|| {
+        std::thread::Builder::new()
+            .name("http-context-closes".into())
+            .stack_size(256 << 10)
+            .spawn(|| watch.run())
+            .is_ok()
+    });
+    runs.then_some(watch)
+}
+
+fn listen() -> Result<OwnedFd, Errno> {
+    let socket = socket_with(
+        AddressFamily::NETLINK,
+        SocketType::DGRAM,
+        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+        Some(netlink::SOCK_DIAG),
+    )?;
+    // As much as the kernel grants; an overflow is told, and answered with a comparison.
+    let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&socket, QUEUE);
+    bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
+    Ok(socket)
+}
+
+impl Watch {
+    fn run(&self) {
+        let mut pause = self.announcements.is_none().then_some(SLOWEST_COMPARE);
+        loop {
+            let timeout = pause.map(|pause| Timespec {
+                tv_sec: i64::try_from(pause.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: pause.subsec_nanos().into(),
+            });
+            let mut sources = vec![PollFd::new(&self.wake, PollFlags::IN)];
+            sources.extend(
+                self.announcements
+                    .iter()
+                    .map(|socket| PollFd::new(socket, PollFlags::IN)),
+            );
+            match poll(&mut sources, timeout.as_ref()) {
+                // The pause is over.
+                Ok(0) => {
+                    let is_due_again = self.tell(CloseEvent::Compare);
+                    pause = match (&self.announcements, pause) {
+                        (None, _) => Some(SLOWEST_COMPARE),
+                        (Some(_), Some(pause)) if is_due_again => {
+                            Some((pause * 2).min(SLOWEST_COMPARE))
+                        }
+                        _ => None,
+                    };
+                }
+                Ok(_) => {
+                    if self.take_wake() {
+                        pause = Some(FIRST_COMPARE);
+                    }
+                    if self.read_announcements() {
+                        // Some were lost.
+                        pause = Some(FIRST_COMPARE);
+                    }
+                }
+                Err(Errno::INTR) => {}
+                // It cannot be watched any more: comparing is left.
+                Err(_) => {
+                    self.tell(CloseEvent::Compare);
+                    self.rest();
+                }
+            }
+        }
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this thread runs no task, and has nothing else to wait for"
+    )]
+    fn rest(&self) {
+        std::thread::sleep(SLOWEST_COMPARE);
+    }
+
+    fn take_wake(&self) -> bool {
+        let mut count = [0; 8];
+        rustix::io::read(&self.wake, &mut count).is_ok()
+    }
+
+    /// Reads until there is nothing to read; says whether announcements were lost.
+    fn read_announcements(&self) -> bool {
+        let Some(socket) = &self.announcements else {
+            return false;
+        };
+        let mut lost = false;
+        let mut message = [0; 4096];
+        loop {
+            match recv(socket, &mut message, RecvFlags::DONTWAIT) {
+                Ok((length, _)) => {
+                    if let Some(addresses) = destroyed(&message[..length.min(4096)]) {
+                        self.tell(CloseEvent::Closed(addresses));
+                    }
+                }
+                Err(Errno::NOBUFS) => lost = true,
+                Err(Errno::INTR) => {}
+                Err(_) => return lost,
+            }
+        }
+    }
+
+    fn tell(&self, event: CloseEvent) -> bool {
+        let mut listeners = self
+            .listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut is_due_again = false;
+        listeners.retain(|listener| match listener(event) {
+            ControlFlow::Continue(again) => {
+                is_due_again |= again;
+                true
+            }
+            ControlFlow::Break(()) => false,
+        });
+        is_due_again
+    }
+}
+
+/// The addresses in an announcement: a netlink header of 16 bytes, then an `inet_diag_msg`.
+fn destroyed(message: &[u8]) -> Option<AddressPair> {
+    const HEADER: usize = 16;
+    const AF_INET: u8 = 2;
+    const AF_INET6: u8 = 10;
+    let body = message.get(HEADER..)?;
+    let port = |at: usize| Some(u16::from_be_bytes(body.get(at..at + 2)?.try_into().ok()?));
+    let address = |at: usize| match body.first()? {
+        &AF_INET => {
+            let octets: [u8; 4] = body.get(at..at + 4)?.try_into().ok()?;
+            Some(IpAddr::V4(Ipv4Addr::from(octets)))
+        }
+        &AF_INET6 => {
+            let octets: [u8; 16] = body.get(at..at + 16)?.try_into().ok()?;
+            Some(Ipv6Addr::from(octets).to_canonical())
+        }
+        _ => None,
+    };
+    // family, state, timer, retrans: 4 bytes; then the two ports and the two addresses.
+    Some(AddressPair {
+        local: SocketAddr::new(address(8)?, port(4)?),
+        remote: SocketAddr::new(address(24)?, port(6)?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_close_is_announced_with_its_addresses() {
+        for family in ["127.0.0.1:0", "[::1]:0"] {
+            let (told, closes) = mpsc::channel();
+            let tell = move |event| match told.send(event) {
+                Ok(()) => ControlFlow::Continue(false),
+                Err(_) => ControlFlow::Break(()),
+            };
+            assert!(KernelCloses.start(Box::new(tell)));
+            assert!(watch().unwrap().announcements.is_some());
+            let listener = std::net::TcpListener::bind(family).unwrap();
+            let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let pair = AddressPair {
+                local: client.local_addr().unwrap(),
+                remote: client.peer_addr().unwrap(),
+            };
+            drop(client);
+            drop(listener.accept().unwrap());
+            let mut events = closes.iter();
+            assert!(events.any(|event| event == CloseEvent::Closed(pair)));
+        }
+    }
+
+    #[test]
+    fn what_is_no_announcement_is_passed_over() {
+        assert_eq!(destroyed(&[]), None);
+        assert_eq!(destroyed(&[0; 20]), None);
+        assert_eq!(destroyed(&[0; 380]), None, "an unknown family");
+    }
+}

@@ -1,0 +1,64 @@
+//! Trace context on its way out, through the propagator that is installed globally.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry::Context;
+use opentelemetry::propagation::Injector;
+use opentelemetry::trace::TraceContextExt;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+/// The context that a new span is a child of: that of the current `tracing` span, or the current
+/// OpenTelemetry context.
+pub(crate) fn current_context() -> Context {
+    // A layer that activates contexts, as it does by default, has made the span's current.
+    let current = Context::current();
+    if current.has_active_span() {
+        return current;
+    }
+    let span = tracing::Span::current();
+    if span.is_none() {
+        return current;
+    }
+    let of_span = span.context();
+    if of_span.has_active_span() {
+        of_span
+    } else {
+        current
+    }
+}
+
+/// The OpenTelemetry context of a `tracing` span; the current one where no layer knows it.
+pub(crate) fn context_of(span: &tracing::Span) -> Context {
+    let context = span.context();
+    if context.has_active_span() {
+        context
+    } else {
+        Context::current()
+    }
+}
+
+/// Sets the headers that the propagator wants; those that are there already are replaced.
+pub(crate) fn inject(context: &Context, headers: &mut HeaderMap) {
+    opentelemetry::global::get_text_map_propagator(|propagator| {
+        propagator.inject_context(context, &mut Headers(headers));
+    });
+}
+
+struct Headers<'h>(&'h mut HeaderMap);
+
+impl Injector for Headers<'_> {
+    fn set(&mut self, name: &str, value: String) {
+        let name = match name {
+            // Spares the parsing of what is always the same.
+            "traceparent" => Ok(HeaderName::from_static("traceparent")),
+            "tracestate" => Ok(HeaderName::from_static("tracestate")),
+            "baggage" => Ok(HeaderName::from_static("baggage")),
+            name => HeaderName::try_from(name),
+        };
+        // An empty `tracestate` says nothing. What is no header is left out.
+        if !value.is_empty()
+            && let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value))
+        {
+            self.0.insert(name, value);
+        }
+    }
+}

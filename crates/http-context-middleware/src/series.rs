@@ -1,0 +1,190 @@
+//! The histograms of requests, found by what tells them apart.
+
+use std::hash::{BuildHasher, Hasher};
+use std::sync::OnceLock;
+
+use hashbrown::DefaultHashBuilder;
+use http_context::ErrorKind;
+use metrics::{Histogram, Label, SharedString};
+use reqwest::StatusCode;
+
+use crate::attribute::{
+    ERROR_TYPE, HTTP_REQUEST_METHOD, HTTP_RESPONSE_STATUS_CODE, NETWORK_PROTOCOL_VERSION,
+    URL_TEMPLATE,
+};
+use crate::method::KnownMethod;
+use crate::sink::label;
+use crate::version::ProtocolVersion;
+
+/// How many series of one server are found without asking the recorder. More work just as well,
+/// and cost a look-up by name each.
+const SLOTS: usize = 64;
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Answered(StatusCode, ProtocolVersion),
+    Failed(ErrorKind),
+    /// The caller dropped it.
+    Cancelled,
+}
+
+/// What tells the series of one server apart. Each part comes from a closed or a bounded set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SeriesKey {
+    pub(crate) method: KnownMethod,
+    pub(crate) end: End,
+    pub(crate) template: Option<SharedString>,
+}
+
+impl SeriesKey {
+    /// Everything but the template, in one number.
+    fn packed(&self) -> u64 {
+        let end = match self.end {
+            End::Answered(status, version) => {
+                u64::from(status.as_u16()) | (version.index() as u64) << 16
+            }
+            End::Failed(kind) => 1 << 24 | error_index(kind) as u64,
+            End::Cancelled => 1 << 25,
+        };
+        (self.method.index() as u64) << 32 | end
+    }
+
+    fn hash(&self) -> u64 {
+        // Fibonacci hashing: the high bits are well mixed.
+        let packed = self.packed().wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let Some(template) = &self.template else {
+            return packed;
+        };
+        let mut hasher = HASHER
+            .get_or_init(DefaultHashBuilder::default)
+            .build_hasher();
+        hasher.write(template.as_bytes());
+        packed ^ hasher.finish()
+    }
+
+    /// The labels, besides those of the server.
+    pub(crate) fn labels(&self, mut labels: Vec<Label>) -> Vec<Label> {
+        labels.push(label(HTTP_REQUEST_METHOD, self.method.as_str()));
+        match self.end {
+            End::Answered(status, version) => {
+                let status: SharedString = status.as_str().to_owned().into();
+                if is_error(&status) {
+                    labels.push(label(ERROR_TYPE, status.clone()));
+                }
+                labels.push(label(HTTP_RESPONSE_STATUS_CODE, status));
+                labels.push(label(NETWORK_PROTOCOL_VERSION, version.as_str()));
+            }
+            End::Failed(kind) => labels.push(label(ERROR_TYPE, kind.as_str())),
+            End::Cancelled => {}
+        }
+        if let Some(template) = &self.template {
+            labels.push(label(URL_TEMPLATE, template.clone()));
+        }
+        labels
+    }
+}
+
+/// Where a kind stands among all of them.
+pub(crate) fn error_index(kind: ErrorKind) -> usize {
+    let last = ErrorKind::ALL.len() - 1;
+    let found = ErrorKind::ALL.iter().position(|known| *known == kind);
+    found.unwrap_or(last)
+}
+
+static HASHER: OnceLock<DefaultHashBuilder> = OnceLock::new();
+
+fn is_error(status: &str) -> bool {
+    matches!(status.as_bytes().first(), Some(b'4'..=b'9'))
+}
+
+/// The three histograms of one series.
+#[derive(Debug)]
+pub(crate) struct Series {
+    pub(crate) duration: OnceLock<Histogram>,
+    pub(crate) request_size: OnceLock<Histogram>,
+    pub(crate) response_size: OnceLock<Histogram>,
+}
+
+/// Open addressing over slots that are set once: reading takes no lock.
+#[derive(Debug)]
+pub(crate) struct SeriesTable {
+    slots: Box<[OnceLock<(SeriesKey, Series)>]>,
+}
+
+impl Default for SeriesTable {
+    fn default() -> Self {
+        Self {
+            slots: (0..SLOTS).map(|_| OnceLock::new()).collect(),
+        }
+    }
+}
+
+impl SeriesTable {
+    /// The series of a key, or `None` once all slots are taken by others.
+    pub(crate) fn get(&self, key: &SeriesKey) -> Option<&Series> {
+        #[allow(clippy::cast_possible_truncation, reason = "six bits are left")]
+        let start = (key.hash() >> (64 - SLOTS.trailing_zeros())) as usize;
+        for step in 0..SLOTS {
+            let slot = &self.slots[(start + step) % SLOTS];
+            let (owner, series) = slot.get_or_init(|| {
+                let series = Series {
+                    duration: OnceLock::new(),
+                    request_size: OnceLock::new(),
+                    response_size: OnceLock::new(),
+                };
+                (key.clone(), series)
+            });
+            if owner == key {
+                return Some(series);
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(status: u16) -> SeriesKey {
+        SeriesKey {
+            method: KnownMethod::of(&reqwest::Method::GET),
+            end: End::Answered(
+                StatusCode::from_u16(status).unwrap(),
+                ProtocolVersion::HTTP2,
+            ),
+            template: None,
+        }
+    }
+
+    #[test]
+    fn a_key_finds_its_own_series_until_all_slots_are_taken() {
+        let table = SeriesTable::default();
+        for status in 200..264 {
+            assert!(table.get(&key(status)).is_some());
+        }
+        let first: *const Series = table.get(&key(200)).unwrap();
+        assert!(std::ptr::eq(first, table.get(&key(200)).unwrap()));
+        assert!(table.get(&key(500)).is_none());
+    }
+
+    #[test]
+    fn every_failure_has_an_error_type_and_a_cancellation_has_none() {
+        let names = |end| {
+            let key = SeriesKey { end, ..key(200) };
+            let labels = key.labels(Vec::new());
+            labels
+                .iter()
+                .filter(|label| label.key() == ERROR_TYPE)
+                .map(|label| label.value().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let answered = |status| End::Answered(status, ProtocolVersion::HTTP2);
+        assert_eq!(names(answered(StatusCode::OK)), Vec::<String>::new());
+        assert_eq!(names(answered(StatusCode::NOT_FOUND)), ["404"]);
+        assert_eq!(names(answered(StatusCode::BAD_GATEWAY)), ["502"]);
+        assert_eq!(names(End::Failed(ErrorKind::Timeout)), ["timeout"]);
+        assert_eq!(names(End::Cancelled), Vec::<String>::new());
+    }
+}

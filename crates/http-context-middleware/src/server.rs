@@ -1,0 +1,221 @@
+//! What is kept for each server: its handles, resolved once.
+
+use std::sync::Arc;
+
+use http_context::{ConnectionUse, ErrorKind};
+use metrics::{Counter, Gauge, Histogram, Label, SharedString};
+
+use crate::attribute::{
+    ERROR_TYPE, HTTP_CONNECTION_STATE, HTTP_REQUEST_METHOD, NETWORK_PROTOCOL_VERSION, REASON,
+    SERVER_ADDRESS, SERVER_PORT, SOURCE,
+};
+use crate::catalogue;
+use crate::ledger::{Books, CloseReason};
+use crate::method::KnownMethod;
+use crate::series::{Series, SeriesKey, SeriesTable, error_index};
+use crate::sink::{Lazy, Sink, label};
+use crate::version::ProtocolVersion;
+
+/// One `server.address` and `server.port`, or all beyond the cap together.
+///
+/// Attached to each host of each session, so that a request finds it by a pointer.
+#[derive(Debug)]
+pub(crate) struct Server {
+    sink: Sink,
+    pub(crate) address: Arc<str>,
+    pub(crate) port: u16,
+    /// The connections to it, and how many requests wait for a response.
+    pub(crate) books: Books,
+    active_requests: [Lazy<Gauge>; KnownMethod::COUNT],
+    time_in_queue: [Lazy<Histogram>; KnownMethod::COUNT],
+    series: SeriesTable,
+    connections_active: Lazy<Gauge>,
+    connections_idle: Lazy<Gauge>,
+    connection_duration: [Lazy<Histogram>; ProtocolVersion::COUNT + 1],
+    create_duration: [Lazy<Histogram>; ErrorKind::ALL.len() + 1],
+    closed: [Lazy<Counter>; CloseReason::ALL.len()],
+    request_connections: [Lazy<Counter>; 3],
+    connection_requests: Lazy<Histogram>,
+    connection_idle: Lazy<Histogram>,
+    aborted: Lazy<Counter>,
+    redirects: Lazy<Counter>,
+}
+
+impl Server {
+    pub(crate) fn new(sink: Sink, address: Arc<str>, port: u16) -> Self {
+        Self {
+            sink,
+            address,
+            port,
+            books: Books::default(),
+            active_requests: Default::default(),
+            time_in_queue: Default::default(),
+            series: SeriesTable::default(),
+            connections_active: Lazy::new(),
+            connections_idle: Lazy::new(),
+            connection_duration: Default::default(),
+            create_duration: Default::default(),
+            closed: Default::default(),
+            request_connections: Default::default(),
+            connection_requests: Lazy::new(),
+            connection_idle: Lazy::new(),
+            aborted: Lazy::new(),
+            redirects: Lazy::new(),
+        }
+    }
+
+    pub(crate) fn active_requests(&self, method: KnownMethod) -> &Gauge {
+        self.active_requests[method.index()].get_or_init(|| {
+            let labels = self.labels_and(HTTP_REQUEST_METHOD, method.as_str());
+            self.sink.gauge(&catalogue::ACTIVE_REQUESTS, labels)
+        })
+    }
+
+    pub(crate) fn time_in_queue(&self, method: KnownMethod) -> &Histogram {
+        self.time_in_queue[method.index()].get_or_init(|| {
+            let labels = self.labels_and(HTTP_REQUEST_METHOD, method.as_str());
+            self.sink.histogram(&catalogue::TIME_IN_QUEUE, labels)
+        })
+    }
+
+    pub(crate) fn record_duration(&self, key: &SeriesKey, seconds: f64) {
+        self.record(key, &catalogue::REQUEST_DURATION, |s| &s.duration, seconds);
+    }
+
+    pub(crate) fn record_request_size(&self, key: &SeriesKey, bytes: u64) {
+        let bytes = to_f64(bytes);
+        self.record(
+            key,
+            &catalogue::REQUEST_BODY_SIZE,
+            |s| &s.request_size,
+            bytes,
+        );
+    }
+
+    pub(crate) fn record_response_size(&self, key: &SeriesKey, bytes: u64) {
+        let bytes = to_f64(bytes);
+        self.record(
+            key,
+            &catalogue::RESPONSE_BODY_SIZE,
+            |s| &s.response_size,
+            bytes,
+        );
+    }
+
+    fn record(
+        &self,
+        key: &SeriesKey,
+        metric: &catalogue::Metric,
+        of: fn(&Series) -> &Lazy<Histogram>,
+        value: f64,
+    ) {
+        let resolve = || self.sink.histogram(metric, key.labels(self.labels()));
+        match self.series.get(key) {
+            Some(series) => of(series).get_or_init(resolve).record(value),
+            None => resolve().record(value),
+        }
+    }
+
+    /// Moves the two gauges of open connections.
+    pub(crate) fn move_connections(&self, active: i64, idle: i64) {
+        for (state, by, gauge) in [
+            ("active", active, &self.connections_active),
+            ("idle", idle, &self.connections_idle),
+        ] {
+            if by == 0 {
+                continue;
+            }
+            let gauge = gauge.get_or_init(|| {
+                let labels = self.labels_and(HTTP_CONNECTION_STATE, state);
+                self.sink.gauge(&catalogue::OPEN_CONNECTIONS, labels)
+            });
+            #[allow(clippy::cast_precision_loss, reason = "a step of a few connections")]
+            gauge.increment(by as f64);
+        }
+    }
+
+    pub(crate) fn connection_duration(&self, version: Option<ProtocolVersion>) -> &Histogram {
+        let index = version.map_or(ProtocolVersion::COUNT, ProtocolVersion::index);
+        self.connection_duration[index].get_or_init(|| {
+            let mut labels = self.labels();
+            labels.extend(version.map(|v| label(NETWORK_PROTOCOL_VERSION, v.as_str())));
+            self.sink.histogram(&catalogue::CONNECTION_DURATION, labels)
+        })
+    }
+
+    pub(crate) fn create_duration(&self, error: Option<ErrorKind>) -> &Histogram {
+        let index = error.map_or(0, |kind| 1 + error_index(kind));
+        self.create_duration[index].get_or_init(|| {
+            let mut labels = self.labels();
+            labels.extend(error.map(|kind| label(ERROR_TYPE, kind.as_str())));
+            self.sink
+                .histogram(&catalogue::CONNECTION_CREATE_DURATION, labels)
+        })
+    }
+
+    pub(crate) fn closed(&self, reason: CloseReason) -> &Counter {
+        self.closed[reason as usize].get_or_init(|| {
+            let labels = self.labels_and(REASON, reason.as_str());
+            self.sink.counter(&catalogue::CONNECTIONS_CLOSED, labels)
+        })
+    }
+
+    pub(crate) fn request_connections(&self, source: ConnectionUse) -> &Counter {
+        let index = match source {
+            ConnectionUse::New => 0,
+            ConnectionUse::Reused => 1,
+            _ => 2,
+        };
+        self.request_connections[index].get_or_init(|| {
+            let labels = self.labels_and(SOURCE, source.as_str());
+            self.sink.counter(&catalogue::REQUEST_CONNECTIONS, labels)
+        })
+    }
+
+    pub(crate) fn connection_requests(&self) -> &Histogram {
+        self.connection_requests.get_or_init(|| {
+            self.sink
+                .histogram(&catalogue::CONNECTION_REQUESTS, self.labels())
+        })
+    }
+
+    pub(crate) fn connection_idle(&self) -> &Histogram {
+        self.connection_idle.get_or_init(|| {
+            self.sink
+                .histogram(&catalogue::CONNECTION_IDLE, self.labels())
+        })
+    }
+
+    pub(crate) fn aborted(&self) -> &Counter {
+        self.aborted.get_or_init(|| {
+            self.sink
+                .counter(&catalogue::REQUESTS_ABORTED, self.labels())
+        })
+    }
+
+    pub(crate) fn redirects(&self) -> &Counter {
+        self.redirects
+            .get_or_init(|| self.sink.counter(&catalogue::REDIRECTS, self.labels()))
+    }
+
+    fn labels(&self) -> Vec<Label> {
+        vec![
+            label(
+                SERVER_ADDRESS,
+                SharedString::from(Arc::clone(&self.address)),
+            ),
+            label(SERVER_PORT, self.port.to_string()),
+        ]
+    }
+
+    fn labels_and(&self, name: &'static str, value: &'static str) -> Vec<Label> {
+        let mut labels = self.labels();
+        labels.push(label(name, value));
+        labels
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "no body has 2^52 bytes")]
+fn to_f64(bytes: u64) -> f64 {
+    bytes as f64
+}

@@ -1,0 +1,82 @@
+//! The servers that were seen: a bounded number of them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hashbrown::{Equivalent, HashMap};
+use http_context::Host;
+
+use crate::attribute::OTHER;
+use crate::server::Server;
+use crate::sink::Sink;
+
+/// Every server by its address and port, up to the cap; beyond it `_OTHER`.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    sink: Sink,
+    cap: usize,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    by_address: HashMap<(Arc<str>, u16), Arc<Server>>,
+    /// Made, and logged, when the cap is first met.
+    other: Option<Arc<Server>>,
+}
+
+/// What is attached to a host: one pointer, to the server of one instrumentation.
+#[derive(Debug)]
+struct OfHost(Arc<Server>);
+
+#[derive(Hash, PartialEq, Eq)]
+struct Borrowed<'a>(&'a str, u16);
+
+impl Equivalent<(Arc<str>, u16)> for Borrowed<'_> {
+    fn equivalent(&self, key: &(Arc<str>, u16)) -> bool {
+        self.0 == &*key.0 && self.1 == key.1
+    }
+}
+
+impl Servers {
+    pub(crate) fn new(sink: Sink, cap: usize) -> Self {
+        Self {
+            sink,
+            cap,
+            known: Mutex::default(),
+        }
+    }
+
+    /// The server that a host of a session stands for.
+    pub(crate) fn of<'h>(&self, host: &'h Host) -> &'h Arc<Server> {
+        if let Some(OfHost(server)) = host.attached() {
+            return server;
+        }
+        host.attach(OfHost(self.find(host)));
+        let OfHost(server) = host.attached().expect("attached on the line above");
+        server
+    }
+
+    fn find(&self, host: &Host) -> Arc<Server> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(server) = known.by_address.get(&Borrowed(host.name(), host.port())) {
+            return Arc::clone(server);
+        }
+        if known.by_address.len() >= self.cap {
+            let other = known.other.get_or_insert_with(|| {
+                tracing::warn!(
+                    target: "http_context",
+                    cap = self.cap,
+                    "more servers than the cap: further ones are told as `_OTHER` in metrics"
+                );
+                Arc::new(Server::new(self.sink.clone(), OTHER.into(), 0))
+            });
+            return Arc::clone(other);
+        }
+        let address: Arc<str> = host.name().into();
+        let server = Server::new(self.sink.clone(), Arc::clone(&address), host.port());
+        let server = Arc::new(server);
+        let key = (address, host.port());
+        known.by_address.insert(key, Arc::clone(&server));
+        server
+    }
+}

@@ -1,0 +1,262 @@
+//! Spans through `tracing`.
+
+use std::sync::{Mutex, PoisonError};
+
+use http::HeaderMap;
+use http_context::{ErrorKind, Host, HttpContext, Outcome};
+use tracing::field::Empty;
+use tracing::{Span, info_span, record_all};
+
+use super::{Begin, Head, Link, NoHead, Waiting};
+use crate::events::ContextEvent;
+use crate::extensions::SpanAttribute;
+
+/// Dropped, and so closed, when the request ends.
+#[derive(Debug)]
+pub(crate) struct TracingSpan(Mutex<Option<Span>>);
+
+impl TracingSpan {
+    /// Whether a subscriber may want one.
+    pub(crate) fn is_wanted() -> bool {
+        tracing::span_enabled!(target: "http_context", tracing::Level::INFO)
+    }
+
+    /// `None` when no subscriber wants it.
+    pub(crate) fn begin(begin: &Begin<'_>) -> Option<Self> {
+        let original = begin.method.is_other().then_some(begin.method_text);
+        // What is recorded at the end stands first, where it is found first.
+        let span = info_span!(
+            target: "http_context",
+            "HTTP request",
+            http.response.status_code = Empty,
+            network.protocol.version = Empty,
+            network.peer.address = Empty,
+            network.peer.port = Empty,
+            http_context.connection.id = Empty,
+            http_context.connection.reused = Empty,
+            http_context.connection.idle_ms = Empty,
+            error.r#type = Empty,
+            otel.status_code = Empty,
+            http.request.resend_count = Empty,
+            otel.name = &*begin.name(),
+            otel.kind = "client",
+            http.request.method = begin.method.as_str(),
+            http.request.method_original = original,
+            server.address = &**begin.address,
+            server.port = i64::from(begin.port),
+            url.full = (begin.url)(),
+            url.template = begin.template,
+            http_context.id = to_i64(begin.context.get()),
+        );
+        if span.is_disabled() {
+            return None;
+        }
+        set_attributes(&span, &begin.more);
+        Some(Self(Mutex::new(Some(span))))
+    }
+
+    pub(crate) fn enter(&self, poll: &mut dyn FnMut()) {
+        match self.get() {
+            Some(span) => span.in_scope(poll),
+            None => poll(),
+        }
+    }
+
+    #[cfg_attr(
+        not(feature = "opentelemetry"),
+        allow(unused_variables, reason = "only OpenTelemetry has a propagator")
+    )]
+    pub(crate) fn inject(&self, headers: &mut HeaderMap) {
+        #[cfg(feature = "opentelemetry")]
+        if let Some(span) = self.get() {
+            crate::propagation::inject(&crate::propagation::context_of(&span), headers);
+        }
+    }
+
+    pub(crate) fn waits(&self, host: &dyn std::fmt::Display) -> Waiting {
+        let request = self.get().unwrap_or_else(Span::none);
+        Waiting::Tracing(info_span!(
+            target: "http_context",
+            parent: &request,
+            "HTTP wait_for_connection",
+            otel.name = format!("HTTP wait_for_connection {host}"),
+            otel.kind = "internal",
+        ))
+    }
+
+    #[cfg_attr(
+        not(feature = "opentelemetry"),
+        allow(unused_variables, reason = "only OpenTelemetry has links")
+    )]
+    pub(crate) fn link(&self, link: &Link) {
+        #[cfg(feature = "opentelemetry")]
+        if let Some(span) = self.get() {
+            tracing_opentelemetry::OpenTelemetrySpanExt::add_link(&span, link.clone());
+        }
+    }
+
+    pub(crate) fn answered(&self, head: &Head) {
+        let Some(span) = self.take() else { return };
+        let peer = head.peer.map(|peer| peer.ip().to_string());
+        record_all!(
+            span,
+            http.response.status_code = i64::from(head.status.as_u16()),
+            network.protocol.version = head.version.as_str(),
+            network.peer.address = peer.as_deref(),
+            network.peer.port = head.peer.map(|peer| i64::from(peer.port())),
+            http_context.connection.id = head.connection.map(|(id, _)| to_i64(id.get())),
+            http_context.connection.reused = head.connection.map(|(_, is_reused)| is_reused),
+            http_context.connection.idle_ms = head.idle_ms(),
+        );
+        if head.is_error() {
+            record_all!(
+                span,
+                error.r#type = head.status.as_str(),
+                otel.status_code = "error",
+            );
+        }
+        record_resends(&span, head.resends);
+        set_attributes(&span, &head.more);
+        // It is entered now, and ends when it is left.
+    }
+
+    pub(crate) fn ended(&self, end: &NoHead) {
+        let Some(span) = self.take() else { return };
+        if let NoHead::Failed { kind, resends } = end {
+            record_all!(
+                span,
+                error.r#type = kind.as_str(),
+                otel.status_code = "error",
+            );
+            record_resends(&span, *resends);
+        }
+        // `tracing-opentelemetry` takes the time when a span was last left for its end.
+        span.in_scope(|| ());
+    }
+
+    fn get(&self) -> Option<Span> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn take(&self) -> Option<Span> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+fn record_resends(span: &Span, resends: u32) {
+    if resends > 0 {
+        record_all!(span, http.request.resend_count = i64::from(resends),);
+    }
+}
+
+#[cfg_attr(
+    not(feature = "opentelemetry"),
+    allow(
+        unused_variables,
+        reason = "`tracing` knows no attribute by a name made at run time"
+    )
+)]
+fn set_attributes(span: &Span, attributes: &[SpanAttribute]) {
+    #[cfg(feature = "opentelemetry")]
+    for attribute in attributes {
+        use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+        let attribute = opentelemetry::KeyValue::from(attribute);
+        span.set_attribute(attribute.key, attribute.value);
+    }
+}
+
+/// The making of a connection: a trace of its own.
+pub(crate) struct TracingSetup;
+
+impl TracingSetup {
+    pub(crate) fn begin(server: &Host) -> Span {
+        info_span!(
+            target: "http_context",
+            parent: None,
+            "HTTP connection_setup",
+            otel.name = format!("HTTP connection_setup {server}"),
+            otel.kind = "internal",
+            server.address = server.name(),
+            server.port = i64::from(server.port()),
+            error.r#type = Empty,
+            otel.status_code = Empty,
+        )
+    }
+
+    /// Ends it; requests can link to what comes back.
+    pub(crate) fn end(span: &Span, error: Option<ErrorKind>) -> Option<Link> {
+        if let Some(kind) = error {
+            record_all!(
+                span,
+                error.r#type = kind.as_str(),
+                otel.status_code = "error",
+            );
+        }
+        #[cfg(feature = "opentelemetry")]
+        {
+            use opentelemetry::trace::TraceContextExt as _;
+            use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+            let context = span.context();
+            let link = context.span().span_context().clone();
+            link.is_valid().then_some(link)
+        }
+        #[cfg(not(feature = "opentelemetry"))]
+        None
+    }
+}
+
+/// The span of a context.
+#[derive(Debug)]
+pub(crate) struct TracingContextSpan(Mutex<Option<Span>>);
+
+impl TracingContextSpan {
+    pub(crate) fn begin(context: &HttpContext) -> Option<Self> {
+        if !tracing::span_enabled!(target: "http_context", tracing::Level::INFO) {
+            return None;
+        }
+        let span = info_span!(
+            target: "http_context",
+            "http_context",
+            outcome = Empty,
+            otel.kind = "internal",
+            http_context.id = to_i64(context.id().get()),
+            http_context.name = context.name(),
+            code.file.path = context.opened_at().file(),
+            code.line.number = i64::from(context.opened_at().line()),
+        );
+        (!span.is_disabled()).then(|| Self(Mutex::new(Some(span))))
+    }
+
+    pub(crate) fn event(&self, event: &ContextEvent<'_>, logs: bool) {
+        let span = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if logs {
+            // A log line inside of a span is an event of it as well.
+            event.log(span.as_ref());
+            return;
+        }
+        #[cfg(feature = "opentelemetry")]
+        if let Some(span) = span {
+            use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+            span.add_event(event.name(), event.otel_attributes());
+        }
+    }
+
+    pub(crate) fn close(&self, outcome: Outcome) {
+        let span = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(span) = span {
+            record_all!(span, outcome = outcome.as_str(),);
+        }
+    }
+}
+
+/// OpenTelemetry has no unsigned integers, and `tracing-opentelemetry` makes strings of them.
+fn to_i64(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,55 @@
+//! A bounded number of URL templates.
+
+use std::sync::{PoisonError, RwLock};
+
+use hashbrown::HashSet;
+use metrics::SharedString;
+
+use crate::attribute::OTHER;
+
+/// The templates that metrics tell apart; further ones are `_OTHER`.
+#[derive(Debug)]
+pub(crate) struct Templates {
+    cap: usize,
+    known: RwLock<HashSet<SharedString>>,
+}
+
+impl Templates {
+    pub(crate) fn new(cap: usize) -> Self {
+        Self {
+            cap,
+            known: RwLock::default(),
+        }
+    }
+
+    pub(crate) fn bounded(&self, template: &SharedString) -> SharedString {
+        if self.read(template) {
+            return template.clone();
+        }
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < self.cap || known.contains(template) {
+            known.insert(template.clone());
+            return template.clone();
+        }
+        SharedString::const_str(OTHER)
+    }
+
+    fn read(&self, template: &SharedString) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.contains(template)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_beyond_the_cap_are_other() {
+        let templates = Templates::new(1);
+        let (first, second) = (SharedString::const_str("/a"), SharedString::const_str("/b"));
+        assert_eq!(templates.bounded(&first), first);
+        assert_eq!(&*templates.bounded(&second), OTHER);
+        assert_eq!(templates.bounded(&first), first);
+    }
+}

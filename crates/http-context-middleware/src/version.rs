@@ -1,0 +1,33 @@
+//! `network.protocol.version`.
+
+use reqwest::Version;
+
+/// The values, in the order of their index.
+const VALUES: [&str; 5] = ["1.1", "2", "3", "1.0", "0.9"];
+
+/// An HTTP version: an index into tables of handles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ProtocolVersion(u8);
+
+impl ProtocolVersion {
+    pub(crate) const COUNT: usize = VALUES.len();
+    pub(crate) const HTTP2: Self = Self(1);
+
+    pub(crate) fn of(version: Version) -> Self {
+        Self(match version {
+            Version::HTTP_2 => 1,
+            Version::HTTP_3 => 2,
+            Version::HTTP_10 => 3,
+            Version::HTTP_09 => 4,
+            _ => 0,
+        })
+    }
+
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        VALUES[self.index()]
+    }
+}

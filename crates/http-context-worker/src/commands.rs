@@ -1,0 +1,96 @@
+//! The commands, from their arguments to the exit code.
+
+use std::io::Write;
+
+use crate::cli::{Cli, Command, RunArgs};
+use crate::demo;
+use crate::display::Bar;
+use crate::failure::Failure;
+use crate::metrics_file;
+use crate::run::{Ended, run};
+use crate::signals::Signals;
+use crate::summary::{Summary, grouped};
+
+/// The exit code of everything that is wrong with the input, the flags or the files.
+const USAGE: u8 = 2;
+
+/// Does what the command line says, and returns the exit code.
+pub(crate) async fn execute(cli: Cli) -> u8 {
+    let done = match cli.command {
+        Command::Run(args) => match args.plan() {
+            Ok(plan) => {
+                let signals = match Signals::listen() {
+                    Ok(signals) => signals,
+                    Err(failure) => return refuse(&failure.to_string()),
+                };
+                let mut bar = None;
+                let ended = run(plan, &signals, |progress| {
+                    if !args.json {
+                        bar = Bar::show(progress);
+                    }
+                })
+                .await;
+                drop(bar);
+                ended.and_then(|ended| finish(&args, &ended))
+            }
+            Err(sentence) => return refuse(&sentence),
+        },
+        Command::Demo(args) => demo::demo(&args).await,
+    };
+    done.unwrap_or_else(|failure| refuse(&failure.to_string()))
+}
+
+fn refuse(sentence: &str) -> u8 {
+    say(&format!("error: {sentence}\n"));
+    USAGE
+}
+
+/// Tells how a run ended.
+fn finish(args: &RunArgs, ended: &Ended) -> Result<u8, Failure> {
+    if let Some(path) = &args.metrics_file {
+        metrics_file::write(path, &ended.progress.tally)?;
+    }
+    let summary = Summary::from(ended);
+    let mut code = summary.exit_code(args.deny_leaks);
+    if let Some(signal) = ended.interrupted {
+        code = signal.exit_code();
+        say(&format!("{}\n", interruption(args, ended, signal.as_str())));
+    }
+    if args.json {
+        print(&format!("{}\n", summary.to_json()));
+    } else {
+        say(&summary.to_table(ended));
+    }
+    Ok(code)
+}
+
+fn interruption(args: &RunArgs, ended: &Ended, signal: &str) -> String {
+    let left = if ended.progress.read_all {
+        format!(
+            "{} jobs are not finished",
+            grouped(ended.progress.unfinished())
+        )
+    } else {
+        "not all jobs were read".to_owned()
+    };
+    match &args.state {
+        Some(state) => format!(
+            "ended by {signal}: {left}; the same command goes on from {}",
+            state.display()
+        ),
+        None => format!("ended by {signal}: {left}, and without --state they are not kept"),
+    }
+}
+
+/// Writes for a person. Standard error may be gone, and then nobody is there to be told.
+pub(crate) fn say(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// Writes to standard output.
+pub(crate) fn print(text: &str) {
+    let mut stdout = std::io::stdout();
+    let _ = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+}

@@ -1,0 +1,223 @@
+//! From lines of the input to jobs in the queue.
+//!
+//! A thread reads and checks lines and hands them over in batches; a task commits one batch after another. Memory
+//! holds a few batches and never the input: a file of a million lines costs what a file of a thousand does.
+//!
+//! A batch is one commit of the queue ([`Queue::add`]): its jobs, their ids, and the place behind them. Killed
+//! before that commit the whole batch is read again, killed after it none of it is.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead, BufReader};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::failure::Failure;
+use crate::input::{Input, InputError, PREFIX_BYTES};
+use crate::job::{BadField, Job, MAX_LINE_BYTES, parse};
+use crate::lines::{Line, Lines};
+use crate::output::Output;
+use crate::progress::Meter;
+use crate::queue::{Batch, InputPlace, Queue};
+use crate::rejects::Reject;
+
+const BATCH_LINES: usize = 500;
+const BATCH_BYTES: u64 = 1024 * 1024;
+
+/// Lines that were read, with the place behind them.
+struct Read {
+    lines: Vec<(u64, Result<Job, BadField>)>,
+    offset: u64,
+    line: u64,
+    prefix: Vec<u8>,
+    complete: bool,
+}
+
+/// Reads the input to its end, or until `stop`.
+pub(crate) async fn ingest<Q: Queue>(
+    input: Input,
+    queue: Q,
+    mut rejects: Output,
+    meter: Meter,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let name = input.name();
+    let start = queue.input(&name).await?;
+    let mut rejected = start.rejected;
+    let (sender, mut batches) = mpsc::channel(2);
+    // A thread of its own: a read of standard input cannot be interrupted, and must not keep the runtime alive.
+    std::thread::Builder::new()
+        .name("read-jobs".to_owned())
+        .spawn(move || read_all(input, start, &sender))
+        .map_err(Failure::Thread)?;
+    loop {
+        let read = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(()),
+            read = batches.recv() => read,
+        };
+        let Some(read) = read else {
+            meter.update(|progress| progress.read_all = true);
+            return Ok(());
+        };
+        commit(read?, &name, &mut rejected, &queue, &mut rejects, &meter).await?;
+    }
+}
+
+/// Rejects what cannot be queued and queues the rest, in one commit.
+async fn commit<Q: Queue>(
+    read: Read,
+    name: &str,
+    rejected: &mut u64,
+    queue: &Q,
+    rejects: &mut Output,
+    meter: &Meter,
+) -> Result<(), Failure> {
+    let ids: Vec<&str> = read
+        .lines
+        .iter()
+        .filter_map(|(_, item)| item.as_ref().ok().map(|job| job.id.as_str()))
+        .collect();
+    let mut first_lines: HashMap<String, u64> = queue
+        .seen(&ids)
+        .await?
+        .into_iter()
+        .map(|seen| (seen.id, seen.line))
+        .collect();
+    let before = *rejected;
+    let mut jobs = Vec::with_capacity(read.lines.len());
+    let mut bad = Vec::new();
+    let mut reject = |line, field| {
+        Reject::new(line, field).write_to(&mut bad);
+        *rejected += 1;
+    };
+    for (line, item) in read.lines {
+        match item {
+            Err(field) => reject(line, field),
+            Ok(job) => {
+                if let Some(first) = first_lines.get(&job.id) {
+                    reject(
+                        line,
+                        BadField::new("id", format!("stood on line {first} already")),
+                    );
+                } else {
+                    first_lines.insert(job.id.clone(), line);
+                    jobs.push((line, job));
+                }
+            }
+        }
+    }
+    rejects.append(&bad)?;
+    let batch = Batch {
+        jobs,
+        input: name.to_owned(),
+        place: InputPlace {
+            offset: read.offset,
+            line: read.line,
+            complete: read.complete,
+            prefix: read.prefix,
+            rejected: *rejected,
+        },
+        rejects_length: rejects.length(),
+    };
+    queue.add(&batch).await?;
+    meter.update(|progress| {
+        progress.queued += batch.jobs.len() as u64;
+        progress.rejected += *rejected - before;
+    });
+    Ok(())
+}
+
+/// The reading thread. Ends at the end of the input, or when nobody wants its batches any more.
+fn read_all(input: Input, start: InputPlace, batches: &mpsc::Sender<Result<Read, InputError>>) {
+    let outcome = read_batches(input, start, |read| batches.blocking_send(Ok(read)).is_ok());
+    if let Err(error) = outcome {
+        let _ = batches.blocking_send(Err(error));
+    }
+}
+
+/// Reads on from `start` and gives away one batch after another, for as long as they are taken.
+fn read_batches(
+    mut input: Input,
+    start: InputPlace,
+    mut give: impl FnMut(Read) -> bool,
+) -> Result<(), InputError> {
+    let place = input.go_to(start)?;
+    let mut lines = Lines::resume(
+        Prefixed {
+            reader: input.reader(),
+            prefix: place.prefix,
+        },
+        MAX_LINE_BYTES,
+        place.offset,
+        place.line,
+    );
+    let mut batch = Vec::new();
+    let mut given_to = place.offset;
+    loop {
+        let item = match lines.next_line() {
+            Ok(Some(Line::Text(text))) if text.trim_ascii().is_empty() => None,
+            Ok(Some(Line::Text(text))) => Some(parse(text)),
+            Ok(Some(Line::TooLong(length))) => Some(Err(BadField::line(format!(
+                "has {length} bytes, a line may have {MAX_LINE_BYTES}"
+            )))),
+            Ok(None) => break,
+            Err(error) => return Err(input.io_error(error)),
+        };
+        let number = lines.line();
+        batch.extend(item.map(|item| (number, item)));
+        // A slow producer's jobs start at once: what is there is handed over before a read that may block.
+        let would_block = !lines.input().reader.buffer().contains(&b'\n');
+        let full = batch.len() >= BATCH_LINES || lines.offset() - given_to >= BATCH_BYTES;
+        if full || (would_block && !batch.is_empty()) {
+            given_to = lines.offset();
+            let read = Read {
+                lines: std::mem::take(&mut batch),
+                offset: lines.offset(),
+                line: number,
+                prefix: lines.input().prefix.clone(),
+                complete: false,
+            };
+            if !give(read) {
+                return Ok(());
+            }
+        }
+    }
+    // An input that was read to its end before, and has not grown, is as it was.
+    if !(place.complete && lines.offset() == place.offset) {
+        give(Read {
+            lines: batch,
+            offset: lines.offset(),
+            line: lines.line(),
+            prefix: lines.input().prefix.clone(),
+            complete: true,
+        });
+    }
+    Ok(())
+}
+
+/// Keeps the first bytes that go by.
+struct Prefixed<'a> {
+    reader: &'a mut BufReader<Box<dyn std::io::Read + Send>>,
+    prefix: Vec<u8>,
+}
+
+impl std::io::Read for Prefixed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.fill_buf()?.read(buffer)?;
+        self.consume(got);
+        Ok(got)
+    }
+}
+
+impl BufRead for Prefixed<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.reader.fill_buf()
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        let room = PREFIX_BYTES.saturating_sub(self.prefix.len()).min(bytes);
+        self.prefix.extend_from_slice(&self.reader.buffer()[..room]);
+        self.reader.consume(bytes);
+    }
+}

@@ -1,0 +1,106 @@
+//! Writing results down, each once.
+//!
+//! A finished attempt is handed to the ledger and waits until it is settled. The ledger takes everything that waits,
+//! writes the result lines in one go, and has the queue settle all of it in one commit. So the cost of a flush and
+//! of a commit is shared by as many jobs as end in the meantime, and grows slower than the load does. Why no kill
+//! can lose or double a line is written in [`queue`](crate::queue).
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::progress::Meter;
+use crate::queue::{Fate, Queue, Ticket};
+use crate::tally::Tally;
+
+/// The most attempts that share a commit.
+const BATCH: usize = 512;
+
+/// A finished attempt.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) ticket: Ticket,
+    pub(crate) fate: Fate,
+    /// The result line with its line end, empty when the job will be tried again.
+    pub(crate) line: Vec<u8>,
+    /// What this attempt adds to the sums.
+    pub(crate) adds: Tally,
+}
+
+/// The handlers' side of the ledger.
+#[derive(Clone, Debug)]
+pub(crate) struct Desk(mpsc::Sender<(Entry, oneshot::Sender<()>)>);
+
+impl Desk {
+    /// Returns once the entry is settled; or when the ledger has failed, and then the job stays in the queue.
+    pub(crate) async fn settle(&self, entry: Entry) {
+        let (settled, wait) = oneshot::channel();
+        if self.0.send((entry, settled)).await.is_ok() {
+            let _ = wait.await;
+        }
+    }
+}
+
+/// The ledger's side: run it until every [`Desk`] is gone.
+pub(crate) struct Ledger<Q> {
+    entries: mpsc::Receiver<(Entry, oneshot::Sender<()>)>,
+    queue: Q,
+    results: Output,
+    tally: Tally,
+    meter: Meter,
+}
+
+impl<Q: Queue> Ledger<Q> {
+    pub(crate) fn new(queue: Q, results: Output, tally: Tally, meter: Meter) -> (Desk, Self) {
+        let (sender, entries) = mpsc::channel(BATCH);
+        let ledger = Self {
+            entries,
+            queue,
+            results,
+            tally,
+            meter,
+        };
+        (Desk(sender), ledger)
+    }
+
+    /// Settles entries until nobody can bring any more.
+    pub(crate) async fn run(mut self) -> Result<(), Failure> {
+        let mut batch = Vec::with_capacity(BATCH);
+        while self.entries.recv_many(&mut batch, BATCH).await > 0 {
+            let mut lines = Vec::new();
+            let mut fates = Vec::with_capacity(batch.len());
+            let mut finished = 0;
+            for (entry, _) in &batch {
+                lines.extend_from_slice(&entry.line);
+                fates.push((entry.ticket, entry.fate));
+                finished += u64::from(entry.fate == Fate::Done);
+                self.tally.add(&entry.adds);
+            }
+            self = self.write(lines).await?;
+            self.queue
+                .settle(&fates, self.results.length(), &self.tally)
+                .await?;
+            self.meter.update(|progress| {
+                progress.finished += finished;
+                progress.tally.clone_from(&self.tally);
+            });
+            for (_, settled) in batch.drain(..) {
+                let _ = settled.send(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes off the runtime's threads: a flush to the disk takes milliseconds.
+    async fn write(mut self, lines: Vec<u8>) -> Result<Self, Failure> {
+        if lines.is_empty() {
+            return Ok(self);
+        }
+        tokio::task::spawn_blocking(move || {
+            self.results.append(&lines)?;
+            Ok(self)
+        })
+        .await
+        .map_err(|_| Failure::Fault("results writer"))?
+    }
+}

@@ -1,0 +1,222 @@
+//! The queue, and the one promise it makes.
+//!
+//! Jobs wait in [apalis](https://docs.rs/apalis): its storage holds them, its worker hands them out. [`Queue`] is
+//! what the rest of the program knows of it, so that another storage can take the place of the embedded one.
+//!
+//! # The promise
+//!
+//! Killed at any moment and started again on the same state, the program loses no job and writes no result line
+//! twice or torn. It rests on two commits, each one transaction of the database:
+//!
+//! - [`Queue::add`]: jobs enter the queue, their ids enter the list of known ids, and the input is recorded as
+//!   read up to behind them.
+//! - [`Queue::settle`]: jobs leave the queue, or go back into it for another attempt, and the length that the
+//!   results file now has is recorded.
+//!
+//! Every moment of a kill falls into one of these windows:
+//!
+//! | killed | the database says | so the next run |
+//! |---|---|---|
+//! | while a batch is read and checked | read up to the batch before | reads the batch again |
+//! | while rejects are written, before `add` commits | rejects file as long as before | cuts them off, reads the batch again, writes them again |
+//! | after `add` committed | read up to here | goes on behind the batch |
+//! | while a job waits or runs | the job is in the queue, perhaps handed out | releases it ([`Queue::open`] does) and hands it out again |
+//! | while result lines are written, before `settle` commits | results file as long as before, jobs in the queue | cuts the lines off, runs those jobs again |
+//! | after `settle` committed | the lines are part of the file, the jobs are gone | has nothing to do for them |
+//!
+//! So a job may *run* twice, as it must where a crash can fall between sending a request and writing it down; its
+//! result stands once. The results file is flushed to the disk before `settle`, so the table also holds for a
+//! machine that loses power: the database may then forget its last commits, and the file is cut back to match.
+
+mod embedded;
+mod tasks;
+mod wake;
+
+use std::future::Future;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::job::Job;
+use crate::tally::Tally;
+
+pub(crate) use embedded::Embedded;
+
+/// The number of a job in the queue: jobs start in the order of their numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Ticket(pub(crate) u64);
+
+/// One attempt at a job, as the queue hands it out.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) ticket: Ticket,
+    /// 1 for the first attempt.
+    pub(crate) attempt: u32,
+    pub(crate) job: Job,
+}
+
+/// How far an input has been read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct InputPlace {
+    /// Bytes read.
+    pub(crate) offset: u64,
+    /// Lines read.
+    pub(crate) line: u64,
+    /// Whether its end was reached.
+    pub(crate) complete: bool,
+    /// Its first bytes, by which a different input of the same name is told apart.
+    pub(crate) prefix: Vec<u8>,
+    /// Lines of it that were rejected.
+    pub(crate) rejected: u64,
+}
+
+/// Where a known id was first seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    pub(crate) id: String,
+    pub(crate) line: u64,
+}
+
+/// Jobs to be queued in one commit, with what that commit records.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    /// Jobs with their line numbers. None of their ids is known yet.
+    pub(crate) jobs: Vec<(u64, Job)>,
+    pub(crate) input: String,
+    /// The place behind the batch.
+    pub(crate) place: InputPlace,
+    /// The length of the rejects output.
+    pub(crate) rejects_length: u64,
+}
+
+/// What becomes of a job after an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It leaves the queue; its result line is written.
+    Done,
+    /// It goes back into the queue and may run again at this time, in seconds since 1970.
+    Again { attempts: u32, not_before: u64 },
+}
+
+/// The outputs whose lengths the queue records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OutputKind {
+    Results,
+    Rejects,
+}
+
+impl OutputKind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Results => "results",
+            Self::Rejects => "rejects",
+        }
+    }
+}
+
+/// Why the queue cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueueError {
+    /// The database cannot be opened: not a database, damaged, or not ours to read.
+    #[error("cannot read the queue in {}: {reason}; give another --state", path.display())]
+    Open {
+        /// The database file.
+        path: PathBuf,
+        /// What the database library said.
+        reason: String,
+    },
+    /// The database was written by a later version of this program.
+    #[error(
+        "the queue in {} was made by a later version of this program (format {found}, this one knows {known}); \
+         give another --state",
+        path.display()
+    )]
+    Newer {
+        /// The database file.
+        path: PathBuf,
+        /// The format found.
+        found: i64,
+        /// The format known.
+        known: i64,
+    },
+    /// A statement failed while the program ran: the disk is full, or the file was taken away.
+    #[error("the queue in {} failed: {reason}", path.display())]
+    Failed {
+        /// The database file.
+        path: PathBuf,
+        /// What the database library said.
+        reason: String,
+    },
+    /// A job was settled that is not in the queue.
+    #[error("the queue in {} lost count of its jobs: {missing} were finished that it does not hold", path.display())]
+    Miscounted {
+        /// The database file.
+        path: PathBuf,
+        /// How many.
+        missing: u64,
+    },
+    /// The job engine stopped by itself.
+    #[error("the job engine stopped: {0}")]
+    Engine(String),
+}
+
+/// A place where jobs wait, shared by those who fill it, empty it and keep its books.
+pub(crate) trait Queue: Clone + Send + Sync + 'static {
+    /// How many jobs are in it.
+    fn len(&self) -> impl Future<Output = Result<u64, QueueError>> + Send;
+
+    /// The sums recorded with the last commit.
+    fn tally(&self) -> impl Future<Output = Result<Tally, QueueError>> + Send;
+
+    /// How far an input has been read.
+    fn input(&self, name: &str) -> impl Future<Output = Result<InputPlace, QueueError>> + Send;
+
+    /// Whether any input was begun and not read to its end.
+    fn has_unread_input(&self) -> impl Future<Output = Result<bool, QueueError>> + Send;
+
+    /// How many lines were rejected, over all inputs.
+    fn rejected(&self) -> impl Future<Output = Result<u64, QueueError>> + Send;
+
+    /// The target and the length that were recorded for an output.
+    fn output(
+        &self,
+        kind: OutputKind,
+    ) -> impl Future<Output = Result<Option<(String, u64)>, QueueError>> + Send;
+
+    /// Records a new target for an output, of length 0.
+    fn begin_output(
+        &self,
+        kind: OutputKind,
+        target: &str,
+    ) -> impl Future<Output = Result<(), QueueError>> + Send;
+
+    /// Which of these ids are known, and from which line.
+    fn seen(&self, ids: &[&str]) -> impl Future<Output = Result<Vec<Seen>, QueueError>> + Send;
+
+    /// Takes a batch in, whole or not at all.
+    fn add(&self, batch: &Batch) -> impl Future<Output = Result<(), QueueError>> + Send;
+
+    /// Records what became of jobs, whole or not at all.
+    fn settle(
+        &self,
+        fates: &[(Ticket, Fate)],
+        results_length: u64,
+        tally: &Tally,
+    ) -> impl Future<Output = Result<(), QueueError>> + Send;
+
+    /// Hands jobs out to `handler`, at most `concurrency` at once, until `stop` is done; then hands out no more
+    /// and waits to be dropped. Returns only when the engine cannot go on.
+    fn work<H: Handler>(
+        &self,
+        handler: H,
+        concurrency: usize,
+        stop: tokio_util::sync::CancellationToken,
+    ) -> impl Future<Output = QueueError> + Send;
+}
+
+/// Does one attempt at a job, and has it settled before it returns.
+pub(crate) trait Handler: Clone + Send + Sync + 'static {
+    /// Must not be dropped half-way by the queue: each attempt runs as a task of its own.
+    fn handle(&self, turn: Turn) -> impl Future<Output = ()> + Send;
+}

@@ -1,0 +1,52 @@
+//! Between our jobs and the engine's tasks.
+//!
+//! A task's id is the job's number written as a ULID: the engine hands tasks out by id, so jobs start in the order
+//! in which they were queued, and the number of a job leads to its row.
+
+use apalis::prelude::{FromRequest, Task, TaskBuilder, TaskId};
+use ulid::Ulid;
+
+use super::Ticket;
+use crate::job::Job;
+
+/// The id of a job's task.
+pub(super) fn task_id(ticket: Ticket) -> Ulid {
+    Ulid::from(u128::from(ticket.0))
+}
+
+/// The task that carries a job. `run_at` is the beginning of time, so that only ids decide the order.
+pub(super) fn task(ticket: Ticket, job: &Job) -> Result<Task<Vec<u8>>, serde_json::Error> {
+    Ok(TaskBuilder::new(serde_json::to_vec(job)?)
+        .task_id(TaskId::from_ulid(task_id(ticket)))
+        .run_at_timestamp(0)
+        .max_attempts(i32::MAX as usize)
+        .build())
+}
+
+/// What the engine knows of an attempt beside the job.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Label {
+    pub(super) ticket: Ticket,
+    pub(super) attempt: u32,
+}
+
+/// A task that this program did not queue.
+#[derive(Debug, thiserror::Error)]
+#[error("a task in the queue has an id that no job of this program has")]
+pub(super) struct ForeignTask;
+
+impl FromRequest<Task<Job>> for Label {
+    type Error = ForeignTask;
+
+    async fn from_request(task: &Task<Job>) -> Result<Self, ForeignTask> {
+        let ulid = task
+            .ctx()
+            .task_id()
+            .and_then(TaskId::as_ulid)
+            .ok_or(ForeignTask)?;
+        Ok(Self {
+            ticket: Ticket(u64::try_from(u128::from(ulid)).map_err(|_| ForeignTask)?),
+            attempt: u32::try_from(task.ctx().attempt()).unwrap_or(u32::MAX),
+        })
+    }
+}

@@ -1,0 +1,63 @@
+//! Accepting connections and serving them.
+
+use std::sync::Arc;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use super::answers::answer;
+use super::counts::{Counts, OpenConnection};
+
+/// Serves without TLS, until it is dropped.
+pub(super) async fn plain(listener: TcpListener, counts: Arc<Counts>) {
+    let mut connections = JoinSet::new();
+    loop {
+        if let Ok((stream, _)) = listener.accept().await {
+            let open = OpenConnection::accepted(&counts);
+            let _ = stream.set_nodelay(true);
+            connections.spawn(serve(stream, open, Arc::clone(&counts)));
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// Serves with TLS, until it is dropped.
+pub(super) async fn secure(
+    listener: TcpListener,
+    config: Arc<rustls::ServerConfig>,
+    counts: Arc<Counts>,
+) {
+    let acceptor = TlsAcceptor::from(config);
+    let mut connections = JoinSet::new();
+    loop {
+        if let Ok((stream, _)) = listener.accept().await {
+            let open = OpenConnection::accepted(&counts);
+            let _ = stream.set_nodelay(true);
+            let (acceptor, counts) = (acceptor.clone(), Arc::clone(&counts));
+            connections.spawn(async move {
+                // A client that turns away in the handshake is its own affair.
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    serve(stream, open, counts).await;
+                }
+            });
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    _open: OpenConnection,
+    counts: Arc<Counts>,
+) {
+    let service = service_fn(move |request| answer(request, Arc::clone(&counts)));
+    // An error here is a connection that broke, or a fault that was planned.
+    let _ = auto::Builder::new(TokioExecutor::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}

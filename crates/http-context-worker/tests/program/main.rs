@@ -1,0 +1,15 @@
+//! The program as its users meet it: the real binary, real files, real sockets, real kills.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod bad_input;
+mod crash;
+mod demo;
+mod layer_order;
+mod memory;
+mod results;
+mod retries;
+mod shutdown;
+mod state;
+mod support;
+mod usage;

@@ -1,0 +1,309 @@
+//! Running the binary, and servers for it to talk to.
+
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use http_context_worker::upstream::{Seen, Upstream};
+use serde_json::Value;
+
+/// Longer than anything here may take: a test that waits for it has failed.
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
+
+/// A directory with the files of one run.
+pub(crate) struct Files {
+    dir: tempfile::TempDir,
+}
+
+impl Files {
+    pub(crate) fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// The lines of a file, each of which must be whole and JSON.
+    pub(crate) fn json(&self, name: &str) -> Vec<Value> {
+        json_lines(&self.read(name))
+    }
+}
+
+/// Lines of JSON, the last one with its line end.
+pub(crate) fn json_lines(text: &str) -> Vec<Value> {
+    assert!(
+        text.is_empty() || text.ends_with('\n'),
+        "a torn line: {text:?}"
+    );
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}")))
+        .collect()
+}
+
+/// A file with one JSON object a line.
+pub(crate) fn to_lines(objects: impl IntoIterator<Item = Value>) -> String {
+    objects
+        .into_iter()
+        .fold(String::new(), |mut lines, object| {
+            let _ = writeln!(lines, "{object}");
+            lines
+        })
+}
+
+/// A file of jobs from ids and URLs.
+pub(crate) fn job_lines(jobs: impl IntoIterator<Item = (String, String)>) -> String {
+    to_lines(
+        jobs.into_iter()
+            .map(|(id, url)| serde_json::json!({"id": id, "url": url})),
+    )
+}
+
+/// What a run left.
+pub(crate) struct Finished {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Finished {
+    pub(crate) fn code(&self) -> i32 {
+        self.status.code().unwrap_or(-1)
+    }
+
+    /// The summary object, which must be the last line of standard output.
+    pub(crate) fn summary(&self) -> Value {
+        let last = self.stdout.lines().last().unwrap_or_default();
+        serde_json::from_str(last).unwrap_or_else(|error| {
+            panic!("{error}\nstdout: {}\nstderr: {}", self.stdout, self.stderr)
+        })
+    }
+
+    /// The one sentence of a run that was refused.
+    pub(crate) fn refusal(&self) -> &str {
+        assert_eq!(self.code(), 2, "{}", self.stderr);
+        assert_eq!(self.stdout, "");
+        self.stderr.trim_end()
+    }
+}
+
+pub(crate) fn worker() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_http-context-worker"));
+    // The surroundings of the test must not lead requests elsewhere.
+    for name in [
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+    ] {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// `run` with these arguments, paths and all.
+pub(crate) fn run_command(args: &[&dyn AsRef<std::ffi::OsStr>]) -> Command {
+    let mut command = worker();
+    command.arg("run");
+    for arg in args {
+        command.arg(arg.as_ref());
+    }
+    command
+}
+
+/// Runs to the end.
+pub(crate) fn finish(command: &mut Command) -> Finished {
+    let output = command.output().unwrap();
+    Finished {
+        status: output.status,
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A run that goes on while the test does something. Killed when the test ends.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        Self(
+            command
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap(),
+        )
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.0.id().to_string())
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+
+    pub(crate) fn wait(mut self) -> Finished {
+        let (mut stdout, mut stderr) = (String::new(), String::new());
+        self.0
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_string(&mut stdout)
+            .unwrap();
+        self.0
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut stderr)
+            .unwrap();
+        Finished {
+            status: self.0.wait().unwrap(),
+            stdout,
+            stderr,
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The demo's servers, for tests without async code.
+pub(crate) struct Server {
+    runtime: tokio::runtime::Runtime,
+    upstream: Upstream,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let upstream = runtime.block_on(Upstream::start()).unwrap();
+        Self { runtime, upstream }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.upstream.plain_url())
+    }
+
+    pub(crate) fn seen(&self) -> Seen {
+        self.upstream.seen()
+    }
+
+    /// Waits until every connection has ended.
+    pub(crate) fn all_closed(&self) {
+        let open = self.runtime.block_on(self.upstream.closed_within(LIMIT));
+        assert_eq!(open, 0);
+    }
+}
+
+/// A server that answers when the test says so.
+pub(crate) struct Gate {
+    address: SocketAddr,
+    arrivals: mpsc::Receiver<Arrival>,
+}
+
+/// A request that has arrived and waits for its answer.
+pub(crate) struct Arrival(TcpStream);
+
+impl Gate {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, arrivals) = mpsc::channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let sender = sender.clone();
+                std::thread::spawn(move || {
+                    let mut stream = stream;
+                    let mut head = Vec::new();
+                    let mut chunk = [0; 1024];
+                    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+                        match stream.read(&mut chunk) {
+                            Ok(0) | Err(_) => return,
+                            Ok(n) => head.extend_from_slice(&chunk[..n]),
+                        }
+                    }
+                    let _ = sender.send(Arrival(stream));
+                });
+            }
+        });
+        Self { address, arrivals }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The next request. Waits for it.
+    pub(crate) fn next(&self) -> Arrival {
+        self.arrivals
+            .recv_timeout(LIMIT)
+            .expect("a request arrives")
+    }
+
+    /// A request that has arrived already.
+    pub(crate) fn arrived(&self) -> Option<Arrival> {
+        self.arrivals.try_recv().ok()
+    }
+}
+
+impl Arrival {
+    pub(crate) fn answer(mut self) {
+        self.0
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok")
+            .unwrap();
+    }
+
+    /// Waits until the other side has closed the connection.
+    pub(crate) fn wait_closed(mut self) {
+        self.0.set_read_timeout(Some(LIMIT)).unwrap();
+        let mut rest = Vec::new();
+        // A reset is an end as well.
+        let _ = self.0.read_to_end(&mut rest);
+    }
+}
+
+/// An address where nobody listens: each request fails at once.
+pub(crate) fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}/", listener.local_addr().unwrap())
+}
+
+/// The figure of a process in kilobytes, such as `VmHWM`.
+pub(crate) fn memory_kb(pid: u32, name: &str) -> u64 {
+    let status = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status"));
+    status
+        .unwrap()
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        .and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok())
+        .unwrap()
+}

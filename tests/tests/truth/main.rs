@@ -1,0 +1,10 @@
+//! What the instrumentation says, held against a server that counts and against the kernel.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, and says where"
+)]
+
+mod connections;
+mod outcomes;
+mod rig;
