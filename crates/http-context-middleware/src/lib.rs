@@ -9,6 +9,8 @@ mod headers;
 mod instrumentation;
 mod ledger;
 mod method;
+#[cfg(feature = "opentelemetry")]
+mod otel_recorder;
 mod process_metrics;
 #[cfg(feature = "prometheus")]
 mod prometheus;
@@ -35,6 +37,8 @@ pub use ledger::{
     CloseEvent, CloseReason, ConnectionCloses, ConnectionRecord, ConnectionState, Ledger, NoCloses,
     TellClose,
 };
+#[cfg(feature = "opentelemetry")]
+pub use otel_recorder::OpenTelemetryRecorder;
 #[cfg(feature = "prometheus")]
 pub use prometheus::with_catalogue_buckets;
 pub use sink::MetricNames;

@@ -236,15 +236,20 @@ impl TracingContextSpan {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        if logs {
-            // A log line inside of a span is an event of it as well.
-            event.log(span.as_ref());
-            return;
-        }
         #[cfg(feature = "opentelemetry")]
-        if let Some(span) = span {
+        {
             use tracing_opentelemetry::OpenTelemetrySpanExt as _;
-            span.add_event(event.name(), event.otel_attributes());
+            if let Some(span) = span {
+                span.add_event(event.name(), event.otel_attributes());
+            }
+            if logs {
+                event.log(None);
+            }
+        }
+        // A log line inside of a span is an event of it as well.
+        #[cfg(not(feature = "opentelemetry"))]
+        if logs {
+            event.log(span.as_ref());
         }
     }
 
