@@ -105,9 +105,9 @@ impl Rig {
     pub(crate) async fn wait_until(&self, condition: impl Fn(&Exported) -> bool) -> Exported {
         let waiting = async {
             loop {
-                let exported = self.exported();
-                if condition(&exported) {
-                    return exported;
+                if condition(&self.exported()) {
+                    // Again: one metric is read after the other while they change.
+                    return self.exported();
                 }
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
