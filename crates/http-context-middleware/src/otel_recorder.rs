@@ -22,7 +22,7 @@ use crate::catalogue::{Metric, catalogue};
 /// ```
 /// use http_context_middleware::OpenTelemetryRecorder;
 ///
-/// let recorder = OpenTelemetryRecorder::new(&opentelemetry::global::meter_provider());
+/// let recorder = OpenTelemetryRecorder::new(&*opentelemetry::global::meter_provider());
 /// ```
 #[derive(Debug)]
 pub struct OpenTelemetryRecorder {

@@ -114,8 +114,8 @@ impl Rig {
         };
         match tokio::time::timeout(Duration::from_secs(20), waiting).await {
             Ok(exported) => exported,
-            Err(_) => panic!(
-                "it did not come to what was waited for:\n{}",
+            Err(elapsed) => panic!(
+                "it did not come to what was waited for, {elapsed}:\n{}",
                 self.exported()
             ),
         }
