@@ -37,6 +37,10 @@ pub struct InstrumentationBuilder {
 
 /// What is looked at while requests run.
 #[derive(Clone)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, named in the builder"
+)]
 pub(crate) struct Options {
     pub(crate) spans: Spans,
     pub(crate) connection_spans: bool,

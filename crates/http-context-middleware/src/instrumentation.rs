@@ -397,7 +397,9 @@ impl http_context::Observer for Instrumentation {
         span.answered(&Head {
             status: head.status,
             version,
-            peer: head.peer,
+            peer: connection
+                .and_then(|connection| connection.peer.clone())
+                .or_else(|| head.peer.map(Into::into)),
             connection: head.connection.as_ref().map(|connection| {
                 let is_reused = head.connection_use == ConnectionUse::Reused;
                 (connection.id, is_reused)

@@ -9,5 +9,6 @@ mod bodies;
 mod cardinality;
 mod connections;
 mod load;
+mod names;
 mod outcomes;
 mod rig;

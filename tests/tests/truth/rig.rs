@@ -105,17 +105,17 @@ impl Rig {
     pub(crate) async fn wait_until(&self, condition: impl Fn(&Exported) -> bool) -> Exported {
         let waiting = async {
             loop {
-                let exported = self.exported();
-                if condition(&exported) {
-                    return exported;
+                if condition(&self.exported()) {
+                    // Again: one metric is read after the other while they change.
+                    return self.exported();
                 }
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
         match tokio::time::timeout(Duration::from_secs(20), waiting).await {
             Ok(exported) => exported,
-            Err(_) => panic!(
-                "it did not come to what was waited for:\n{}",
+            Err(elapsed) => panic!(
+                "it did not come to what was waited for, {elapsed}:\n{}",
                 self.exported()
             ),
         }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::{CloseReason, ConnectionRecord, ConnectionState};
 use crate::server::Server;
+use crate::span::Peer;
 use crate::version::ProtocolVersion;
 
 /// hyper looks for idle connections at intervals, and may find one a little early.
@@ -21,6 +22,8 @@ pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) session: SessionId,
     pub(crate) addresses: Option<AddressPair>,
+    /// The other end, as spans show it.
+    pub(crate) peer: Option<Peer>,
     pub(crate) server: Arc<Server>,
     /// The span of its making, for the requests to link to.
     pub(crate) setup: OnceLock<crate::span::Link>,
@@ -77,6 +80,7 @@ impl Connection {
             id: info.id,
             session: info.session,
             addresses: info.addresses,
+            peer: info.addresses.map(|pair| pair.remote.into()),
             server: Arc::clone(server),
             setup: OnceLock::new(),
             opened: now,

@@ -70,15 +70,17 @@ impl Ledger {
     pub(crate) fn start(closes: Arc<dyn ConnectionCloses>) -> Arc<Self> {
         let ledger = Arc::new(Self {
             sees_closes: AtomicBool::new(false),
-            closes: Arc::clone(&closes),
+            closes,
             open: Mutex::default(),
             closed: Mutex::default(),
         });
         let told = Arc::downgrade(&ledger);
-        let sees_closes = closes.start(Box::new(move |event| match told.upgrade() {
-            Some(ledger) => ControlFlow::Continue(ledger.note(event)),
-            None => ControlFlow::Break(()),
-        }));
+        let sees_closes = ledger
+            .closes
+            .start(Box::new(move |event| match told.upgrade() {
+                Some(ledger) => ControlFlow::Continue(ledger.note(event)),
+                None => ControlFlow::Break(()),
+            }));
         ledger.sees_closes.store(sees_closes, Ordering::Relaxed);
         ledger
     }
