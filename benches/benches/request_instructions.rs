@@ -2,7 +2,9 @@
 
 #![allow(missing_docs, reason = "the macros make public items")]
 
-use gungraun::{library_benchmark, library_benchmark_group, main};
+use gungraun::{
+    Callgrind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
+};
 use http_context_benches::{Bench, ServerProcess, Variant};
 
 const REQUESTS: usize = 100;
@@ -25,4 +27,9 @@ fn a_hundred_requests(mut bench: Bench) -> Bench {
 }
 
 library_benchmark_group!(name = requests; benchmarks = a_hundred_requests);
-main!(library_benchmark_groups = requests);
+main!(
+    // The server is not measured.
+    config = LibraryBenchmarkConfig::default()
+        .tool(Callgrind::with_args(["--trace-children=no"]));
+    library_benchmark_groups = requests
+);

@@ -11,6 +11,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::ServerProcess;
@@ -124,8 +125,10 @@ fn context(variant: Variant) -> ContextBuilder {
         opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
         if variant == Variant::TracingSpans {
             let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("bench"));
-            tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer))
-                .expect("nothing else sets one");
+            let subscriber = tracing_subscriber::registry().with(layer);
+            // As in production: the events of HTTP libraries at lower levels are not wanted.
+            let subscriber = subscriber.with(LevelFilter::INFO);
+            tracing::subscriber::set_global_default(subscriber).expect("nothing else sets one");
         } else {
             builder = builder.spans(Spans::OpenTelemetry);
         }

@@ -412,7 +412,11 @@ impl http_context::Observer for Instrumentation {
         let Some(state) = request.attached::<RequestState>() else {
             return;
         };
-        let kind = error.kind();
+        let kind = if request.body_failed() {
+            ErrorKind::RequestBody
+        } else {
+            error.kind()
+        };
         // An exit cuts off by closing the session; so does a caller, in a context that is open.
         let is_ours = kind == ErrorKind::SessionClosed;
         state.ended(is_ours || kind == ErrorKind::Timeout);

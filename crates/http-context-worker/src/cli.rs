@@ -38,7 +38,6 @@ pub(crate) enum Command {
 
 /// `run`
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct RunArgs {
     /// The jobs, one JSON object a line; - reads standard input
     #[arg(long, value_name = "FILE|-")]
@@ -49,8 +48,8 @@ pub(crate) struct RunArgs {
     /// Where lines that are not jobs are told; - is standard output [default: standard error]
     #[arg(long, value_name = "FILE|-")]
     pub(crate) rejects: Option<PathBuf>,
-    /// Keeps the queue here, so that a run that was killed can be started again; without it the queue lives in a
-    /// temporary directory and ends with the run
+    /// Keeps the queue here, so that a run that was killed can be started again; without it the
+    /// queue lives in a temporary directory and ends with the run
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     /// Jobs that run at once
@@ -71,10 +70,6 @@ pub(crate) struct RunArgs {
     /// Writes the metrics here in Prometheus' text format, once every context has closed
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics_file: Option<PathBuf>,
-    /// Does not ask the operating system at the exit of each context whether a socket is left open, which costs
-    /// processor time for each job
-    #[arg(long)]
-    pub(crate) no_socket_check: bool,
     /// Exits with code 3 when a context leaked
     #[arg(long)]
     pub(crate) deny_leaks: bool,
@@ -118,7 +113,7 @@ impl RunArgs {
             },
             fail_on_status: self.fail_on_status,
             drain_timeout: Duration::from_secs(self.drain_timeout),
-            context: http_context::builder().verify_sockets(!self.no_socket_check),
+            context: http_context::builder(),
             code: send_all,
         })
     }
@@ -206,7 +201,6 @@ mod tests {
             fail_on_status: false,
             drain_timeout: 1,
             metrics_file: None,
-            no_socket_check: false,
             deny_leaks: false,
             json: false,
         };

@@ -1,7 +1,8 @@
 //! `demo`: the main job with nothing else installed.
 //!
-//! Servers, a queue and jobs, all in this process, run by the same code as `run`. At the end its numbers are held
-//! against those of the servers. Exit code 0 says that all went as planned, the planned faults included.
+//! Servers, a queue and jobs, all in this process, run by the same code as `run`. At the end its
+//! numbers are held against those of the servers. Exit code 0 says that all went as planned, the
+//! planned faults included.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -164,8 +165,8 @@ fn job_code(job: Arc<Job>) -> BoxFuture<'static, Vec<RequestOutcome>> {
     }
 }
 
-/// Code that someone else wrote, and that opens a context because it cannot know whether there is one. It is given
-/// the session of the job, and the job's report says that it asked.
+/// Code that someone else wrote, and that opens a context because it cannot know whether there is
+/// one. It is given the session of the job, and the job's report says that it asked.
 async fn plug_in(job: Arc<Job>) -> Vec<RequestOutcome> {
     http_context::open(async { Ok::<_, OpenError>(send_all(job).await) })
         .await

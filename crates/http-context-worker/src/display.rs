@@ -25,7 +25,7 @@ impl Bar {
         if !std::io::stderr().is_terminal() {
             return None;
         }
-        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+        let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
         if let Ok(style) =
             ProgressStyle::with_template("  {bar:32.cyan} {pos}/{len} jobs  {per_sec}  {msg}")
         {
@@ -37,7 +37,7 @@ impl Bar {
             loop {
                 tick.tick().await;
                 let progress = progress.borrow().clone();
-                drawn.set_length(progress.queued);
+                drawn.set_length(progress.queued.max(1));
                 drawn.set_position(progress.finished);
                 drawn.set_message(message(&progress));
             }

@@ -1,4 +1,5 @@
-//! Why a run could not be made or finished. Each reads as one sentence on standard error, with exit code 2.
+//! Why a run could not be made or finished. Each reads as one sentence on standard error, with exit
+//! code 2.
 
 use std::path::PathBuf;
 

@@ -1,9 +1,9 @@
 //! One attempt at a job: in a context of its own, from open to its line in the ledger.
 //!
-//! The context is opened here and not by the tower layer, for two reasons: each job brings its own proxy, and the
-//! exit report is part of its result line. The layer order that makes the context visible to the handler is the
-//! same: the engine spawns each attempt as a task ([`Queue::work`](crate::queue::Queue::work)), and the context is
-//! opened inside that task.
+//! The context is opened here and not by the tower layer, for two reasons: each job brings its own
+//! proxy, and the exit report is part of its result line. The layer order that makes the context
+//! visible to the handler is the same: the engine spawns each attempt as a task
+//! ([`Queue::work`](crate::queue::Queue::work)), and the context is opened inside that task.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -44,7 +44,8 @@ pub(crate) struct Shared {
 
 impl Handler for JobHandler {
     async fn handle(&self, turn: Turn) {
-        // The token is taken before the look at `stop`: who waits for the tracker after `stop` misses nobody.
+        // The token is taken before the look at `stop`: who waits for the tracker after `stop`
+        // misses nobody.
         let _under_way = self.shared.under_way.token();
         if self.shared.stop.is_cancelled() {
             return;

@@ -1,10 +1,11 @@
 //! From lines of the input to jobs in the queue.
 //!
-//! A thread reads and checks lines and hands them over in batches; a task commits one batch after another. Memory
-//! holds a few batches and never the input: a file of a million lines costs what a file of a thousand does.
+//! A thread reads and checks lines and hands them over in batches; a task commits one batch after
+//! another. Memory holds a few batches and never the input: a file of a million lines costs what a
+//! file of a thousand does.
 //!
-//! A batch is one commit of the queue ([`Queue::add`]): its jobs, their ids, and the place behind them. Killed
-//! before that commit the whole batch is read again, killed after it none of it is.
+//! A batch is one commit of the queue ([`Queue::add`]): its jobs, their ids, and the place behind
+//! them. Killed before that commit the whole batch is read again, killed after it none of it is.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader};
@@ -13,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
-use crate::input::{Input, InputError, PREFIX_BYTES};
+use crate::input::{Input, InputError, Prefix};
 use crate::job::{BadField, Job, MAX_LINE_BYTES, parse};
 use crate::lines::{Line, Lines};
 use crate::output::Output;
@@ -29,7 +30,7 @@ struct Read {
     lines: Vec<(u64, Result<Job, BadField>)>,
     offset: u64,
     line: u64,
-    prefix: Vec<u8>,
+    digest: Vec<u8>,
     complete: bool,
 }
 
@@ -45,7 +46,8 @@ pub(crate) async fn ingest<Q: Queue>(
     let start = queue.input(&name).await?;
     let mut rejected = start.rejected;
     let (sender, mut batches) = mpsc::channel(2);
-    // A thread of its own: a read of standard input cannot be interrupted, and must not keep the runtime alive.
+    // A thread of its own: a read of standard input cannot be interrupted, and must not keep the
+    // runtime alive.
     std::thread::Builder::new()
         .name("read-jobs".to_owned())
         .spawn(move || read_all(input, start, &sender))
@@ -115,7 +117,7 @@ async fn commit<Q: Queue>(
             offset: read.offset,
             line: read.line,
             complete: read.complete,
-            prefix: read.prefix,
+            digest: read.digest,
             rejected: *rejected,
         },
         rejects_length: rejects.length(),
@@ -142,11 +144,11 @@ fn read_batches(
     start: InputPlace,
     mut give: impl FnMut(Read) -> bool,
 ) -> Result<(), InputError> {
-    let place = input.go_to(start)?;
+    let (place, prefix) = input.go_to(start)?;
     let mut lines = Lines::resume(
         Prefixed {
             reader: input.reader(),
-            prefix: place.prefix,
+            prefix,
         },
         MAX_LINE_BYTES,
         place.offset,
@@ -166,7 +168,8 @@ fn read_batches(
         };
         let number = lines.line();
         batch.extend(item.map(|item| (number, item)));
-        // A slow producer's jobs start at once: what is there is handed over before a read that may block.
+        // A slow producer's jobs start at once: what is there is handed over before a read that may
+        // block.
         let would_block = !lines.input().reader.buffer().contains(&b'\n');
         let full = batch.len() >= BATCH_LINES || lines.offset() - given_to >= BATCH_BYTES;
         if full || (would_block && !batch.is_empty()) {
@@ -175,7 +178,7 @@ fn read_batches(
                 lines: std::mem::take(&mut batch),
                 offset: lines.offset(),
                 line: number,
-                prefix: lines.input().prefix.clone(),
+                digest: lines.input().prefix.digest(),
                 complete: false,
             };
             if !give(read) {
@@ -189,7 +192,7 @@ fn read_batches(
             lines: batch,
             offset: lines.offset(),
             line: lines.line(),
-            prefix: lines.input().prefix.clone(),
+            digest: lines.input().prefix.digest(),
             complete: true,
         });
     }
@@ -199,7 +202,7 @@ fn read_batches(
 /// Keeps the first bytes that go by.
 struct Prefixed<'a> {
     reader: &'a mut BufReader<Box<dyn std::io::Read + Send>>,
-    prefix: Vec<u8>,
+    prefix: Prefix,
 }
 
 impl std::io::Read for Prefixed<'_> {
@@ -216,8 +219,7 @@ impl BufRead for Prefixed<'_> {
     }
 
     fn consume(&mut self, bytes: usize) {
-        let room = PREFIX_BYTES.saturating_sub(self.prefix.len()).min(bytes);
-        self.prefix.extend_from_slice(&self.reader.buffer()[..room]);
+        self.prefix.extend(&self.reader.buffer()[..bytes]);
         self.reader.consume(bytes);
     }
 }

@@ -1,18 +1,38 @@
 //! The file of jobs, or standard input, opened where the last run left off.
 //!
-//! The queue knows how many bytes of each input were read. Going on there is only right if it is still the same
-//! input, so its first bytes are kept too and compared. An input that was read to its end and has other first
-//! bytes now is a new one of the same name and is read from its start; one that was *not* read to its end must
-//! not be exchanged, because the jobs on its unread lines would be lost.
+//! The queue knows how many bytes of each input were read. Going on there is only right if it is
+//! still the same input, so a digest of its first bytes is kept too and compared. An input that was
+//! read to its end and has other first bytes now is a new one of the same name and is read from its
+//! start; one that was *not* read to its end must not be exchanged, because the jobs on its unread
+//! lines would be lost.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
+use sha2::{Digest, Sha256};
+
 use crate::queue::InputPlace;
 
 /// How many of the first bytes tell an input from another one of the same name.
-pub(crate) const PREFIX_BYTES: usize = 4096;
+const PREFIX_BYTES: usize = 4096;
+
+/// The first bytes of an input, as far as it was read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Prefix(Vec<u8>);
+
+impl Prefix {
+    /// Adds the bytes that were read next.
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
+        let room = PREFIX_BYTES - self.0.len();
+        self.0.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    /// The digest that the state keeps.
+    pub(crate) fn digest(&self) -> Vec<u8> {
+        Sha256::digest(&self.0).to_vec()
+    }
+}
 
 const BUFFER_BYTES: usize = 128 * 1024;
 
@@ -120,18 +140,23 @@ impl Input {
         &mut self.reader
     }
 
-    /// Goes to `place`, or to the start of what is a new input. Returns where it stands. Blocks while it reads.
-    pub(crate) fn go_to(&mut self, place: InputPlace) -> Result<InputPlace, InputError> {
-        let mut prefix = vec![0; place.prefix.len()];
+    /// Goes to `place`, or to the start of what is a new input. Returns where it stands, and the
+    /// bytes before that. Blocks while it reads.
+    pub(crate) fn go_to(&mut self, place: InputPlace) -> Result<(InputPlace, Prefix), InputError> {
+        if place.offset == 0 {
+            return Ok((place, Prefix::default()));
+        }
+        let length = usize::try_from(place.offset).map_or(PREFIX_BYTES, |n| n.min(PREFIX_BYTES));
+        let mut prefix = Prefix(vec![0; length]);
         let got =
-            read_up_to(&mut self.reader, &mut prefix).map_err(|error| self.io_error(error))?;
-        let same = got == prefix.len()
-            && prefix == place.prefix
+            read_up_to(&mut self.reader, &mut prefix.0).map_err(|error| self.io_error(error))?;
+        let same = got == length
+            && prefix.digest() == place.digest
             && self
-                .skip(place.offset - prefix.len() as u64)
+                .skip(place.offset - length as u64)
                 .map_err(|error| self.io_error(error))?;
         if same {
-            return Ok(place);
+            return Ok((place, prefix));
         }
         if !place.complete {
             return Err(InputError::Exchanged {
@@ -144,7 +169,7 @@ impl Input {
             &mut self.reader,
             BufReader::with_capacity(1, Box::new(io::empty())),
         );
-        prefix.truncate(got);
+        prefix.0.truncate(got);
         let reader: Box<dyn Read + Send> = match &mut self.file {
             Some(file) => {
                 file.rewind().map_err(|source| InputError::Io {
@@ -156,13 +181,14 @@ impl Input {
                     source,
                 })?)
             }
-            None => Box::new(io::Cursor::new(prefix).chain(rest)),
+            None => Box::new(io::Cursor::new(prefix.0).chain(rest)),
         };
         self.reader = BufReader::with_capacity(BUFFER_BYTES, reader);
-        Ok(InputPlace {
+        let start = InputPlace {
             rejected: place.rejected,
             ..InputPlace::default()
-        })
+        };
+        Ok((start, Prefix::default()))
     }
 
     /// Skips bytes; whether there were that many.
@@ -205,7 +231,7 @@ mod tests {
             offset,
             line: 1,
             complete,
-            prefix: prefix.to_vec(),
+            digest: Sha256::digest(prefix).to_vec(),
             rejected: 3,
         }
     }
@@ -215,7 +241,7 @@ mod tests {
         let path = dir.path().join("jobs");
         std::fs::write(&path, content).unwrap();
         let mut input = Input::open(&JobsFrom::File(path)).unwrap();
-        let at = input.go_to(at)?;
+        let (at, _) = input.go_to(at)?;
         let mut rest = String::new();
         input.reader().read_to_string(&mut rest).unwrap();
         Ok((at.offset, rest))
@@ -225,7 +251,8 @@ mod tests {
     fn the_same_input_goes_on_where_it_was() {
         let (offset, rest) = rest_after(b"one\ntwo\n", place(4, b"one\n", false)).unwrap();
         assert_eq!((offset, rest.as_str()), (4, "two\n"));
-        let (offset, rest) = rest_after(b"one\ntwo\nthree\n", place(8, b"one", false)).unwrap();
+        let (offset, rest) =
+            rest_after(b"one\ntwo\nthree\n", place(8, b"one\ntwo\n", false)).unwrap();
         assert_eq!((offset, rest.as_str()), (8, "three\n"));
     }
 
@@ -241,7 +268,7 @@ mod tests {
     fn an_input_that_was_not_read_to_its_end_must_not_change() {
         for content in [&b"new\nall\n"[..], b"one\ntw", b""] {
             assert!(matches!(
-                rest_after(content, place(8, b"one\n", false)),
+                rest_after(content, place(8, b"one\ntwo\n", false)),
                 Err(InputError::Exchanged { lines: 1, .. })
             ));
         }

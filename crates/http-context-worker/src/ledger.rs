@@ -1,9 +1,10 @@
 //! Writing results down, each once.
 //!
-//! A finished attempt is handed to the ledger and waits until it is settled. The ledger takes everything that waits,
-//! writes the result lines in one go, and has the queue settle all of it in one commit. So the cost of a flush and
-//! of a commit is shared by as many jobs as end in the meantime, and grows slower than the load does. Why no kill
-//! can lose or double a line is written in [`queue`](crate::queue).
+//! A finished attempt is handed to the ledger and waits until it is settled. The ledger takes
+//! everything that waits, writes the result lines in one go, and has the queue settle all of it in
+//! one commit. So the cost of a flush and of a commit is shared by as many jobs as end in the
+//! meantime, and grows slower than the load does. Why no kill can lose or double a line is written
+//! in [`queue`](crate::queue).
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -32,7 +33,8 @@ pub(crate) struct Entry {
 pub(crate) struct Desk(mpsc::Sender<(Entry, oneshot::Sender<()>)>);
 
 impl Desk {
-    /// Returns once the entry is settled; or when the ledger has failed, and then the job stays in the queue.
+    /// Returns once the entry is settled; or when the ledger has failed, and then the job stays in
+    /// the queue.
     pub(crate) async fn settle(&self, entry: Entry) {
         let (settled, wait) = oneshot::channel();
         if self.0.send((entry, settled)).await.is_ok() {

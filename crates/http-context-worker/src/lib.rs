@@ -1,11 +1,11 @@
 //! A job worker that runs each job in its own HTTP context.
 //!
-//! The program is the binary `http-context-worker`; this library is what it is made of, for tests and
-//! benchmarks. Jobs are lines of JSON ([`job`]); they wait in an embedded queue, run one by one in a context of
-//! their own ([`http_context`]), and leave one result line each ([`results`]).
+//! The program is the binary `http-context-worker`; this library is what it is made of, for tests
+//! and benchmarks. Jobs are lines of JSON ([`job`]); they wait in an embedded queue, run one by one
+//! in a context of their own ([`http_context`]), and leave one result line each ([`results`]).
 //!
-//! The way of a job is one straight line through the files:
-//! `input → lines → job → ingest → queue → handler → send → ledger → results`, and `run` holds it together.
+//! The way of a job is one straight line through the files: `input → lines → job → ingest → queue →
+//! handler → send → ledger → results`, and `run` holds it together.
 
 mod cli;
 mod commands;

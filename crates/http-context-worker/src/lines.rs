@@ -1,15 +1,16 @@
 //! Reading lines of bounded length, with the place of each.
 //!
-//! The standard library's `read_until` grows its buffer for as long as the line goes on; here a line past the
-//! bound is skipped instead, and told as [`Line::TooLong`]. The reader counts bytes and lines, because the place
-//! after a line is what the ingest writes down as "read so far".
+//! The standard library's `read_until` grows its buffer for as long as the line goes on; here a
+//! line past the bound is skipped instead, and told as [`Line::TooLong`]. The reader counts bytes
+//! and lines, because the place after a line is what the ingest writes down as "read so far".
 
 use std::io::{self, BufRead};
 
 /// What stood between two line ends.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line<'a> {
-    /// A line, without its line end (`\n` or `\r\n`), and without a byte order mark at the start of the input.
+    /// A line, without its line end (`\n` or `\r\n`), and without a byte order mark at the start of
+    /// the input.
     Text(&'a [u8]),
     /// A line past the bound, of this many bytes. Its text was not kept.
     TooLong(u64),

@@ -1,7 +1,8 @@
 //! `--metrics-file`: what is known of a run, in Prometheus' text format.
 //!
-//! Written once every context has closed, into a file beside the real one that then takes its place, so that a
-//! collector which reads at any moment reads a whole file. The names are those of the telemetry catalogue.
+//! Written once every context has closed, into a file beside the real one that then takes its
+//! place, so that a collector which reads at any moment reads a whole file. The names are those of
+//! the telemetry catalogue.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};

@@ -1,12 +1,14 @@
 //! A file of lines that survives a crash: `--results` and `--rejects`.
 //!
-//! A regular file is written in batches. After a batch its length is handed to the queue, which writes it down in
-//! the same transaction that takes the batch's jobs off the queue. What stands in the file past the recorded
-//! length was written by a run that died before that transaction, so [`Output::open`] cuts it off: a torn line
-//! and a line whose job will run again disappear together.
+//! A regular file is written in batches. After a batch its length is handed to the queue, which
+//! writes it down in the same transaction that takes the batch's jobs off the queue. What stands in
+//! the file past the recorded length was written by a run that died before that transaction, so
+//! [`Output::open`] cuts it off: a torn line and a line whose job will run again disappear
+//! together.
 //!
-//! Standard output, a pipe or a device cannot be cut. There a batch is written before its jobs leave the queue, so
-//! a run killed between the two repeats those lines when it is started again; none is lost.
+//! Standard output, a pipe or a device cannot be cut. There a batch is written before its jobs
+//! leave the queue, so a run killed between the two repeats those lines when it is started again;
+//! none is lost.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -77,8 +79,9 @@ enum Sink {
 }
 
 impl Output {
-    /// Opens `target` and cuts it to `recorded` bytes, its length at the last commit. `sync` asks for each batch
-    /// to reach the disk before its jobs leave the queue, which a state that is thrown away does not need.
+    /// Opens `target` and cuts it to `recorded` bytes, its length at the last commit. `sync` asks
+    /// for each batch to reach the disk before its jobs leave the queue, which a state that is
+    /// thrown away does not need.
     pub(crate) fn open(target: &Target, recorded: u64, sync: bool) -> Result<Self, OutputError> {
         let path = match target {
             Target::Stdout => return Ok(Self::stream("standard output", io::stdout())),
@@ -117,7 +120,8 @@ impl Output {
         }
     }
 
-    /// Writes whole lines, and returns once they are where a crash of this process cannot take them.
+    /// Writes whole lines, and returns once they are where a crash of this process cannot take
+    /// them.
     pub(crate) fn append(&mut self, lines: &[u8]) -> Result<(), OutputError> {
         if lines.is_empty() {
             return Ok(());

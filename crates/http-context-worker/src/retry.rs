@@ -10,13 +10,14 @@ pub(crate) const MAX_DELAY: Duration = Duration::from_mins(1);
 pub struct Retry {
     /// At least 1.
     pub max_attempts: u32,
-    /// The wait after the first attempt. It doubles with each further one, up to [`MAX_DELAY`].
+    /// The wait after the first attempt. It doubles with each further one, up to a minute.
     pub first_delay: Duration,
 }
 
 impl Retry {
-    /// When the job may run again after its attempt number `attempt` failed, in seconds since 1970; `None` when
-    /// that was the last. The queue keeps whole seconds, so a wait is rounded up to the next one.
+    /// When the job may run again after its attempt number `attempt` failed, in seconds since 1970;
+    /// `None` when that was the last. The queue keeps whole seconds, so a wait is rounded up to the
+    /// next one.
     pub(crate) fn after(&self, attempt: u32) -> Option<u64> {
         if attempt >= self.max_attempts {
             return None;

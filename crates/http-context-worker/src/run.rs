@@ -1,10 +1,10 @@
 //! A run from its start to its end: open everything, work, stop, close.
 //!
-//! Three tasks share the work: the ingest fills the queue, the engine hands jobs out, the ledger writes results.
-//! A run ends when the input was read and every job is finished, when a signal asks for it, or when one of the
-//! three fails. The way out is the same for all: nothing new begins, what is under way may finish until the drain
-//! deadline, what is left then is cut off (its contexts close, its jobs stay in the queue), and the ledger settles
-//! what it was given.
+//! Three tasks share the work: the ingest fills the queue, the engine hands jobs out, the ledger
+//! writes results. A run ends when the input was read and every job is finished, when a signal asks
+//! for it, or when one of the three fails. The way out is the same for all: nothing new begins,
+//! what is under way may finish until the drain deadline, what is left then is cut off (its
+//! contexts close, its jobs stay in the queue), and the ledger settles what it was given.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,8 +31,9 @@ use crate::signals::{Signal, Signals};
 use crate::state::State;
 use crate::tally::Tally;
 
-/// How long contexts that were cut off, and the ledger after them, may take to close.
-const CLOSE_WITHIN: Duration = Duration::from_millis(900);
+/// How long contexts that were cut off may take to close; after them the ledger, and then the
+/// queue.
+const CLOSE_WITHIN: Duration = Duration::from_millis(600);
 
 /// What to run.
 #[derive(Clone)]
@@ -122,7 +123,7 @@ pub async fn run(
             shared.stop.clone(),
         )),
         engine: tokio::spawn({
-            let stop = shared.stop.clone();
+            let (stop, queue) = (shared.stop.clone(), queue.clone());
             async move {
                 let handler = JobHandler { shared };
                 Err(queue.work(handler, plan.concurrency, stop).await.into())
@@ -140,6 +141,7 @@ pub async fn run(
         Duration::ZERO
     };
     let closed = running.close(drain).await;
+    let _ = timeout(CLOSE_WITHIN, queue.close()).await;
     let signal = end?;
     closed?;
     let progress = progress.borrow().clone();
@@ -181,7 +183,8 @@ impl Running {
         }
     }
 
-    /// Ends all tasks, in bounded time: `drain` for the jobs under way, then twice [`CLOSE_WITHIN`].
+    /// Ends all tasks, in bounded time: `drain` for the jobs under way, then [`CLOSE_WITHIN`] for
+    /// each of what follows.
     async fn close(mut self, drain: Duration) -> Result<(), Failure> {
         self.stop.cancel();
         self.under_way.close();

@@ -1,7 +1,8 @@
 //! The requests of a job, sent through the session of the context that it runs in.
 //!
-//! Nothing is handed down to this code but the job: it asks [`http_session`] for the session, like any plug-in or
-//! helper would. Every response is read to its end, because a connection serves the next request only then.
+//! Nothing is handed down to this code but the job: it asks [`http_session`] for the session, like
+//! any plug-in or helper would. Every response is read to its end, because a connection serves the
+//! next request only then.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -37,8 +38,8 @@ pub struct RequestOutcome {
 /// The code of a job: it runs inside the job's context.
 pub type JobCode = fn(Arc<Job>) -> BoxFuture<'static, Vec<RequestOutcome>>;
 
-/// Sends the requests in order, as many at once as the job asks for. The outcomes are in the same order. A failed
-/// request does not keep the later ones from being sent.
+/// Sends the requests in order, as many at once as the job asks for. The outcomes are in the same
+/// order. A failed request does not keep the later ones from being sent.
 pub fn send_all(job: Arc<Job>) -> BoxFuture<'static, Vec<RequestOutcome>> {
     async move {
         let at_once = job.concurrency.max(1);

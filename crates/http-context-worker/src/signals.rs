@@ -1,8 +1,9 @@
 //! SIGTERM and SIGINT.
 //!
-//! The first asks the run to end: no new job, those under way get until the drain deadline. The second ends the
-//! process on the spot, with the exit code that a shell gives to a process killed by that signal (128 and the
-//! signal's number). Nothing is lost by it that `kill -9` would not lose.
+//! The first asks the run to end: no new job, those under way get until the drain deadline. The
+//! second ends the process on the spot, with the exit code that a shell gives to a process killed
+//! by that signal (128 and the signal's number). Nothing is lost by it that `kill -9` would not
+//! lose.
 
 use tokio::sync::watch;
 

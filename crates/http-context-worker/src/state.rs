@@ -1,11 +1,13 @@
 //! The state directory: where the queue lives between two runs.
 //!
-//! `--state DIR` holds the queue's database and a lock file. The lock is the operating system's, so it goes with
-//! the process, also with `kill -9`; two runs on one state would hand the same jobs out twice. The directory is
-//! readable by its owner alone, because queued jobs hold headers and bodies.
+//! `--state DIR` holds the queue's database and a lock file. The lock is the operating system's, so
+//! it goes with the process, also with `kill -9`; two runs on one state would hand the same jobs
+//! out twice. The directory is readable by its owner alone, because queued jobs hold headers and
+//! bodies.
 //!
-//! Without `--state` the queue lives in a fresh directory under the system's temporary directory, which is
-//! removed at the end: a file of jobs may be larger than memory, so the queue is on disk all the same.
+//! Without `--state` the queue lives in a fresh directory under the system's temporary directory,
+//! which is removed at the end: a file of jobs may be larger than memory, so the queue is on disk
+//! all the same.
 
 use std::fs::{File, TryLockError};
 use std::io;

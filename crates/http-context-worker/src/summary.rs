@@ -1,6 +1,5 @@
 //! What a run comes to: an object for programs, a table for people, and the exit code.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -63,7 +62,8 @@ impl Summary {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The exit code: what is worst wins. 3 for leaks that are denied, 2 for bad input, 1 for failed jobs.
+    /// The exit code: what is worst wins. 3 for leaks that are denied, 2 for bad input, 1 for
+    /// failed jobs.
     pub fn exit_code(&self, deny_leaks: bool) -> u8 {
         if deny_leaks && self.leaks > 0 {
             3
@@ -79,7 +79,9 @@ impl Summary {
         let jobs = &self.jobs;
         let mut table = String::new();
         let mut row = |name: &str, figure: String, rest: String| {
-            let _ = writeln!(table, "  {name:<12}{figure:>9}   {rest}");
+            let line = format!("  {name:<12}{figure:>9}   {rest}");
+            table.push_str(line.trim_end());
+            table.push('\n');
         };
         let mut parts = vec![
             format!("{} ok", grouped(jobs.ok)),

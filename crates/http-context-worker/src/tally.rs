@@ -1,7 +1,8 @@
 //! What has happened so far, in numbers.
 //!
-//! The sums are kept in the state together with the jobs (in the same transaction as the results they count), so
-//! that a run which goes on after a crash ends with the verdict on all jobs, not only on the rest.
+//! The sums are kept in the state together with the jobs (in the same transaction as the results
+//! they count), so that a run which goes on after a crash ends with the verdict on all jobs, not
+//! only on the rest.
 
 use std::collections::BTreeMap;
 

@@ -15,16 +15,14 @@ use crate::exchange::Exchange;
 /// URL, version, headers, extensions, length and trailers stay as they are.
 pub(crate) fn track(response: Response, exchange: Arc<Exchange>) -> (Response, Body) {
     let url = response.url().clone();
-    let (parts, body) = http::Response::<Body>::from(response).into_parts();
+    let (mut parts, body) = http::Response::<Body>::from(response).into_parts();
     // `reqwest` keeps the URL in an extension that only its own builder can make.
-    let mut tracked = http::Response::builder()
-        .status(parts.status)
-        .version(parts.version)
+    let with_url = http::Response::builder()
         .url(url)
-        .body(Body::wrap(TrackedBody(exchange)))
-        .expect("the parts come from a response");
-    *tracked.headers_mut() = parts.headers;
-    tracked.extensions_mut().extend(parts.extensions);
+        .body(())
+        .expect("nothing in it can be refused");
+    parts.extensions.extend(with_url.into_parts().0.extensions);
+    let tracked = http::Response::from_parts(parts, Body::wrap(TrackedBody(exchange)));
     (tracked.into(), body)
 }
 

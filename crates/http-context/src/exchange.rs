@@ -284,8 +284,15 @@ impl Exchange {
     /// The caller dropped the body.
     pub(crate) fn drop_body(&self) {
         let stage = self.lock();
-        if matches!(*stage, Stage::Body { .. }) {
-            self.take_body(stage, Stage::Over, BodyEndReason::Dropped);
+        if let Stage::Body { body, .. } = &*stage {
+            // One that is empty, which its length does not always tell beforehand, was not cut
+            // short.
+            let reason = if body.is_end_stream() {
+                BodyEndReason::Complete
+            } else {
+                BodyEndReason::Dropped
+            };
+            self.take_body(stage, Stage::Over, reason);
         } else {
             drop(stage);
         }

@@ -17,7 +17,7 @@ use crate::watch;
 
 /// How long the sockets of a closed session may take to be gone: their tasks have to be run by
 /// the runtime.
-const SOCKETS_CLOSE_WITHIN: Duration = Duration::from_millis(500);
+const SOCKETS_CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// How often the tasks of connections are given a turn before time is given to them.
 const TURNS_FOR_TASKS: u32 = 4;

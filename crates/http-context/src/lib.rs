@@ -86,6 +86,10 @@
 //! [`Observer`] with [`set_default_observer`], such as that of `http-context-middleware`, which
 //! exports spans and metrics. Options are on [`builder`].
 //!
+//! [`snapshot`] shows what is open right now, what leaked lately and what was opened nested, by
+//! place: for an admin page. [`ContextBuilder::overdue_after`] reports contexts that are open for too
+//! long, and [`sample_backtraces`] adds backtraces to some leaks, at any time.
+//!
 //! # What a context costs
 //!
 //! An open context takes a few hundred bytes until its first request, and building a session
@@ -120,6 +124,7 @@ mod join_set;
 mod layer;
 mod leak;
 mod nested;
+mod no_open_contexts;
 mod observer;
 mod open;
 mod place;
@@ -159,6 +164,7 @@ pub use join_set::JoinSet;
 pub use layer::{ContextLayer, ContextService};
 pub use leak::{Leak, LeakKind, LeakPolicy};
 pub use nested::{NestedOpen, NestedPolicy};
+pub use no_open_contexts::{NoOpenContexts, OpenContexts, assert_no_open_contexts};
 pub use observer::{
     BodyEnd, BodyEndReason, Observer, ObserverAlreadySet, ResponseHead, SessionSource,
     set_default_observer,

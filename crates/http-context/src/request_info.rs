@@ -91,6 +91,12 @@ impl RequestInfo {
         self.upload.size()
     }
 
+    /// Whether its body failed while it was read. The error of the request may not tell: over HTTP/2
+    /// it is that of a stream which was reset.
+    pub fn body_failed(&self) -> bool {
+        self.upload.has_failed()
+    }
+
     /// How often it was sent again: what the middleware of the session handed to `reqwest` after
     /// the first time. Redirects do not count.
     pub fn resends(&self) -> u32 {

@@ -23,6 +23,8 @@ pub(crate) struct Upload {
 const PARTIAL: u8 = 1;
 /// All of it was handed on.
 const WHOLE: u8 = 2;
+/// It could not be read to its end.
+const FAILED: u8 = 3;
 
 impl Upload {
     /// Bytes handed on so far.
@@ -33,6 +35,11 @@ impl Upload {
     pub(crate) fn size(&self) -> Option<u64> {
         // Acquire: who sees the end sees all bytes.
         (self.state.load(Ordering::Acquire) == WHOLE).then(|| self.bytes())
+    }
+
+    /// Whether reading it failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.state.load(Ordering::Acquire) == FAILED
     }
 
     fn add(&self, bytes: usize) {
@@ -85,6 +92,9 @@ impl http_body::Body for CountedBody {
             let upload = &exchange.info.upload;
             if let Some(Ok(frame)) = frame {
                 upload.add(frame.data_ref().map_or(0, Bytes::len));
+            }
+            if let Some(Err(_)) = frame {
+                upload.set(FAILED);
             }
             // A transport does not poll again once the body says that it has ended.
             if frame.is_none() || (matches!(frame, Some(Ok(_))) && self.inner.is_end_stream()) {

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use http_context::testing::{Fact, NoOpenContexts};
-use http_context::{LeakKind, OpenError, http_session};
+use http_context::testing::Fact;
+use http_context::{LeakKind, NoOpenContexts, OpenError, http_session};
 use http_context_tests::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

@@ -1,7 +1,6 @@
 //! The check of the whole process.
 
-use http_context::OpenError;
-use http_context::testing::NoOpenContexts;
+use http_context::{NoOpenContexts, OpenError};
 
 use crate::support::recorded;
 

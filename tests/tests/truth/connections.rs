@@ -1,6 +1,10 @@
 //! What is said of connections is what the server and the kernel saw.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use http_context::{OpenError, http_session};
+use http_context_middleware::{CloseReason, NoCloses};
 use http_context_tests::{Server, sockets};
 
 use crate::rig::{Rig, Wire};
@@ -40,5 +44,234 @@ async fn open_connections_are_the_sockets_that_this_process_holds() {
         assert_eq!(exported.sum(&format!("{requests}_sum"), &[]), 5);
         let idle = "http_context_connection_idle_seconds";
         assert_eq!(exported.count(idle, &[]), 4);
+    }
+}
+
+fn closed(exported: &crate::rig::Exported, reason: &str) -> i64 {
+    let reason = [("reason", reason)];
+    exported.sum("http_context_connections_closed_total", &reason)
+}
+
+async fn read(url: String) {
+    let session = http_session().unwrap();
+    let response = session.get(url).send().await.unwrap();
+    response.bytes().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_closes_is_told_as_remote() {
+    for wire in Wire::ALL {
+        let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
+        rig.context()
+            .open(async {
+                read(server.url("/ok")).await;
+                server.close_idle();
+                let exported = rig.wait_until(|e| e.open_connections() == 0).await;
+                assert_eq!(closed(&exported, "remote"), 1, "{wire:?} {exported}");
+                if !wire.is_http2() {
+                    read(server.url("/close")).await;
+                    let exported = rig.wait_until(|e| closed(e, "remote") == 2).await;
+                    assert_eq!(exported.open_connections(), 0);
+                }
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        rig.exported().assert_sound();
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_idle_for_too_long_is_told_as_such() {
+    for wire in Wire::ALL {
+        let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
+        rig.context()
+            .keep_alive(Duration::from_millis(100))
+            .open(async {
+                read(server.url("/ok")).await;
+                let exported = rig.wait_until(|e| e.open_connections() == 0).await;
+                assert_eq!(closed(&exported, "idle_timeout"), 1, "{wire:?} {exported}");
+                assert_eq!(sockets::to(server.addr()), []);
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        let closed = rig.instrumentation.ledger().recently_closed();
+        assert_eq!(closed.len(), 1);
+        assert_eq!(closed[0].requests, 1);
+        assert_eq!(closed[0].closed.unwrap().1, CloseReason::IdleTimeout);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_is_active_while_a_request_is_on_it_and_idle_after() {
+    for wire in Wire::ALL {
+        let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
+        let state = |state| {
+            let state = [("http_connection_state", state)];
+            rig.exported().sum("http_client_open_connections", &state)
+        };
+        rig.context()
+            .open(async {
+                let session = http_session().unwrap();
+                // Twice, so that a connection which was opened for the request and one which was
+                // taken from the pool are both seen.
+                for gate in ["a", "b"] {
+                    let request = session
+                        .get(server.url(&format!("/slow-body/{gate}")))
+                        .send();
+                    let response = request.await.unwrap();
+                    assert_eq!((state("active"), state("idle")), (1, 0), "{wire:?}");
+                    server.gate_named(gate).open();
+                    response.bytes().await.unwrap();
+                    assert_eq!((state("active"), state("idle")), (0, 1), "{wire:?}");
+                }
+                for gate in ["c", "d"] {
+                    let request = session
+                        .get(server.url(&format!("/slow-head/{gate}")))
+                        .send();
+                    let look = async {
+                        server.wait_until(|counts| counts.held == 1).await;
+                        assert_eq!((state("active"), state("idle")), (1, 0), "{wire:?}");
+                        server.gate_named(gate).open();
+                    };
+                    let (response, ()) = tokio::join!(request, look);
+                    response.unwrap().bytes().await.unwrap();
+                }
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        rig.wait_until(|e| e.open_connections() == 0)
+            .await
+            .assert_sound();
+    }
+}
+
+#[tokio::test]
+async fn connections_that_raced_and_carried_nothing_are_told() {
+    let (rig, server) = (Rig::new(Wire::Http1), Server::start());
+    rig.context()
+        .open(async {
+            let session = http_session().unwrap();
+            for _ in 0..200 {
+                let get = || session.get(server.url("/ok")).send();
+                let (one, two, three) = tokio::join!(get(), get(), get());
+                for response in [one, two, three] {
+                    response.unwrap().bytes().await.unwrap();
+                }
+            }
+            // What is still being made when nobody needs it any more may open later.
+            let held = i64::try_from(sockets::established_to(server.addr())).unwrap();
+            rig.wait_until(|e| e.open_connections() == held).await;
+            Ok::<_, OpenError>(())
+        })
+        .await
+        .unwrap();
+    let exported = rig.wait_until(|e| e.open_connections() == 0).await;
+    exported.assert_sound();
+    assert_eq!(exported.ends().answered, 600);
+}
+
+#[tokio::test]
+async fn redirects_are_counted_and_their_hops_are_not_responses() {
+    for wire in Wire::ALL {
+        let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
+        rig.context()
+            .open(async {
+                for _ in 0..10 {
+                    read(server.url("/redirect/3")).await;
+                }
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        let exported = rig.wait_until(|e| e.open_connections() == 0).await;
+        exported.assert_sound();
+        assert_eq!(exported.sum("http_context_redirects_total", &[]), 30);
+        assert_eq!(exported.ends().answered, 10);
+        assert_eq!(server.counts().heads, 40);
+        assert_eq!(
+            exported.opened(),
+            i64::try_from(server.counts().accepted).unwrap()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_connection_belongs_to_the_host_that_a_redirect_leads_to() {
+    let target = Server::start();
+    let location = target.url("/ok");
+    let front = Server::builder()
+        .handler("/away", move |_| {
+            let location = location.clone();
+            async move {
+                let response = http::Response::builder()
+                    .status(307)
+                    .header("location", location);
+                response.body(http_context_tests::empty_body()).unwrap()
+            }
+        })
+        .start();
+    let rig = Rig::new(Wire::Http1);
+    rig.context()
+        .open(async {
+            read(front.url("/away")).await;
+            read(front.url("/away")).await;
+            for server in [&front, &target] {
+                let port = server.addr().port().to_string();
+                let of_server = [("server_port", port.as_str())];
+                let exported = rig.exported();
+                let open = exported.sum("http_client_open_connections", &of_server);
+                assert_eq!(open, 1, "{exported}");
+            }
+            Ok::<_, OpenError>(())
+        })
+        .await
+        .unwrap();
+    rig.wait_until(|e| e.open_connections() == 0)
+        .await
+        .assert_sound();
+}
+
+#[tokio::test]
+async fn where_nobody_tells_closes_the_reason_is_unknown() {
+    for wire in Wire::ALL {
+        let server = wire.server(Server::builder());
+        let rig = Rig::with(wire, |b| b.connection_closes(Arc::new(NoCloses)));
+        assert!(!rig.instrumentation.ledger().sees_closes());
+        rig.context()
+            .open(async {
+                read(server.url("/ok")).await;
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        let exported = rig.exported();
+        assert_eq!(closed(&exported, "unknown"), 1, "{wire:?} {exported}");
+        exported.assert_sound();
+    }
+}
+
+#[test]
+fn closes_are_told_in_one_runtime_after_another_and_keep_none_alive() {
+    let server = Server::start();
+    for flavour in 0..4 {
+        let rig = Rig::new(Wire::Http1);
+        let mut builder = if flavour % 2 == 0 {
+            tokio::runtime::Builder::new_current_thread()
+        } else {
+            tokio::runtime::Builder::new_multi_thread()
+        };
+        let runtime = builder.enable_all().build().unwrap();
+        runtime.block_on(async {
+            let context = rig.context().open(async {
+                read(server.url("/ok")).await;
+                Ok::<_, OpenError>(())
+            });
+            context.await.unwrap();
+            rig.wait_until(|e| closed(e, "session_closed") == 1).await;
+        });
+        assert_eq!(runtime.metrics().num_alive_tasks(), 0);
     }
 }

@@ -5,6 +5,9 @@
     reason = "a test that cannot go on fails, and says where"
 )]
 
+mod bodies;
+mod cardinality;
 mod connections;
+mod load;
 mod outcomes;
 mod rig;

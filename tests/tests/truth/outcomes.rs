@@ -1,7 +1,10 @@
 //! Each request is told once, by how it ended.
 
-use http_context::{OpenError, http_session};
-use http_context_tests::Server;
+use std::net::SocketAddr;
+
+use http_context::{ContextBuilder, OpenError, http_session};
+use http_context_tests::{Server, tls::Leaf};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::rig::{Ends, Rig, Wire};
 
@@ -54,5 +57,312 @@ async fn an_answered_request_is_told_with_its_attributes() {
             exported.opened(),
             i64::try_from(server.counts().accepted).unwrap()
         );
+    }
+}
+
+/// What a request that fails in one known way is told as.
+async fn error_type_of<F>(
+    wire: Wire,
+    context: impl FnOnce(ContextBuilder) -> ContextBuilder,
+    request: F,
+) -> String
+where
+    F: AsyncFnOnce(),
+{
+    let rig = Rig::new(wire);
+    context(rig.context())
+        .open(async {
+            request().await;
+            Ok::<_, OpenError>(())
+        })
+        .await
+        .unwrap();
+    let exported = rig.wait_until(|e| e.open_connections() == 0).await;
+    let failed = Ends {
+        failed: 1,
+        ..Ends::default()
+    };
+    assert_eq!(exported.ends(), failed, "{exported}");
+    exported.assert_sound();
+    let series = exported.series("http_client_request_duration_seconds_count");
+    let error = series[0].iter().find(|(name, _)| name == "error_type");
+    error.unwrap().1.clone()
+}
+
+async fn get(url: impl AsRef<str>) {
+    let session = http_session().unwrap();
+    session.get(url.as_ref()).send().await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_a_connection_error() {
+    let mut server = Server::start();
+    let url = server.url("/ok");
+    server.shutdown();
+    let error = error_type_of(Wire::Http1, |c| c, async || get(url).await).await;
+    assert_eq!(error, "connection_error");
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_known_is_a_name_resolution_error() {
+    struct Nothing;
+    impl reqwest::dns::Resolve for Nothing {
+        fn resolve(&self, _: reqwest::dns::Name) -> reqwest::dns::Resolving {
+            Box::pin(async { Err("there is no such name".into()) })
+        }
+    }
+    let resolver = |c: ContextBuilder| c.dns_resolver(std::sync::Arc::new(Nothing));
+    let get = async || get("http://nowhere.test/").await;
+    assert_eq!(
+        error_type_of(Wire::Http1, resolver, get).await,
+        "name_resolution_error"
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_a_secure_connection_error() {
+    let server = Server::builder().tls_with(Leaf::WrongName).start();
+    let get = async || get(server.url("/ok")).await;
+    assert_eq!(
+        error_type_of(Wire::TlsHttp1, |c| c, get).await,
+        "secure_connection_error"
+    );
+}
+
+#[tokio::test]
+async fn a_redirect_too_many_is_a_redirect_error() {
+    for wire in Wire::ALL {
+        let server = wire.server(Server::builder());
+        let get = async || get(server.url("/redirect/20")).await;
+        assert_eq!(
+            error_type_of(wire, |c| c, get).await,
+            "redirect_error",
+            "{wire:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_takes_too_long_is_a_timeout() {
+    for wire in Wire::ALL {
+        let server = wire.server(Server::builder());
+        let get = async || {
+            let session = http_session().unwrap();
+            let request = session.get(server.url("/never"));
+            let request = request.timeout(std::time::Duration::from_millis(20));
+            request.send().await.unwrap_err();
+        };
+        assert_eq!(error_type_of(wire, |c| c, get).await, "timeout", "{wire:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_http_is_an_invalid_response() {
+    let addr = answering(b"SSH-2.0-OpenSSH\r\n\r\n").await;
+    let get = async || get(format!("http://{addr}/")).await;
+    assert_eq!(
+        error_type_of(Wire::Http1, |c| c, get).await,
+        "invalid_response"
+    );
+}
+
+#[tokio::test]
+async fn half_a_head_is_a_response_that_ended() {
+    let addr = answering(b"HTTP/1.1 200 OK\r\nContent-Le").await;
+    let get = async || get(format!("http://{addr}/")).await;
+    assert_eq!(
+        error_type_of(Wire::Http1, |c| c, get).await,
+        "response_ended"
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_fails_to_be_read_is_a_request_body_error() {
+    for wire in Wire::ALL {
+        let server = wire.server(Server::builder());
+        let post = async || {
+            let pieces = [Ok("first"), Err(std::io::Error::other("the disk is gone"))];
+            let body = reqwest::Body::wrap_stream(futures_util::stream::iter(pieces));
+            let session = http_session().unwrap();
+            let request = session.post(server.url("/upload")).body(body);
+            request.send().await.unwrap_err();
+        };
+        let error = error_type_of(wire, |c| c, post).await;
+        assert_eq!(error, "request_body_error", "{wire:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_closes_under_a_request_is_told_and_not_as_an_abort() {
+    for wire in Wire::ALL {
+        let server = wire.server(Server::builder());
+        let get = async || {
+            let session = http_session().unwrap();
+            let request = session.get(server.url("/never")).send();
+            let close = async {
+                server.wait_until(|counts| counts.held == 1).await;
+                session.close();
+            };
+            let (result, ()) = tokio::join!(request, close);
+            assert!(result.unwrap_err().is_session_closed());
+        };
+        assert_eq!(
+            error_type_of(wire, |c| c, get).await,
+            "session_closed",
+            "{wire:?}"
+        );
+    }
+}
+
+/// Accepts connections, and answers the first bytes on each with these, and then nothing.
+async fn answering(answer: &'static [u8]) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut request = [0; 4096];
+            let _ = socket.read(&mut request).await;
+            let _ = socket.write_all(answer).await;
+        }
+    });
+    addr
+}
+
+#[tokio::test]
+async fn a_queue_that_is_too_slow_is_told_and_so_is_the_wait_of_the_others() {
+    let (rig, server) = (Rig::new(Wire::Http1), Server::start());
+    let queue = |limit| {
+        rig.context()
+            .max_connections_per_host(1)
+            .queue_timeout(std::time::Duration::from_millis(limit))
+    };
+    for (limit, failed) in [(10, 1), (10_000, 0)] {
+        queue(limit)
+            .open(async {
+                let session = http_session().unwrap();
+                let gate = server.gate_named(&limit.to_string());
+                let held = session
+                    .get(server.url(&format!("/slow-head/{limit}")))
+                    .send();
+                let queued = async {
+                    server.wait_until(|counts| counts.held == 1).await;
+                    let queued = session.get(server.url("/ok")).send();
+                    tokio::pin!(queued);
+                    if failed == 0 {
+                        assert!(futures_util::poll!(&mut queued).is_pending());
+                        gate.open();
+                    }
+                    let result = queued.await.map(drop);
+                    gate.open();
+                    result
+                };
+                let (held, queued) =
+                    tokio::join!(async { held.await.unwrap().bytes().await }, queued);
+                held.unwrap();
+                assert_eq!(queued.is_err(), failed == 1);
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+    }
+    let exported = rig.wait_until(|e| e.open_connections() == 0).await;
+    assert_eq!(
+        exported.count(DURATION, &[("error_type", "queue_timeout")]),
+        1
+    );
+    let waits = "http_client_request_time_in_queue_seconds";
+    assert_eq!(
+        exported.count(waits, &[("http_request_method", "GET")]),
+        1,
+        "{exported}"
+    );
+    exported.assert_sound();
+}
+
+#[tokio::test]
+async fn whoever_turns_away_is_told_as_cancelled() {
+    for wire in Wire::ALL {
+        let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
+        rig.context()
+            .open(async {
+                let session = http_session().unwrap();
+                // A future that is dropped.
+                let request = session.get(server.url("/never")).send();
+                tokio::select! {
+                    _ = request => unreachable!("it never answers"),
+                    _ = server.wait_until(|counts| counts.held == 1) => {}
+                }
+                server.wait_until(|counts| counts.held == 0).await;
+                // A task that is aborted.
+                let url = server.url("/never");
+                let task = http_context::spawn(async move {
+                    http_session().unwrap().get(url).send().await.unwrap();
+                });
+                server.wait_until(|counts| counts.held == 1).await;
+                task.abort();
+                assert!(task.await.unwrap_err().is_cancelled());
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        let exported = rig.wait_until(|e| e.open_connections() == 0).await;
+        let cancelled = Ends {
+            cancelled: 2,
+            ..Ends::default()
+        };
+        assert_eq!(exported.ends(), cancelled, "{wire:?} {exported}");
+        exported.assert_sound();
+        if !wire.is_http2() {
+            let reason = [("reason", "unknown")];
+            let closed = exported.sum("http_context_connections_closed_total", &reason);
+            assert!(
+                closed >= 1,
+                "a cancelled request closes its connection: {exported}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_scope_leaves_when_it_panics_or_is_dropped_is_told() {
+    for wire in Wire::ALL {
+        let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
+        let (context, url) = (rig.context(), server.url("/never"));
+        let panicking = tokio::spawn(context.clone().open(async move {
+            let child = http_context::spawn(async move {
+                http_session().unwrap().get(url).send().await.map(drop)
+            });
+            tokio::task::yield_now().await;
+            assert!(child.is_finished(), "on purpose");
+            Ok::<_, OpenError>(())
+        }));
+        assert!(panicking.await.unwrap_err().is_panic());
+        let url = server.url("/never");
+        let dropped = context.open(async {
+            http_session().unwrap().get(url).send().await.unwrap();
+            Ok::<_, OpenError>(())
+        });
+        tokio::select! {
+            _ = dropped => unreachable!("it never answers"),
+            _ = server.wait_until(|counts| counts.held == 1) => {}
+        }
+        let exported = rig
+            .wait_until(|e| e.open_connections() == 0 && e.ends().failed == 1)
+            .await;
+        let outcome =
+            |outcome| exported.sum("http_context_contexts_total", &[("outcome", outcome)]);
+        assert_eq!(
+            (outcome("panicked"), outcome("cancelled")),
+            (1, 1),
+            "{exported}"
+        );
+        let ends = Ends {
+            failed: 1,
+            cancelled: 1,
+            ..Ends::default()
+        };
+        assert_eq!(exported.ends(), ends, "{exported}");
+        assert_eq!(exported.sum("http_context_requests_aborted_total", &[]), 1);
+        exported.assert_sound();
     }
 }

@@ -13,6 +13,9 @@ use crate::version::ProtocolVersion;
 /// hyper looks for idle connections at intervals, and may find one a little early.
 const IDLE_TOLERANCE: Duration = Duration::from_millis(20);
 
+/// A connection that closes so soon after a request on it was dropped closes for that.
+const LET_GO_CLOSES_WITHIN: Duration = Duration::from_millis(250);
+
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
@@ -35,8 +38,9 @@ struct State {
     requests: u64,
     version: Option<ProtocolVersion>,
     idle_since: Option<Instant>,
-    /// A request or a body on it was dropped, and with HTTP/1.1 the connection with it.
-    was_let_go: bool,
+    /// When a request or a body on it was dropped, and with HTTP/1.1 the connection with it, unless
+    /// hyper had read all that was left of it.
+    let_go: Option<Instant>,
     is_closed: bool,
 }
 
@@ -101,7 +105,7 @@ impl Connection {
         state.in_flight += 1;
         state.requests += 1;
         state.version = Some(version);
-        state.was_let_go = false;
+        state.let_go = None;
         let idle_since = state.idle_since.take();
         let was_reused = state.requests > 1;
         let busy = i64::from(state.is_busy()) - i64::from(was_busy);
@@ -129,7 +133,9 @@ impl Connection {
 
     fn ended(&self, mut state: MutexGuard<'_, State>, was_busy: bool, let_go: bool) {
         let is_http2 = state.version == Some(ProtocolVersion::HTTP2);
-        state.was_let_go |= let_go && !is_http2;
+        if let_go && !is_http2 {
+            state.let_go = Some(Instant::now());
+        }
         if !state.is_reserved && state.in_flight == 0 {
             state.idle_since = Some(Instant::now());
         }
@@ -146,11 +152,14 @@ impl Connection {
     pub(super) fn close_reason(&self, session_is_closed: bool) -> CloseReason {
         let state = self.lock();
         let idle = state.idle_since.map(|since| since.elapsed());
-        if session_is_closed {
+        let let_go = state.let_go.map(|let_go| let_go.elapsed());
+        if let_go.is_some_and(|let_go| let_go < LET_GO_CLOSES_WITHIN) {
+            CloseReason::Unknown
+        } else if session_is_closed {
             CloseReason::SessionClosed
         } else if idle.is_some_and(|idle| idle + IDLE_TOLERANCE >= self.keep_alive) {
             CloseReason::IdleTimeout
-        } else if state.was_let_go || self.was_cancelled_unseen(&state) {
+        } else if self.was_cancelled_unseen(&state) {
             CloseReason::Unknown
         } else {
             CloseReason::Remote
@@ -177,13 +186,14 @@ impl Connection {
         state.is_closed = true;
         let (version, requests) = (state.version, state.requests);
         drop(state);
-        self.change_books(-1, -busy, 0);
         self.server.closed(reason).increment(1);
         self.server
             .connection_duration(version)
             .record(self.opened.elapsed());
         #[allow(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
         self.server.connection_requests().record(requests as f64);
+        // Last: who sees the gauge go down sees the rest.
+        self.change_books(-1, -busy, 0);
         self.record(Some((Instant::now(), reason)))
     }
 

@@ -1,8 +1,8 @@
 //! What a job is.
 //!
-//! A job arrives as one line of JSON ([`parse`]), waits in the queue as the compact form of [`Job`], and is
-//! worked off by the handler. Everything that can be wrong with a line is found here, before it is queued: a job
-//! that is in the queue can be sent.
+//! A job arrives as one line of JSON ([`parse`]), waits in the queue as the compact form of
+//! [`Job`], and is worked off by the handler. Everything that can be wrong with a line is found
+//! here, before it is queued: a job that is in the queue can be sent.
 //!
 //! Two forms are taken:
 //!
@@ -11,9 +11,9 @@
 //! {"id": "a2", "url": "https://…"}
 //! ```
 //!
-//! The short form takes the same optional fields beside its `url`. In both, `concurrency` says how many of the
-//! job's requests may run at once and `proxy` through which proxy they go. Fields that are not known are left
-//! alone, so a producer may keep its own notes in a job.
+//! The short form takes the same optional fields beside its `url`. In both, `concurrency` says how
+//! many of the job's requests may run at once and `proxy` through which proxy they go. Fields that
+//! are not known are left alone, so a producer may keep its own notes in a job.
 
 mod parse;
 

@@ -1,8 +1,8 @@
 //! From a line of text to a [`Job`], or to the field that is wrong with it.
 //!
-//! The line is read into a JSON tree and walked by hand, because a derived parser names neither the place
-//! (`requests[3].headers.accept`) nor more than the first rule of a type. No message repeats a value of the line:
-//! URLs, headers and bodies carry secrets.
+//! The line is read into a JSON tree and walked by hand, because a derived parser names neither the
+//! place (`requests[3].headers.accept`) nor more than the first rule of a type. No message repeats
+//! a value of the line: URLs, headers and bodies carry secrets.
 
 use http::{HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value};
@@ -232,7 +232,8 @@ fn url(object: &Map<String, Value>, field: &str) -> Result<String, BadField> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(BadField::new(field, "must begin with http:// or https://"));
     }
-    // The standard's parser already refuses an empty host for these two schemes; this is the same rule said here.
+    // The standard's parser already refuses an empty host for these two schemes; this is the same
+    // rule said here.
     if url.host_str().is_none_or(str::is_empty) {
         return Err(BadField::new(field, "has no host"));
     }

@@ -1,17 +1,18 @@
 //! The queue, and the one promise it makes.
 //!
-//! Jobs wait in [apalis](https://docs.rs/apalis): its storage holds them, its worker hands them out. [`Queue`] is
-//! what the rest of the program knows of it, so that another storage can take the place of the embedded one.
+//! Jobs wait in [apalis](https://docs.rs/apalis): its storage holds them, its worker hands them
+//! out. [`Queue`] is what the rest of the program knows of it, so that another storage can take the
+//! place of the embedded one.
 //!
 //! # The promise
 //!
-//! Killed at any moment and started again on the same state, the program loses no job and writes no result line
-//! twice or torn. It rests on two commits, each one transaction of the database:
+//! Killed at any moment and started again on the same state, the program loses no job and writes no
+//! result line twice or torn. It rests on two commits, each one transaction of the database:
 //!
-//! - [`Queue::add`]: jobs enter the queue, their ids enter the list of known ids, and the input is recorded as
-//!   read up to behind them.
-//! - [`Queue::settle`]: jobs leave the queue, or go back into it for another attempt, and the length that the
-//!   results file now has is recorded.
+//! - [`Queue::add`]: jobs enter the queue, their ids enter the list of known ids, and the input is
+//!   recorded as read up to behind them.
+//! - [`Queue::settle`]: jobs leave the queue, or go back into it for another attempt, and the
+//!   length that the results file now has is recorded.
 //!
 //! Every moment of a kill falls into one of these windows:
 //!
@@ -24,13 +25,12 @@
 //! | while result lines are written, before `settle` commits | results file as long as before, jobs in the queue | cuts the lines off, runs those jobs again |
 //! | after `settle` committed | the lines are part of the file, the jobs are gone | has nothing to do for them |
 //!
-//! So a job may *run* twice, as it must where a crash can fall between sending a request and writing it down; its
-//! result stands once. The results file is flushed to the disk before `settle`, so the table also holds for a
-//! machine that loses power: the database may then forget its last commits, and the file is cut back to match.
+//! So a job may *run* twice, as it must where a crash can fall between sending a request and
+//! writing it down; its result stands once. The results file is flushed to the disk before
+//! `settle`, so the table also holds for a machine that loses power: the database may then forget
+//! its last commits, and the file is cut back to match.
 
 mod embedded;
-mod tasks;
-mod wake;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -64,8 +64,9 @@ pub(crate) struct InputPlace {
     pub(crate) line: u64,
     /// Whether its end was reached.
     pub(crate) complete: bool,
-    /// Its first bytes, by which a different input of the same name is told apart.
-    pub(crate) prefix: Vec<u8>,
+    /// A digest of its first bytes, by which a different input of the same name is told apart. The
+    /// bytes themselves hold secrets.
+    pub(crate) digest: Vec<u8>,
     /// Lines of it that were rejected.
     pub(crate) rejected: u64,
 }
@@ -205,8 +206,12 @@ pub(crate) trait Queue: Clone + Send + Sync + 'static {
         tally: &Tally,
     ) -> impl Future<Output = Result<(), QueueError>> + Send;
 
-    /// Hands jobs out to `handler`, at most `concurrency` at once, until `stop` is done; then hands out no more
-    /// and waits to be dropped. Returns only when the engine cannot go on.
+    /// Lets go of what backs the queue, so that it is left tidy. Nothing may be asked of it
+    /// afterwards.
+    fn close(&self) -> impl Future<Output = ()> + Send;
+
+    /// Hands jobs out to `handler`, at most `concurrency` at once, until `stop` is done; then hands
+    /// out no more and waits to be dropped. Returns only when the engine cannot go on.
     fn work<H: Handler>(
         &self,
         handler: H,

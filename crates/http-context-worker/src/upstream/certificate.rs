@@ -1,4 +1,5 @@
-//! A certificate for the server, and a client that trusts it and nothing else. Made anew at each start.
+//! A certificate for the server, and a client that trusts it and nothing else. Made anew at each
+//! start.
 
 use std::sync::Arc;
 

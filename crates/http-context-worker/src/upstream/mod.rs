@@ -1,8 +1,8 @@
 //! Real HTTP servers on loopback: what the demo's jobs talk to.
 //!
-//! One speaks HTTP/1.1 without TLS, the other HTTP/2 and HTTP/1.1 as the TLS handshake settles it, with a
-//! certificate that is made at the start. They count what they see, so that the demo can hold its own numbers
-//! against those of the other side, and they have a few planned faults.
+//! One speaks HTTP/1.1 without TLS, the other HTTP/2 and HTTP/1.1 as the TLS handshake settles it,
+//! with a certificate that is made at the start. They count what they see, so that the demo can
+//! hold its own numbers against those of the other side, and they have a few planned faults.
 //!
 //! | path | answers |
 //! |---|---|
@@ -89,7 +89,8 @@ impl Upstream {
         self.counts.seen()
     }
 
-    /// Waits until every connection has ended, at most this long, and returns how many are still open.
+    /// Waits until every connection has ended, at most this long, and returns how many are still
+    /// open.
     pub async fn closed_within(&self, limit: Duration) -> u64 {
         let _ = tokio::time::timeout(limit, self.counts.all_closed()).await;
         self.counts.seen().open

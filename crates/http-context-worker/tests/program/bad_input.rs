@@ -122,7 +122,6 @@ fn an_id_is_known_across_batches() {
         &"--rejects",
         &files.path("rejects"),
         &"--json",
-        &"--no-socket-check",
     ]));
     assert_eq!(
         done.summary()["jobs"],
@@ -171,7 +170,6 @@ fn no_input_makes_the_program_panic() {
         &"--rejects",
         &files.path("rejects"),
         &"--json",
-        &"--no-socket-check",
     ]));
     assert_eq!(done.code(), 2, "{}", done.stderr);
     assert!(!done.stderr.contains("panicked"), "{}", done.stderr);

@@ -1,7 +1,8 @@
 //! In which order the context's layer and the engine's spawn must stand.
 //!
-//! apalis runs each job as a task of its own when it is built with `parallelize(tokio::spawn)`. The context is bound
-//! to a task: added outside the spawn it does not reach the handler, added inside it does.
+//! apalis runs each job as a task of its own when it is built with `parallelize(tokio::spawn)`. The
+//! context is bound to a task: added outside the spawn it does not reach the handler, added inside
+//! it does.
 
 use std::sync::{Arc, Mutex};
 

@@ -28,21 +28,42 @@ impl<S> Layer<S> for ConnectionLayer {
 
     fn layer(&self, inner: S) -> Self::Service {
         ObservedConnector {
-            inner,
-            table: Arc::clone(&self.0),
+            shared: Arc::new(Shared {
+                inner,
+                table: Arc::clone(&self.0),
+            }),
+            ready: None,
         }
     }
 }
 
-#[derive(Clone, Debug)]
+/// A client is cloned several times for each request, and its connector with it, which is seldom
+/// called. So a clone is a pointer; the connector below is cloned when it is needed.
+#[derive(Debug)]
 pub(crate) struct ObservedConnector<S> {
+    shared: Arc<Shared<S>>,
+    /// The one that is being made ready, or is.
+    ready: Option<S>,
+}
+
+#[derive(Debug)]
+struct Shared<S> {
     inner: S,
     table: Arc<ConnectionTable>,
 }
 
+impl<S> Clone for ObservedConnector<S> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            ready: None,
+        }
+    }
+}
+
 impl<S, R> Service<R> for ObservedConnector<S>
 where
-    S: Service<R, Error = BoxError>,
+    S: Service<R, Error = BoxError> + Clone,
     S::Response: Connection,
 {
     type Response = S::Response;
@@ -50,7 +71,8 @@ where
     type Future = Connecting<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx)
+        let ready = self.ready.get_or_insert_with(|| self.shared.inner.clone());
+        ready.poll_ready(cx)
     }
 
     fn call(&mut self, request: R) -> Self::Future {
@@ -63,12 +85,16 @@ where
             Attempt {
                 server,
                 exchange: Some(exchange),
-                table: Arc::clone(&self.table),
+                table: Arc::clone(&self.shared.table),
                 started: Instant::now(),
             }
         });
         Connecting {
-            inner: self.inner.call(request),
+            inner: self
+                .ready
+                .take()
+                .unwrap_or_else(|| self.shared.inner.clone())
+                .call(request),
             attempt,
         }
     }

@@ -24,7 +24,7 @@
 //!
 //! [`TestOptions`] is the same as a function, for other runtimes' macros and for closures.
 //! [`Recorder`] is an [`Observer`](crate::Observer) that keeps what it is told, and
-//! [`assert_no_open_contexts`] looks at the whole process.
+//! [`assert_no_open_contexts`](crate::assert_no_open_contexts) looks at the whole process.
 //!
 //! # What a failure looks like
 //!
@@ -34,10 +34,8 @@
 #![doc = include_str!("leak_report.txt")]
 //! ```
 
-mod open_contexts;
 mod recorder;
 mod run;
 
-pub use open_contexts::{NoOpenContexts, OpenContexts, assert_no_open_contexts};
 pub use recorder::{Fact, Recorder};
 pub use run::TestOptions;

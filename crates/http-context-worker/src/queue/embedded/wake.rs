@@ -1,9 +1,10 @@
 //! When the engine looks for jobs.
 //!
-//! apalis looks whenever a job ends. Between jobs it has to be woken: at once when jobs were added, and from time
-//! to time because a job that waits for its next attempt becomes due without any event. Its own hook on inserts
-//! fires before they are committed, and a look that was under way at that moment would miss them; so this is told
-//! after the commit, and the interval makes up for a look that was under way even then.
+//! apalis looks whenever a job ends. Between jobs it has to be woken: at once when jobs were added,
+//! and from time to time because a job that waits for its next attempt becomes due without any
+//! event. Its own hook on inserts fires before they are committed, and a look that was under way at
+//! that moment would miss them; so this is told after the commit, and the interval makes up for a
+//! look that was under way even then.
 
 use std::task::{Context, Poll};
 use std::time::Duration;

@@ -12,7 +12,7 @@ use crate::registry::open_contexts;
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// http_context::testing::assert_no_open_contexts().await;
+/// http_context::assert_no_open_contexts().await;
 /// # }
 /// ```
 ///

@@ -1,20 +1,21 @@
 //! Between our jobs and the engine's tasks.
 //!
-//! A task's id is the job's number written as a ULID: the engine hands tasks out by id, so jobs start in the order
-//! in which they were queued, and the number of a job leads to its row.
+//! A task's id is the job's number written as a ULID: the engine hands tasks out by id, so jobs
+//! start in the order in which they were queued, and the number of a job leads to its row.
 
 use apalis::prelude::{FromRequest, Task, TaskBuilder, TaskId};
 use ulid::Ulid;
 
-use super::Ticket;
 use crate::job::Job;
+use crate::queue::Ticket;
 
 /// The id of a job's task.
 pub(super) fn task_id(ticket: Ticket) -> Ulid {
     Ulid::from(u128::from(ticket.0))
 }
 
-/// The task that carries a job. `run_at` is the beginning of time, so that only ids decide the order.
+/// The task that carries a job. `run_at` is the beginning of time, so that only ids decide the
+/// order.
 pub(super) fn task(ticket: Ticket, job: &Job) -> Result<Task<Vec<u8>>, serde_json::Error> {
     Ok(TaskBuilder::new(serde_json::to_vec(job)?)
         .task_id(TaskId::from_ulid(task_id(ticket)))

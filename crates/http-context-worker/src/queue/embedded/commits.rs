@@ -1,0 +1,118 @@
+//! The two commits on which the queue's promise rests.
+
+use apalis_sqlite::queries::push_tasks;
+
+use super::sqlite::{Failed, signed, unsigned};
+use super::tasks::{task, task_id};
+use super::{Embedded, QUEUE};
+use crate::queue::{Batch, Fate, OutputKind, Seen, Ticket};
+use crate::tally::Tally;
+
+impl Embedded {
+    /// See [`Queue::add`](crate::queue::Queue::add).
+    pub(super) async fn add_in_transaction(&self, batch: &Batch) -> Result<(), Failed> {
+        let mut tx = self.pool.begin().await?;
+        let first: i64 = sqlx::query_scalar(
+            "UPDATE worker_books SET next_ticket = next_ticket + ?1 RETURNING next_ticket - ?1",
+        )
+        .bind(signed(batch.jobs.len() as u64))
+        .fetch_one(&mut *tx)
+        .await?;
+        let ids: Vec<Seen> = batch
+            .jobs
+            .iter()
+            .map(|(line, job)| Seen {
+                id: job.id.clone(),
+                line: *line,
+            })
+            .collect();
+        sqlx::query(
+            "INSERT INTO worker_job_id (id, line) \
+             SELECT value ->> 'id', value ->> 'line' FROM json_each(?1)",
+        )
+        .bind(serde_json::to_string(&ids)?)
+        .execute(&mut *tx)
+        .await?;
+        let tasks = batch
+            .jobs
+            .iter()
+            .zip(unsigned(first)..)
+            .map(|((_, job), ticket)| task(Ticket(ticket), job))
+            .collect::<Result<Vec<_>, _>>()?;
+        push_tasks(&mut *tx, QUEUE, &tasks)
+            .await
+            .map_err(|error| Failed(error.to_string()))?;
+        let place = &batch.place;
+        sqlx::query("INSERT OR REPLACE INTO worker_input VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+            .bind(&batch.input)
+            .bind(signed(place.offset))
+            .bind(signed(place.line))
+            .bind(place.complete)
+            .bind(&place.digest)
+            .bind(signed(place.rejected))
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("UPDATE worker_output SET length = ?1 WHERE kind = ?2")
+            .bind(signed(batch.rejects_length))
+            .bind(OutputKind::Rejects.as_str())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Returns how many of the finished jobs the queue did not hold; nothing is committed if there
+    /// are any.
+    pub(super) async fn settle_in_transaction(
+        &self,
+        fates: &[(Ticket, Fate)],
+        results_length: u64,
+        tally: &Tally,
+    ) -> Result<u64, Failed> {
+        let mut tx = self.pool.begin().await?;
+        let done: Vec<String> = fates
+            .iter()
+            .filter(|(_, fate)| *fate == Fate::Done)
+            .map(|(ticket, _)| task_id(*ticket).to_string())
+            .collect();
+        if !done.is_empty() {
+            let gone =
+                sqlx::query("DELETE FROM Jobs WHERE id IN (SELECT value FROM json_each(?1))")
+                    .bind(serde_json::to_string(&done)?)
+                    .execute(&mut *tx)
+                    .await?
+                    .rows_affected();
+            if gone != done.len() as u64 {
+                return Ok((done.len() as u64).saturating_sub(gone));
+            }
+        }
+        for (ticket, fate) in fates {
+            if let Fate::Again {
+                attempts,
+                not_before,
+            } = fate
+            {
+                sqlx::query(
+                    "UPDATE Jobs SET status = 'Pending', attempts = ?1, run_at = ?2, lock_by = NULL, \
+                     lock_at = NULL WHERE id = ?3",
+                )
+                .bind(attempts)
+                .bind(signed(*not_before))
+                .bind(task_id(*ticket).to_string())
+                .execute(&mut *tx)
+                .await?;
+            }
+        }
+        sqlx::query("UPDATE worker_books SET tally = ?1")
+            .bind(serde_json::to_string(tally)?)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("UPDATE worker_output SET length = ?1 WHERE kind = ?2")
+            .bind(signed(results_length))
+            .bind(OutputKind::Results.as_str())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(0)
+    }
+}

@@ -1,0 +1,70 @@
+//! The job engine at work: an apalis worker on the embedded storage.
+
+use apalis::layers::WorkerBuilderExt;
+use apalis::prelude::{BackendExt, ParallelizeExt, WorkerBuilder, WorkerContext, WorkerError};
+use apalis_sqlite::{Config, SqliteStorage};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use sqlx::SqlitePool;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::QUEUE;
+use super::tasks::Label;
+use super::wake::Wake;
+use crate::job::Job;
+use crate::queue::{Handler, QueueError, Turn};
+
+/// See [`Queue::work`](crate::queue::Queue::work). `told` wakes the engine when jobs were added.
+pub(super) async fn work<H: Handler>(
+    pool: &SqlitePool,
+    told: mpsc::Receiver<()>,
+    handler: H,
+    concurrency: usize,
+    stop: CancellationToken,
+) -> QueueError {
+    let config = Config::default()
+        .queue(QUEUE)
+        .batch_size(concurrency.clamp(16, 128))
+        .persist_results(false)
+        .lock_tasks(false);
+    let backend = SqliteStorage::<Job>::new(pool)
+        .with_config(config)
+        .poll_with_strategy(Wake::new(told));
+    let context = WorkerContext::new(&format!("worker-{}", std::process::id()));
+    // The limit stands outside the spawn, so that a job holds its slot until it is settled.
+    let worker = WorkerBuilder::new(&context)
+        .backend(backend)
+        .concurrency(concurrency)
+        .parallelize(tokio::spawn)
+        .build(move |job: Job, label: Label| {
+            let handler = handler.clone();
+            async move {
+                handler
+                    .handle(Turn {
+                        ticket: label.ticket,
+                        attempt: label.attempt,
+                        job,
+                    })
+                    .await;
+            }
+        });
+    // Boxed where its type is known: the compiler cannot see through it that it is `Send`.
+    let mut run: BoxFuture<'static, Result<(), WorkerError>> = worker.run().boxed();
+    tokio::select! {
+        biased;
+        ended = &mut run => return engine_error(ended),
+        () = stop.cancelled() => {}
+    }
+    // Paused, the engine takes no job but still finishes its housekeeping. It is not stopped:
+    // stopping counts the jobs that were fetched and not started as attempted.
+    let _ = context.pause();
+    engine_error(run.await)
+}
+
+fn engine_error<E: std::fmt::Display>(ended: Result<(), E>) -> QueueError {
+    QueueError::Engine(match ended {
+        Ok(()) => "it was told to stop".to_owned(),
+        Err(error) => error.to_string(),
+    })
+}
