@@ -71,18 +71,7 @@ async fn the_redirect_policy_is_the_one_that_was_set() {
 #[tokio::test]
 async fn the_http_versions_are_those_that_were_set() {
     let server = Server::builder().tls().start();
-    let config = rustls::ClientConfig::builder_with_provider(std::sync::Arc::new(
-        rustls::crypto::aws_lc_rs::default_provider(),
-    ))
-    .with_safe_default_protocol_versions()
-    .unwrap()
-    .with_root_certificates({
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(tls::ca_der()).unwrap();
-        roots
-    })
-    .with_no_client_auth();
-    let tls = http_context::Tls::Config(std::sync::Arc::new(config));
+    let tls = http_context::Tls::Config(tls::client_config());
     for (versions, expected) in [
         (HttpVersions::All, Version::HTTP_2),
         (HttpVersions::Http1, Version::HTTP_11),

@@ -37,15 +37,7 @@ impl Wire {
     }
 
     fn context(self, builder: ContextBuilder) -> ContextBuilder {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(tls::ca_der()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let builder = builder.tls(Tls::Config(Arc::new(config)));
+        let builder = builder.tls(Tls::Config(tls::client_config()));
         match self {
             Self::Http2 => builder.http_versions(HttpVersions::Http2),
             _ => builder,
