@@ -123,6 +123,7 @@ mod ledger;
 mod method;
 #[cfg(feature = "opentelemetry")]
 mod otel_recorder;
+mod pool_metrics;
 mod process_metrics;
 #[cfg(feature = "prometheus")]
 mod prometheus;

@@ -11,4 +11,5 @@ mod connections;
 mod load;
 mod names;
 mod outcomes;
+mod pools;
 mod rig;
