@@ -126,10 +126,8 @@ async fn a_failure_has_an_error_type_and_a_cancellation_has_none() {
                     .await
                     .unwrap_err();
                 let dropped = session.get(server.url("/never")).send();
-                tokio::select! {
-                    _ = dropped => unreachable!("it never answers"),
-                    _ = server.wait_until(|counts| counts.requests == 2) => {}
-                }
+                let limit = Duration::from_millis(20);
+                tokio::time::timeout(limit, dropped).await.unwrap_err();
                 Ok::<_, OpenError>(())
             })
             .await
@@ -140,11 +138,11 @@ async fn a_failure_has_an_error_type_and_a_cancellation_has_none() {
         assert_eq!(spans[0].status, Status::error(""));
         assert_eq!(text(&spans[1], "error.type"), None);
         assert_eq!(spans[1].status, Status::Unset, "{way:?}");
-        let took = spans[0]
-            .end_time
-            .duration_since(spans[0].start_time)
-            .unwrap();
-        assert!(took >= Duration::from_millis(10), "{way:?} {took:?}");
+        // They end when they are over, not when they were last worked on.
+        for (span, least) in spans.iter().zip([10, 20]) {
+            let took = span.end_time.duration_since(span.start_time).unwrap();
+            assert!(took >= Duration::from_millis(least), "{way:?} {took:?}");
+        }
     }
 }
 
