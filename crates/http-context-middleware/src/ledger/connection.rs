@@ -184,7 +184,7 @@ impl Connection {
     }
 
     /// Called once, by whoever took it from the ledger.
-    pub(super) fn closed(&self, reason: CloseReason) -> ConnectionRecord {
+    pub(super) fn closed(&self, reason: CloseReason, remember: impl FnOnce(ConnectionRecord)) {
         let mut state = self.lock();
         let busy = i64::from(state.is_busy());
         state.is_closed = true;
@@ -196,9 +196,10 @@ impl Connection {
             .record(self.opened.elapsed());
         #[allow(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
         self.server.connection_requests().record(requests as f64);
+        let record = self.record(Some((Instant::now(), reason)));
+        remember(record);
         // Last: who sees the gauge go down sees the rest.
         self.change_books(-1, -busy, 0);
-        self.record(Some((Instant::now(), reason)))
     }
 
     pub(super) fn record(&self, closed: Option<(Instant, CloseReason)>) -> ConnectionRecord {

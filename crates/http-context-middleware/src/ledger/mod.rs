@@ -273,12 +273,13 @@ impl Ledger {
         } else {
             connection.close_reason(session_is_closed)
         };
-        let record = connection.closed(reason);
-        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
-        if closed.len() == REMEMBERED {
-            closed.pop_front();
-        }
-        closed.push_back(record);
+        connection.closed(reason, |record| {
+            let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+            if closed.len() == REMEMBERED {
+                closed.pop_front();
+            }
+            closed.push_back(record);
+        });
     }
 
     /// Takes it from the addresses, unless another one has them by now.
