@@ -4,6 +4,7 @@
 //! `cargo bench --bench request_instructions` counts instructions, with valgrind and
 //! `gungraun-runner` at the version of `gungraun`.
 
+pub mod cpu;
 mod loopback;
 pub mod plot;
 mod server_process;

@@ -1,7 +1,7 @@
 //! What a request costs as contexts, connections and hosts grow, and what each takes in memory.
 //!
 //! `cargo run --release -p http-context-benches --bin growth` writes `benches/docs/`. The times are
-//! those of one request after the other; next to each stands that of a small session measured in
+//! what the client ran for one request after the other; next to each stands that of a small session measured in
 //! turns with it.
 
 #![allow(
@@ -45,8 +45,8 @@ fn main() -> Result<(), BoxError> {
     let memory = memory::measure_all(&runtime, &server)?;
 
     let mut text = String::from(
-        "# Growth\n\nWritten by `cargo run --release -p http-context-benches --bin growth`. The \
-         time of one request after the other over HTTP/1.1, as a median; the ratio is to a small \
+        "# Growth\n\nWritten by `cargo run --release -p http-context-benches --bin growth`. What \
+         the client ran for one request after the other over HTTP/1.1, as a median; the ratio is to a small \
          session that takes turns with it, or for contexts to the time with one.\n\n![the \
          plot](growth.svg)\n\n",
     );

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http_context_benches::cpu;
 use http_context_benches::target::Target;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -16,12 +17,14 @@ pub(crate) struct Load {
     pub(crate) protocol: Protocol,
     pub(crate) in_flight: usize,
     pub(crate) rounds: Vec<Vec<f64>>,
+    /// Microseconds that the client ran for a request, likewise.
+    pub(crate) cpu: Vec<Vec<f64>>,
 }
 
 struct Order {
     in_flight: usize,
     requests: usize,
-    done: oneshot::Sender<f64>,
+    done: oneshot::Sender<(f64, f64)>,
 }
 
 pub(crate) async fn measure(target: &Target, effort: Effort) -> Vec<Load> {
@@ -37,28 +40,36 @@ pub(crate) async fn measure(target: &Target, effort: Effort) -> Vec<Load> {
             for contender in &contenders {
                 turn(contender, in_flight, in_flight * 2).await;
             }
-            let mut rounds = Vec::new();
+            let (mut rounds, mut cpu) = (Vec::new(), Vec::new());
             for round in 0..effort.rounds {
                 let mut rates = vec![0.0; contenders.len()];
+                let mut micros = rates.clone();
                 for step in 0..contenders.len() {
                     // Another one begins each round, so that none always follows the same.
                     let next = (round + step) % contenders.len();
-                    rates[next] = turn(&contenders[next], in_flight, requests).await;
+                    (rates[next], micros[next]) =
+                        turn(&contenders[next], in_flight, requests).await;
                 }
                 rounds.push(rates);
+                cpu.push(micros);
             }
             eprintln!("{}, {in_flight} in flight: measured", protocol.name());
             loads.push(Load {
                 protocol,
                 in_flight,
                 rounds,
+                cpu,
             });
         }
     }
     loads
 }
 
-async fn turn(contender: &mpsc::UnboundedSender<Order>, in_flight: usize, requests: usize) -> f64 {
+async fn turn(
+    contender: &mpsc::UnboundedSender<Order>,
+    in_flight: usize,
+    requests: usize,
+) -> (f64, f64) {
     let (done, rate) = oneshot::channel();
     let order = Order {
         in_flight,
@@ -95,7 +106,7 @@ async fn work(
         done,
     }) = ordered.recv().await
     {
-        let started = Instant::now();
+        let (started, ran) = (Instant::now(), cpu::thread_time());
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..in_flight {
             let (client, url) = (client.clone(), Arc::clone(&url));
@@ -112,7 +123,8 @@ async fn work(
         }
         #[allow(clippy::cast_precision_loss, reason = "counts are small")]
         let sent = (requests.div_ceil(in_flight) * in_flight) as f64;
-        let _ = done.send(sent / started.elapsed().as_secs_f64());
+        let micros = cpu::micros_since(ran) / sent;
+        let _ = done.send((sent / started.elapsed().as_secs_f64(), micros));
     }
     Ok(())
 }

@@ -43,7 +43,7 @@ fn main() -> std::io::Result<()> {
         }
     } else {
         Effort {
-            rounds: 9,
+            rounds: 7,
             divisor: 1,
         }
     };

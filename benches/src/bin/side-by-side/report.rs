@@ -18,25 +18,29 @@ pub(crate) fn table(loads: &[Load], jobs: &[Jobs], effort: Effort) -> String {
     let _ = writeln!(
         text,
         "Medians of {} rounds in which all took turns; in brackets the median of the ratios to \
-         the first row within a round. Spans and metrics are made and thrown away; \
+         the first row within a round. Time is that of the clock; the second table of each pair is \
+         what the client's thread ran for a request, which the rest of the machine does not add \
+         to. Spans and metrics are made and thrown away; \
          reqwest-tracing sends no trace context here, since it speaks older versions of \
          OpenTelemetry only.\n\n![the plot](side-by-side.svg)\n\n## Requests a second",
         effort.rounds
     );
     for protocol in Protocol::ALL {
-        let _ = write!(text, "\n{}\n\n| |", protocol.name());
-        for in_flight in IN_FLIGHT {
-            let _ = write!(text, " {in_flight} in flight |");
-        }
-        text.push_str("\n|---|---:|---:|---:|\n");
-        for (row, contender) in Contender::ALL.iter().enumerate() {
-            let _ = write!(text, "| {} |", contender.name());
-            for load in loads.iter().filter(|load| load.protocol == protocol) {
-                let (rate, ratio) = (median(&load.rounds, row), ratio(&load.rounds, row, 0));
-                let _ = write!(text, " {rate:.0} ({ratio:.2}) |");
-            }
-            text.push('\n');
-        }
+        let loads: Vec<_> = loads.iter().filter(|l| l.protocol == protocol).collect();
+        let of = |load: &Load| load.rounds.clone();
+        grid(
+            &mut text,
+            &format!("{}, requests a second", protocol.name()),
+            &loads,
+            of,
+        );
+        let of = |load: &Load| load.cpu.clone();
+        grid(
+            &mut text,
+            &format!("{}, µs that the client ran for a request", protocol.name()),
+            &loads,
+            of,
+        );
     }
     text.push_str("\n## Jobs of one request, jobs a second\n\n| |");
     for protocol in Protocol::ALL {
@@ -54,13 +58,33 @@ pub(crate) fn table(loads: &[Load], jobs: &[Jobs], effort: Effort) -> String {
     text
 }
 
+fn grid(text: &mut String, title: &str, loads: &[&Load], of: impl Fn(&Load) -> Vec<Vec<f64>>) {
+    let _ = write!(text, "\n{title}\n\n| |");
+    for in_flight in IN_FLIGHT {
+        let _ = write!(text, " {in_flight} in flight |");
+    }
+    text.push_str("\n|---|---:|---:|---:|\n");
+    for (row, contender) in Contender::ALL.iter().enumerate() {
+        let _ = write!(text, "| {} |", contender.name());
+        for load in loads {
+            let rounds = of(load);
+            let (value, ratio) = (median(&rounds, row), ratio(&rounds, row, 0));
+            let _ = write!(text, " {} ({ratio:.2}) |", plot::round(value));
+        }
+        text.push('\n');
+    }
+}
+
 pub(crate) fn plot(loads: &[Load], jobs: &[Jobs]) -> String {
     let of_loads = loads
         .iter()
         .filter(|load| load.in_flight == 64)
         .map(|load| Bars {
-            title: format!("Requests a second, {}, 64 in flight", load.protocol.name()),
-            bars: bars(Contender::ALL.map(Contender::name), &load.rounds, 2),
+            title: format!(
+                "µs that the client ran for a request, {}, 64 in flight",
+                load.protocol.name()
+            ),
+            bars: bars(Contender::ALL.map(Contender::name), &load.cpu, 2),
         });
     let of_jobs = jobs
         .iter()
@@ -82,7 +106,7 @@ fn bars<const N: usize>(
         (
             (*name).to_owned(),
             rate,
-            format!("{rate:.0} ({ratio:.digits$})"),
+            format!("{} ({ratio:.digits$})", plot::round(rate)),
         )
     };
     names.iter().enumerate().map(bar).collect()
