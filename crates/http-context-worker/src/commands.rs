@@ -7,9 +7,10 @@ use crate::demo;
 use crate::display::Bar;
 use crate::failure::Failure;
 use crate::metrics_file;
-use crate::run::{Ended, run};
+use crate::run::{Ended, Plan, run};
 use crate::signals::Signals;
 use crate::summary::{Summary, grouped};
+use crate::telemetry::Telemetry;
 
 /// The exit code of everything that is wrong with the input, the flags or the files.
 const USAGE: u8 = 2;
@@ -18,26 +19,30 @@ const USAGE: u8 = 2;
 pub(crate) async fn execute(cli: Cli) -> u8 {
     let done = match cli.command {
         Command::Run(args) => match args.plan() {
-            Ok(plan) => {
-                let signals = match Signals::listen() {
-                    Ok(signals) => signals,
-                    Err(failure) => return refuse(&failure.to_string()),
-                };
-                let mut bar = None;
-                let ended = run(plan, &signals, |progress| {
-                    if !args.json {
-                        bar = Bar::show(progress);
-                    }
-                })
-                .await;
-                drop(bar);
-                ended.and_then(|ended| finish(&args, &ended))
-            }
+            Ok(plan) => run_jobs(&args, plan).await,
             Err(sentence) => return refuse(&sentence),
         },
         Command::Demo(args) => demo::demo(&args).await,
     };
     done.unwrap_or_else(|failure| refuse(&failure.to_string()))
+}
+
+async fn run_jobs(args: &RunArgs, plan: Plan) -> Result<u8, Failure> {
+    let signals = Signals::listen()?;
+    let telemetry = Telemetry::install()?;
+    let mut bar = None;
+    let ended = run(plan, &signals, |progress| {
+        if !args.json {
+            bar = Bar::show(progress);
+        }
+    })
+    .await;
+    drop(bar);
+    let ended = ended?;
+    if let Some(path) = &args.metrics_file {
+        metrics_file::write(path, &telemetry.settled().await)?;
+    }
+    Ok(finish(args, &ended))
 }
 
 fn refuse(sentence: &str) -> u8 {
@@ -46,10 +51,7 @@ fn refuse(sentence: &str) -> u8 {
 }
 
 /// Tells how a run ended.
-fn finish(args: &RunArgs, ended: &Ended) -> Result<u8, Failure> {
-    if let Some(path) = &args.metrics_file {
-        metrics_file::write(path, &ended.progress.tally)?;
-    }
+fn finish(args: &RunArgs, ended: &Ended) -> u8 {
     let summary = Summary::from(ended);
     let mut code = summary.exit_code(args.deny_leaks);
     if let Some(signal) = ended.interrupted {
@@ -61,7 +63,7 @@ fn finish(args: &RunArgs, ended: &Ended) -> Result<u8, Failure> {
     } else {
         say(&summary.to_table(ended));
     }
-    Ok(code)
+    code
 }
 
 fn interruption(args: &RunArgs, ended: &Ended, signal: &str) -> String {

@@ -25,6 +25,7 @@ use crate::run::{Ended, Plan, run};
 use crate::send::{RequestOutcome, send_all};
 use crate::signals::Signals;
 use crate::summary::{Summary, grouped};
+use crate::telemetry::Telemetry;
 use crate::upstream::Upstream;
 
 const AT_ONCE: usize = 16;
@@ -41,6 +42,7 @@ const CLOSED_WITHIN: Duration = Duration::from_secs(2);
 /// Runs the demo and returns the exit code.
 pub(crate) async fn demo(args: &DemoArgs) -> Result<u8, Failure> {
     let signals = Signals::listen()?;
+    let _telemetry = Telemetry::install()?;
     let upstream = Upstream::start().await.map_err(Failure::Upstream)?;
     let jobs = jobs(&upstream);
     let file = write_jobs(&jobs).map_err(Failure::Upstream)?;

@@ -46,6 +46,9 @@ pub enum Failure {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The process has a metrics recorder or an observer already.
+    #[error("cannot install the instrumentation: {0}")]
+    Telemetry(&'static str),
     /// The operating system gave no thread.
     #[error("cannot start a thread to read the jobs: {0}")]
     Thread(#[source] std::io::Error),

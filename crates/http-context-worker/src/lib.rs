@@ -16,6 +16,7 @@ mod handler;
 mod ingest;
 mod input;
 pub mod job;
+mod job_metrics;
 mod ledger;
 mod lines;
 mod metrics_file;
@@ -31,6 +32,7 @@ mod signals;
 mod state;
 mod summary;
 mod tally;
+mod telemetry;
 pub mod upstream;
 
 use std::process::ExitCode;

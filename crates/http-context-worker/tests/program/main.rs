@@ -5,8 +5,10 @@
 mod bad_input;
 mod crash;
 mod demo;
+mod exposition;
 mod layer_order;
 mod memory;
+mod metrics_file;
 mod results;
 mod retries;
 mod shutdown;
