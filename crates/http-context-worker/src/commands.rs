@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use crate::admin::Admin;
 use crate::cli::{Cli, Command, RunArgs};
 use crate::demo;
 use crate::display::Bar;
@@ -30,8 +31,19 @@ pub(crate) async fn execute(cli: Cli) -> u8 {
 async fn run_jobs(args: &RunArgs, plan: Plan) -> Result<u8, Failure> {
     let signals = Signals::listen()?;
     let telemetry = Telemetry::install()?;
+    let admin = match args.admin {
+        Some(address) => {
+            let admin = Admin::start(address, telemetry.prometheus().clone()).await?;
+            say(&format!("admin page at {}\n", admin.url()));
+            Some(admin)
+        }
+        None => None,
+    };
     let mut bar = None;
     let ended = run(plan, &signals, |progress| {
+        if let Some(admin) = &admin {
+            admin.follow(progress.clone());
+        }
         if !args.json {
             bar = Bar::show(progress);
         }

@@ -1,6 +1,7 @@
 //! Why a run could not be made or finished. Each reads as one sentence on standard error, with exit
 //! code 2.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::input::InputError;
@@ -43,6 +44,14 @@ pub enum Failure {
     Metrics {
         /// The file.
         path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The admin endpoint cannot listen.
+    #[error("the admin endpoint cannot listen at {address}: {source}")]
+    Admin {
+        /// Where it was to listen.
+        address: SocketAddr,
         /// What the operating system said.
         source: std::io::Error,
     },

@@ -7,6 +7,7 @@
 //! The way of a job is one straight line through the files: `input → lines → job → ingest → queue →
 //! handler → send → ledger → results`, and `run` holds it together.
 
+mod admin;
 mod cli;
 mod commands;
 mod demo;

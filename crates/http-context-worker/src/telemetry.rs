@@ -48,6 +48,11 @@ impl Telemetry {
         })
     }
 
+    /// Renders the metrics at any time.
+    pub(crate) fn prometheus(&self) -> &PrometheusHandle {
+        &self.prometheus
+    }
+
     /// The metrics after the last context has closed, in Prometheus' text format. Waits, in bounded
     /// time, until the operating system has told of the sockets that went with it.
     pub(crate) async fn settled(&self) -> String {
