@@ -93,6 +93,7 @@ impl TracingSpan {
         allow(
             unused_variables,
             clippy::unused_self,
+            clippy::trivially_copy_pass_by_ref,
             reason = "only OpenTelemetry has links"
         )
     )]
