@@ -86,17 +86,7 @@ impl Target {
     ///
     /// Never: the certificate is one.
     pub fn tls(&self) -> Arc<rustls::ClientConfig> {
-        let mut roots = rustls::RootCertStore::empty();
-        roots
-            .add(self.authority.clone())
-            .expect("the authority is a certificate");
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("the provider supports them")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Arc::new(config)
+        http_context_tests::tls::client_config_trusting(self.authority.clone())
     }
 }
 

@@ -213,6 +213,11 @@ impl HttpContext {
         self.0.attached.get()
     }
 
+    /// Whether its session comes from a pool, and its connections outlive it there.
+    pub fn is_pooled(&self) -> bool {
+        self.0.config.pool.is_some()
+    }
+
     /// How long its session keeps an idle connection.
     pub fn keep_alive(&self) -> Duration {
         self.0.config.keep_alive

@@ -115,7 +115,10 @@ impl Transport {
                 .execute(request)
                 .await
                 .map_err(RequestError::Request)?,
-            Sender::Chain(client) => client.execute_with_extensions(request, extensions).await?,
+            // Boxed, so that the future of a request is small where there is no chain.
+            Sender::Chain(client) => {
+                Box::pin(client.execute_with_extensions(request, extensions)).await?
+            }
         };
         let carrier = self.connections.carried(&response);
         Ok((response, carrier))
