@@ -251,26 +251,16 @@ impl HttpContext {
         self.0.session.get().map(|state| &**state)
     }
 
-    /// A handle of the open session; built if there is none.
-    pub(crate) fn acquire(
-        &self,
-        place: Place,
-        spawned_at: Option<Place>,
-    ) -> Result<HttpSession, SessionError> {
-        if let Some(state) = self.0.session.get()
-            && let Some(id) = state.open_id()
-        {
-            return Ok(HttpSession::new(
-                self.clone(),
-                id,
-                state.handles.acquire(place),
-            ));
-        }
-        self.acquire_slowly(place, spawned_at)
+    /// A handle of the open session, if there is one.
+    pub(crate) fn acquire_open(&self, place: Place) -> Option<HttpSession> {
+        let state = self.0.session.get()?;
+        let id = state.open_id()?;
+        let place = state.handles.acquire(place);
+        Some(HttpSession::new(self.clone(), id, place))
     }
 
-    #[cold]
-    fn acquire_slowly(
+    /// A handle of the session, which is opened if none is.
+    pub(crate) fn acquire_slowly(
         &self,
         place: Place,
         spawned_at: Option<Place>,

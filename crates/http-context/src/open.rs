@@ -328,9 +328,7 @@ impl<F: Future> Future for OpenWithReport<F> {
 
 impl<O> Start<O> {
     fn open(&mut self) -> Opened {
-        let outer = current::bound()
-            .map(|bound| bound.context)
-            .filter(|outer| !outer.is_closed());
+        let outer = current::open_context();
         if let Some(outer) = outer {
             let policy = if self.binds_always {
                 NestedPolicy::Isolate
