@@ -1,6 +1,10 @@
 //! Instructions of a hundred requests, with more and more around them.
 
-#![allow(missing_docs, reason = "the macros make public items")]
+#![allow(
+    missing_docs,
+    clippy::disallowed_methods,
+    reason = "the macros make public items, and a main that exits"
+)]
 
 use gungraun::{
     Callgrind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,

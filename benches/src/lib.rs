@@ -4,8 +4,13 @@
 //! `cargo bench --bench request_instructions` counts instructions, with valgrind and
 //! `gungraun-runner` at the version of `gungraun`.
 
+pub mod cpu;
+mod loopback;
+pub mod plot;
 mod server_process;
+pub mod target;
 mod variant;
 
+pub use loopback::one_connection_server;
 pub use server_process::ServerProcess;
 pub use variant::{Bench, Variant};

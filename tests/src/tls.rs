@@ -7,7 +7,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
 };
 use rustls::{
-    ServerConfig,
+    ClientConfig, RootCertStore, ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer},
 };
 
@@ -56,6 +56,31 @@ pub fn ca_certificate() -> reqwest::Certificate {
 /// A client that trusts the authority, and nothing else.
 pub fn trusting(client: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
     client.tls_certs_only([ca_certificate()])
+}
+
+/// A TLS configuration for a client that trusts the authority, and nothing else.
+pub fn client_config() -> Arc<ClientConfig> {
+    client_config_trusting(ca_der())
+}
+
+/// A TLS configuration for a client that trusts this authority, and nothing
+/// else.
+///
+/// # Panics
+///
+/// When it is no certificate of an authority.
+pub fn client_config_trusting(authority: CertificateDer<'static>) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(authority)
+        .expect("the certificate is one of an authority");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider supports the default versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Arc::new(config)
 }
 
 /// A server's configuration with a certificate of the given sort.

@@ -13,6 +13,7 @@ use crate::extensions::SpanAttributes;
 use crate::headers::HeaderList;
 use crate::instrumentation::Instrumentation;
 use crate::ledger::{ConnectionCloses, Ledger};
+use crate::pool_metrics::PoolMetrics;
 use crate::process_metrics::ProcessMetrics;
 use crate::servers::Servers;
 use crate::sink::{MetricNames, Sink};
@@ -37,6 +38,10 @@ pub struct InstrumentationBuilder {
 
 /// What is looked at while requests run.
 #[derive(Clone)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, named in the builder"
+)]
 pub(crate) struct Options {
     pub(crate) spans: Spans,
     pub(crate) connection_spans: bool,
@@ -206,6 +211,7 @@ impl InstrumentationBuilder {
                 ..self.options
             },
             ProcessMetrics::new(sink.clone()),
+            PoolMetrics::new(sink.clone()),
             Servers::new(sink, self.max_servers),
             Templates::new(self.max_templates),
             Ledger::start(closes),

@@ -268,6 +268,33 @@ mod tests {
         }
     }
 
+    /// The table in the crate's documentation.
+    fn table() -> String {
+        let mut table = String::from(
+            "| OpenTelemetry name | Prometheus name | kind | unit | attributes | what it is |\n\
+             |---|---|---|---|---|---|\n",
+        );
+        for metric in catalogue() {
+            let quoted: Vec<_> = metric.attributes.iter().map(|a| format!("`{a}`")).collect();
+            table += &format!(
+                "| `{}` | `{}` | {} | {} | {} | {} |\n",
+                metric.name,
+                metric.prometheus_name,
+                metric.kind.as_str(),
+                metric.unit.ucum(),
+                quoted.join(" "),
+                metric.description,
+            );
+        }
+        table
+    }
+
+    #[test]
+    fn the_documentation_has_the_catalogue() {
+        let (expected, documented) = (table(), include_str!("metrics.md"));
+        assert!(expected == documented, "metrics.md should be:\n{expected}");
+    }
+
     #[test]
     fn no_name_stands_twice() {
         let mut names: Vec<_> = catalogue()

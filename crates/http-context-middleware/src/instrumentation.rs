@@ -8,8 +8,8 @@ use std::time::Duration;
 use http::{Extensions, HeaderMap};
 use http_context::{
     BodyEnd, BodyEndReason, ConnectFailure, ConnectionInfo, ConnectionUse, ErrorKind, ExitReport,
-    Host, HttpContext, Leak, NameLookup, NestedOpen, ObserverAlreadySet, RequestError, RequestInfo,
-    ResponseHead, SessionId, SessionSource,
+    Host, HttpContext, Leak, NameLookup, NestedOpen, ObserverAlreadySet, PoolCloseReason,
+    PoolStatus, RequestError, RequestInfo, ResponseHead, SessionId, SessionSource,
 };
 use reqwest::{StatusCode, Url};
 
@@ -21,6 +21,7 @@ use crate::extensions::{
 };
 use crate::ledger::{Connection, Ledger, Use};
 use crate::method::KnownMethod;
+use crate::pool_metrics::PoolMetrics;
 use crate::process_metrics::ProcessMetrics;
 use crate::request_state::RequestState;
 use crate::series::End;
@@ -41,6 +42,7 @@ use crate::version::ProtocolVersion;
 pub struct Instrumentation {
     options: Options,
     metrics: ProcessMetrics,
+    pools: PoolMetrics,
     servers: Servers,
     templates: Templates,
     ledger: Arc<Ledger>,
@@ -53,6 +55,7 @@ impl Instrumentation {
     pub(crate) fn new(
         options: Options,
         metrics: ProcessMetrics,
+        pools: PoolMetrics,
         servers: Servers,
         templates: Templates,
         ledger: Arc<Ledger>,
@@ -63,6 +66,7 @@ impl Instrumentation {
         Self {
             options,
             metrics,
+            pools,
             servers,
             templates,
             ledger,
@@ -266,8 +270,8 @@ impl http_context::Observer for Instrumentation {
         self.metrics.session_opened(source);
     }
 
-    fn session_closed(&self, _: &HttpContext, session: SessionId) {
-        self.ledger.session_closed(session);
+    fn session_closed(&self, context: &HttpContext, session: SessionId) {
+        self.ledger.session_closed(session, context.is_pooled());
     }
 
     fn request_started(
@@ -397,7 +401,9 @@ impl http_context::Observer for Instrumentation {
         span.answered(&Head {
             status: head.status,
             version,
-            peer: head.peer,
+            peer: connection
+                .and_then(|connection| connection.peer.clone())
+                .or_else(|| head.peer.map(Into::into)),
             connection: head.connection.as_ref().map(|connection| {
                 let is_reused = head.connection_use == ConnectionUse::Reused;
                 (connection.id, is_reused)
@@ -512,6 +518,44 @@ impl http_context::Observer for Instrumentation {
 
     fn leak_resolved(&self, _: &HttpContext, leak: &Leak) {
         self.metrics.leak_resolved(leak.kind, leak.count);
+    }
+
+    fn pool_wait_started(&self, pool: &PoolStatus) {
+        self.pools.told(pool);
+    }
+
+    fn pool_wait_abandoned(&self, pool: &PoolStatus) {
+        self.pools.told(pool);
+    }
+
+    fn pool_timed_out(&self, pool: &PoolStatus, waited: Duration) {
+        self.pools.told(pool);
+        self.pools.waited(waited);
+        self.pools.timed_out();
+    }
+
+    fn pool_checked_out(&self, pool: &PoolStatus, waited: Duration, _: bool) {
+        self.pools.told(pool);
+        self.pools.waited(waited);
+    }
+
+    fn pool_session_created(&self, pool: &PoolStatus, took: Duration) {
+        self.pools.told(pool);
+        self.pools.created(took);
+    }
+
+    fn pool_returned(&self, pool: &PoolStatus, used: Duration) {
+        self.pools.told(pool);
+        self.pools.used(used);
+    }
+
+    fn pool_session_closed(&self, pool: &PoolStatus, reason: PoolCloseReason) {
+        if reason == PoolCloseReason::PoolClosed && pool.used + pool.idle + pool.waiting == 0 {
+            self.pools.forget(pool.pool);
+        } else {
+            self.pools.told(pool);
+        }
+        self.ledger.pooled_session_closed();
     }
 }
 

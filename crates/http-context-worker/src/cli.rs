@@ -1,10 +1,12 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, value_parser};
 
+use crate::admin::DEFAULT_ADDRESS;
 use crate::input::JobsFrom;
 use crate::output::Target;
 use crate::retry::Retry;
@@ -70,6 +72,10 @@ pub(crate) struct RunArgs {
     /// Writes the metrics here in Prometheus' text format, once every context has closed
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics_file: Option<PathBuf>,
+    /// Serves /metrics, /livez, /readyz, /debug/contexts and a live page at / while the run goes on;
+    /// without an address at 127.0.0.1:9464 [default: off]
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = DEFAULT_ADDRESS)]
+    pub(crate) admin: Option<SocketAddr>,
     /// Exits with code 3 when a context leaked
     #[arg(long)]
     pub(crate) deny_leaks: bool,
@@ -81,9 +87,12 @@ pub(crate) struct RunArgs {
 /// `demo`
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// Keeps the servers up until Ctrl-C
+    /// Keeps the servers and the admin page up until Ctrl-C
     #[arg(long)]
     pub(crate) hold: bool,
+    /// Where the admin page is; port 0 is one that is free
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub(crate) admin: SocketAddr,
     /// Prints the summary as one line of JSON, last on standard output, in place of the table
     #[arg(long)]
     pub(crate) json: bool,
@@ -201,6 +210,7 @@ mod tests {
             fail_on_status: false,
             drain_timeout: 1,
             metrics_file: None,
+            admin: None,
             deny_leaks: false,
             json: false,
         };

@@ -2,14 +2,16 @@
 
 use std::io::Write;
 
+use crate::admin::Admin;
 use crate::cli::{Cli, Command, RunArgs};
 use crate::demo;
 use crate::display::Bar;
 use crate::failure::Failure;
 use crate::metrics_file;
-use crate::run::{Ended, run};
+use crate::run::{Ended, Plan, run};
 use crate::signals::Signals;
 use crate::summary::{Summary, grouped};
+use crate::telemetry::Telemetry;
 
 /// The exit code of everything that is wrong with the input, the flags or the files.
 const USAGE: u8 = 2;
@@ -18,26 +20,41 @@ const USAGE: u8 = 2;
 pub(crate) async fn execute(cli: Cli) -> u8 {
     let done = match cli.command {
         Command::Run(args) => match args.plan() {
-            Ok(plan) => {
-                let signals = match Signals::listen() {
-                    Ok(signals) => signals,
-                    Err(failure) => return refuse(&failure.to_string()),
-                };
-                let mut bar = None;
-                let ended = run(plan, &signals, |progress| {
-                    if !args.json {
-                        bar = Bar::show(progress);
-                    }
-                })
-                .await;
-                drop(bar);
-                ended.and_then(|ended| finish(&args, &ended))
-            }
+            Ok(plan) => run_jobs(&args, plan).await,
             Err(sentence) => return refuse(&sentence),
         },
         Command::Demo(args) => demo::demo(&args).await,
     };
     done.unwrap_or_else(|failure| refuse(&failure.to_string()))
+}
+
+async fn run_jobs(args: &RunArgs, plan: Plan) -> Result<u8, Failure> {
+    let signals = Signals::listen()?;
+    let telemetry = Telemetry::install()?;
+    let admin = match args.admin {
+        Some(address) => {
+            let admin = Admin::start(address, telemetry.prometheus().clone()).await?;
+            say(&format!("admin page at {}\n", admin.url()));
+            Some(admin)
+        }
+        None => None,
+    };
+    let mut bar = None;
+    let ended = run(plan, &signals, |progress| {
+        if let Some(admin) = &admin {
+            admin.follow(progress.clone());
+        }
+        if !args.json {
+            bar = Bar::show(progress);
+        }
+    })
+    .await;
+    drop(bar);
+    let ended = ended?;
+    if let Some(path) = &args.metrics_file {
+        metrics_file::write(path, &telemetry.settled().await)?;
+    }
+    Ok(finish(args, &ended))
 }
 
 fn refuse(sentence: &str) -> u8 {
@@ -46,10 +63,7 @@ fn refuse(sentence: &str) -> u8 {
 }
 
 /// Tells how a run ended.
-fn finish(args: &RunArgs, ended: &Ended) -> Result<u8, Failure> {
-    if let Some(path) = &args.metrics_file {
-        metrics_file::write(path, &ended.progress.tally)?;
-    }
+fn finish(args: &RunArgs, ended: &Ended) -> u8 {
     let summary = Summary::from(ended);
     let mut code = summary.exit_code(args.deny_leaks);
     if let Some(signal) = ended.interrupted {
@@ -61,7 +75,7 @@ fn finish(args: &RunArgs, ended: &Ended) -> Result<u8, Failure> {
     } else {
         say(&summary.to_table(ended));
     }
-    Ok(code)
+    code
 }
 
 fn interruption(args: &RunArgs, ended: &Ended, signal: &str) -> String {

@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use http_context::{OpenError, Tls};
 use serde_json::{Value, json};
 
+use crate::admin::Admin;
 use crate::cli::DemoArgs;
 use crate::commands::{print, say};
 use crate::display::Bar;
@@ -25,6 +26,7 @@ use crate::run::{Ended, Plan, run};
 use crate::send::{RequestOutcome, send_all};
 use crate::signals::Signals;
 use crate::summary::{Summary, grouped};
+use crate::telemetry::Telemetry;
 use crate::upstream::Upstream;
 
 const AT_ONCE: usize = 16;
@@ -41,11 +43,13 @@ const CLOSED_WITHIN: Duration = Duration::from_secs(2);
 /// Runs the demo and returns the exit code.
 pub(crate) async fn demo(args: &DemoArgs) -> Result<u8, Failure> {
     let signals = Signals::listen()?;
+    let telemetry = Telemetry::install()?;
     let upstream = Upstream::start().await.map_err(Failure::Upstream)?;
+    let admin = Admin::start(args.admin, telemetry.prometheus().clone()).await?;
     let jobs = jobs(&upstream);
     let file = write_jobs(&jobs).map_err(Failure::Upstream)?;
     if !args.json {
-        print(&opening(&upstream, jobs.len()));
+        print(&opening(&upstream, &admin, jobs.len()));
     }
     let plan = Plan {
         jobs: JobsFrom::File(file.path().to_path_buf()),
@@ -64,6 +68,7 @@ pub(crate) async fn demo(args: &DemoArgs) -> Result<u8, Failure> {
     };
     let mut bar = None;
     let ended = run(plan.clone(), &signals, |progress| {
+        admin.follow(progress.clone());
         if !args.json {
             bar = Bar::show(progress);
         }
@@ -91,20 +96,25 @@ pub(crate) async fn demo(args: &DemoArgs) -> Result<u8, Failure> {
         return Ok(signal.exit_code());
     }
     if args.hold {
-        say("  The servers stay up until Ctrl-C.\n");
+        say(&format!(
+            "  The servers and the admin page, {}, stay up until Ctrl-C.\n",
+            admin.url()
+        ));
         signals.first().await;
     }
     Ok(u8::from(!as_planned))
 }
 
-fn opening(upstream: &Upstream, jobs: usize) -> String {
+fn opening(upstream: &Upstream, admin: &Admin, jobs: usize) -> String {
     format!(
         "\n  {jobs} jobs, {AT_ONCE} at once, each in an HTTP context of its own.\n\n  \
          servers     {}    HTTP/1.1\n              {}   HTTP/2 by TLS, certificate made a moment ago\n  \
          queue       SQLite, in a temporary directory\n  \
+         admin page  {}\n  \
          faults      planned: one 503, one connection hung up, a few slow answers\n\n",
         upstream.plain_url(),
         upstream.secure_url(),
+        admin.url(),
     )
 }
 

@@ -1,6 +1,7 @@
 //! Why a run could not be made or finished. Each reads as one sentence on standard error, with exit
 //! code 2.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::input::InputError;
@@ -46,6 +47,17 @@ pub enum Failure {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The admin endpoint cannot listen.
+    #[error("the admin endpoint cannot listen at {address}: {source}")]
+    Admin {
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The process has a metrics recorder or an observer already.
+    #[error("cannot install the instrumentation: {0}")]
+    Telemetry(&'static str),
     /// The operating system gave no thread.
     #[error("cannot start a thread to read the jobs: {0}")]
     Thread(#[source] std::io::Error),

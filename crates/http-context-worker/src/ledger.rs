@@ -9,6 +9,7 @@
 use tokio::sync::{mpsc, oneshot};
 
 use crate::failure::Failure;
+use crate::job_metrics::JobMetrics;
 use crate::output::Output;
 use crate::progress::Meter;
 use crate::queue::{Fate, Queue, Ticket};
@@ -50,17 +51,21 @@ pub(crate) struct Ledger<Q> {
     results: Output,
     tally: Tally,
     meter: Meter,
+    metrics: JobMetrics,
 }
 
 impl<Q: Queue> Ledger<Q> {
     pub(crate) fn new(queue: Q, results: Output, tally: Tally, meter: Meter) -> (Desk, Self) {
         let (sender, entries) = mpsc::channel(BATCH);
+        let metrics = JobMetrics::new();
+        metrics.tell(&tally);
         let ledger = Self {
             entries,
             queue,
             results,
             tally,
             meter,
+            metrics,
         };
         (Desk(sender), ledger)
     }
@@ -82,6 +87,7 @@ impl<Q: Queue> Ledger<Q> {
             self.queue
                 .settle(&fates, self.results.length(), &self.tally)
                 .await?;
+            self.metrics.tell(&self.tally);
             self.meter.update(|progress| {
                 progress.finished += finished;
                 progress.tally.clone_from(&self.tally);

@@ -7,6 +7,7 @@
 //! The way of a job is one straight line through the files: `input → lines → job → ingest → queue →
 //! handler → send → ledger → results`, and `run` holds it together.
 
+mod admin;
 mod cli;
 mod commands;
 mod demo;
@@ -16,6 +17,7 @@ mod handler;
 mod ingest;
 mod input;
 pub mod job;
+mod job_metrics;
 mod ledger;
 mod lines;
 mod metrics_file;
@@ -31,6 +33,7 @@ mod signals;
 mod state;
 mod summary;
 mod tally;
+mod telemetry;
 pub mod upstream;
 
 use std::process::ExitCode;

@@ -15,6 +15,8 @@ pub struct Progress {
     pub rejected: u64,
     /// Whether the input was read to its end.
     pub read_all: bool,
+    /// Whether the run is on its way out: no further job begins.
+    pub draining: bool,
     /// Sums over the life of the state.
     pub tally: Tally,
 }

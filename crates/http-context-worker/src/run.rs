@@ -119,7 +119,7 @@ pub async fn run(
             input,
             queue.clone(),
             rejects,
-            meter,
+            meter.clone(),
             shared.stop.clone(),
         )),
         engine: tokio::spawn({
@@ -140,6 +140,7 @@ pub async fn run(
     } else {
         Duration::ZERO
     };
+    meter.update(|progress| progress.draining = true);
     let closed = running.close(drain).await;
     let _ = timeout(CLOSE_WITHIN, queue.close()).await;
     let signal = end?;

@@ -16,6 +16,7 @@ use crate::leak::LeakPolicy;
 use crate::nested::NestedPolicy;
 use crate::observer::Observer;
 use crate::open::{Open, Work};
+use crate::pool::SessionPool;
 use crate::redact::Redaction;
 use crate::tls::{HttpVersions, Tls};
 
@@ -117,7 +118,7 @@ impl ContextBuilder {
     /// Over HTTP/1.1 this is the number of connections. Over HTTP/2 requests share a connection,
     /// and this bounds the requests.
     pub fn max_connections_per_host(self, limit: usize) -> Self {
-        self.set(|config| config.max_connections_per_host = limit)
+        self.set_session(|config| config.max_connections_per_host = limit)
     }
 
     /// How long a request may wait for a slot at its host before it fails with
@@ -130,24 +131,24 @@ impl ContextBuilder {
 
     /// How long an idle connection is kept for reuse. Default: 120 s.
     pub fn keep_alive(self, keep_alive: Duration) -> Self {
-        self.set(|config| config.keep_alive = keep_alive)
+        self.set_session(|config| config.keep_alive = keep_alive)
     }
 
     /// The HTTP versions to use. Default: HTTP/1.1, and HTTP/2 where the server offers it in the
     /// TLS handshake.
     pub fn http_versions(self, versions: HttpVersions) -> Self {
-        self.set(|config| config.http_versions = versions)
+        self.set_session(|config| config.http_versions = versions)
     }
 
     /// Where TLS is set up. Default: [`Tls::Shared`].
     pub fn tls(self, tls: Tls) -> Self {
-        self.set(|config| config.tls = tls)
+        self.set_session(|config| config.tls = tls)
     }
 
     /// A proxy to use; may be given several times, the first that matches is used. Default: as
     /// `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
     pub fn proxy(self, proxy: Proxy) -> Self {
-        self.set(|config| config.proxies.push(proxy))
+        self.set_session(|config| config.proxies.push(proxy))
     }
 
     /// Which redirects are followed. Default: at most 10 in a row.
@@ -155,14 +156,14 @@ impl ContextBuilder {
     /// Set it here and not in [`configure`](Self::configure), where redirects would be followed
     /// unseen.
     pub fn redirect(self, policy: redirect::Policy) -> Self {
-        self.set(|config| config.redirects = Arc::new(policy))
+        self.set_session(|config| config.redirects = Arc::new(policy))
     }
 
     /// The resolver of host names. Default: the operating system's.
     ///
     /// Set it here and not in [`configure`](Self::configure), where lookups would go unseen.
     pub fn dns_resolver(self, resolver: Arc<dyn Resolve>) -> Self {
-        self.set(|config| config.resolver = Some(resolver))
+        self.set_session(|config| config.resolver = Some(resolver))
     }
 
     /// Adds a middleware to the chain, in the order of the calls; the first is outermost.
@@ -175,7 +176,7 @@ impl ContextBuilder {
 
     /// As [`with`](Self::with), for a middleware that is shared.
     pub fn with_arc(self, middleware: Arc<dyn Middleware>) -> Self {
-        self.set(|config| config.middleware.push(middleware))
+        self.set_session(|config| config.middleware.push(middleware))
     }
 
     /// Sets any option of [`reqwest::ClientBuilder`]; called for each session that is built, with
@@ -191,7 +192,7 @@ impl ContextBuilder {
         self,
         configure: impl Fn(ClientBuilder) -> ClientBuilder + Send + Sync + 'static,
     ) -> Self {
-        self.set(|config| config.configure.push(Arc::new(configure)))
+        self.set_session(|config| config.configure.push(Arc::new(configure)))
     }
 
     /// Who is told what happens in the context. Default: the observer of the process, see
@@ -203,6 +204,25 @@ impl ContextBuilder {
     /// Which parts of URLs are secrets.
     pub fn redaction(self, redaction: Redaction) -> Self {
         self.set(|config| config.redaction = redaction)
+    }
+
+    /// Takes the session from a pool at open and gives it back at the exit, instead of building and
+    /// closing one.
+    ///
+    /// `open` waits for a place in the pool, up to its
+    /// [`wait_timeout`](crate::PoolBuilder::wait_timeout), before the work starts; a lazy context
+    /// too, which then builds a session only where it gets none that is warm. A call through a
+    /// [`ContextLayer`] that waited in vain is started without, and `http_session()` gives the
+    /// error where no place is free then.
+    ///
+    /// What a session is built from (TLS, proxies, limits for each host, middleware, …) is taken
+    /// over from the pool. Setting such an option after this one gives the context a session of
+    /// its own again, with the pool's options and that one.
+    pub fn pool(self, pool: SessionPool) -> Self {
+        self.set(|config| {
+            config.copy_session_options(pool.session_config());
+            config.pool = Some(pool);
+        })
     }
 
     /// Runs work in a context with these options; see [`open`](crate::open) for the semantics.
@@ -221,6 +241,14 @@ impl ContextBuilder {
     /// Use it when making a `tower::ServiceBuilder`, or the layers of an axum router.
     pub fn layer(self) -> ContextLayer {
         ContextLayer::new(self)
+    }
+
+    /// Sets an option that a session is built from: none of a pool will do any more.
+    fn set_session(self, set: impl FnOnce(&mut Config)) -> Self {
+        self.set(|config| {
+            set(config);
+            config.pool = None;
+        })
     }
 
     fn set(mut self, set: impl FnOnce(&mut Config)) -> Self {

@@ -10,6 +10,7 @@ use reqwest_middleware::Middleware;
 use crate::leak::LeakPolicy;
 use crate::nested::NestedPolicy;
 use crate::observer::Observer;
+use crate::pool::SessionPool;
 use crate::redact::Redaction;
 use crate::tls::{HttpVersions, Tls};
 
@@ -36,6 +37,23 @@ pub(crate) struct Config {
     pub(crate) configure: Vec<Arc<Configure>>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) redaction: Redaction,
+    /// Where the session comes from; its options above are then those of the pool.
+    pub(crate) pool: Option<SessionPool>,
+}
+
+impl Config {
+    /// Takes over everything that a session is built from.
+    pub(crate) fn copy_session_options(&mut self, from: &Self) {
+        self.max_connections_per_host = from.max_connections_per_host;
+        self.keep_alive = from.keep_alive;
+        self.http_versions = from.http_versions;
+        self.tls = from.tls.clone();
+        self.proxies.clone_from(&from.proxies);
+        self.redirects = Arc::clone(&from.redirects);
+        self.resolver.clone_from(&from.resolver);
+        self.middleware.clone_from(&from.middleware);
+        self.configure.clone_from(&from.configure);
+    }
 }
 
 impl Default for Config {
@@ -59,6 +77,7 @@ impl Default for Config {
             configure: Vec::new(),
             observer: None,
             redaction: Redaction::default(),
+            pool: None,
         }
     }
 }

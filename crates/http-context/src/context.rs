@@ -15,14 +15,16 @@ use crate::backtrace;
 use crate::children::Children;
 use crate::config::Config;
 use crate::current::{BOUND, Bound};
-use crate::error::{BuildError, ContextClosed, SessionClosed, SessionError};
+use crate::error::{ContextClosed, SessionClosed, SessionError};
 use crate::id::{ContextId, SessionId};
 use crate::leak::{Leak, LeakKind, LeakPolicy};
 use crate::observer::{Observer, SessionSource, default_observer};
 use crate::place::Place;
+use crate::pool::{CheckingOut, Checkout, PoolCloseReason};
 use crate::recent;
 use crate::registry::Registration;
 use crate::session::{HttpSession, SessionState};
+use crate::transport::Transport;
 use crate::watch;
 
 /// A context, from [`current`](crate::current) or as observers are told of it.
@@ -46,6 +48,8 @@ pub(crate) struct ContextInner {
     session: OnceLock<Box<SessionState>>,
     /// Held while a session is built, so that two tasks do not build two.
     building: Mutex<()>,
+    /// Its place in the pool of its session, from open to exit.
+    checkout: Mutex<Option<Box<Checkout>>>,
     pub(crate) children: Children,
     pub(crate) nested_opens: AtomicU64,
     /// Told when the last request, body or child is gone and an exit may wait for that.
@@ -89,6 +93,7 @@ impl HttpContext {
             closed: OnceLock::new(),
             session: OnceLock::new(),
             building: Mutex::new(()),
+            checkout: Mutex::new(None),
             children: Children::default(),
             nested_opens: AtomicU64::new(0),
             idle: Notify::new(),
@@ -208,6 +213,11 @@ impl HttpContext {
         self.0.attached.get()
     }
 
+    /// Whether its session comes from a pool, and its connections outlive it there.
+    pub fn is_pooled(&self) -> bool {
+        self.0.config.pool.is_some()
+    }
+
     /// How long its session keeps an idle connection.
     pub fn keep_alive(&self) -> Duration {
         self.0.config.keep_alive
@@ -276,18 +286,21 @@ impl HttpContext {
         Ok(HttpSession::new(self.clone(), id, place))
     }
 
-    /// Builds the session if none is open; `None` when the exit came first.
-    pub(crate) fn ensure_session(&self) -> Result<Option<SessionId>, BuildError> {
+    /// Opens the session if none is open; `None` when the exit came first.
+    pub(crate) fn ensure_session(&self) -> Result<Option<SessionId>, SessionError> {
         let building = lock(&self.0.building);
-        let source = match self.0.session.get() {
+        if self.is_closed() {
+            return Ok(None);
+        }
+        let recreated = match self.0.session.get() {
             Some(state) => match state.open_id() {
                 Some(id) => return Ok(Some(id)),
-                None => SessionSource::Recreated,
+                None => Some(SessionSource::Recreated),
             },
-            None => SessionSource::Created,
+            None => None,
         };
-        let transport =
-            crate::transport::Transport::build(&self.0.config, self.0.observer.as_deref())?;
+        let (transport, source) = self.transport()?;
+        let source = recreated.unwrap_or(source);
         let state = self.0.session.get_or_init(Box::default);
         let id = state.open(transport, || !self.is_closed());
         drop(building);
@@ -295,6 +308,48 @@ impl HttpContext {
             self.tell(|observer| observer.session_opened(self, id, source));
         }
         Ok(id)
+    }
+
+    /// What carries the session: of the pool, or its own.
+    fn transport(&self) -> Result<(Arc<Transport>, SessionSource), SessionError> {
+        let Some(pool) = &self.0.config.pool else {
+            let transport = Transport::build(&self.0.config, self.0.observer.as_deref())?;
+            return Ok((Arc::new(transport), SessionSource::Created));
+        };
+        let mut checkout = lock(&self.0.checkout);
+        let checkout = match &mut *checkout {
+            Some(checkout) => checkout,
+            // It waited in vain when it was opened.
+            none => none.insert(Box::new(pool.try_checkout_or_tell()?)),
+        };
+        Ok(checkout.transport()?)
+    }
+
+    /// Takes a place in its pool; or gives the wait for one.
+    pub(crate) fn begin_checkout(&self) -> Option<CheckingOut> {
+        let pool = self.0.config.pool.as_ref()?;
+        match pool.try_checkout() {
+            Ok(checkout) => {
+                self.put_checkout(checkout);
+                None
+            }
+            Err(_) => Some(pool.clone().checkout()),
+        }
+    }
+
+    pub(crate) fn put_checkout(&self, checkout: Checkout) {
+        *lock(&self.0.checkout) = Some(Box::new(checkout));
+    }
+
+    pub(crate) fn take_checkout(&self) -> Option<Box<Checkout>> {
+        lock(&self.0.checkout).take()
+    }
+
+    /// A session of a pool was closed early: it is not handed on.
+    pub(crate) fn close_pooled_session(&self) {
+        if let Some(checkout) = &mut *lock(&self.0.checkout) {
+            checkout.close_session(PoolCloseReason::ClosedEarly);
+        }
     }
 
     fn used_after_exit(&self, place: Place, spawned_at: Option<Place>) -> ContextClosed {
@@ -385,6 +440,8 @@ impl ContextInner {
     pub(crate) fn begin_exit(&self) {
         let _ = self.closed.set(Instant::now());
         self.phase.store(CLOSING, Ordering::Release);
+        // One that is opening a session either sees that, or has opened it when this returns.
+        drop(lock(&self.building));
     }
 
     /// Ends an exit; says what was told of the context as leaked and is resolved by it.

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::id::{ContextId, SessionId};
 use crate::place::Place;
+use crate::pool::PoolError;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -118,6 +119,12 @@ pub enum BuildError {
         /// What it is set to.
         path: PathBuf,
     },
+    /// `configure` sets a cookie store, and the session is to be pooled.
+    #[error(
+        "a session with a cookie store cannot be pooled, since one job's cookies would go out with \
+         the requests of the next: set none in `configure`, or open without the pool"
+    )]
+    PooledCookies,
 }
 
 /// `open` inside a context whose nested policy is
@@ -145,6 +152,9 @@ pub enum OpenError {
     /// Its session could not be built.
     #[error("the session of a new HTTP context could not be built")]
     Build(#[from] BuildError),
+    /// It got no place in its pool.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
 }
 
 /// There is no session to be had here.
@@ -160,6 +170,22 @@ pub enum SessionError {
     /// The session could not be built.
     #[error("the session of this HTTP context could not be built")]
     Build(#[from] BuildError),
+    /// The context has no place in its pool, and none is free.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+}
+
+impl From<SessionError> for OpenError {
+    /// At open there is a context, and it has not exited.
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Build(error) => error.into(),
+            SessionError::Pool(error) => error.into(),
+            SessionError::NoContext(_) | SessionError::ContextClosed(_) => {
+                unreachable!("a context that is being opened is there")
+            }
+        }
+    }
 }
 
 /// A request got no response.

@@ -154,16 +154,15 @@ impl Exchange {
         self: &Arc<Self>,
         mut stage: MutexGuard<'_, Stage>,
         Answer {
-            mut response,
+            response,
             carrier,
             slot,
         }: Answer,
     ) -> Response {
         let connection_use = carrier.connection_use;
         let content_length = response.content_length();
-        response.extensions_mut().insert(connection_use);
         let has_body = content_length != Some(0);
-        let (response, over) = if has_body {
+        let (mut response, over) = if has_body {
             let (response, body) = body::track(response, Arc::clone(self));
             let (since, received) = (Instant::now(), 0);
             let next = Stage::Body {
@@ -179,6 +178,7 @@ impl Exchange {
         };
         drop(stage);
         drop(over);
+        response.extensions_mut().insert(connection_use);
         self.state()
             .totals
             .answered(connection_use, self.info.upload.bytes());

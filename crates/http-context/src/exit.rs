@@ -9,6 +9,7 @@ use crate::connection::AddressPair;
 use crate::context::HttpContext;
 use crate::leak::{Leak, LeakKind, LeakPolicy};
 use crate::place::{Holders, PlaceCounts};
+use crate::pool::PoolCloseReason;
 use crate::report::{ExitReport, Outcome};
 use crate::session::SessionState;
 use crate::sockets::{self, Connection};
@@ -49,6 +50,13 @@ impl ExitGuard {
         }
     }
 
+    /// The context whose exit this is.
+    pub(crate) fn context(&self) -> HttpContext {
+        self.context
+            .clone()
+            .expect("taken when the exit is complete")
+    }
+
     /// Exits at once, since the work has panicked.
     pub(crate) fn panicked(mut self) {
         self.when_dropped = Outcome::Panicked;
@@ -74,11 +82,12 @@ impl ExitGuard {
         if !context.inner().is_idle() {
             return None;
         }
-        if let Some(state) = context.session_if_built() {
-            state.drop_transport();
-            if state.has_connections() {
-                return None;
-            }
+        let context = context.clone();
+        self.settle(&context, &[]);
+        if let Some(state) = context.session_if_built()
+            && state.has_connections()
+        {
+            return None;
         }
         let leaks = self.leaks_of_holders();
         self.report(leaks)
@@ -94,7 +103,8 @@ impl ExitGuard {
         drain(&context).await;
         let mut leaks = self.leaks_of_living();
         self.abort(&context);
-        let mut connections = close(&context);
+        self.settle(&context, &leaks);
+        let mut connections = to_release(&context);
         if self.looks_for_leaks() && context.inner().config.verify_sockets {
             leaks.extend(self.leaks_of_sockets(&mut connections).await);
         }
@@ -109,6 +119,37 @@ impl ExitGuard {
         for exchange in state.in_flight.snapshot() {
             exchange.abort();
             self.aborted += 1;
+        }
+    }
+
+    /// Drops the client and its connections; or gives them back to the pool they came from, when
+    /// nothing was left behind.
+    fn settle(&self, context: &HttpContext, leaks: &[Leak]) {
+        let state = context.session_if_built();
+        let Some(checkout) = context.take_checkout() else {
+            if let Some(state) = state {
+                state.drop_transport();
+            }
+            return;
+        };
+        let has_leaked = || {
+            !leaks.is_empty()
+                || self.looks_for_leaks() && state.is_some_and(SessionState::has_holders)
+        };
+        let spent = if self.aborted > 0 {
+            Some(PoolCloseReason::Aborted)
+        } else {
+            has_leaked().then_some(PoolCloseReason::Leaked)
+        };
+        match (spent, state) {
+            (None, Some(state)) => state.detach_transport(),
+            // Its sockets are verified by this exit.
+            (Some(_), Some(state)) => state.drop_transport(),
+            (_, None) => {}
+        }
+        match spent {
+            None => checkout.give_back(),
+            Some(reason) => checkout.close(reason),
         }
     }
 
@@ -239,7 +280,13 @@ impl Drop for ExitGuard {
         // Also where the work had ended and its exit was dropped: its output is lost.
         self.outcome = outcome;
         self.abort(&context);
-        drop(close(&context));
+        if let Some(state) = context.session_if_built() {
+            state.drop_transport();
+        }
+        if let Some(checkout) = context.take_checkout() {
+            checkout.close(PoolCloseReason::Unverified);
+        }
+        drop(to_release(&context));
         // Children that were aborted with the work may not have been dropped yet, so what they
         // hold is no leak: nothing is verified.
         self.report(Vec::new());
@@ -273,13 +320,12 @@ async fn drain(context: &HttpContext) {
     let _ = tokio::time::timeout(inner.config.drain_timeout, until_idle).await;
 }
 
-/// Drops the client and its pool; says which connections were opened by the context's sessions.
-fn close(context: &HttpContext) -> ToRelease {
-    let Some(state) = context.session_if_built() else {
-        return ToRelease::default();
-    };
-    state.drop_transport();
-    ToRelease(state.take_connections())
+/// The connections of the sessions that the context has closed.
+fn to_release(context: &HttpContext) -> ToRelease {
+    context
+        .session_if_built()
+        .map(|state| ToRelease(state.take_connections()))
+        .unwrap_or_default()
 }
 
 /// Connections that the exit no longer answers for once this is dropped.
@@ -296,7 +342,7 @@ impl Drop for ToRelease {
 
 /// Waits until the operating system shows none of these sockets, or for as long as it may take;
 /// gives back those that are left.
-async fn wait_for_close(mut connections: Vec<Connection>) -> Vec<Connection> {
+pub(crate) async fn wait_for_close(mut connections: Vec<Connection>) -> Vec<Connection> {
     let deadline = Instant::now() + SOCKETS_CLOSE_WITHIN;
     let mut turns = 0;
     let mut pause = Duration::from_micros(200);

@@ -53,3 +53,7 @@ process_unique_id! {
     /// Names one connection in this process. Ephemeral ports come back; this does not.
     ConnectionId
 }
+process_unique_id! {
+    /// Names one session pool in this process.
+    PoolId
+}

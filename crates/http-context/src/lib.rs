@@ -128,6 +128,7 @@ mod no_open_contexts;
 mod observer;
 mod open;
 mod place;
+mod pool;
 mod recent;
 mod redact;
 mod registry;
@@ -158,7 +159,7 @@ pub use error_kind::ErrorKind;
 pub use host_slots::Host;
 #[cfg(feature = "testing")]
 pub use http_context_macros::test;
-pub use id::{ConnectionId, ContextId, RequestId, SessionId};
+pub use id::{ConnectionId, ContextId, PoolId, RequestId, SessionId};
 pub use join_set::JoinSet;
 pub use layer::{ContextLayer, ContextService};
 pub use leak::{Leak, LeakKind, LeakPolicy};
@@ -170,6 +171,9 @@ pub use observer::{
 };
 pub use open::{ClosureWork, FutureWork, Open, OpenWithReport, Work, open};
 pub use place::Place;
+pub use pool::{
+    PoolBuilder, PoolCloseReason, PoolError, PoolExhausted, PoolReport, PoolStatus, SessionPool,
+};
 pub use recent::{RecentLeak, RecentNestedOpen};
 pub use redact::Redaction;
 pub use registry::open_contexts;

@@ -15,6 +15,7 @@ use crate::host_slots::Host;
 use crate::id::SessionId;
 use crate::leak::Leak;
 use crate::nested::NestedOpen;
+use crate::pool::{PoolCloseReason, PoolStatus};
 use crate::report::ExitReport;
 use crate::request_info::RequestInfo;
 
@@ -151,6 +152,31 @@ pub trait Observer: Send + Sync + 'static {
     /// ended, a socket closed, an overdue context closed. Its count is how many, and its age the
     /// whole age. A use after the exit has nothing to let go.
     fn leak_resolved(&self, context: &HttpContext, leak: &Leak) {}
+
+    /// Called when a context begins to wait for a place in its pool. Exactly one of
+    /// `pool_checked_out`, `pool_timed_out` and `pool_wait_abandoned` follows.
+    ///
+    /// The facts of a pool go to the observer of its session options, or else to the default one.
+    /// Each comes with the counts as they are after it.
+    fn pool_wait_started(&self, pool: &PoolStatus) {}
+
+    /// Called when one that waited has given up: its future was dropped, or the pool closed.
+    fn pool_wait_abandoned(&self, pool: &PoolStatus) {}
+
+    /// Called when a context got no place in its pool, having waited for so long.
+    fn pool_timed_out(&self, pool: &PoolStatus, waited: Duration) {}
+
+    /// Called when a context got its place, having waited for so long; warm with a session or not.
+    fn pool_checked_out(&self, pool: &PoolStatus, waited: Duration, is_warm: bool) {}
+
+    /// Called when a session was built for a place that had none.
+    fn pool_session_created(&self, pool: &PoolStatus, took: Duration) {}
+
+    /// Called when a context has given its place back, with its session or without.
+    fn pool_returned(&self, pool: &PoolStatus, used: Duration) {}
+
+    /// Called when a pool closed a session instead of handing it on.
+    fn pool_session_closed(&self, pool: &PoolStatus, reason: PoolCloseReason) {}
 }
 
 /// Where a session came from. The strings are the values of the label `source`.

@@ -15,6 +15,7 @@ use crate::exit::ExitGuard;
 use crate::leak::LeakPolicy;
 use crate::nested::{NestedOpen, NestedPolicy};
 use crate::place::Place;
+use crate::pool::{CheckingOut, Checkout, PoolError};
 use crate::recent;
 use crate::report::{ExitReport, Outcome};
 use std::sync::atomic::Ordering;
@@ -124,7 +125,8 @@ impl<F: Future> Open<F> {
         E: From<OpenError>,
     {
         let start = Start {
-            builder,
+            is_lazy: builder.config.is_lazy,
+            builder: Some(builder),
             place,
             binds_always: false,
             refused: |error| Err(E::from(error)),
@@ -144,7 +146,8 @@ impl<F: Future> Open<F> {
     ) -> Self {
         let refused = |_| unreachable!("a lazy context that binds always has nothing to refuse");
         let start = Start {
-            builder: builder.lazy(),
+            is_lazy: true,
+            builder: Some(builder),
             place,
             binds_always: true,
             refused,
@@ -186,7 +189,7 @@ pin_project! {
 pin_project! {
     #[project = StageProjection]
     enum Stage<F: Future> {
-        Start { start: Option<(Start<F::Output>, F)> },
+        Start { start: Start<F::Output>, work: Option<F>, waiting: Option<CheckingOut> },
         PassedThrough { #[pin] work: F },
         Bound { #[pin] work: TaskLocalFuture<Bound, F>, context: HttpContext },
         Exiting { exit: Exit, output: Option<F::Output>, panics: bool },
@@ -196,7 +199,9 @@ pin_project! {
 
 /// What is needed to open, until the first poll.
 struct Start<O> {
-    builder: ContextBuilder,
+    /// Taken when the context is opened.
+    builder: Option<ContextBuilder>,
+    is_lazy: bool,
     place: Place,
     /// Opens a fresh context whatever is bound.
     binds_always: bool,
@@ -213,7 +218,9 @@ impl<F: Future> OpenWithReport<F> {
     fn new(start: Start<F::Output>, work: F, is_ok: fn(&F::Output) -> bool) -> Self {
         Self {
             stage: Stage::Start {
-                start: Some((start, work)),
+                start,
+                work: Some(work),
+                waiting: None,
             },
             guard: None,
             is_ok,
@@ -228,25 +235,47 @@ impl<F: Future> Future for OpenWithReport<F> {
         let mut this = self.project();
         loop {
             match this.stage.as_mut().project() {
-                StageProjection::Start { start } => {
-                    let (start, work) = start.take().expect("left by the first poll");
+                StageProjection::Start {
+                    start,
+                    work,
+                    waiting,
+                } => {
                     let refused = start.refused;
-                    match start.open() {
-                        Opened::PassThrough => this.stage.set(Stage::PassedThrough { work }),
-                        Opened::Refused(error) => {
-                            this.stage.set(Stage::Done);
-                            return Poll::Ready((refused(error), None));
-                        }
-                        Opened::Fresh(context) => {
-                            *this.guard = Some(ExitGuard::new(context.clone()));
-                            let bound = Bound {
-                                context: context.clone(),
-                                spawned_at: None,
-                            };
-                            let work = BOUND.scope(bound, work);
-                            this.stage.set(Stage::Bound { work, context });
+                    if this.guard.is_none() {
+                        match start.open() {
+                            Opened::PassThrough => {
+                                let work = work.take().expect("left by the first poll");
+                                this.stage.set(Stage::PassedThrough { work });
+                                continue;
+                            }
+                            Opened::Refused(error) => {
+                                this.stage.set(Stage::Done);
+                                return Poll::Ready((refused(error), None));
+                            }
+                            Opened::Fresh(context) => {
+                                *waiting = context.begin_checkout();
+                                *this.guard = Some(ExitGuard::new(context));
+                            }
                         }
                     }
+                    let guard = this.guard.as_mut().expect("made above");
+                    let context = guard.context();
+                    let checked_out = match waiting {
+                        Some(waiting) => Some(ready!(waiting.as_mut().poll(cx))),
+                        None => None,
+                    };
+                    if let Err(error) = start.enter(&context, checked_out) {
+                        // Opened and closed: the observer's books stay balanced.
+                        let _ = guard.exit_at_once(Outcome::Failed);
+                        this.stage.set(Stage::Done);
+                        return Poll::Ready((refused(error), None));
+                    }
+                    let bound = Bound {
+                        context: context.clone(),
+                        spawned_at: None,
+                    };
+                    let work = BOUND.scope(bound, work.take().expect("left by the first poll"));
+                    this.stage.set(Stage::Bound { work, context });
                 }
                 StageProjection::PassedThrough { work } => {
                     let output = ready!(work.poll(cx));
@@ -298,7 +327,7 @@ impl<F: Future> Future for OpenWithReport<F> {
 }
 
 impl<O> Start<O> {
-    fn open(self) -> Opened {
+    fn open(&mut self) -> Opened {
         let outer = current::bound()
             .map(|bound| bound.context)
             .filter(|outer| !outer.is_closed());
@@ -329,16 +358,28 @@ impl<O> Start<O> {
                 NestedPolicy::Isolate => {}
             }
         }
-        let ContextBuilder { config, name } = self.builder;
-        let is_lazy = config.is_lazy;
+        let ContextBuilder { config, name } = self.builder.take().expect("opened once");
         let context = HttpContext::new(config, name, self.place);
         context.tell(|observer| observer.context_opened(&context));
-        if !is_lazy && let Err(error) = context.ensure_session() {
-            // Opened and closed: the observer's books stay balanced.
-            let _ = ExitGuard::new(context).exit_at_once(Outcome::Failed);
-            return Opened::Refused(error.into());
-        }
         Opened::Fresh(context)
+    }
+
+    /// Makes a context that was opened ready for its work.
+    fn enter(
+        &self,
+        context: &HttpContext,
+        checked_out: Option<Result<Checkout, PoolError>>,
+    ) -> Result<(), OpenError> {
+        match checked_out {
+            Some(Ok(checkout)) => context.put_checkout(checkout),
+            // A job that waited in vain is told by `http_session()`, if it asks.
+            Some(Err(error)) if !self.binds_always => return Err(error.into()),
+            Some(Err(_)) | None => {}
+        }
+        if !self.is_lazy {
+            context.ensure_session()?;
+        }
+        Ok(())
     }
 }
 

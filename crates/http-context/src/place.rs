@@ -84,6 +84,11 @@ impl PlaceCounts {
             .filter(|holders| holders.count > 0)
     }
 
+    pub(crate) fn any_live(&self) -> bool {
+        let is_live = |entry: &Entry| entry.live.load(Ordering::Acquire) & !TOLD > 0;
+        self.entries.iter().any(is_live)
+    }
+
     pub(crate) fn place(&self, index: PlaceIndex) -> Option<Place> {
         self.entry(index).place.get().copied()
     }

@@ -120,6 +120,7 @@ impl HttpSession {
             }
         }
         state.drop_transport();
+        context.close_pooled_session();
         context.tell(|observer| observer.session_closed(context, *id));
     }
 
@@ -288,7 +289,7 @@ impl SessionState {
     /// Opens a session on this transport, unless the exit came first.
     pub(crate) fn open(
         &self,
-        transport: Transport,
+        transport: Arc<Transport>,
         may_open: impl FnOnce() -> bool,
     ) -> Option<SessionId> {
         // Under the lock of admission, where the exit refuses too: after it nothing opens.
@@ -301,7 +302,7 @@ impl SessionState {
             *self
                 .transport
                 .lock()
-                .unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(transport));
+                .unwrap_or_else(PoisonError::into_inner) = Some(transport);
             self.open.store(id.get(), Ordering::Release);
             Some(id)
         })
@@ -333,6 +334,21 @@ impl SessionState {
         if let Some(transport) = transport {
             self.lock_connections().extend(transport.connections.take());
         }
+    }
+
+    /// Lets go of the client without closing it, for the pool to hand it on.
+    pub(crate) fn detach_transport(&self) {
+        let transport = self
+            .transport
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(transport);
+    }
+
+    /// Whether someone holds a handle, a client, or a request that is being built.
+    pub(crate) fn has_holders(&self) -> bool {
+        self.handles.any_live() || self.clients.any_live()
     }
 
     /// Every connection of the sessions that were dropped, to be verified and then released.

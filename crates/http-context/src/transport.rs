@@ -1,12 +1,13 @@
 //! What carries the requests of a session: the client, its middleware, and the slots of its hosts.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use http::Extensions;
-use reqwest::{Client, Request, Response, redirect};
+use reqwest::{Client, ClientBuilder, Request, Response, redirect};
 use reqwest_middleware::{ClientWithMiddleware, Middleware, Next};
+use tokio::runtime::{self, Handle};
 
 use crate::config::Config;
 use crate::connection::layer::ConnectionLayer;
@@ -23,6 +24,8 @@ pub(crate) struct Transport {
     sender: Sender,
     pub(crate) hosts: HostSlots,
     pub(crate) connections: Arc<ConnectionTable>,
+    /// Kept for a session that is pooled.
+    runtime: Option<RuntimeMark>,
 }
 
 enum Sender {
@@ -36,8 +39,36 @@ impl Transport {
         config: &Config,
         observer: Option<&dyn Observer>,
     ) -> Result<Self, BuildError> {
+        Self::build_from(client_builder, config, observer)
+    }
+
+    /// Builds one that outlives its context.
+    pub(crate) fn build_pooled(
+        config: &Config,
+        observer: Option<&dyn Observer>,
+    ) -> Result<Self, BuildError> {
+        let checked = |config: &Config, connections| {
+            let builder = client_builder(config, connections)?;
+            // The builder does not tell but by its text, which names a store that is set.
+            if format!("{builder:?}").contains("cookie_store: true") {
+                return Err(BuildError::PooledCookies);
+            }
+            Ok(builder)
+        };
+        let mut transport = Self::build_from(checked, config, observer)?;
+        transport.runtime = Some(RuntimeMark::default());
+        Ok(transport)
+    }
+
+    fn build_from(
+        client_builder: impl FnOnce(&Config, Arc<ConnectionTable>) -> Result<ClientBuilder, BuildError>,
+        config: &Config,
+        observer: Option<&dyn Observer>,
+    ) -> Result<Self, BuildError> {
         let connections = Arc::new(ConnectionTable::default());
-        let client = build_client(config, Arc::clone(&connections))?;
+        let client = client_builder(config, Arc::clone(&connections))?
+            .build()
+            .map_err(|error| BuildError::Client(Arc::new(error)))?;
         let outermost = observer.and_then(Observer::middleware);
         let mut chain: Vec<Arc<dyn Middleware>> = outermost
             .into_iter()
@@ -53,7 +84,22 @@ impl Transport {
             sender,
             hosts: HostSlots::new(config.max_connections_per_host),
             connections,
+            runtime: None,
         })
+    }
+
+    /// Whether requests were sent on more than one runtime.
+    pub(crate) fn crossed_runtimes(&self) -> bool {
+        let has_crossed = |mark: &RuntimeMark| mark.has_crossed.load(Ordering::Acquire);
+        self.runtime.as_ref().is_some_and(has_crossed)
+    }
+
+    /// Whether requests were sent on another runtime than the one that calls this.
+    pub(crate) fn is_of_another_runtime(&self) -> bool {
+        let Some(first) = self.runtime.as_ref().and_then(|mark| mark.first.get()) else {
+            return false;
+        };
+        Handle::try_current().map_or(true, |runtime| runtime.id() != *first)
     }
 
     pub(crate) async fn send(
@@ -61,12 +107,18 @@ impl Transport {
         request: Request,
         extensions: &mut Extensions,
     ) -> Result<(Response, Carrier), RequestError> {
+        if let Some(mark) = &self.runtime {
+            mark.note();
+        }
         let response = match &self.sender {
             Sender::Plain(client) => client
                 .execute(request)
                 .await
                 .map_err(RequestError::Request)?,
-            Sender::Chain(client) => client.execute_with_extensions(request, extensions).await?,
+            // Boxed, so that the future of a request is small where there is no chain.
+            Sender::Chain(client) => {
+                Box::pin(client.execute_with_extensions(request, extensions)).await?
+            }
         };
         let carrier = self.connections.carried(&response);
         Ok((response, carrier))
@@ -91,7 +143,29 @@ impl Middleware for CountAttempts {
     }
 }
 
-fn build_client(config: &Config, connections: Arc<ConnectionTable>) -> Result<Client, BuildError> {
+/// Which runtime a session sends on: its connections live there, and nowhere else.
+#[derive(Debug, Default)]
+struct RuntimeMark {
+    first: OnceLock<runtime::Id>,
+    has_crossed: AtomicBool,
+}
+
+impl RuntimeMark {
+    fn note(&self) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let id = runtime.id();
+        if *self.first.get_or_init(|| id) != id {
+            self.has_crossed.store(true, Ordering::Release);
+        }
+    }
+}
+
+fn client_builder(
+    config: &Config,
+    connections: Arc<ConnectionTable>,
+) -> Result<ClientBuilder, BuildError> {
     let resolver = config
         .resolver
         .as_ref()
@@ -115,10 +189,7 @@ fn build_client(config: &Config, connections: Arc<ConnectionTable>) -> Result<Cl
         builder = configure(builder);
     }
     // Last, and so outermost: what a connection costs includes what other layers add.
-    builder = builder.connector_layer(ConnectionLayer(connections));
-    builder
-        .build()
-        .map_err(|error| BuildError::Client(Arc::new(error)))
+    Ok(builder.connector_layer(ConnectionLayer(connections)))
 }
 
 /// The redirect policy, telling each redirect that it follows.

@@ -57,6 +57,14 @@ pub(crate) const PROMTOOL: Tool = Tool {
     },
 };
 
+pub(crate) const CHROMIUM: Tool = Tool {
+    program: "chromium",
+    probe: &["--version"],
+    source: Source::DebianInstalled {
+        package: "chromium",
+    },
+};
+
 const VALGRIND: Tool = Tool {
     program: "valgrind",
     probe: &["--version"],
@@ -65,7 +73,7 @@ const VALGRIND: Tool = Tool {
     },
 };
 
-pub(crate) const ALL: &[&Tool] = &[&CARGO_DENY, &PROMTOOL, &VALGRIND];
+pub(crate) const ALL: &[&Tool] = &[&CARGO_DENY, &CHROMIUM, &PROMTOOL, &VALGRIND];
 
 /// Where tools are looked for, and installed to.
 #[derive(Debug)]

@@ -89,15 +89,7 @@ async fn thousand(context: ContextBuilder, server: &Server) {
 }
 
 fn trusting() -> ContextBuilder {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(tls::ca_der()).unwrap();
-    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    builder().tls(Tls::Config(config.into()))
+    builder().tls(Tls::Config(tls::client_config()))
 }
 
 #[tokio::test]

@@ -71,18 +71,7 @@ async fn the_redirect_policy_is_the_one_that_was_set() {
 #[tokio::test]
 async fn the_http_versions_are_those_that_were_set() {
     let server = Server::builder().tls().start();
-    let config = rustls::ClientConfig::builder_with_provider(std::sync::Arc::new(
-        rustls::crypto::aws_lc_rs::default_provider(),
-    ))
-    .with_safe_default_protocol_versions()
-    .unwrap()
-    .with_root_certificates({
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(tls::ca_der()).unwrap();
-        roots
-    })
-    .with_no_client_auth();
-    let tls = http_context::Tls::Config(std::sync::Arc::new(config));
+    let tls = http_context::Tls::Config(tls::client_config());
     for (versions, expected) in [
         (HttpVersions::All, Version::HTTP_2),
         (HttpVersions::Http1, Version::HTTP_11),
@@ -100,4 +89,128 @@ async fn the_http_versions_are_those_that_were_set() {
             .await
             .unwrap();
     }
+}
+
+#[tokio::test]
+async fn the_resolver_is_the_one_that_was_set() {
+    struct Fixed(std::net::SocketAddr);
+    impl reqwest::dns::Resolve for Fixed {
+        fn resolve(&self, _: reqwest::dns::Name) -> reqwest::dns::Resolving {
+            let addresses: reqwest::dns::Addrs = Box::new(std::iter::once(self.0));
+            Box::pin(std::future::ready(Ok(addresses)))
+        }
+    }
+    let server = Server::start();
+    builder()
+        .dns_resolver(std::sync::Arc::new(Fixed(server.addr())))
+        .open(async {
+            let url = server.url_at("a-name.test", "/ok");
+            let text = http_session()?.get(url).send().await?.text().await?;
+            assert_eq!(text, "ok");
+            Ok::<_, BoxError>(())
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn middleware_stands_in_the_order_in_which_it_was_added() {
+    use reqwest_middleware::{Middleware, Next, Result};
+
+    struct Adds(&'static str);
+    #[async_trait::async_trait]
+    impl Middleware for Adds {
+        async fn handle(
+            &self,
+            mut request: reqwest::Request,
+            extensions: &mut http::Extensions,
+            next: Next<'_>,
+        ) -> Result<reqwest::Response> {
+            request
+                .headers_mut()
+                .append("x-way", self.0.parse().unwrap());
+            next.run(request, extensions).await
+        }
+    }
+    let server = Server::start();
+    builder()
+        .with(Adds("outer"))
+        .with_arc(std::sync::Arc::new(Adds("inner")))
+        .open(async {
+            http_session()?
+                .get(server.url("/ok"))
+                .send()
+                .await?
+                .bytes()
+                .await?;
+            Ok::<_, BoxError>(())
+        })
+        .await
+        .unwrap();
+    let way: Vec<_> = server.seen()[0]
+        .headers
+        .get_all("x-way")
+        .iter()
+        .cloned()
+        .collect();
+    assert_eq!(way, ["outer", "inner"]);
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_kept_for_as_long_as_was_set() {
+    let server = Server::start();
+    builder()
+        .keep_alive(std::time::Duration::from_millis(20))
+        .open(async {
+            http_session()?
+                .get(server.url("/ok"))
+                .send()
+                .await?
+                .bytes()
+                .await?;
+            // Nobody but the session closes it.
+            let counts = server.wait_until(|counts| counts.open() == 0).await;
+            assert_eq!(counts.closed_by_client, 1);
+            Ok::<_, BoxError>(())
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn bodies_and_queries_are_sent_in_the_shapes_of_reqwest() {
+    let server = Server::start();
+    let (_, report) = builder()
+        .open(async {
+            let session = http_session()?;
+            let json = session
+                .post(server.url("/echo"))
+                .json(&[1, 2])
+                .send()
+                .await?;
+            assert_eq!(json.text().await?, "[1,2]");
+            let form = session
+                .post(server.url("/echo"))
+                .form(&[("a", "b c")])
+                .send()
+                .await?;
+            assert_eq!(form.text().await?, "a=b+c");
+            let query = session
+                .get(server.url("/ok"))
+                .query(&[("q", "1")])
+                .send()
+                .await?;
+            assert_eq!(query.url().query(), Some("q=1"));
+            let parts = reqwest::multipart::Form::new().text("name", "value");
+            let multipart = session
+                .post(server.url("/echo"))
+                .multipart(parts)
+                .send()
+                .await?;
+            assert!(multipart.text().await?.contains("name=\"name\""));
+            Ok::<_, BoxError>(())
+        })
+        .with_report()
+        .await;
+    assert_eq!(report.unwrap().bytes_sent, server.counts().request_bytes);
 }

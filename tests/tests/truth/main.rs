@@ -9,5 +9,7 @@ mod bodies;
 mod cardinality;
 mod connections;
 mod load;
+mod names;
 mod outcomes;
+mod pools;
 mod rig;

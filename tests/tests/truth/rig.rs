@@ -37,15 +37,7 @@ impl Wire {
     }
 
     fn context(self, builder: ContextBuilder) -> ContextBuilder {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(tls::ca_der()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let builder = builder.tls(Tls::Config(Arc::new(config)));
+        let builder = builder.tls(Tls::Config(tls::client_config()));
         match self {
             Self::Http2 => builder.http_versions(HttpVersions::Http2),
             _ => builder,
@@ -105,17 +97,17 @@ impl Rig {
     pub(crate) async fn wait_until(&self, condition: impl Fn(&Exported) -> bool) -> Exported {
         let waiting = async {
             loop {
-                let exported = self.exported();
-                if condition(&exported) {
-                    return exported;
+                if condition(&self.exported()) {
+                    // Again: one metric is read after the other while they change.
+                    return self.exported();
                 }
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
         match tokio::time::timeout(Duration::from_secs(20), waiting).await {
             Ok(exported) => exported,
-            Err(_) => panic!(
-                "it did not come to what was waited for:\n{}",
+            Err(elapsed) => panic!(
+                "it did not come to what was waited for, {elapsed}:\n{}",
                 self.exported()
             ),
         }

@@ -1,3 +1,5 @@
+//! Each of these is a mistake.
+
 #[http_context_macros::test(flavour = "multi_thread")]
 async fn unknown_argument() {}
 

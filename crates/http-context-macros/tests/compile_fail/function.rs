@@ -1,3 +1,5 @@
+//! Each of these is a mistake.
+
 #[http_context_macros::test]
 fn not_async() {}
 

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::{CloseReason, ConnectionRecord, ConnectionState};
 use crate::server::Server;
+use crate::span::Peer;
 use crate::version::ProtocolVersion;
 
 /// hyper looks for idle connections at intervals, and may find one a little early.
@@ -21,6 +22,8 @@ pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) session: SessionId,
     pub(crate) addresses: Option<AddressPair>,
+    /// The other end, as spans show it.
+    pub(crate) peer: Option<Peer>,
     pub(crate) server: Arc<Server>,
     /// The span of its making, for the requests to link to.
     pub(crate) setup: OnceLock<crate::span::Link>,
@@ -77,6 +80,7 @@ impl Connection {
             id: info.id,
             session: info.session,
             addresses: info.addresses,
+            peer: info.addresses.map(|pair| pair.remote.into()),
             server: Arc::clone(server),
             setup: OnceLock::new(),
             opened: now,
@@ -180,7 +184,7 @@ impl Connection {
     }
 
     /// Called once, by whoever took it from the ledger.
-    pub(super) fn closed(&self, reason: CloseReason) -> ConnectionRecord {
+    pub(super) fn closed(&self, reason: CloseReason, remember: impl FnOnce(ConnectionRecord)) {
         let mut state = self.lock();
         let busy = i64::from(state.is_busy());
         state.is_closed = true;
@@ -192,9 +196,10 @@ impl Connection {
             .record(self.opened.elapsed());
         #[allow(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
         self.server.connection_requests().record(requests as f64);
+        let record = self.record(Some((Instant::now(), reason)));
+        remember(record);
         // Last: who sees the gauge go down sees the rest.
         self.change_books(-1, -busy, 0);
-        self.record(Some((Instant::now(), reason)))
     }
 
     pub(super) fn record(&self, closed: Option<(Instant, CloseReason)>) -> ConnectionRecord {

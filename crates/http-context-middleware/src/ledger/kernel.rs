@@ -141,18 +141,10 @@ impl Watch {
                 // It cannot be watched any more: comparing is left.
                 Err(_) => {
                     self.tell(CloseEvent::Compare);
-                    self.rest();
+                    rest();
                 }
             }
         }
-    }
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this thread runs no task, and has nothing else to wait for"
-    )]
-    fn rest(&self) {
-        std::thread::sleep(SLOWEST_COMPARE);
     }
 
     fn take_wake(&self) -> bool {
@@ -198,6 +190,14 @@ impl Watch {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the thread runs no task, and has nothing else to wait for"
+)]
+fn rest() {
+    std::thread::sleep(SLOWEST_COMPARE);
+}
+
 /// The addresses in an announcement: a netlink header of 16 bytes, then an `inet_diag_msg`.
 fn destroyed(message: &[u8]) -> Option<AddressPair> {
     const HEADER: usize = 16;
@@ -205,12 +205,12 @@ fn destroyed(message: &[u8]) -> Option<AddressPair> {
     const AF_INET6: u8 = 10;
     let body = message.get(HEADER..)?;
     let port = |at: usize| Some(u16::from_be_bytes(body.get(at..at + 2)?.try_into().ok()?));
-    let address = |at: usize| match body.first()? {
-        &AF_INET => {
+    let address = |at: usize| match *body.first()? {
+        AF_INET => {
             let octets: [u8; 4] = body.get(at..at + 4)?.try_into().ok()?;
             Some(IpAddr::V4(Ipv4Addr::from(octets)))
         }
-        &AF_INET6 => {
+        AF_INET6 => {
             let octets: [u8; 16] = body.get(at..at + 16)?.try_into().ok()?;
             Some(Ipv6Addr::from(octets).to_canonical())
         }

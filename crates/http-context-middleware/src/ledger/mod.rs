@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use hashbrown::{HashMap, HashSet};
 use http_context::{AddressPair, ConnectionId, ConnectionInfo, SessionId};
+use tokio::time::Instant;
 
 pub(crate) use self::books::Books;
 pub use self::closes::{CloseEvent, ConnectionCloses, NoCloses, TellClose};
@@ -36,6 +37,9 @@ use crate::server::Server;
 
 /// How many closed connections are remembered.
 const REMEMBERED: usize = 256;
+
+/// So soon after a pool has closed a session its connections are closed.
+const POOL_CLOSES_WITHIN: Duration = Duration::from_secs(1);
 
 /// The connections of every session that is observed.
 #[derive(Debug)]
@@ -51,12 +55,16 @@ pub struct Ledger {
 struct Open {
     by_session: HashMap<SessionId, Session>,
     by_addresses: HashMap<AddressPair, Entry>,
+    /// When a pool last closed what it had kept of a session.
+    pool_closed: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
 struct Session {
     connections: HashMap<ConnectionId, Arc<Connection>>,
     is_closed: bool,
+    /// Its connections live on in a pool, for other sessions.
+    is_pooled: bool,
 }
 
 #[derive(Debug)]
@@ -70,15 +78,17 @@ impl Ledger {
     pub(crate) fn start(closes: Arc<dyn ConnectionCloses>) -> Arc<Self> {
         let ledger = Arc::new(Self {
             sees_closes: AtomicBool::new(false),
-            closes: Arc::clone(&closes),
+            closes,
             open: Mutex::default(),
             closed: Mutex::default(),
         });
         let told = Arc::downgrade(&ledger);
-        let sees_closes = closes.start(Box::new(move |event| match told.upgrade() {
-            Some(ledger) => ControlFlow::Continue(ledger.note(event)),
-            None => ControlFlow::Break(()),
-        }));
+        let sees_closes = ledger
+            .closes
+            .start(Box::new(move |event| match told.upgrade() {
+                Some(ledger) => ControlFlow::Continue(ledger.note(event)),
+                None => ControlFlow::Break(()),
+            }));
         ledger.sees_closes.store(sees_closes, Ordering::Relaxed);
         ledger
     }
@@ -138,18 +148,29 @@ impl Ledger {
     }
 
     /// The session admits no more requests: what closes from here on closes for that.
-    pub(crate) fn session_closed(&self, session: SessionId) {
+    /// With a pool they may live on.
+    pub(crate) fn session_closed(&self, session: SessionId, is_pooled: bool) {
         let mut open = self.lock();
         let Some(known) = open.by_session.get_mut(&session) else {
             return;
         };
-        known.is_closed = true;
+        known.is_pooled = is_pooled;
+        known.is_closed = !is_pooled;
         drop(open);
+        if is_pooled {
+            return;
+        }
         if self.sees_closes() {
             self.closes.check_soon();
         } else {
             self.sweep();
         }
+    }
+
+    /// A pool has closed what it had kept of some session: the pooled connections that close now
+    /// close for that.
+    pub(crate) fn pooled_session_closed(&self) {
+        self.lock().pool_closed = Some(Instant::now());
     }
 
     /// An exit has ended. Where closes are not told, what a closed session has left is taken for
@@ -237,9 +258,13 @@ impl Ledger {
             if session.connections.remove(&connection.id).is_none() {
                 return;
             }
-            let is_closed = session.is_closed;
+            let (mut is_closed, is_pooled) = (session.is_closed, session.is_pooled);
             if session.connections.is_empty() {
                 open.by_session.remove(&connection.session);
+            }
+            if is_pooled {
+                let closed = open.pool_closed;
+                is_closed = closed.is_some_and(|at| at.elapsed() < POOL_CLOSES_WITHIN);
             }
             is_closed
         };
@@ -248,12 +273,13 @@ impl Ledger {
         } else {
             connection.close_reason(session_is_closed)
         };
-        let record = connection.closed(reason);
-        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
-        if closed.len() == REMEMBERED {
-            closed.pop_front();
-        }
-        closed.push_back(record);
+        connection.closed(reason, |record| {
+            let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+            if closed.len() == REMEMBERED {
+                closed.pop_front();
+            }
+            closed.push_back(record);
+        });
     }
 
     /// Takes it from the addresses, unless another one has them by now.

@@ -74,11 +74,27 @@ impl Begin<'_> {
 pub(crate) struct Head {
     pub(crate) status: StatusCode,
     pub(crate) version: ProtocolVersion,
-    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) peer: Option<Peer>,
     pub(crate) connection: Option<(ConnectionId, bool)>,
     pub(crate) idle: Option<Duration>,
     pub(crate) resends: u32,
     pub(crate) more: Vec<SpanAttribute>,
+}
+
+/// The other end of a connection, with its address as text: made once for a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: Arc<str>,
+    pub(crate) port: u16,
+}
+
+impl From<SocketAddr> for Peer {
+    fn from(peer: SocketAddr) -> Self {
+        Self {
+            address: peer.ip().to_string().into(),
+            port: peer.port(),
+        }
+    }
 }
 
 impl Head {

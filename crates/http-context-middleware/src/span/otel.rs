@@ -28,7 +28,8 @@ impl OtelTracer {
     }
 
     pub(crate) fn begin(&self, begin: &Begin<'_>, started: Instant) -> OtelSpan {
-        let mut attributes = Vec::with_capacity(8 + begin.more.len());
+        // With room for those of the response, so that the list never moves.
+        let mut attributes = Vec::with_capacity(16 + begin.more.len());
         attributes.extend([
             KeyValue::new(attribute::HTTP_REQUEST_METHOD, begin.method.as_str()),
             KeyValue::new(
@@ -165,10 +166,10 @@ impl OtelSpan {
                 attribute::NETWORK_PROTOCOL_VERSION,
                 head.version.as_str(),
             ));
-            if let Some(peer) = head.peer {
-                let address = peer.ip().to_string();
+            if let Some(peer) = &head.peer {
+                let address = StringValue::from(Arc::clone(&peer.address));
                 attributes.push(KeyValue::new(attribute::NETWORK_PEER_ADDRESS, address));
-                let port = i64::from(peer.port());
+                let port = i64::from(peer.port);
                 attributes.push(KeyValue::new(attribute::NETWORK_PEER_PORT, port));
             }
             if let Some((id, is_reused)) = head.connection {

@@ -97,13 +97,13 @@ impl TracingSpan {
 
     pub(crate) fn answered(&self, head: &Head) {
         let Some(span) = self.take() else { return };
-        let peer = head.peer.map(|peer| peer.ip().to_string());
+        let peer = head.peer.as_ref();
         record_all!(
             span,
             http.response.status_code = i64::from(head.status.as_u16()),
             network.protocol.version = head.version.as_str(),
-            network.peer.address = peer.as_deref(),
-            network.peer.port = head.peer.map(|peer| i64::from(peer.port())),
+            network.peer.address = peer.map(|peer| &*peer.address),
+            network.peer.port = peer.map(|peer| i64::from(peer.port)),
             http_context.connection.id = head.connection.map(|(id, _)| to_i64(id.get())),
             http_context.connection.reused = head.connection.map(|(_, is_reused)| is_reused),
             http_context.connection.idle_ms = head.idle_ms(),
@@ -236,15 +236,20 @@ impl TracingContextSpan {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        if logs {
-            // A log line inside of a span is an event of it as well.
-            event.log(span.as_ref());
-            return;
-        }
         #[cfg(feature = "opentelemetry")]
-        if let Some(span) = span {
+        {
             use tracing_opentelemetry::OpenTelemetrySpanExt as _;
-            span.add_event(event.name(), event.otel_attributes());
+            if let Some(span) = span {
+                span.add_event(event.name(), event.otel_attributes());
+            }
+            if logs {
+                event.log(None);
+            }
+        }
+        // A log line inside of a span is an event of it as well.
+        #[cfg(not(feature = "opentelemetry"))]
+        if logs {
+            event.log(span.as_ref());
         }
     }
 

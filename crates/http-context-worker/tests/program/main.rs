@@ -2,11 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod admin;
 mod bad_input;
 mod crash;
 mod demo;
+mod exposition;
 mod layer_order;
+#[cfg(feature = "external-tools")]
+mod live_page;
 mod memory;
+mod metrics_file;
 mod results;
 mod retries;
 mod shutdown;

@@ -1,0 +1,130 @@
+//! Long jobs: requests a second on a warm session, with so many in flight.
+
+use std::sync::Arc;
+
+use http_context_benches::cpu;
+use http_context_benches::target::Target;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::Effort;
+use crate::contender::{BoxError, Client, Contender, Protocol};
+
+pub(crate) const IN_FLIGHT: [usize; 3] = [1, 64, 1024];
+
+/// Requests a second of each contender, in the order of [`Contender::ALL`], for each round.
+pub(crate) struct Load {
+    pub(crate) protocol: Protocol,
+    pub(crate) in_flight: usize,
+    pub(crate) rounds: Vec<Vec<f64>>,
+    /// Microseconds that the client ran for a request, likewise.
+    pub(crate) cpu: Vec<Vec<f64>>,
+}
+
+struct Order {
+    in_flight: usize,
+    requests: usize,
+    done: oneshot::Sender<(f64, f64)>,
+}
+
+pub(crate) async fn measure(target: &Target, effort: Effort) -> Vec<Load> {
+    let mut loads = Vec::new();
+    for protocol in Protocol::ALL {
+        // They live through all rounds, each with its own connections.
+        let contenders: Vec<_> = Contender::ALL
+            .iter()
+            .map(|contender| start(contender.client(target, protocol), protocol.url(target)))
+            .collect();
+        for in_flight in IN_FLIGHT {
+            let requests = if in_flight == 1 { 2_000 } else { 8_192 } / effort.divisor;
+            for contender in &contenders {
+                turn(contender, in_flight, in_flight * 2).await;
+            }
+            let (mut rounds, mut cpu) = (Vec::new(), Vec::new());
+            for round in 0..effort.rounds {
+                let mut rates = vec![0.0; contenders.len()];
+                let mut micros = rates.clone();
+                for step in 0..contenders.len() {
+                    // Another one begins each round, so that none always follows the same.
+                    let next = (round + step) % contenders.len();
+                    (rates[next], micros[next]) =
+                        turn(&contenders[next], in_flight, requests).await;
+                }
+                rounds.push(rates);
+                cpu.push(micros);
+            }
+            eprintln!("{}, {in_flight} in flight: measured", protocol.name());
+            loads.push(Load {
+                protocol,
+                in_flight,
+                rounds,
+                cpu,
+            });
+        }
+    }
+    loads
+}
+
+async fn turn(
+    contender: &mpsc::UnboundedSender<Order>,
+    in_flight: usize,
+    requests: usize,
+) -> (f64, f64) {
+    let (done, rate) = oneshot::channel();
+    let order = Order {
+        in_flight,
+        requests,
+        done,
+    };
+    assert!(contender.send(order).is_ok(), "it runs");
+    rate.await.expect("its requests are answered")
+}
+
+/// A task that sends as ordered, in a context of its own if that is its way.
+fn start(client: Client, url: String) -> mpsc::UnboundedSender<Order> {
+    let (orders, ordered) = mpsc::unbounded_channel();
+    let context = match &client {
+        Client::Session(context) => Some(context.clone()),
+        _ => None,
+    };
+    let work = work(client, url.into(), ordered);
+    match context {
+        Some(context) => tokio::spawn(context.open(work)),
+        None => tokio::spawn(work),
+    };
+    orders
+}
+
+async fn work(
+    client: Client,
+    url: Arc<str>,
+    mut ordered: mpsc::UnboundedReceiver<Order>,
+) -> Result<(), BoxError> {
+    while let Some(Order {
+        in_flight,
+        requests,
+        done,
+    }) = ordered.recv().await
+    {
+        let (started, ran) = (Instant::now(), cpu::thread_time());
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..in_flight {
+            let (client, url) = (client.clone(), Arc::clone(&url));
+            let send = async move {
+                for _ in 0..requests.div_ceil(in_flight) {
+                    client.get(&url).await?;
+                }
+                Ok::<_, BoxError>(())
+            };
+            tasks.spawn(http_context::FutureExt::in_current_http_context(send));
+        }
+        while let Some(sent) = tasks.join_next().await {
+            sent??;
+        }
+        #[allow(clippy::cast_precision_loss, reason = "counts are small")]
+        let sent = (requests.div_ceil(in_flight) * in_flight) as f64;
+        let micros = cpu::micros_since(ran) / sent;
+        let _ = done.send((sent / started.elapsed().as_secs_f64(), micros));
+    }
+    Ok(())
+}

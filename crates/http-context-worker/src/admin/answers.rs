@@ -1,0 +1,88 @@
+//! What each path answers.
+
+use bytes::Bytes;
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+
+use super::Told;
+use super::contexts;
+
+const PAGE: &str = include_str!("page.html");
+/// Stands in the page for what is made anew for each answer.
+const NONCE: &str = "{{nonce}}";
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+pub(super) fn answer<B>(request: &Request<B>, told: &Told) -> Response<Full<Bytes>> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let mut response = text(StatusCode::METHOD_NOT_ALLOWED, TEXT, "read only\n");
+        let methods = HeaderValue::from_static("GET, HEAD");
+        response.headers_mut().insert(ALLOW, methods);
+        return response;
+    }
+    match request.uri().path() {
+        "/" => page(),
+        "/metrics" => text(StatusCode::OK, EXPOSITION, told.prometheus.render()),
+        "/debug/contexts" => {
+            let progress = told
+                .progress
+                .get()
+                .map(|progress| progress.borrow().clone());
+            let json = contexts::to_json(&http_context::snapshot(), progress.as_ref());
+            text(StatusCode::OK, "application/json", json)
+        }
+        "/livez" => text(StatusCode::OK, TEXT, "alive\n"),
+        "/readyz" => ready(told),
+        _ => text(StatusCode::NOT_FOUND, TEXT, "nothing here\n"),
+    }
+}
+
+fn ready(told: &Told) -> Response<Full<Bytes>> {
+    let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+    match told.progress.get() {
+        None => text(unavailable, TEXT, "starting\n"),
+        Some(progress) if progress.borrow().draining => text(unavailable, TEXT, "draining\n"),
+        Some(_) => text(StatusCode::OK, TEXT, "ready\n"),
+    }
+}
+
+/// Nothing but the page's own script and style may run in it, and it may ask nobody but us: should
+/// a name from a job ever be taken for markup, it would still do nothing.
+fn page() -> Response<Full<Bytes>> {
+    let nonce = ulid::Ulid::generate().to_string();
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
+         connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    let page = PAGE.replace(NONCE, &nonce);
+    let mut response = text(StatusCode::OK, "text/html; charset=utf-8", page);
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+fn text(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (CONTENT_TYPE, content_type),
+        (CACHE_CONTROL, "no-store"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,109 @@
+//! `/debug/contexts`: what is alive, what leaked, what was opened nested, and the queue.
+
+use std::time::Duration;
+
+use http_context::{LiveContext, RecentLeak, RecentNestedOpen, Redaction, Snapshot};
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::progress::Progress;
+
+/// So many contexts are told, the oldest; of the others only the number.
+const CONTEXTS: usize = 500;
+
+pub(super) fn to_json(snapshot: &Snapshot, progress: Option<&Progress>) -> String {
+    let contexts = snapshot.contexts.iter().take(CONTEXTS).map(context);
+    let queue = progress.map(|progress| {
+        json!({
+            "queued": progress.queued,
+            "finished": progress.finished,
+            "unfinished": progress.unfinished(),
+            "rejected": progress.rejected,
+            "read_all": progress.read_all,
+            "draining": progress.draining,
+        })
+    });
+    json!({
+        "contexts_open": snapshot.contexts.len(),
+        "contexts": contexts.collect::<Vec<Value>>(),
+        "leaks": snapshot.leaks.iter().map(leak).collect::<Vec<Value>>(),
+        "nested_opens": snapshot.nested_opens.iter().map(nested_open).collect::<Vec<Value>>(),
+        "queue": queue,
+    })
+    .to_string()
+}
+
+fn context(live: &LiveContext) -> Value {
+    let context = &live.context;
+    json!({
+        "id": context.id().get(),
+        "name": context.name().map(|name| redacted(name, context.redaction())),
+        "opened_at": context.opened_at().to_string(),
+        "age_ms": millis(live.age),
+        "is_overdue": live.is_overdue,
+        "is_closing": live.is_closing,
+        "requests_in_flight": live.requests_in_flight,
+        "requests": live.requests,
+        "children": live.children,
+        "nested_opens": live.nested_opens,
+    })
+}
+
+fn leak(recent: &RecentLeak) -> Value {
+    let leak = &recent.leak;
+    let name = leak.name.as_deref();
+    json!({
+        "kind": leak.kind.as_str(),
+        "count": recent.count,
+        "resolved": recent.resolved,
+        "last_seen_ms": millis(recent.last_seen.elapsed()),
+        "context": leak.context.get(),
+        "name": name.map(|name| redacted(name, &Redaction::default())),
+        "opened_at": leak.opened_at.to_string(),
+        "acquired_at": leak.acquired_at.map(ToString::to_string),
+        "detail": leak.detail,
+        "remedy": leak.kind.remedy(),
+    })
+}
+
+fn nested_open(recent: &RecentNestedOpen) -> Value {
+    let nested = &recent.nested;
+    json!({
+        "policy": nested.policy.as_str(),
+        "count": recent.count,
+        "last_seen_ms": millis(recent.last_seen.elapsed()),
+        "outer_place": nested.outer_place.to_string(),
+        "inner_place": nested.inner_place.to_string(),
+    })
+}
+
+/// A name comes from a job, which may have put a URL with its secrets there.
+fn redacted(name: &str, redaction: &Redaction) -> String {
+    if !name.contains("://") {
+        return name.to_owned();
+    }
+    let word = |word: &str| match Url::parse(word) {
+        Ok(url) if word.contains("://") => redaction.redact(&url).as_str().to_owned(),
+        _ => word.to_owned(),
+    };
+    name.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_keeps_no_secret_of_a_url_in_it() {
+        let redacted = |name| redacted(name, &Redaction::default());
+        assert_eq!(redacted("job <b>a: b</b>"), "job <b>a: b</b>");
+        assert_eq!(
+            redacted("job https://me:pw@host/x?sig=abc again"),
+            "job https://REDACTED:REDACTED@host/x?sig=REDACTED again"
+        );
+    }
+}

@@ -1,0 +1,87 @@
+//! The admin endpoint: what people and machines look at while the worker runs.
+//!
+//! | path | what |
+//! |---|---|
+//! | `/` | a live page for people, in one file, that polls the two below |
+//! | `/metrics` | Prometheus' text format |
+//! | `/debug/contexts` | live contexts, recent leaks and nested opens, and the queue, as JSON |
+//! | `/livez` | `200` while the process answers |
+//! | `/readyz` | `200` from the moment the queue is open until the way out begins, otherwise `503` |
+//!
+//! It reads only, and it has no password: whoever reaches the address sees the places in the code
+//! and the names of jobs. So it is on loopback unless told otherwise.
+
+mod answers;
+mod contexts;
+mod server;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use crate::failure::Failure;
+use crate::progress::Progress;
+
+/// The port that exporters of OpenTelemetry metrics have for Prometheus.
+pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:9464";
+
+/// The endpoint. It ends when this is dropped.
+pub(crate) struct Admin {
+    address: SocketAddr,
+    told: Arc<Told>,
+    server: AbortHandle,
+}
+
+/// What it tells.
+struct Told {
+    prometheus: PrometheusHandle,
+    /// There once the queue is open.
+    progress: OnceLock<watch::Receiver<Progress>>,
+}
+
+impl Admin {
+    /// Listens at `address`; port 0 is one that is free.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Admin`] when the operating system does not let it.
+    pub(crate) async fn start(
+        address: SocketAddr,
+        prometheus: PrometheusHandle,
+    ) -> Result<Self, Failure> {
+        let refused = |source| Failure::Admin { address, source };
+        let listener = TcpListener::bind(address).await.map_err(refused)?;
+        let bound = listener.local_addr().map_err(refused)?;
+        let told = Arc::new(Told {
+            prometheus,
+            progress: OnceLock::new(),
+        });
+        let server = tokio::spawn(server::serve(listener, Arc::clone(&told))).abort_handle();
+        Ok(Self {
+            address: bound,
+            told,
+            server,
+        })
+    }
+
+    /// The address of the page.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+
+    /// The queue is open, and this tells how far the run is.
+    pub(crate) fn follow(&self, progress: watch::Receiver<Progress>) {
+        // A run begins once: there is nothing to replace.
+        let _ = self.told.progress.set(progress);
+    }
+}
+
+impl Drop for Admin {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}

@@ -1,0 +1,53 @@
+//! Accepting connections, few at a time.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::Told;
+use super::answers::answer;
+
+/// Connections at once; more wait. A scraper and some browsers need far fewer.
+const CONNECTIONS: usize = 64;
+/// How long the head of a request may take, also on a connection that is kept.
+const HEAD_WITHIN: Duration = Duration::from_secs(30);
+/// The pause after an accept that failed, for want of file descriptors for instance.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until it is dropped, and with it every connection.
+pub(super) async fn serve(listener: TcpListener, told: Arc<Told>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        while connections.try_join_next().is_some() {}
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(PAUSE).await;
+            continue;
+        };
+        let told = Arc::clone(&told);
+        connections.spawn(async move {
+            let service = service_fn(|request| {
+                let response = answer(&request, &told);
+                async move { Ok::<_, Infallible>(response) }
+            });
+            // An error here is a client that went away.
+            let _ = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_WITHIN)
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+            drop(place);
+        });
+    }
+}

@@ -1,0 +1,49 @@
+//! The one metric that is the worker's own: jobs, by what became of them.
+//!
+//! It tells the sums of the state, those that the summary tells. A run that goes on after a crash
+//! goes on counting where the one before it stopped, and so the counter never goes down.
+
+use metrics::{Counter, counter};
+
+use crate::tally::Tally;
+
+/// Its Prometheus name in the telemetry catalogue, which describes it.
+const NAME: &str = "http_context_worker_jobs_total";
+
+/// The counters, as the recorder that is installed knows them.
+pub(crate) struct JobMetrics {
+    ok: Counter,
+    failed: Counter,
+    retried: Counter,
+}
+
+impl JobMetrics {
+    /// Makes all three series, at 0 in a process that has none yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            ok: counter!(NAME, "status" => "ok"),
+            failed: counter!(NAME, "status" => "failed"),
+            retried: counter!(NAME, "status" => "retried"),
+        }
+    }
+
+    /// Tells the sums as of a commit.
+    pub(crate) fn tell(&self, tally: &Tally) {
+        self.ok.absolute(tally.ok);
+        self.failed.absolute(tally.failed);
+        self.retried.absolute(tally.retried);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_metric_is_in_the_catalogue() {
+        let found = http_context_middleware::catalogue()
+            .find(|metric| metric.prometheus_name == NAME)
+            .unwrap();
+        assert_eq!(found.attributes, ["status"]);
+    }
+}

@@ -1,0 +1,93 @@
+//! The live page in a real browser.
+
+use std::process::Command;
+
+use crate::admin::{FINISHED, HOSTILE, Waiting};
+use crate::support::Server;
+
+/// The page as it is after its first polls: the DOM of a headless Chromium, as text.
+fn dom(waiting: &Waiting) -> String {
+    let profile = tempfile::tempdir().unwrap();
+    let output = Command::new("chromium")
+        .args(["--headless", "--no-sandbox", "--disable-gpu"])
+        .args(["--disable-background-networking", "--lang=en"])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        // Of the page's own clock, which waits for what the page waits for.
+        .args(["--virtual-time-budget=3500", "--dump-dom"])
+        .arg(format!("http://{}/", waiting.address))
+        .output()
+        .expect("chromium is on the search path: `cargo xtask test` installs it");
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The text of the element with this id.
+fn text<'d>(dom: &'d str, id: &str) -> &'d str {
+    let element = dom.split(&format!("id=\"{id}\"")).nth(1);
+    let element = element.unwrap_or_else(|| panic!("there is no {id}\n{dom}"));
+    let (_, rest) = element.split_once('>').unwrap();
+    rest.split('<').next().unwrap()
+}
+
+fn milliseconds(seconds: f64) -> String {
+    format!("{:.1} ms", seconds * 1e3)
+}
+
+#[test]
+fn the_numbers_on_the_page_are_those_of_the_metrics() {
+    let server = Server::start();
+    let (waiting, _arrival) = Waiting::start(&server, "last");
+    let dom = dom(&waiting);
+    // Nothing ends while the last job waits: what is told now was told to the page.
+    let metrics = waiting.metrics();
+    let sum = |metric: &str, labels: &[&str]| metrics.sum(metric, labels).to_string();
+    let (open, jobs) = (
+        "http_client_open_connections",
+        "http_context_worker_jobs_total",
+    );
+    let answers = "http_context_request_connections_total";
+    let duration = "http_client_request_duration_seconds";
+    for (id, figure) in [
+        ("requests", sum(&format!("{duration}_count"), &[])),
+        ("p50", milliseconds(metrics.quantile(duration, 0.5))),
+        ("p90", milliseconds(metrics.quantile(duration, 0.9))),
+        ("p99", milliseconds(metrics.quantile(duration, 0.99))),
+        ("open", sum(open, &[])),
+        ("active", sum(open, &["http_connection_state=\"active\""])),
+        ("idle", sum(open, &["http_connection_state=\"idle\""])),
+        (
+            "opened",
+            sum("http_context_connection_create_duration_seconds_count", &[]),
+        ),
+        ("answered", sum(answers, &[])),
+        ("reused", sum(answers, &["source=\"reused\""])),
+        ("jobs-ok", sum(jobs, &["status=\"ok\""])),
+        ("jobs-failed", sum(jobs, &["status=\"failed\""])),
+        ("jobs-retried", sum(jobs, &["status=\"retried\""])),
+        ("contexts", sum("http_context_contexts_active", &[])),
+        ("contexts-closed", sum("http_context_contexts_total", &[])),
+        ("in-flight", sum("http_client_active_requests", &[])),
+        ("leaks", sum("http_context_leaks_total", &[])),
+        ("nested", sum("http_context_nested_opens_total", &[])),
+    ] {
+        assert_eq!(text(&dom, id), figure, "{id}");
+    }
+    // And they are those that must be: three of four requests found their connection open.
+    assert_eq!(text(&dom, "jobs-ok"), FINISHED.to_string());
+    assert_eq!(text(&dom, "reuse"), "75.0 %");
+    assert_eq!(text(&dom, "unfinished"), "1");
+    assert_eq!(text(&dom, "state"), "ready");
+    assert_eq!(text(&dom, "throughput"), "0.0");
+}
+
+#[test]
+fn a_name_that_wants_to_be_markup_is_shown_as_it_is() {
+    let server = Server::start();
+    let (waiting, _arrival) = Waiting::start(&server, HOSTILE);
+    let dom = dom(&waiting);
+    let shown =
+        "job &lt;img src=x onerror=alert(1)&gt;&lt;/td&gt;&lt;script&gt;alert(2)&lt;/script&gt;";
+    assert!(dom.contains(shown), "{dom}");
+    assert!(!dom.contains("<img"));
+    assert_eq!(dom.matches("<script").count(), 1);
+}

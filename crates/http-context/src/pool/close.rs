@@ -1,0 +1,130 @@
+//! The end of a pool: refuse, drain, close, verify, report.
+
+use std::fmt;
+
+use super::ledger::Ledger;
+use super::status::PoolCloseReason;
+use super::{Inner, SessionPool};
+use crate::connection::AddressPair;
+use crate::exit::wait_for_close;
+use crate::sockets::{self, Connection};
+
+/// What a pool did at its end, and what is left of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolReport {
+    /// Sessions that were closed by it.
+    pub sessions_closed: u64,
+    /// Places that contexts still have. Their sessions are closed when they are given back.
+    pub in_use: usize,
+    /// Connections that were verified.
+    pub connections: usize,
+    /// Those of them whose socket this process still has.
+    pub still_open: Vec<AddressPair>,
+}
+
+impl PoolReport {
+    /// Whether nothing is left.
+    pub fn is_clean(&self) -> bool {
+        self.in_use == 0 && self.still_open.is_empty()
+    }
+}
+
+/// One line, and one for each socket that is left.
+impl fmt::Display for PoolReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "session pool closed: {} sessions and {} connections, {} places still in use, {} \
+             sockets still open",
+            self.sessions_closed,
+            self.connections,
+            self.in_use,
+            self.still_open.len()
+        )?;
+        for AddressPair { local, remote } in &self.still_open {
+            write!(f, "\n  from {local} to {remote}")?;
+        }
+        Ok(())
+    }
+}
+
+impl SessionPool {
+    /// Closes the pool: refuses further contexts, waits for those that have a place up to the drain
+    /// timeout of its session options, closes every session, and asks the operating system whether
+    /// all their sockets are gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the pool closed; calling it again goes on with what is left.
+    pub async fn close(&self) -> PoolReport {
+        let Inner {
+            ledger,
+            sessions,
+            session,
+            ..
+        } = &*self.0;
+        let closed_before = ledger.closed();
+        let idle = {
+            let mut is_closed = self.lock_closed();
+            *is_closed = true;
+            // First, since closing drops what is idle under a lock.
+            let idle = sessions.retain(|_, _| false).removed;
+            sessions.close();
+            idle
+        };
+        for mut session in idle {
+            ledger.left_idle();
+            session.close(ledger, PoolCloseReason::PoolClosed);
+        }
+        // Running out of time is no error: the report counts what is in use.
+        let _ = tokio::time::timeout(session.drain_timeout, until_unused(ledger)).await;
+        let (connections, still_open) = verify(ledger).await;
+        PoolReport {
+            sessions_closed: ledger.closed() - closed_before,
+            in_use: ledger.status().used,
+            connections,
+            still_open,
+        }
+    }
+}
+
+async fn until_unused(ledger: &Ledger) {
+    loop {
+        let returned = ledger.returned.notified();
+        tokio::pin!(returned);
+        // Listens before it looks, so that what is returned in between is heard.
+        returned.as_mut().enable();
+        if ledger.status().used == 0 {
+            return;
+        }
+        returned.await;
+    }
+}
+
+async fn verify(ledger: &Ledger) -> (usize, Vec<AddressPair>) {
+    let mut unverified = Unverified {
+        ledger,
+        connections: ledger.take_unverified(),
+    };
+    let held = wait_for_close(unverified.connections.clone()).await;
+    let connections = std::mem::take(&mut unverified.connections);
+    for (addresses, id) in &connections {
+        sockets::release(*addresses, *id);
+    }
+    let held = held.into_iter().map(|(addresses, _)| addresses).collect();
+    (connections.len(), held)
+}
+
+/// Goes back to the ledger when the verification is given up.
+struct Unverified<'l> {
+    ledger: &'l Ledger,
+    connections: Vec<Connection>,
+}
+
+impl Drop for Unverified<'_> {
+    fn drop(&mut self) {
+        self.ledger
+            .put_unverified(std::mem::take(&mut self.connections));
+    }
+}

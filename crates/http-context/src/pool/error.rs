@@ -1,0 +1,40 @@
+//! No place in a pool.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// Every place of a pool is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "no session of the pool came free within {waited:?}: {used} of {max_size} are in use, {idle} \
+     idle, and {waiting} others wait; raise `max_size` or `wait_timeout`, open fewer contexts at \
+     once, or end their work sooner"
+)]
+#[non_exhaustive]
+pub struct PoolExhausted {
+    /// How many contexts may have a place at once.
+    pub max_size: usize,
+    /// Places that contexts had.
+    pub used: usize,
+    /// Sessions that waited for a context.
+    pub idle: usize,
+    /// How many others waited for a place.
+    pub waiting: usize,
+    /// How long this one waited.
+    pub waited: Duration,
+}
+
+/// A context got no place in its pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PoolError {
+    /// Every place is taken, for longer than a context may wait.
+    #[error(transparent)]
+    Exhausted(#[from] PoolExhausted),
+    /// The pool was closed.
+    #[error(
+        "the session pool is closed: open contexts before `SessionPool::close`, or without the pool"
+    )]
+    Closed,
+}

@@ -1,0 +1,137 @@
+//! What stands in a place of the pool, and what is refused when it is taken out again.
+
+use std::fmt;
+use std::sync::Arc;
+
+use deadpool::managed::{Metrics, RecycleError, RecycleResult};
+use tokio::time::Instant;
+
+use super::Limits;
+use super::ledger::Ledger;
+use super::status::PoolCloseReason;
+use crate::transport::Transport;
+
+/// A place: warm with a session, or still without one.
+#[derive(Default)]
+pub(super) struct PooledSession {
+    warm: Option<Warm>,
+}
+
+struct Warm {
+    transport: Arc<Transport>,
+    built: Instant,
+    idle_since: Instant,
+}
+
+impl PooledSession {
+    pub(super) fn transport(&self) -> Option<Arc<Transport>> {
+        self.warm.as_ref().map(|warm| Arc::clone(&warm.transport))
+    }
+
+    pub(super) fn put(&mut self, transport: Arc<Transport>) {
+        let now = Instant::now();
+        self.warm = Some(Warm {
+            transport,
+            built: now,
+            idle_since: now,
+        });
+    }
+
+    pub(super) fn is_warm(&self) -> bool {
+        self.warm.is_some()
+    }
+
+    pub(super) fn became_idle(&mut self) {
+        if let Some(warm) = &mut self.warm {
+            warm.idle_since = Instant::now();
+        }
+    }
+
+    /// Why it must not wait here any longer.
+    pub(super) fn expired(&self, limits: &Limits, now: Instant) -> Option<PoolCloseReason> {
+        let warm = self.warm.as_ref()?;
+        if now.duration_since(warm.built) >= limits.max_lifetime {
+            Some(PoolCloseReason::MaxLifetime)
+        } else if now.duration_since(warm.idle_since) >= limits.idle_timeout {
+            Some(PoolCloseReason::IdleTimeout)
+        } else {
+            None
+        }
+    }
+
+    /// Why it must not be handed on after its use.
+    pub(super) fn spent(&self, limits: &Limits) -> Option<PoolCloseReason> {
+        let warm = self.warm.as_ref()?;
+        if warm.built.elapsed() >= limits.max_lifetime {
+            Some(PoolCloseReason::MaxLifetime)
+        } else if warm.transport.crossed_runtimes() {
+            Some(PoolCloseReason::OtherRuntime)
+        } else {
+            None
+        }
+    }
+
+    /// Closes its session, if it has one. Sockets that nobody has verified go to the ledger.
+    pub(super) fn close(&mut self, ledger: &Ledger, reason: PoolCloseReason) {
+        if let Some(warm) = self.warm.take() {
+            let connections = warm.transport.connections.take();
+            drop(warm);
+            ledger.note_closed(connections);
+            ledger.tell(|observer, status| observer.pool_session_closed(status, reason));
+        }
+    }
+}
+
+impl fmt::Debug for PooledSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PooledSession")
+            .field("is_warm", &self.is_warm())
+            .finish()
+    }
+}
+
+/// Makes places, which cost nothing, and refuses warm ones that expired or are of another runtime.
+#[derive(Debug)]
+pub(super) struct Manager {
+    ledger: Arc<Ledger>,
+    limits: Limits,
+}
+
+/// Nothing that the manager does can fail.
+#[derive(Debug)]
+pub(super) enum Never {}
+
+impl Manager {
+    pub(super) fn new(ledger: Arc<Ledger>, limits: Limits) -> Self {
+        Self { ledger, limits }
+    }
+
+    fn refused(&self, session: &PooledSession) -> Option<PoolCloseReason> {
+        session.expired(&self.limits, Instant::now()).or_else(|| {
+            let is_elsewhere = session
+                .transport()
+                .is_some_and(|transport| transport.is_of_another_runtime());
+            is_elsewhere.then_some(PoolCloseReason::OtherRuntime)
+        })
+    }
+}
+
+impl deadpool::managed::Manager for Manager {
+    type Type = PooledSession;
+    type Error = Never;
+
+    async fn create(&self) -> Result<PooledSession, Never> {
+        Ok(PooledSession::default())
+    }
+
+    async fn recycle(&self, session: &mut PooledSession, _: &Metrics) -> RecycleResult<Never> {
+        self.ledger.left_idle();
+        match self.refused(session) {
+            None => Ok(()),
+            Some(reason) => {
+                session.close(&self.ledger, reason);
+                Err(RecycleError::Message(reason.as_str().into()))
+            }
+        }
+    }
+}

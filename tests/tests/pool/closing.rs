@@ -1,0 +1,127 @@
+//! The end of a pool: refuse, drain, close, verify, report.
+
+use std::time::Duration;
+
+use futures_util::poll;
+use http_context::{OpenError, PoolError, builder};
+use http_context_tests::{Server, sockets};
+use tokio::sync::oneshot;
+
+use crate::facts::Facts;
+use crate::{BoxError, get};
+
+#[tokio::test]
+async fn every_session_is_closed_and_its_sockets_are_verified() {
+    let (server, (pool, facts)) = (Server::start(), Facts::of_pool(|pool| pool));
+    let pooled = builder().pool(pool.clone());
+    let both = async || {
+        let one = pooled.clone().open(get(&server, "/slow-head"));
+        let two = pooled.clone().open(get(&server, "/slow-head"));
+        let opens = async {
+            server.wait_until(|counts| counts.held == 2).await;
+            server.gate().open();
+            Ok(())
+        };
+        tokio::try_join!(one, two, opens)
+    };
+    both().await.unwrap();
+    assert_eq!(sockets::to(server.addr()).len(), 2);
+    let report = pool.close().await;
+    assert!(report.is_clean(), "{report}");
+    assert_eq!((report.sessions_closed, report.connections), (2, 2));
+    assert_eq!(sockets::to(server.addr()).len(), 0);
+    assert_eq!(facts.count("closed pool_closed"), 2);
+    let text = report.to_string();
+    assert!(
+        text.starts_with("session pool closed: 2 sessions and 2 connections"),
+        "{text}"
+    );
+    let again = pool.close().await;
+    assert_eq!((again.sessions_closed, again.connections), (0, 0));
+}
+
+#[tokio::test]
+async fn it_waits_for_contexts_that_have_a_place_and_refuses_new_ones() {
+    let (server, (pool, _)) = (Server::start(), Facts::of_pool(|pool| pool));
+    let (end, ended) = oneshot::channel::<()>();
+    let mut open = Box::pin(builder().pool(pool.clone()).open(async {
+        get(&server, "/ok").await?;
+        ended.await?;
+        get(&server, "/ok").await?;
+        Ok::<_, BoxError>(())
+    }));
+    tokio::select! {
+        biased;
+        _ = &mut open => unreachable!("it waits"),
+        _ = server.wait_until(|counts| counts.completed == 1) => {}
+    }
+    let mut closing = Box::pin(pool.close());
+    assert!(poll!(&mut closing).is_pending());
+    let late = builder()
+        .pool(pool.clone())
+        .open(async { Ok::<_, OpenError>(()) });
+    let refused = late.await.unwrap_err();
+    assert!(
+        matches!(refused, OpenError::Pool(PoolError::Closed)),
+        "{refused}"
+    );
+    end.send(()).unwrap();
+    let (result, report) = tokio::join!(open, closing);
+    result.unwrap();
+    assert!(report.is_clean(), "{report}");
+    assert_eq!((report.sessions_closed, report.connections), (1, 1));
+    assert_eq!(sockets::to(server.addr()).len(), 0);
+}
+
+#[tokio::test]
+async fn those_who_wait_are_told_that_it_closed() {
+    let (pool, facts) = Facts::of_pool(|pool| pool.max_size(1));
+    let hold = async || {
+        let work = std::future::pending::<Result<(), OpenError>>();
+        builder().pool(pool.clone()).open(work).await
+    };
+    let (mut holds, mut waits) = (Box::pin(hold()), Box::pin(hold()));
+    assert!(poll!(&mut holds).is_pending() && poll!(&mut waits).is_pending());
+    let mut closing = Box::pin(pool.close());
+    assert!(poll!(&mut closing).is_pending());
+    let refused = waits.await.unwrap_err();
+    assert!(matches!(refused, OpenError::Pool(PoolError::Closed)));
+    assert_eq!(facts.count("wait abandoned"), 1);
+    drop(holds);
+    assert!(closing.await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_context_that_does_not_end_is_reported_and_its_session_closed_when_it_does() {
+    let drain = Duration::from_secs(7);
+    let session = builder().drain_timeout(drain);
+    let pool = http_context::SessionPool::builder()
+        .session(session)
+        .build();
+    let work = std::future::pending::<Result<(), OpenError>>();
+    let mut open = Box::pin(builder().pool(pool.clone()).open(work));
+    assert!(poll!(&mut open).is_pending());
+    let report = pool.close().await;
+    assert_eq!(report.in_use, 1);
+    assert!(!report.is_clean());
+    drop(open);
+    assert_eq!((pool.status().used, pool.status().idle), (0, 0));
+}
+
+#[tokio::test]
+async fn a_close_that_is_dropped_can_be_called_again() {
+    let (server, (pool, _)) = (Server::start(), Facts::of_pool(|pool| pool));
+    let work = builder().pool(pool.clone()).open(get(&server, "/ok"));
+    work.await.unwrap();
+    for polls in 0..3 {
+        let mut closing = Box::pin(pool.close());
+        for _ in 0..polls {
+            if poll!(&mut closing).is_ready() {
+                break;
+            }
+        }
+    }
+    let report = pool.close().await;
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(sockets::to(server.addr()).len(), 0);
+}

@@ -1,0 +1,59 @@
+//! A connection lives on the runtime that opened it, and so does its session.
+
+use http_context::{ConnectionUse, FutureExt as _, builder};
+use http_context_tests::Server;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::facts::Facts;
+use crate::{BoxError, get};
+
+fn runtime() -> Runtime {
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn a_session_is_never_handed_to_another_runtime() {
+    let (server, (pool, facts)) = (Server::start(), Facts::of_pool(|pool| pool));
+    let pooled = builder().pool(pool);
+    let (one, two) = (runtime(), runtime());
+    let used = |runtime: &Runtime| {
+        let work = pooled.clone().open(get(&server, "/ok"));
+        runtime.block_on(work).unwrap()
+    };
+    assert_eq!(used(&one), ConnectionUse::New);
+    assert_eq!(used(&one), ConnectionUse::Reused);
+    assert_eq!(used(&two), ConnectionUse::New);
+    assert_eq!(used(&two), ConnectionUse::Reused);
+    assert_eq!(facts.count("closed other_runtime"), 1);
+}
+
+#[test]
+fn a_runtime_that_is_gone_leaves_no_session_behind() {
+    let (server, (pool, _)) = (Server::start(), Facts::of_pool(|pool| pool));
+    let pooled = builder().pool(pool);
+    for _ in 0..3 {
+        let work = pooled.clone().open(get(&server, "/ok"));
+        assert_eq!(runtime().block_on(work).unwrap(), ConnectionUse::New);
+    }
+}
+
+#[test]
+fn a_session_that_sent_on_two_runtimes_is_closed() {
+    let (server, (pool, facts)) = (Server::start(), Facts::of_pool(|pool| pool));
+    let server = std::sync::Arc::new(server);
+    let (one, two) = (runtime(), runtime());
+    let work = builder().pool(pool.clone()).open(async {
+        get(&server, "/ok").await?;
+        let elsewhere = server.clone();
+        let child = async move { get(&elsewhere, "/ok").await }.in_current_http_context();
+        two.spawn(child).await??;
+        Ok::<_, BoxError>(())
+    });
+    one.block_on(work).unwrap();
+    assert_eq!(facts.count("closed other_runtime"), 1);
+    assert_eq!(pool.status().idle, 0);
+}

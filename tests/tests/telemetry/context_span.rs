@@ -1,0 +1,83 @@
+//! The span of a context, and what happens in it as events.
+
+use http_context::{LeakPolicy, NestedPolicy, OpenError, http_session};
+use http_context_middleware::Spans;
+use opentelemetry_sdk::trace::SpanData;
+
+use crate::stage::{Stage, WAYS, spans_named, text};
+
+fn context_span(name: &str) -> SpanData {
+    let mut spans = spans_named("http_context");
+    spans.retain(|span| text(span, "http_context.name").as_deref() == Some(name));
+    assert_eq!(spans.len(), 1);
+    spans.remove(0)
+}
+
+#[tokio::test]
+async fn leaks_and_nested_opens_are_events_of_the_span_of_their_context() {
+    for way in WAYS {
+        let stage = Stage::new(way);
+        let name = format!("leaky {way:?}");
+        let mut kept = None;
+        stage
+            .context()
+            .name(name.clone())
+            .nested(NestedPolicy::Warn)
+            .leaks(LeakPolicy::Warn)
+            .open(async {
+                for _ in 0..3 {
+                    let nested = http_context::open(async { Ok::<_, OpenError>(()) });
+                    nested.await.unwrap();
+                }
+                kept = Some(http_session().unwrap());
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        drop(kept);
+        let span = context_span(&name);
+        let events: Vec<_> = span.events.iter().map(|event| &*event.name).collect();
+        let count = |name| events.iter().filter(|event| **event == name).count();
+        // The log is limited for a place, the span is not.
+        assert_eq!(count("http_context.nested_open"), 3, "{way:?} {events:?}");
+        assert_eq!(count("http_context.leak"), 1, "{way:?} {events:?}");
+        assert_eq!(text(&span, "outcome").unwrap(), "completed");
+        let leak = span
+            .events
+            .iter()
+            .find(|e| e.name == "http_context.leak")
+            .unwrap();
+        let kind = leak
+            .attributes
+            .iter()
+            .find(|a| a.key.as_str() == "kind")
+            .unwrap();
+        assert_eq!(kind.value.as_str(), "session_handle");
+    }
+}
+
+#[tokio::test]
+async fn a_context_that_is_dropped_ends_its_span() {
+    for way in WAYS {
+        let stage = Stage::new(way);
+        let name = format!("dropped {way:?}");
+        let open = stage.context().name(name.clone()).open(async {
+            std::future::pending::<()>().await;
+            Ok::<_, OpenError>(())
+        });
+        let mut open = Box::pin(open);
+        assert!(futures_util::poll!(&mut open).is_pending());
+        drop(open);
+        assert_eq!(text(&context_span(&name), "outcome").unwrap(), "cancelled");
+    }
+}
+
+#[tokio::test]
+async fn no_span_is_made_when_they_are_off() {
+    let stage = Stage::new(Spans::Off);
+    let open = stage.context().name("spanless");
+    open.open(async { Ok::<_, OpenError>(()) }).await.unwrap();
+    let spans = spans_named("http_context");
+    let of_it = |span: &&SpanData| text(span, "http_context.name").as_deref() == Some("spanless");
+    assert_eq!(spans.iter().filter(of_it).count(), 0);
+}

@@ -1,0 +1,13 @@
+//! Spans, trace context and events, as an exporter receives them.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, and says where"
+)]
+
+mod connection_spans;
+mod context_span;
+mod propagation;
+mod request_spans;
+mod secrets;
+mod stage;

@@ -1,0 +1,84 @@
+//! Trace context on requests as they are sent.
+
+use http_context::{OpenError, http_session};
+use http_context_middleware::{Uninstrumented, WithoutPropagation};
+use http_context_tests::Server;
+
+use crate::stage::{Stage, WAYS, spans_to};
+
+#[tokio::test]
+async fn a_request_carries_its_span_also_through_redirects() {
+    for way in WAYS {
+        let (stage, server) = (Stage::new(way), Server::start());
+        stage
+            .context()
+            .open(async {
+                let session = http_session().unwrap();
+                session.get(server.url("/redirect/1")).send().await.unwrap();
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        let spans = spans_to(server.addr().port());
+        assert_eq!(spans.len(), 1, "{way:?}");
+        let id = &spans[0].span_context;
+        let expected = format!("00-{}-{}-01", id.trace_id(), id.span_id());
+        let seen = server.seen();
+        assert_eq!(seen.len(), 2);
+        for seen in seen {
+            assert_eq!(seen.headers["traceparent"], expected, "{way:?}");
+            assert!(!seen.headers.contains_key("tracestate"), "it is empty");
+        }
+    }
+}
+
+#[tokio::test]
+async fn it_can_be_turned_off_for_a_request_for_a_host_and_altogether() {
+    for way in WAYS {
+        let server = Server::start();
+        let carried = || {
+            let seen = server.seen();
+            seen.last().unwrap().headers.contains_key("traceparent")
+        };
+        let stage = Stage::with(way, |builder| builder.no_propagation_to("localhost"));
+        stage
+            .context()
+            .open(async {
+                let session = http_session().unwrap();
+                session.get(server.url("/ok")).send().await.unwrap();
+                assert!(carried(), "{way:?}");
+                let without = session
+                    .get(server.url("/ok"))
+                    .with_extension(WithoutPropagation);
+                without.send().await.unwrap();
+                assert!(!carried(), "{way:?}");
+                let without = session
+                    .get(server.url("/ok"))
+                    .with_extension(Uninstrumented);
+                without.send().await.unwrap();
+                assert!(!carried(), "{way:?}");
+                session
+                    .get(server.url_at("localhost", "/ok"))
+                    .send()
+                    .await
+                    .unwrap();
+                assert!(!carried(), "{way:?}");
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        let stage = Stage::with(way, |builder| builder.propagation(false));
+        stage
+            .context()
+            .open(async {
+                let session = http_session().unwrap();
+                session.get(server.url("/ok")).send().await.unwrap();
+                assert!(!carried(), "{way:?}");
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        // One request was not instrumented; the others have their spans all the same.
+        assert_eq!(spans_to(server.addr().port()).len(), 4);
+    }
+}

@@ -1,0 +1,360 @@
+//! The span of a request: name, kind, attributes, status, parent and time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http_context::{OpenError, http_session};
+use http_context_middleware::{SpanAttributes, Spans, UrlTemplate};
+use http_context_tests::Server;
+use opentelemetry::trace::{SpanId, SpanKind, Status, TraceContextExt as _};
+use reqwest_middleware::{Middleware, Next};
+use tracing::Instrument as _;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use crate::stage::{Stage, WAYS, attribute, sampled, spans_to, text};
+
+#[tokio::test]
+async fn an_answered_request_has_a_client_span_with_every_attribute() {
+    for way in WAYS {
+        let (stage, server) = (Stage::new(way), Server::start());
+        let port = server.addr().port();
+        let template = format!("/bytes/{{n}} of {port}");
+        stage
+            .context()
+            .open(async {
+                let session = http_session().unwrap();
+                for _ in 0..2 {
+                    let request = session.get(server.url("/bytes/10?page=2#part"));
+                    let request = request.with_extension(UrlTemplate::new(template.clone()));
+                    request.send().await.unwrap().bytes().await.unwrap();
+                }
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        let spans = spans_to(port);
+        assert_eq!(spans.len(), 2, "{way:?}");
+        for (n, span) in spans.iter().enumerate() {
+            assert_eq!(span.name, format!("GET {template}"));
+            assert_eq!(span.span_kind, SpanKind::Client);
+            assert_eq!(span.status, Status::Unset);
+            let text = |name| text(span, name).unwrap_or_default();
+            assert_eq!(text("http.request.method"), "GET");
+            assert_eq!(text("server.address"), "127.0.0.1");
+            assert_eq!(attribute(span, "server.port"), Some(i64::from(port).into()));
+            assert_eq!(text("url.full"), server.url("/bytes/10?page=2#part"));
+            assert_eq!(text("url.template"), template);
+            assert_eq!(
+                attribute(span, "http.response.status_code"),
+                Some(200.into())
+            );
+            assert_eq!(text("network.protocol.version"), "1.1");
+            assert_eq!(text("network.peer.address"), "127.0.0.1");
+            assert_eq!(
+                attribute(span, "network.peer.port"),
+                Some(i64::from(port).into())
+            );
+            assert!(attribute(span, "http_context.id").is_some());
+            assert!(attribute(span, "http_context.connection.id").is_some());
+            let reused = attribute(span, "http_context.connection.reused");
+            assert_eq!(reused, Some((n == 1).into()));
+            let idle = attribute(span, "http_context.connection.idle_ms");
+            assert_eq!(idle.is_some(), n == 1, "{way:?}");
+            for absent in [
+                "error.type",
+                "http.request.resend_count",
+                "http.request.method_original",
+            ] {
+                assert_eq!(attribute(span, absent), None);
+            }
+        }
+        for shown in sampled(&format!("GET {template}")) {
+            for first in [
+                "http.request.method",
+                "server.address",
+                "server.port",
+                "url.full",
+            ] {
+                assert!(shown.iter().any(|name| name == first), "{way:?} {shown:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_status_of_a_span_follows_that_of_the_response() {
+    for way in WAYS {
+        let (stage, server) = (Stage::new(way), Server::start());
+        stage
+            .context()
+            .open(async {
+                let session = http_session().unwrap();
+                for code in [204, 304, 404, 500] {
+                    let url = server.url(&format!("/status/{code}"));
+                    session.get(url).send().await.unwrap();
+                }
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        let statuses: Vec<_> = spans_to(server.addr().port())
+            .iter()
+            .map(|span| (span.status.clone(), text(span, "error.type")))
+            .collect();
+        let failed = |code: &str| (Status::error(""), Some(code.to_owned()));
+        let fine = (Status::Unset, None);
+        assert_eq!(
+            statuses,
+            [fine.clone(), fine, failed("404"), failed("500")],
+            "{way:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_failure_has_an_error_type_and_a_cancellation_has_none() {
+    for way in WAYS {
+        let (stage, server) = (Stage::new(way), Server::start());
+        stage
+            .context()
+            .open(async {
+                let session = http_session().unwrap();
+                let get = session.get(server.url("/never"));
+                get.timeout(Duration::from_millis(10))
+                    .send()
+                    .await
+                    .unwrap_err();
+                let dropped = session.get(server.url("/never")).send();
+                let over = std::future::pending::<()>();
+                let over = tokio::time::timeout(Duration::from_millis(20), over);
+                tokio::select! {
+                    // First, so that the request is not looked at once more.
+                    biased;
+                    _ = over => {}
+                    _ = dropped => unreachable!("it never answers"),
+                }
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        let spans = spans_to(server.addr().port());
+        assert_eq!(spans.len(), 2, "{way:?}");
+        assert_eq!(text(&spans[0], "error.type").unwrap(), "timeout");
+        assert_eq!(spans[0].status, Status::error(""));
+        assert_eq!(text(&spans[1], "error.type"), None);
+        assert_eq!(spans[1].status, Status::Unset, "{way:?}");
+        // They end when they are over, not when they were last worked on.
+        for (span, least) in spans.iter().zip([10, 20]) {
+            let took = span.end_time.duration_since(span.start_time).unwrap();
+            assert!(took >= Duration::from_millis(least), "{way:?} {took:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_span_of_the_caller_is_the_parent_also_in_a_child_task() {
+    for way in WAYS {
+        let (stage, server) = (Stage::new(way), Server::start());
+        let caller = tracing::info_span!("caller");
+        let id = caller.context().span().span_context().clone();
+        stage
+            .context()
+            .open(
+                async {
+                    let url = server.url("/ok");
+                    http_session().unwrap().get(&url).send().await.unwrap();
+                    let child = http_context::spawn(async move {
+                        http_session().unwrap().get(url).send().await.map(drop)
+                    });
+                    child.await.unwrap().unwrap();
+                    Ok::<_, OpenError>(())
+                }
+                .instrument(caller),
+            )
+            .await
+            .unwrap();
+        let spans = spans_to(server.addr().port());
+        assert_eq!(spans.len(), 2, "{way:?}");
+        for span in spans {
+            assert_eq!(span.parent_span_id, id.span_id(), "{way:?}");
+            assert_eq!(span.span_context.trace_id(), id.trace_id());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_direct_span_has_the_opentelemetry_context_as_its_parent() {
+    use opentelemetry::trace::{FutureExt as _, Tracer as _};
+    let (stage, server) = (Stage::new(Spans::OpenTelemetry), Server::start());
+    let tracer = opentelemetry::global::tracer("tests");
+    let parent = opentelemetry::Context::new().with_span(tracer.start("caller"));
+    let id = parent.span().span_context().span_id();
+    stage
+        .context()
+        .open(
+            async {
+                let session = http_session().unwrap();
+                session.get(server.url("/ok")).send().await.unwrap();
+                Ok::<_, OpenError>(())
+            }
+            .with_context(parent),
+        )
+        .await
+        .unwrap();
+    let span = &spans_to(server.addr().port())[0];
+    assert_ne!(id, SpanId::INVALID);
+    assert_eq!(span.parent_span_id, id);
+}
+
+#[tokio::test]
+async fn an_unknown_method_is_other_and_stands_in_an_attribute_of_its_own() {
+    for way in WAYS {
+        let (stage, server) = (Stage::new(way), Server::start());
+        stage
+            .context()
+            .open(async {
+                let method = reqwest::Method::from_bytes(b"PURGE").unwrap();
+                let session = http_session().unwrap();
+                session
+                    .request(method, server.url("/ok"))
+                    .send()
+                    .await
+                    .unwrap();
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        let span = &spans_to(server.addr().port())[0];
+        assert_eq!(span.name, "HTTP", "{way:?}");
+        assert_eq!(text(span, "http.request.method").unwrap(), "_OTHER");
+        assert_eq!(text(span, "http.request.method_original").unwrap(), "PURGE");
+    }
+}
+
+/// Sends each request a second time.
+struct Again;
+
+#[async_trait]
+impl Middleware for Again {
+    async fn handle(
+        &self,
+        request: reqwest::Request,
+        extensions: &mut http::Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<reqwest::Response> {
+        let again = request.try_clone().unwrap();
+        next.clone().run(request, extensions).await?;
+        next.run(again, extensions).await
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_sent_again_counts_how_often() {
+    for way in WAYS {
+        let (stage, server) = (Stage::new(way), Server::start());
+        stage
+            .context()
+            .with(Again)
+            .open(async {
+                let session = http_session().unwrap();
+                session.get(server.url("/ok")).send().await.unwrap();
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        let spans = spans_to(server.addr().port());
+        assert_eq!(
+            spans.len(),
+            1,
+            "one span for a request as the caller made it"
+        );
+        let resends = attribute(&spans[0], "http.request.resend_count");
+        assert_eq!(resends, Some(1.into()), "{way:?}");
+        // Each is sent with the trace context of the one span.
+        let id = spans[0].span_context.span_id().to_string();
+        let sent = server.seen();
+        assert_eq!(sent.len(), 2);
+        let carries = |seen: &http_context_tests::Seen| {
+            seen.headers["traceparent"].to_str().unwrap().contains(&id)
+        };
+        assert!(sent.iter().all(carries));
+    }
+}
+
+#[tokio::test]
+async fn attributes_headers_and_sizes_are_shown_when_asked_for() {
+    for way in WAYS {
+        let server = Server::start();
+        let stage = Stage::with(way, |builder| {
+            builder
+                .request_headers(["x-request-id", "authorization"])
+                .response_headers(["Content-Length", "Set-Cookie"])
+                .body_sizes_on_spans(true)
+                .span_attributes(|request, _| {
+                    let segments = request.url().path_segments().map_or(0, Iterator::count);
+                    let segments = u32::try_from(segments).unwrap();
+                    SpanAttributes::new().with("app.segments", segments)
+                })
+        });
+        stage
+            .context()
+            .open(async {
+                let session = http_session().unwrap();
+                let request = session
+                    .post(server.url("/upload"))
+                    .header("x-request-id", "r-1")
+                    .bearer_auth("secret")
+                    .with_extension(SpanAttributes::new().with("app.job", "a1"))
+                    .body("12345");
+                request.send().await.unwrap().bytes().await.unwrap();
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        let span = &spans_to(server.addr().port())[0];
+        assert_eq!(attribute(span, "app.segments"), Some(1.into()), "{way:?}");
+        assert_eq!(text(span, "app.job").unwrap(), "a1");
+        assert_eq!(attribute(span, "http.request.body.size"), Some(5.into()));
+        assert_eq!(attribute(span, "http.response.body.size"), Some(1.into()));
+        let header = text(span, "http.request.header.x-request-id").unwrap();
+        assert!(header.contains("r-1"));
+        assert!(text(span, "http.response.header.content-length").is_some());
+        assert_eq!(text(span, "http.request.header.authorization"), None);
+    }
+}
+
+#[tokio::test]
+async fn the_time_of_a_span_is_that_of_the_metric() {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+    for way in WAYS {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let (handle, server) = (recorder.handle(), Server::start());
+        let stage = Stage::with(way, |builder| builder.recorder(Arc::new(recorder)));
+        stage
+            .context()
+            .open(async {
+                let session = http_session().unwrap();
+                let request = session.get(server.url("/slow-head")).send();
+                let open = async {
+                    server.wait_until(|counts| counts.held == 1).await;
+                    server.gate().open();
+                };
+                let (response, ()) = tokio::join!(request, open);
+                response.unwrap();
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        let span = &spans_to(server.addr().port())[0];
+        let span = span.end_time.duration_since(span.start_time).unwrap();
+        let exported = handle.render();
+        let sum = exported
+            .lines()
+            .find(|line| line.starts_with("http_client_request_duration_seconds_sum"))
+            .unwrap();
+        let metric: f64 = sum.rsplit_once(' ').unwrap().1.parse().unwrap();
+        let apart = (span.as_secs_f64() - metric).abs();
+        assert!(apart < 0.005, "{way:?}: {span:?} and {metric} s");
+    }
+}

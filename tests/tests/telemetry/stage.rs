@@ -1,0 +1,129 @@
+//! An instrumentation whose spans go to an exporter in memory, in both ways of making them.
+
+use std::sync::{Arc, LazyLock, Mutex};
+
+use http_context::ContextBuilder;
+use http_context_middleware::{Instrumentation, InstrumentationBuilder, Spans};
+use opentelemetry::trace::{SpanContext, TracerProvider as _};
+use opentelemetry::{Key, Value};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::{
+    InMemorySpanExporter, Sampler, SamplingResult, SdkTracerProvider, ShouldSample, SpanData,
+};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+/// What the sampler was shown of each span: its name and the names of its attributes.
+static SAMPLED: Mutex<Vec<(String, Vec<String>)>> = Mutex::new(Vec::new());
+
+/// Samples everything, and notes what it could have decided by.
+#[derive(Clone, Debug)]
+struct NotingSampler;
+
+impl ShouldSample for NotingSampler {
+    fn should_sample(
+        &self,
+        parent: Option<&opentelemetry::Context>,
+        trace: opentelemetry::TraceId,
+        name: &str,
+        kind: &opentelemetry::trace::SpanKind,
+        attributes: &[opentelemetry::KeyValue],
+        links: &[opentelemetry::trace::Link],
+    ) -> SamplingResult {
+        let names = attributes.iter().map(|a| a.key.to_string()).collect();
+        SAMPLED.lock().unwrap().push((name.to_owned(), names));
+        Sampler::AlwaysOn.should_sample(parent, trace, name, kind, attributes, links)
+    }
+}
+
+/// One provider for the process: the direct way of making spans takes the global one.
+static EXPORT: LazyLock<(SdkTracerProvider, InMemorySpanExporter)> = LazyLock::new(|| {
+    let exporter = InMemorySpanExporter::default();
+    let provider = SdkTracerProvider::builder()
+        .with_simple_exporter(exporter.clone())
+        .with_sampler(NotingSampler)
+        .build();
+    opentelemetry::global::set_tracer_provider(provider.clone());
+    opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
+    (provider, exporter)
+});
+
+/// The two ways of making spans.
+pub(crate) const WAYS: [Spans; 2] = [Spans::Tracing, Spans::OpenTelemetry];
+
+/// Makes spans of this thread, in one of the two ways, for as long as it lives.
+pub(crate) struct Stage {
+    instrumentation: Arc<Instrumentation>,
+    _subscriber: tracing::subscriber::DefaultGuard,
+}
+
+impl Stage {
+    pub(crate) fn new(way: Spans) -> Self {
+        Self::with(way, |builder| builder)
+    }
+
+    pub(crate) fn with(
+        way: Spans,
+        options: impl FnOnce(InstrumentationBuilder) -> InstrumentationBuilder,
+    ) -> Self {
+        let tracer = EXPORT.0.tracer("tests");
+        let subscriber = tracing_subscriber::registry()
+            .with(tracing_opentelemetry::layer().with_tracer(tracer))
+            .with(LevelFilter::INFO);
+        let subscriber = tracing::subscriber::set_default(subscriber);
+        Self {
+            instrumentation: options(Instrumentation::builder().spans(way)).build(),
+            _subscriber: subscriber,
+        }
+    }
+
+    pub(crate) fn context(&self) -> ContextBuilder {
+        let observer = Arc::<Instrumentation>::clone(&self.instrumentation);
+        http_context::builder()
+            .observer(observer)
+            .configure(reqwest::ClientBuilder::no_proxy)
+    }
+}
+
+/// What was exported of the spans to a server, in the order of their ends.
+pub(crate) fn spans_to(port: u16) -> Vec<SpanData> {
+    let mut spans = EXPORT.1.get_finished_spans().unwrap();
+    spans.retain(|span| attribute(span, "server.port") == Some(i64::from(port).into()));
+    spans
+}
+
+/// The exported span with this id.
+pub(crate) fn span(of: &SpanContext) -> SpanData {
+    let spans = EXPORT.1.get_finished_spans().unwrap();
+    let is_it = |span: &SpanData| span.span_context == *of;
+    spans.into_iter().find(is_it).unwrap()
+}
+
+/// The exported spans of a name.
+pub(crate) fn spans_named(name: &str) -> Vec<SpanData> {
+    let mut spans = EXPORT.1.get_finished_spans().unwrap();
+    spans.retain(|span| span.name == name);
+    spans
+}
+
+/// Everything that was exported, for a look at all of it.
+pub(crate) fn everything() -> String {
+    format!("{:?}", EXPORT.1.get_finished_spans().unwrap())
+}
+
+/// What the sampler was shown of the spans of a name.
+pub(crate) fn sampled(name: &str) -> Vec<Vec<String>> {
+    let sampled = SAMPLED.lock().unwrap();
+    let of_name = sampled.iter().filter(|(n, _)| n == name);
+    of_name.map(|(_, attributes)| attributes.clone()).collect()
+}
+
+pub(crate) fn attribute(span: &SpanData, name: &str) -> Option<Value> {
+    let key = Key::from(name.to_owned());
+    let found = span.attributes.iter().find(|a| a.key == key);
+    found.map(|attribute| attribute.value.clone())
+}
+
+pub(crate) fn text(span: &SpanData, name: &str) -> Option<String> {
+    attribute(span, name).map(|value| value.as_str().into_owned())
+}

@@ -1,0 +1,68 @@
+//! What Prometheus scrapes has the names of the catalogue.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use http_context::{OpenError, http_session};
+use http_context_middleware::{
+    Instrumentation, MetricKind, Spans, catalogue, with_catalogue_buckets,
+};
+use http_context_tests::Server;
+use metrics_exporter_prometheus::PrometheusBuilder;
+
+#[tokio::test]
+async fn exported_names_types_and_labels_are_those_of_the_catalogue() {
+    for recommended in [false, true] {
+        let builder = PrometheusBuilder::new().with_recommended_naming(recommended);
+        let recorder = with_catalogue_buckets(builder).build_recorder();
+        let (handle, server) = (recorder.handle(), Server::start());
+        let instrumentation = Instrumentation::builder()
+            .spans(Spans::Off)
+            .recorder(Arc::new(recorder))
+            .build();
+        http_context::builder()
+            .observer(instrumentation)
+            .configure(reqwest::ClientBuilder::no_proxy)
+            .open(async {
+                let session = http_session().unwrap();
+                for path in ["/ok", "/redirect/1", "/status/404"] {
+                    let request = session.post(server.url(path)).body("body");
+                    request.send().await.unwrap().bytes().await.unwrap();
+                }
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        let text = handle.render();
+        let mut seen = BTreeSet::new();
+        for line in text.lines() {
+            if let Some(declared) = line.strip_prefix("# TYPE ") {
+                let (name, kind) = declared.split_once(' ').unwrap();
+                let metric = catalogue().find(|metric| metric.prometheus_name == name);
+                let metric = metric.unwrap_or_else(|| panic!("{name} is not in the catalogue"));
+                assert_eq!(kind, metric.kind.as_str());
+                assert!(text.contains(&format!("# HELP {name} {}", metric.description)));
+                seen.insert(name.to_owned());
+            } else if let Some((name, rest)) = line.split_once('{') {
+                let of = |m: &&http_context_middleware::Metric| {
+                    let of_histogram = m.kind == MetricKind::Histogram
+                        && name
+                            .strip_prefix(m.prometheus_name)
+                            .is_some_and(|suffix| ["_bucket", "_sum", "_count"].contains(&suffix));
+                    m.prometheus_name == name || of_histogram
+                };
+                let metric = catalogue().find(of).unwrap();
+                let known: Vec<_> = metric
+                    .attributes
+                    .iter()
+                    .map(|a| a.replace('.', "_"))
+                    .collect();
+                for label in rest.split("\",").filter_map(|label| label.split_once('=')) {
+                    let is_known = label.0 == "le" || known.iter().any(|known| known == label.0);
+                    assert!(is_known, "{} of {name}", label.0);
+                }
+            }
+        }
+        assert!(seen.len() >= 14, "{seen:?}");
+    }
+}

@@ -1,0 +1,90 @@
+//! Pools are told in numbers, and their connections live as long as the kernel says.
+
+use std::time::Duration;
+
+use http_context::{OpenError, SessionPool, http_session};
+use http_context_tests::{Server, sockets};
+
+use crate::rig::{Rig, Wire};
+
+#[tokio::test]
+async fn a_pool_is_told_from_its_first_session_to_its_close() {
+    for wire in Wire::ALL {
+        let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
+        let pool = SessionPool::builder()
+            .session(rig.context())
+            .max_size(2)
+            .wait_timeout(Duration::from_millis(10))
+            .build();
+        let jobs = rig.context().pool(pool.clone());
+        let job = async || {
+            let session = http_session().unwrap();
+            let response = session.get(server.url("/ok")).send().await.unwrap();
+            response.bytes().await.unwrap();
+        };
+        let gauge = |name: &str, state: &[(&str, &str)]| rig.exported().sum(name, state);
+        for _ in 0..3 {
+            let open = jobs.clone().open(async {
+                job().await;
+                let used = gauge("http_context_pool_sessions", &[("state", "used")]);
+                assert_eq!(used, 1);
+                Ok::<_, OpenError>(())
+            });
+            open.await.unwrap();
+            let idle = gauge("http_context_pool_sessions", &[("state", "idle")]);
+            assert_eq!(idle, 1, "{wire:?} {}", rig.exported());
+        }
+        assert_eq!(gauge("http_context_pool_max", &[]), 2);
+        // The connection outlives the three sessions that used it.
+        assert_eq!(rig.exported().open_connections(), 1);
+        assert_eq!(sockets::established_to(server.addr()), 1);
+
+        assert!(pool.close().await.is_clean());
+        let exported = rig.wait_until(|e| e.open_connections() == 0).await;
+        let count = |name| exported.count(name, &[]);
+        assert_eq!(
+            count("http_context_pool_wait_time_seconds"),
+            3,
+            "{exported}"
+        );
+        assert_eq!(count("http_context_pool_use_time_seconds"), 3);
+        assert_eq!(count("http_context_pool_create_time_seconds"), 1);
+        let source = |source| exported.sum("http_context_sessions_total", &[("source", source)]);
+        assert_eq!((source("created"), source("pooled")), (1, 2), "{exported}");
+        let reason = [("reason", "session_closed")];
+        let closed = exported.sum("http_context_connections_closed_total", &reason);
+        assert_eq!(closed, 1, "{wire:?} {exported}");
+        assert_eq!(
+            exported.sum("http_context_pool_sessions", &[]),
+            0,
+            "{exported}"
+        );
+        exported.assert_sound();
+    }
+}
+
+#[tokio::test]
+async fn a_pool_that_is_exhausted_is_told() {
+    let rig = Rig::new(Wire::Http1);
+    let pool = SessionPool::builder()
+        .session(rig.context())
+        .max_size(1)
+        .wait_timeout(Duration::from_millis(10))
+        .build();
+    let jobs = rig.context().pool(pool.clone());
+    let holds = jobs.clone().open(async {
+        // In a task of its own nothing is bound, and so it wants a place of its own.
+        let refused = tokio::spawn(jobs.clone().open(async { Ok::<_, OpenError>(()) }));
+        refused.await.unwrap().unwrap_err();
+        Ok::<_, OpenError>(())
+    });
+    holds.await.unwrap();
+    let exported = rig.exported();
+    assert_eq!(
+        exported.sum("http_context_pool_timeouts_total", &[]),
+        1,
+        "{exported}"
+    );
+    assert_eq!(exported.sum("http_context_pool_pending_requests", &[]), 0);
+    pool.close().await;
+}
