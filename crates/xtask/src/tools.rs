@@ -65,6 +65,15 @@ pub(crate) const CHROMIUM: Tool = Tool {
     },
 };
 
+/// Comes with [`PROMTOOL`].
+pub(crate) const PROMETHEUS: Tool = Tool {
+    program: "prometheus",
+    probe: &["--version"],
+    source: Source::DebianUnpacked {
+        package: "prometheus",
+    },
+};
+
 const VALGRIND: Tool = Tool {
     program: "valgrind",
     probe: &["--version"],
@@ -73,7 +82,7 @@ const VALGRIND: Tool = Tool {
     },
 };
 
-pub(crate) const ALL: &[&Tool] = &[&CARGO_DENY, &CHROMIUM, &PROMTOOL, &VALGRIND];
+pub(crate) const ALL: &[&Tool] = &[&CARGO_DENY, &CHROMIUM, &PROMETHEUS, &PROMTOOL, &VALGRIND];
 
 /// Where tools are looked for, and installed to.
 #[derive(Debug)]
