@@ -124,6 +124,7 @@ fn docs() -> Result<(), String> {
 /// those find them on the search path.
 fn test(toolbox: &Toolbox) -> Result<(), String> {
     toolbox.require(&tools::PROMTOOL)?;
+    toolbox.require(&tools::PROMETHEUS)?;
     toolbox.require(&tools::CHROMIUM)?;
     let mut command = cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
     command.env("PATH", toolbox.search_path());

@@ -75,6 +75,15 @@ pub(crate) const GUNGRAUN_RUNNER: Tool = Tool {
     },
 };
 
+/// Comes with [`PROMTOOL`].
+pub(crate) const PROMETHEUS: Tool = Tool {
+    program: "prometheus",
+    probe: &["--version"],
+    source: Source::DebianUnpacked {
+        package: "prometheus",
+    },
+};
+
 pub(crate) const VALGRIND: Tool = Tool {
     program: "valgrind",
     probe: &["--version"],
@@ -87,6 +96,7 @@ pub(crate) const ALL: &[&Tool] = &[
     &CARGO_DENY,
     &CHROMIUM,
     &GUNGRAUN_RUNNER,
+    &PROMETHEUS,
     &PROMTOOL,
     &VALGRIND,
 ];

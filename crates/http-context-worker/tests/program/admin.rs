@@ -76,7 +76,7 @@ impl Waiting {
 }
 
 /// The address of the admin page, from the one line that tells it.
-fn told_address(run: &mut Running) -> SocketAddr {
+pub(crate) fn told_address(run: &mut Running) -> SocketAddr {
     let stderr = run.0.stderr.as_mut().unwrap();
     let mut line = Vec::new();
     let mut byte = [0];

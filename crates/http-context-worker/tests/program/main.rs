@@ -5,7 +5,9 @@
 mod admin;
 mod bad_input;
 mod crash;
+mod dashboards;
 mod demo;
+mod deploy;
 mod exposition;
 mod layer_order;
 #[cfg(feature = "external-tools")]
