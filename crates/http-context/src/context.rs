@@ -20,11 +20,10 @@ use crate::id::{ContextId, SessionId};
 use crate::leak::{Leak, LeakKind, LeakPolicy};
 use crate::observer::{Observer, SessionSource, default_observer};
 use crate::place::Place;
-use crate::pool::{CheckingOut, Checkout, PoolCloseReason};
+use crate::pool::{CheckedOut, Checkout, PoolCloseReason};
 use crate::recent;
 use crate::registry::Registration;
 use crate::session::{HttpSession, SessionState};
-use crate::transport::Transport;
 use crate::watch;
 
 /// A context, from [`current`](crate::current) or as observers are told of it.
@@ -49,7 +48,7 @@ pub(crate) struct ContextInner {
     /// Held while a session is built, so that two tasks do not build two.
     building: Mutex<()>,
     /// Its place in the pool of its session, from open to exit.
-    checkout: Mutex<Option<Box<Checkout>>>,
+    pub(crate) checkout: Mutex<Option<Box<Checkout>>>,
     pub(crate) children: Children,
     pub(crate) nested_opens: AtomicU64,
     /// Told when the last request, body or child is gone and an exit may wait for that.
@@ -278,8 +277,16 @@ impl HttpContext {
 
     /// Opens the session if none is open; `None` when the exit came first.
     pub(crate) fn ensure_session(&self) -> Result<Option<SessionId>, SessionError> {
+        // Before the lock, since observers are told.
+        self.ensure_checkout()?;
         let building = lock(&self.0.building);
         if self.is_closed() {
+            drop(building);
+            // The exit may have come before the place did. Closed and not given back: another task
+            // may have used its session meanwhile, and be at it still.
+            if let Some(checkout) = self.take_checkout() {
+                checkout.close(PoolCloseReason::Unverified);
+            }
             return Ok(None);
         }
         let recreated = match self.0.session.get() {
@@ -289,57 +296,22 @@ impl HttpContext {
             },
             None => None,
         };
-        let (transport, source) = self.transport()?;
+        let CheckedOut {
+            transport,
+            source,
+            built_in,
+        } = self.check_transport_out()?;
         let source = recreated.unwrap_or(source);
         let state = self.0.session.get_or_init(Box::default);
         let id = state.open(transport, || !self.is_closed());
         drop(building);
+        if let Some(took) = built_in {
+            self.tell_pool_created(took);
+        }
         if let Some(id) = id {
             self.tell(|observer| observer.session_opened(self, id, source));
         }
         Ok(id)
-    }
-
-    /// What carries the session: of the pool, or its own.
-    fn transport(&self) -> Result<(Arc<Transport>, SessionSource), SessionError> {
-        let Some(pool) = &self.0.config.pool else {
-            let transport = Transport::build(&self.0.config, self.0.observer.as_deref())?;
-            return Ok((Arc::new(transport), SessionSource::Created));
-        };
-        let mut checkout = lock(&self.0.checkout);
-        let checkout = match &mut *checkout {
-            Some(checkout) => checkout,
-            // It waited in vain when it was opened.
-            none => none.insert(Box::new(pool.try_checkout_or_tell()?)),
-        };
-        Ok(checkout.transport()?)
-    }
-
-    /// Takes a place in its pool; or gives the wait for one.
-    pub(crate) fn begin_checkout(&self) -> Option<CheckingOut> {
-        let pool = self.0.config.pool.as_ref()?;
-        match pool.try_checkout() {
-            Ok(checkout) => {
-                self.put_checkout(checkout);
-                None
-            }
-            Err(_) => Some(pool.clone().checkout()),
-        }
-    }
-
-    pub(crate) fn put_checkout(&self, checkout: Checkout) {
-        *lock(&self.0.checkout) = Some(Box::new(checkout));
-    }
-
-    pub(crate) fn take_checkout(&self) -> Option<Box<Checkout>> {
-        lock(&self.0.checkout).take()
-    }
-
-    /// A session of a pool was closed early: it is not handed on.
-    pub(crate) fn close_pooled_session(&self) {
-        if let Some(checkout) = &mut *lock(&self.0.checkout) {
-            checkout.close_session(PoolCloseReason::ClosedEarly);
-        }
     }
 
     fn used_after_exit(&self, place: Place, spawned_at: Option<Place>) -> ContextClosed {

@@ -2,6 +2,7 @@
 
 use std::panic::Location;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
@@ -18,7 +19,7 @@ use crate::place::Place;
 use crate::pool::{CheckingOut, Checkout, PoolError};
 use crate::recent;
 use crate::report::{ExitReport, Outcome};
-use std::sync::atomic::Ordering;
+use crate::work::Work;
 
 /// Runs work in a context of its own, and returns what it returns.
 ///
@@ -72,41 +73,6 @@ where
     E: From<OpenError>,
 {
     Open::new(builder(), work.into_future(), Location::caller())
-}
-
-/// What can be run in a context: a future, or a closure that makes one.
-///
-/// `M` tells the two apart and is always inferred.
-pub trait Work<M> {
-    /// The future that is run.
-    type Future: Future;
-
-    /// Makes the future. A closure is called here, outside of the context; its future runs inside.
-    fn into_future(self) -> Self::Future;
-}
-
-/// Marks [`Work`] that is a future.
-#[derive(Debug)]
-pub enum FutureWork {}
-
-/// Marks [`Work`] that is a closure.
-#[derive(Debug)]
-pub enum ClosureWork {}
-
-impl<F: Future> Work<FutureWork> for F {
-    type Future = F;
-
-    fn into_future(self) -> F {
-        self
-    }
-}
-
-impl<C: FnOnce() -> F, F: Future> Work<ClosureWork> for C {
-    type Future = F;
-
-    fn into_future(self) -> F {
-        self()
-    }
 }
 
 pin_project! {

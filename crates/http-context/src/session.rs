@@ -11,7 +11,6 @@ use reqwest_middleware::ClientWithMiddleware;
 use tokio::time::Instant;
 
 use crate::client;
-use crate::connection::ConnectionUse;
 use crate::context::HttpContext;
 use crate::error::RequestError;
 use crate::execute;
@@ -21,6 +20,7 @@ use crate::leak::{Leak, LeakKind};
 use crate::place::{Place, PlaceCounts, PlaceIndex};
 use crate::request::RequestBuilder;
 use crate::sockets::Connection;
+use crate::totals::Totals;
 use crate::transport::Transport;
 
 /// A handle of the pooled session of a context, from [`http_session`](crate::http_session).
@@ -379,36 +379,5 @@ impl SessionState {
         place: Option<Place>,
     ) -> Leak {
         context.leak(kind, place, self.age())
-    }
-}
-
-/// Counts for the exit report.
-#[derive(Debug, Default)]
-pub(crate) struct Totals {
-    pub(crate) requests: AtomicU64,
-    pub(crate) connections_opened: AtomicU64,
-    pub(crate) connections_reused: AtomicU64,
-    pub(crate) bytes_sent: AtomicU64,
-    pub(crate) bytes_received: AtomicU64,
-}
-
-impl Totals {
-    pub(crate) fn started(&self) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn opened(&self) {
-        self.connections_opened.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn answered(&self, connection_use: ConnectionUse, sent: u64) {
-        if connection_use == ConnectionUse::Reused {
-            self.connections_reused.fetch_add(1, Ordering::Relaxed);
-        }
-        self.bytes_sent.fetch_add(sent, Ordering::Relaxed);
-    }
-
-    pub(crate) fn received(&self, bytes: u64) {
-        self.bytes_received.fetch_add(bytes, Ordering::Relaxed);
     }
 }
