@@ -116,6 +116,12 @@ pub(crate) fn worker() -> Command {
     ] {
         command.env_remove(name);
     }
+    // Nor telemetry.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("OTEL_") {
+            command.env_remove(name);
+        }
+    }
     command.stdin(Stdio::null());
     command
 }
