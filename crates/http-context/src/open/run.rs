@@ -18,7 +18,6 @@ use crate::place::Place;
 use crate::pool::{CheckingOut, Checkout, PoolError};
 use crate::recent;
 use crate::report::{ExitReport, Outcome};
-use crate::work::Work;
 
 type Exit = Pin<Box<dyn Future<Output = Option<ExitReport>> + Send>>;
 
