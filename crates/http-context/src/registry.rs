@@ -53,7 +53,7 @@ impl Drop for Registration {
 /// # async fn main() -> Result<(), OpenError> {
 /// open(async {
 ///     assert_eq!(open_contexts(), [current().expect("bound by `open`")]);
-///     Ok(())
+///     Ok::<_, OpenError>(())
 /// })
 /// .await?;
 /// assert!(open_contexts().is_empty());
