@@ -13,7 +13,7 @@ pub fn thread_time() -> Option<Duration> {
 /// Microseconds that the thread ran since `start`, or not a number where that is not known.
 pub fn micros_since(start: Option<Duration>) -> f64 {
     match (start, thread_time()) {
-        (Some(start), Some(now)) => (now - start).as_secs_f64() * 1e6,
+        (Some(start), Some(now)) => now.saturating_sub(start).as_secs_f64() * 1e6,
         _ => f64::NAN,
     }
 }

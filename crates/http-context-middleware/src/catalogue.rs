@@ -237,6 +237,8 @@ catalogue! {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     #[test]
@@ -276,15 +278,17 @@ mod tests {
         );
         for metric in catalogue() {
             let quoted: Vec<_> = metric.attributes.iter().map(|a| format!("`{a}`")).collect();
-            table += &format!(
-                "| `{}` | `{}` | {} | {} | {} | {} |\n",
+            writeln!(
+                table,
+                "| `{}` | `{}` | {} | {} | {} | {} |",
                 metric.name,
                 metric.prometheus_name,
                 metric.kind.as_str(),
                 metric.unit.ucum(),
                 quoted.join(" "),
                 metric.description,
-            );
+            )
+            .unwrap();
         }
         table
     }

@@ -214,6 +214,10 @@ impl Instrumentation {
     }
 
     #[cfg(not(feature = "opentelemetry"))]
+    #[allow(
+        clippy::unused_self,
+        reason = "the same call with and without the feature"
+    )]
     fn note_setup(
         &self,
         state: Option<&RequestState>,

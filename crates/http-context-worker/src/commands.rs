@@ -50,6 +50,11 @@ async fn run_jobs(args: &RunArgs, plan: Plan) -> Result<u8, Failure> {
     })
     .await;
     drop(bar);
+    // Also when the run failed: what led to it is worth a look.
+    let interrupted = matches!(&ended, Ok(ended) if ended.interrupted.is_some());
+    if let Some(lost) = telemetry.flush(interrupted).await {
+        say(&format!("{lost}\n"));
+    }
     let ended = ended?;
     if let Some(path) = &args.metrics_file {
         metrics_file::write(path, &telemetry.settled().await)?;

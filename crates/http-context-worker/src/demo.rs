@@ -102,6 +102,9 @@ pub(crate) async fn demo(args: &DemoArgs) -> Result<u8, Failure> {
         ));
         signals.first().await;
     }
+    if let Some(lost) = telemetry.flush(args.hold).await {
+        say(&format!("  {lost}\n"));
+    }
     Ok(u8::from(!as_planned))
 }
 

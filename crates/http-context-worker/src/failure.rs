@@ -58,6 +58,9 @@ pub enum Failure {
     /// The process has a metrics recorder or an observer already.
     #[error("cannot install the instrumentation: {0}")]
     Telemetry(&'static str),
+    /// The exporters cannot be made of what the `OTEL_*` variables say.
+    #[error("cannot export telemetry: {0}")]
+    Otlp(String),
     /// The operating system gave no thread.
     #[error("cannot start a thread to read the jobs: {0}")]
     Thread(#[source] std::io::Error),

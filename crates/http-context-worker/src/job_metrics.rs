@@ -15,6 +15,8 @@ pub(crate) struct JobMetrics {
     ok: Counter,
     failed: Counter,
     retried: Counter,
+    /// What was told last.
+    told: [u64; 3],
 }
 
 impl JobMetrics {
@@ -24,14 +26,19 @@ impl JobMetrics {
             ok: counter!(NAME, "status" => "ok"),
             failed: counter!(NAME, "status" => "failed"),
             retried: counter!(NAME, "status" => "retried"),
+            told: [0; 3],
         }
     }
 
     /// Tells the sums as of a commit.
-    pub(crate) fn tell(&self, tally: &Tally) {
-        self.ok.absolute(tally.ok);
-        self.failed.absolute(tally.failed);
-        self.retried.absolute(tally.retried);
+    pub(crate) fn tell(&mut self, tally: &Tally) {
+        let sums = [tally.ok, tally.failed, tally.retried];
+        // By increments: what the counters go to may know no absolute numbers.
+        let counters = [&self.ok, &self.failed, &self.retried];
+        for ((counter, sum), told) in counters.into_iter().zip(sums).zip(&mut self.told) {
+            counter.increment(sum.saturating_sub(*told));
+            *told = sum;
+        }
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) struct Ledger<Q> {
 impl<Q: Queue> Ledger<Q> {
     pub(crate) fn new(queue: Q, results: Output, tally: Tally, meter: Meter) -> (Desk, Self) {
         let (sender, entries) = mpsc::channel(BATCH);
-        let metrics = JobMetrics::new();
+        let mut metrics = JobMetrics::new();
         metrics.tell(&tally);
         let ledger = Self {
             entries,

@@ -21,6 +21,8 @@ mod job_metrics;
 mod ledger;
 mod lines;
 mod metrics_file;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod output;
 mod progress;
 mod queue;

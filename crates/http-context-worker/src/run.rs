@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::commands::say;
 use crate::failure::Failure;
 use crate::handler::{JobHandler, Shared};
 use crate::ingest::ingest;
@@ -135,12 +136,15 @@ pub async fn run(
         ended = running.until_done(progress.clone()) => ended.map(|()| None),
         signal = signals.first() => Ok(Some(signal)),
     };
-    let drain = if matches!(end, Ok(Some(_))) {
-        plan.drain_timeout
-    } else {
-        Duration::ZERO
-    };
+    running.stop.cancel();
     meter.update(|progress| progress.draining = true);
+    let drain = match end {
+        Ok(Some(signal)) => {
+            say(&stopping(signal, plan.drain_timeout));
+            plan.drain_timeout
+        }
+        _ => Duration::ZERO,
+    };
     let closed = running.close(drain).await;
     let _ = timeout(CLOSE_WITHIN, queue.close()).await;
     let signal = end?;
@@ -152,6 +156,14 @@ pub async fn run(
         before: tally,
         duration: began.elapsed(),
     })
+}
+
+fn stopping(signal: Signal, drain: Duration) -> String {
+    format!(
+        "{}: no further job begins, those under way may finish within {drain:?}; a second signal \
+         ends at once\n",
+        signal.as_str()
+    )
 }
 
 /// The tasks of a run, and what stops them.

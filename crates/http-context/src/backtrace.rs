@@ -15,6 +15,12 @@ pub fn sample_backtraces(n: u32) {
     ONE_IN.store(n, Ordering::Relaxed);
 }
 
+/// Whether any are captured.
+#[inline]
+pub(crate) fn is_on() -> bool {
+    ONE_IN.load(Ordering::Relaxed) != 0
+}
+
 /// A backtrace, if this is the one in `n`.
 pub(crate) fn sampled() -> Option<Arc<Backtrace>> {
     let one_in = ONE_IN.load(Ordering::Relaxed);

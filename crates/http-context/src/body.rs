@@ -16,12 +16,17 @@ use crate::exchange::Exchange;
 pub(crate) fn track(response: Response, exchange: Arc<Exchange>) -> (Response, Body) {
     let url = response.url().clone();
     let (mut parts, body) = http::Response::<Body>::from(response).into_parts();
-    // `reqwest` keeps the URL in an extension that only its own builder can make.
-    let with_url = http::Response::builder()
+    // `reqwest` keeps the URL in an extension that only its own builder can make. The builder takes
+    // over the extensions that are there, so that no second map is made for one entry.
+    let mut builder = http::Response::builder();
+    if let Some(extensions) = builder.extensions_mut() {
+        *extensions = std::mem::take(&mut parts.extensions);
+    }
+    let with_url = builder
         .url(url)
         .body(())
         .expect("nothing in it can be refused");
-    parts.extensions.extend(with_url.into_parts().0.extensions);
+    parts.extensions = with_url.into_parts().0.extensions;
     let tracked = http::Response::from_parts(parts, Body::wrap(TrackedBody(exchange)));
     (tracked.into(), body)
 }

@@ -15,10 +15,11 @@ use crate::layer::ContextLayer;
 use crate::leak::LeakPolicy;
 use crate::nested::NestedPolicy;
 use crate::observer::Observer;
-use crate::open::{Open, Work};
+use crate::open::Open;
 use crate::pool::SessionPool;
 use crate::redact::Redaction;
 use crate::tls::{HttpVersions, Tls};
+use crate::work::Work;
 
 /// Options for contexts; [`builder`] makes one with the defaults.
 ///

@@ -46,8 +46,17 @@ pub(crate) struct Bound {
 #[track_caller]
 pub fn http_session() -> Result<HttpSession, SessionError> {
     let place = Location::caller();
+    // Little is moved on the way that is taken nearly always: the error is a large type.
+    match BOUND.try_with(|bound| bound.context.acquire_open(place)) {
+        Ok(Some(session)) => Ok(session),
+        _ => http_session_slowly(place),
+    }
+}
+
+#[cold]
+fn http_session_slowly(place: Place) -> Result<HttpSession, SessionError> {
     BOUND
-        .try_with(|bound| bound.context.acquire(place, bound.spawned_at))
+        .try_with(|bound| bound.context.acquire_slowly(place, bound.spawned_at))
         .unwrap_or_else(|_| Err(NoContext.into()))
 }
 
@@ -62,4 +71,12 @@ pub fn current() -> Option<HttpContext> {
 /// What is bound, for a child to be bound to.
 pub(crate) fn bound() -> Option<Bound> {
     BOUND.try_with(Bound::clone).ok()
+}
+
+/// The context that is bound to this task, unless it has exited.
+pub(crate) fn open_context() -> Option<HttpContext> {
+    BOUND
+        .try_with(|bound| (!bound.context.is_closed()).then(|| bound.context.clone()))
+        .ok()
+        .flatten()
 }

@@ -142,9 +142,11 @@ mod spawn;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tls;
+mod totals;
 mod transport;
 mod upload;
 mod watch;
+mod work;
 
 pub use backtrace::sample_backtraces;
 pub use builder::{ContextBuilder, builder};
@@ -169,7 +171,7 @@ pub use observer::{
     BodyEnd, BodyEndReason, Observer, ObserverAlreadySet, ResponseHead, SessionSource,
     set_default_observer,
 };
-pub use open::{ClosureWork, FutureWork, Open, OpenWithReport, Work, open};
+pub use open::{Open, OpenWithReport, open};
 pub use place::Place;
 pub use pool::{
     PoolBuilder, PoolCloseReason, PoolError, PoolExhausted, PoolReport, PoolStatus, SessionPool,
@@ -185,3 +187,4 @@ pub use snapshot::{LiveContext, Snapshot, snapshot};
 pub use sockets::held_connections;
 pub use spawn::{FutureExt, InContext, spawn, spawn_blocking};
 pub use tls::{HttpVersions, Tls, warm_up};
+pub use work::{ClosureWork, FutureWork, Work};

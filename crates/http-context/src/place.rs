@@ -51,15 +51,41 @@ pub(crate) struct Holders {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlaceIndex(u8);
 
+impl PlaceIndex {
+    fn of(index: usize) -> Self {
+        #[allow(clippy::cast_possible_truncation, reason = "the table has 17 entries")]
+        Self(index as u8)
+    }
+}
+
 impl PlaceCounts {
+    #[allow(
+        clippy::inline_always,
+        reason = "a call would cost as much again: this is most of `http_session()`"
+    )]
+    #[inline(always)]
     pub(crate) fn acquire(&self, place: Place) -> PlaceIndex {
+        let first = first_of(place);
+        let entry = &self.entries[first];
+        // Nearly always it was seen before, nothing else stands in its way, and nothing is sampled.
+        if matches!(entry.place.get(), Some(known) if std::ptr::eq(*known, place))
+            && !backtrace::is_on()
+        {
+            entry.live.fetch_add(1, Ordering::Relaxed);
+            return PlaceIndex::of(first);
+        }
+        self.acquire_slowly(place)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn acquire_slowly(&self, place: Place) -> PlaceIndex {
         let index = self.entry_of(place);
         self.entries[index].live.fetch_add(1, Ordering::Relaxed);
         if let Some(backtrace) = backtrace::sampled() {
             let _ = self.entries[index].backtrace.set(backtrace);
         }
-        #[allow(clippy::cast_possible_truncation, reason = "the table has 17 entries")]
-        PlaceIndex(index as u8)
+        PlaceIndex::of(index)
     }
 
     /// Counts one more at a place that is known; says whether those of it were told as leaked.
@@ -98,8 +124,7 @@ impl PlaceCounts {
     }
 
     fn entry_of(&self, place: Place) -> usize {
-        // Locations are aligned statics: the low bits say nothing.
-        let start = (std::ptr::from_ref(place).addr() >> 4) % PLACES;
+        let start = first_of(place);
         for step in 0..PLACES {
             let index = (start + step) % PLACES;
             let owner = self.entries[index].place.get_or_init(|| place);
@@ -109,6 +134,12 @@ impl PlaceCounts {
         }
         OVERFLOW
     }
+}
+
+/// Where the search for the entry of a place begins.
+fn first_of(place: Place) -> usize {
+    // Locations are aligned statics: the low bits say nothing.
+    (std::ptr::from_ref(place).addr() >> 4) % PLACES
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What leaked lately, and what was opened nested, by place.
 
+use std::hash::{Hash, Hasher};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashMap;
@@ -39,7 +40,25 @@ pub struct RecentNestedOpen {
 }
 
 type LeakKey = (LeakKind, Place, Option<Place>);
-type NestedKey = (Place, Place, NestedPolicy);
+type NestedKey = (QuickPlace, QuickPlace, NestedPolicy);
+
+/// A place that hashes by its line alone: the text of its file would cost more than all the rest
+/// of a nested open.
+#[derive(Clone, Copy, Eq)]
+struct QuickPlace(Place);
+
+impl PartialEq for QuickPlace {
+    fn eq(&self, other: &Self) -> bool {
+        // One line may have several locations, but one location is one line.
+        std::ptr::eq(self.0, other.0) || self.0 == other.0
+    }
+}
+
+impl Hash for QuickPlace {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u32(self.0.line());
+    }
+}
 
 static LEAKS: LazyLock<Mutex<HashMap<LeakKey, RecentLeak>>> = LazyLock::new(Mutex::default);
 static NESTED: LazyLock<Mutex<HashMap<NestedKey, RecentNestedOpen>>> =
@@ -76,7 +95,11 @@ pub(crate) fn note_resolved(leak: &Leak) {
 }
 
 pub(crate) fn note_nested(nested: &NestedOpen) {
-    let key = (nested.outer_place, nested.inner_place, nested.policy);
+    let key = (
+        QuickPlace(nested.outer_place),
+        QuickPlace(nested.inner_place),
+        nested.policy,
+    );
     let now = Instant::now();
     let mut opens = lock(&NESTED);
     if let Some(known) = opens.get_mut(&key) {

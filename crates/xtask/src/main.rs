@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         ["test", options @ ..] => test(options),
         ["list"] => {
             for step in steps::ALL {
-                println!("{:<12}{}", step.name, step.about);
+                println!("{:<14}{}", step.name, step.about);
             }
             Ok(true)
         }

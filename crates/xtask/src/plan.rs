@@ -57,7 +57,7 @@ impl Plan {
     pub(crate) fn run(&self, workspace: &Workspace) -> bool {
         println!("This is going to happen:");
         for step in &self.0 {
-            println!("  {:<12}{}", step.name, step.about);
+            println!("  {:<14}{}", step.name, step.about);
         }
         println!(
             "What that needs beyond Rust is looked for first, and otherwise installed under\n{}.",
@@ -94,7 +94,7 @@ fn summarize(results: &[(&str, Outcome, Duration)], total: Duration) -> bool {
             Outcome::Nothing(_) => "nothing to check",
             Outcome::Failed(_) => "FAILED",
         };
-        println!("{name:<12}{:>8.1} s  {result}", elapsed.as_secs_f64());
+        println!("{name:<14}{:>8.1} s  {result}", elapsed.as_secs_f64());
     }
     let failed: Vec<&str> = results
         .iter()

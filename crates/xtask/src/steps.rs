@@ -64,6 +64,11 @@ pub(crate) const ALL: &[Step] = &[
         },
     },
     Step {
+        name: "instructions",
+        about: "the core's steps take no more instructions than is committed (valgrind)",
+        run: |_, toolbox| instructions(toolbox).into(),
+    },
+    Step {
         name: "deny",
         about: "licences, bans and sources of the dependencies (cargo-deny)",
         run: |_, toolbox| deny(toolbox).into(),
@@ -123,6 +128,17 @@ fn test(toolbox: &Toolbox) -> Result<(), String> {
     toolbox.require(&tools::CHROMIUM)?;
     let mut command = cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
     command.env("PATH", toolbox.search_path());
+    run(&mut command)
+}
+
+/// Fails with both figures where one exceeds the committed one by more than
+/// 2 %.
+fn instructions(toolbox: &Toolbox) -> Result<(), String> {
+    toolbox.require(&tools::VALGRIND)?;
+    let runner = toolbox.require(&tools::GUNGRAUN_RUNNER)?;
+    let mut command = cargo(&["bench", "-p", "http-context-benches"]);
+    command.args(["--bench", "core_instructions"]);
+    command.env("GUNGRAUN_RUNNER", runner);
     run(&mut command)
 }
 

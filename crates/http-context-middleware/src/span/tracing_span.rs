@@ -64,7 +64,11 @@ impl TracingSpan {
 
     #[cfg_attr(
         not(feature = "opentelemetry"),
-        allow(unused_variables, reason = "only OpenTelemetry has a propagator")
+        allow(
+            unused_variables,
+            clippy::unused_self,
+            reason = "only OpenTelemetry has a propagator"
+        )
     )]
     pub(crate) fn inject(&self, headers: &mut HeaderMap) {
         #[cfg(feature = "opentelemetry")]
@@ -86,7 +90,12 @@ impl TracingSpan {
 
     #[cfg_attr(
         not(feature = "opentelemetry"),
-        allow(unused_variables, reason = "only OpenTelemetry has links")
+        allow(
+            unused_variables,
+            clippy::unused_self,
+            clippy::trivially_copy_pass_by_ref,
+            reason = "only OpenTelemetry has links"
+        )
     )]
     pub(crate) fn link(&self, link: &Link) {
         #[cfg(feature = "opentelemetry")]

@@ -14,6 +14,8 @@ mod layer_order;
 mod live_page;
 mod memory;
 mod metrics_file;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod results;
 mod retries;
 mod shutdown;

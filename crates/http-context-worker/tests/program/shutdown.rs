@@ -37,9 +37,9 @@ fn a_signal_lets_jobs_under_way_finish_and_leaves_the_rest_for_the_next_run() {
             &"2",
             &"--json",
         ];
-        let run = Running::start(&mut run_command(&args));
+        let mut run = Running::start(&mut run_command(&args));
         let under_way = [gate.next(), gate.next()];
-        run.signal(signal);
+        run.signal_heard(signal);
         for arrival in under_way {
             arrival.answer();
         }

@@ -116,6 +116,12 @@ pub(crate) fn worker() -> Command {
     ] {
         command.env_remove(name);
     }
+    // Nor telemetry.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("OTEL_") {
+            command.env_remove(name);
+        }
+    }
     command.stdin(Stdio::null());
     command
 }
@@ -141,7 +147,7 @@ pub(crate) fn finish(command: &mut Command) -> Finished {
 }
 
 /// A run that goes on while the test does something. Killed when the test ends.
-pub(crate) struct Running(pub(crate) Child);
+pub(crate) struct Running(pub(crate) Child, String);
 
 impl Running {
     pub(crate) fn start(command: &mut Command) -> Self {
@@ -151,6 +157,7 @@ impl Running {
                 .stderr(Stdio::piped())
                 .spawn()
                 .unwrap(),
+            String::new(),
         )
     }
 
@@ -163,8 +170,20 @@ impl Running {
         assert!(sent.success());
     }
 
+    /// Sends a signal, and waits until the program says that it was heard: from then on no job
+    /// begins.
+    pub(crate) fn signal_heard(&mut self, name: &str) {
+        self.signal(name);
+        let stderr = self.0.stderr.as_mut().unwrap();
+        let mut byte = [0];
+        while !self.1.ends_with("ends at once\n") {
+            stderr.read_exact(&mut byte).unwrap();
+            self.1.push(char::from(byte[0]));
+        }
+    }
+
     pub(crate) fn wait(mut self) -> Finished {
-        let (mut stdout, mut stderr) = (String::new(), String::new());
+        let (mut stdout, mut stderr) = (String::new(), std::mem::take(&mut self.1));
         self.0
             .stdout
             .take()

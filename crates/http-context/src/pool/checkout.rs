@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool::managed::Object;
 use tokio::time::Instant;
@@ -12,6 +13,14 @@ use super::status::PoolCloseReason;
 use crate::error::BuildError;
 use crate::observer::SessionSource;
 use crate::transport::Transport;
+
+/// What carries the session of a context.
+pub(crate) struct CheckedOut {
+    pub(crate) transport: Arc<Transport>,
+    pub(crate) source: SessionSource,
+    /// How long it took to build for a place in a pool that had none.
+    pub(crate) built_in: Option<Duration>,
+}
 
 /// A place in a pool. It ends once: given back with its session, or closed; dropped, it is closed.
 pub(crate) struct Checkout {
@@ -36,21 +45,30 @@ impl Checkout {
     }
 
     /// The session of this place: the warm one, or one that is built now.
-    pub(crate) fn transport(&mut self) -> Result<(Arc<Transport>, SessionSource), BuildError> {
+    pub(super) fn transport(&mut self) -> Result<CheckedOut, BuildError> {
         let object = self.object.as_mut().expect("taken at the end only");
         if let Some(transport) = object.transport() {
-            return Ok((transport, SessionSource::Pooled));
+            return Ok(CheckedOut {
+                transport,
+                source: SessionSource::Pooled,
+                built_in: None,
+            });
         }
+        let started = Instant::now();
         let transport = Arc::new(self.pool.build()?);
         object.put(Arc::clone(&transport));
-        Ok((transport, SessionSource::Created))
+        Ok(CheckedOut {
+            transport,
+            source: SessionSource::Created,
+            built_in: Some(started.elapsed()),
+        })
     }
 
-    /// Closes the session and keeps the place.
-    pub(crate) fn close_session(&mut self, reason: PoolCloseReason) {
-        if let Some(object) = &mut self.object {
-            object.close(&self.pool.0.ledger, reason);
-        }
+    /// Takes the session out to be closed, and keeps the place.
+    pub(super) fn take_session(&mut self) -> Option<PooledSession> {
+        self.object
+            .as_mut()
+            .map(|object| std::mem::take(&mut **object))
     }
 
     /// Gives the place back, with its session for the next context unless that is spent.

@@ -10,6 +10,7 @@
 mod builder;
 mod checkout;
 mod close;
+mod context;
 mod error;
 mod ledger;
 mod manager;
@@ -25,11 +26,11 @@ use deadpool::managed::{Object, Pool, Timeouts};
 use tokio::time::Instant;
 
 pub use self::builder::PoolBuilder;
-pub(crate) use self::checkout::Checkout;
+pub(crate) use self::checkout::{CheckedOut, Checkout};
 pub use self::close::PoolReport;
 pub use self::error::{PoolError, PoolExhausted};
 use self::ledger::{Ledger, Waiting};
-use self::manager::Manager;
+use self::manager::{Manager, PooledSession};
 pub use self::status::{PoolCloseReason, PoolStatus};
 use crate::config::Config;
 use crate::error::BuildError;
@@ -194,14 +195,17 @@ impl SessionPool {
 
     /// Builds a session for a place that has none.
     pub(crate) fn build(&self) -> Result<Transport, BuildError> {
-        let Inner {
-            session, ledger, ..
-        } = &*self.0;
-        let started = Instant::now();
-        let transport = Transport::build_pooled(session, ledger.observer())?;
-        let took = started.elapsed();
-        ledger.tell(|observer, status| observer.pool_session_created(status, took));
-        Ok(transport)
+        Transport::build_pooled(&self.0.session, self.0.ledger.observer())
+    }
+
+    fn tell_created(&self, took: Duration) {
+        self.0
+            .ledger
+            .tell(|observer, status| observer.pool_session_created(status, took));
+    }
+
+    fn close_session(&self, mut session: PooledSession, reason: PoolCloseReason) {
+        session.close(&self.0.ledger, reason);
     }
 
     fn checked_out(&self, object: Object<Manager>, waited: Duration) -> Checkout {

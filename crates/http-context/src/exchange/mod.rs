@@ -6,6 +6,9 @@
 //!
 //! A request ends exactly once: whoever takes the stage out of its lock tells how it ended.
 
+mod facts;
+mod leak;
+
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -13,18 +16,17 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
-use reqwest::{Body, Response, StatusCode, Url};
+use reqwest::{Body, Response};
 use tokio::time::Instant;
+
+use leak::{NOT_TOLD, TOLD_REQUEST};
 
 use crate::body;
 use crate::connection::table::Carrier;
-use crate::connection::{ConnectFailure, ConnectionInfo, NameLookup};
 use crate::error::{RequestError, SessionClosed};
 use crate::host_slots::{Host, Slot};
-use crate::leak::{Leak, LeakKind};
-use crate::observer::{BodyEnd, BodyEndReason, Observer, ResponseHead};
+use crate::observer::{BodyEnd, BodyEndReason, ResponseHead};
 use crate::request_info::RequestInfo;
 use crate::session::SessionState;
 
@@ -60,11 +62,6 @@ pub(crate) struct Exchange {
     told: AtomicU8,
     stage: Mutex<Stage>,
 }
-
-/// The values of `told`.
-const NOT_TOLD: u8 = 0;
-const TOLD_REQUEST: u8 = 1;
-const TOLD_BODY: u8 = 2;
 
 enum Stage {
     /// Admitted; its future is not there yet.
@@ -345,88 +342,6 @@ impl Exchange {
             Stage::Body { .. } => self.take_body(stage, Stage::Aborted, BodyEndReason::Aborted),
             Stage::Aborted | Stage::Over => {}
         }
-    }
-
-    /// It is about to be told as leaked.
-    pub(crate) fn set_told(&self) {
-        let told = match self.try_lock().as_deref() {
-            Some(Stage::Body { .. }) => TOLD_BODY,
-            _ => TOLD_REQUEST,
-        };
-        self.told.store(told, Ordering::Release);
-    }
-
-    /// What it was told as leaked as.
-    pub(crate) fn leak(&self) -> Leak {
-        self.leak_of(self.told.load(Ordering::Acquire))
-    }
-
-    fn leak_of(&self, told: u8) -> Leak {
-        let kind = if told == TOLD_BODY {
-            LeakKind::ResponseBody
-        } else {
-            LeakKind::RequestInFlight
-        };
-        let info = &self.info;
-        let mut leak = info
-            .context
-            .leak(kind, Some(info.place), info.started.elapsed());
-        leak.detail = Some(format!("{} {}", info.method, info.host));
-        leak.backtrace.clone_from(&info.backtrace);
-        leak
-    }
-
-    /// Its holder lets go: tells so, if it was told as leaked.
-    fn resolve(&self, is_ours: impl Fn(u8) -> bool) {
-        let told = self.told.load(Ordering::Acquire);
-        if told != NOT_TOLD && is_ours(told) {
-            self.told.store(NOT_TOLD, Ordering::Release);
-            self.info.context.tell_resolved(&self.leak_of(told));
-        }
-    }
-
-    /// The host that it is on its way to now.
-    pub(crate) fn hop(&self) -> Arc<Host> {
-        let hop = self.hop.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(hop.as_ref().unwrap_or(&self.info.host))
-    }
-
-    pub(crate) fn note_sending(&self, headers: &mut HeaderMap) {
-        self.tell(|observer| observer.request_sending(&self.info, headers));
-    }
-
-    pub(crate) fn note_connect_started(&self, server: &Arc<Host>) {
-        self.tell(|observer| observer.connect_started(Some(&self.info), server));
-    }
-
-    pub(crate) fn note_connection_opened(&self, connection: &Arc<ConnectionInfo>) {
-        self.state().totals.opened();
-        self.tell(|observer| observer.connection_opened(Some(&self.info), connection));
-    }
-
-    pub(crate) fn note_connect_failed(&self, failure: &ConnectFailure<'_>) {
-        self.tell(|observer| observer.connect_failed(Some(&self.info), failure));
-    }
-
-    pub(crate) fn note_connect_abandoned(&self, after: Duration) {
-        self.tell(|observer| observer.connect_abandoned(Some(&self.info), after));
-    }
-
-    pub(crate) fn note_name_resolved(&self, lookup: &NameLookup) {
-        self.tell(|observer| observer.name_resolved(Some(&self.info), lookup));
-    }
-
-    pub(crate) fn note_redirected(&self, status: StatusCode, to: &Url) {
-        let Some(transport) = self.state().transport() else {
-            return;
-        };
-        let server = transport.hosts.host(to);
-        *self.hop.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&server));
-        self.tell(|observer| observer.request_redirected(&self.info, status, to, &server));
-    }
-
-    pub(crate) fn tell(&self, fact: impl FnOnce(&dyn Observer)) {
-        self.info.context.tell(fact);
     }
 
     fn end_failed(&self, error: &RequestError) {

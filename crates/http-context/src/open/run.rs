@@ -1,13 +1,13 @@
-//! Opens a context around some work, and closes it on every way out.
+//! The work of an `open` from its first poll to the end of its exit.
 
-use std::panic::Location;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 use tokio::task::futures::TaskLocalFuture;
 
-use crate::builder::{ContextBuilder, builder};
+use crate::builder::ContextBuilder;
 use crate::context::HttpContext;
 use crate::current::{self, BOUND, Bound};
 use crate::error::{NestedDenied, OpenError};
@@ -18,159 +18,7 @@ use crate::place::Place;
 use crate::pool::{CheckingOut, Checkout, PoolError};
 use crate::recent;
 use crate::report::{ExitReport, Outcome};
-use std::sync::atomic::Ordering;
-
-/// Runs work in a context of its own, and returns what it returns.
-///
-/// One session is built and bound to the task; [`http_session`](crate::http_session) gives it to
-/// all code under it. When the work ends, the context exits: it refuses new requests, waits up to
-/// [`drain_timeout`](ContextBuilder::drain_timeout) for what is in flight, cuts off the rest,
-/// closes the session, and verifies that nothing was left behind. What was bound before is bound
-/// again.
-///
-/// Where a context is bound already, the work runs in that one and nothing exits when it ends, or
-/// as the [`NestedPolicy`] of the bound context says. A task that outlived its context counts as
-/// unbound.
-///
-/// Work is a future or an async closure. [`Open::with_report`] hands over the exit report as well;
-/// [`builder`] sets options.
-///
-/// # Errors
-///
-/// What the work returns; or an [`OpenError`], turned into the work's error, when it could not be
-/// started: its session could not be built, or the bound context denies nested ones.
-///
-/// # Panics
-///
-/// A panic of the work closes the context and goes on unchanged. With [`LeakPolicy::Panic`] it
-/// panics after the exit when something was left behind.
-///
-/// # Cancel safety
-///
-/// Dropping the future drops the work and closes the context at once, without draining and
-/// verifying; the exit report says `cancelled`.
-///
-/// # Examples
-///
-/// ```no_run
-/// # #[tokio::main]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let status = http_context::open(async || {
-///     let session = http_context::http_session()?;
-///     let response = session.get("https://example.com").send().await?;
-///     Ok::<_, Box<dyn std::error::Error>>(response.status())
-/// })
-/// .await?;
-/// # Ok(())
-/// # }
-/// ```
-#[track_caller]
-pub fn open<W, M, T, E>(work: W) -> Open<W::Future>
-where
-    W: Work<M>,
-    W::Future: Future<Output = Result<T, E>>,
-    E: From<OpenError>,
-{
-    Open::new(builder(), work.into_future(), Location::caller())
-}
-
-/// What can be run in a context: a future, or a closure that makes one.
-///
-/// `M` tells the two apart and is always inferred.
-pub trait Work<M> {
-    /// The future that is run.
-    type Future: Future;
-
-    /// Makes the future. A closure is called here, outside of the context; its future runs inside.
-    fn into_future(self) -> Self::Future;
-}
-
-/// Marks [`Work`] that is a future.
-#[derive(Debug)]
-pub enum FutureWork {}
-
-/// Marks [`Work`] that is a closure.
-#[derive(Debug)]
-pub enum ClosureWork {}
-
-impl<F: Future> Work<FutureWork> for F {
-    type Future = F;
-
-    fn into_future(self) -> F {
-        self
-    }
-}
-
-impl<C: FnOnce() -> F, F: Future> Work<ClosureWork> for C {
-    type Future = F;
-
-    fn into_future(self) -> F {
-        self()
-    }
-}
-
-pin_project! {
-    /// The future of [`open`]; nothing is opened before it is polled.
-    #[must_use = "futures do nothing unless polled"]
-    pub struct Open<F: Future> {
-        #[pin]
-        inner: OpenWithReport<F>,
-    }
-}
-
-impl<F: Future> Open<F> {
-    pub(crate) fn new<T, E>(builder: ContextBuilder, work: F, place: Place) -> Self
-    where
-        F: Future<Output = Result<T, E>>,
-        E: From<OpenError>,
-    {
-        let start = Start {
-            is_lazy: builder.config.is_lazy,
-            builder: Some(builder),
-            place,
-            binds_always: false,
-            refused: |error| Err(E::from(error)),
-        };
-        Self {
-            inner: OpenWithReport::new(start, work, Result::is_ok),
-        }
-    }
-
-    /// As `open` for a job: a context of its own, whatever is bound. It is built lazily, and so
-    /// nothing can refuse it.
-    pub(crate) fn job(
-        builder: ContextBuilder,
-        work: F,
-        place: Place,
-        is_ok: fn(&F::Output) -> bool,
-    ) -> Self {
-        let refused = |_| unreachable!("a lazy context that binds always has nothing to refuse");
-        let start = Start {
-            is_lazy: true,
-            builder: Some(builder),
-            place,
-            binds_always: true,
-            refused,
-        };
-        Self {
-            inner: OpenWithReport::new(start, work, is_ok),
-        }
-    }
-
-    /// Also hands over the exit report; `None` when no context was opened, because a bound one
-    /// was used or the open was refused.
-    pub fn with_report(self) -> OpenWithReport<F> {
-        self.inner
-    }
-}
-
-impl<F: Future> Future for Open<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.project().inner.poll(cx).map(|(output, _)| output)
-    }
-}
+use crate::work::Work;
 
 type Exit = Pin<Box<dyn Future<Output = Option<ExitReport>> + Send>>;
 
@@ -198,14 +46,14 @@ pin_project! {
 }
 
 /// What is needed to open, until the first poll.
-struct Start<O> {
+pub(super) struct Start<O> {
     /// Taken when the context is opened.
-    builder: Option<ContextBuilder>,
-    is_lazy: bool,
-    place: Place,
+    pub(super) builder: Option<ContextBuilder>,
+    pub(super) is_lazy: bool,
+    pub(super) place: Place,
     /// Opens a fresh context whatever is bound.
-    binds_always: bool,
-    refused: fn(OpenError) -> O,
+    pub(super) binds_always: bool,
+    pub(super) refused: fn(OpenError) -> O,
 }
 
 enum Opened {
@@ -215,7 +63,7 @@ enum Opened {
 }
 
 impl<F: Future> OpenWithReport<F> {
-    fn new(start: Start<F::Output>, work: F, is_ok: fn(&F::Output) -> bool) -> Self {
+    pub(super) fn new(start: Start<F::Output>, work: F, is_ok: fn(&F::Output) -> bool) -> Self {
         Self {
             stage: Stage::Start {
                 start,
@@ -328,9 +176,7 @@ impl<F: Future> Future for OpenWithReport<F> {
 
 impl<O> Start<O> {
     fn open(&mut self) -> Opened {
-        let outer = current::bound()
-            .map(|bound| bound.context)
-            .filter(|outer| !outer.is_closed());
+        let outer = current::open_context();
         if let Some(outer) = outer {
             let policy = if self.binds_always {
                 NestedPolicy::Isolate

@@ -1,5 +1,8 @@
 //! A context: an ambient scope with at most one open session.
 
+mod leaks;
+mod sessions;
+
 use std::any::Any;
 use std::backtrace::Backtrace;
 use std::fmt;
@@ -10,21 +13,20 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use leaks::Told;
+
 use crate::attached::Attached;
 use crate::backtrace;
 use crate::children::Children;
 use crate::config::Config;
 use crate::current::{BOUND, Bound};
-use crate::error::{ContextClosed, SessionClosed, SessionError};
-use crate::id::{ContextId, SessionId};
-use crate::leak::{Leak, LeakKind, LeakPolicy};
-use crate::observer::{Observer, SessionSource, default_observer};
+use crate::id::ContextId;
+use crate::leak::{Leak, LeakPolicy};
+use crate::observer::{Observer, default_observer};
 use crate::place::Place;
-use crate::pool::{CheckingOut, Checkout, PoolCloseReason};
-use crate::recent;
+use crate::pool::Checkout;
 use crate::registry::Registration;
-use crate::session::{HttpSession, SessionState};
-use crate::transport::Transport;
+use crate::session::SessionState;
 use crate::watch;
 
 /// A context, from [`current`](crate::current) or as observers are told of it.
@@ -49,7 +51,7 @@ pub(crate) struct ContextInner {
     /// Held while a session is built, so that two tasks do not build two.
     building: Mutex<()>,
     /// Its place in the pool of its session, from open to exit.
-    checkout: Mutex<Option<Box<Checkout>>>,
+    pub(crate) checkout: Mutex<Option<Box<Checkout>>>,
     pub(crate) children: Children,
     pub(crate) nested_opens: AtomicU64,
     /// Told when the last request, body or child is gone and an exit may wait for that.
@@ -60,13 +62,6 @@ pub(crate) struct ContextInner {
     /// What was told of the context itself as leaked.
     told: Mutex<Told>,
     attached: Attached,
-}
-
-/// Leaks of a context as a whole, to be taken back when it does close.
-#[derive(Debug, Default)]
-struct Told {
-    is_closed: bool,
-    leaks: Vec<Leak>,
 }
 
 /// The phases of a context, in their order.
@@ -236,201 +231,6 @@ impl HttpContext {
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| fact(&**observer)));
         } else {
             fact(&**observer);
-        }
-    }
-
-    /// The state of its sessions; there is one once a handle or a request exists.
-    pub(crate) fn session_state(&self) -> &SessionState {
-        self.0
-            .session
-            .get()
-            .expect("a session was built before a handle or a request existed")
-    }
-
-    pub(crate) fn session_if_built(&self) -> Option<&SessionState> {
-        self.0.session.get().map(|state| &**state)
-    }
-
-    /// A handle of the open session; built if there is none.
-    pub(crate) fn acquire(
-        &self,
-        place: Place,
-        spawned_at: Option<Place>,
-    ) -> Result<HttpSession, SessionError> {
-        if let Some(state) = self.0.session.get()
-            && let Some(id) = state.open_id()
-        {
-            return Ok(HttpSession::new(
-                self.clone(),
-                id,
-                state.handles.acquire(place),
-            ));
-        }
-        self.acquire_slowly(place, spawned_at)
-    }
-
-    #[cold]
-    fn acquire_slowly(
-        &self,
-        place: Place,
-        spawned_at: Option<Place>,
-    ) -> Result<HttpSession, SessionError> {
-        if self.is_closed() {
-            return Err(self.used_after_exit(place, spawned_at).into());
-        }
-        let id = self.ensure_session()?;
-        let Some(id) = id else {
-            return Err(self.used_after_exit(place, spawned_at).into());
-        };
-        let place = self.session_state().handles.acquire(place);
-        Ok(HttpSession::new(self.clone(), id, place))
-    }
-
-    /// Opens the session if none is open; `None` when the exit came first.
-    pub(crate) fn ensure_session(&self) -> Result<Option<SessionId>, SessionError> {
-        let building = lock(&self.0.building);
-        if self.is_closed() {
-            return Ok(None);
-        }
-        let recreated = match self.0.session.get() {
-            Some(state) => match state.open_id() {
-                Some(id) => return Ok(Some(id)),
-                None => Some(SessionSource::Recreated),
-            },
-            None => None,
-        };
-        let (transport, source) = self.transport()?;
-        let source = recreated.unwrap_or(source);
-        let state = self.0.session.get_or_init(Box::default);
-        let id = state.open(transport, || !self.is_closed());
-        drop(building);
-        if let Some(id) = id {
-            self.tell(|observer| observer.session_opened(self, id, source));
-        }
-        Ok(id)
-    }
-
-    /// What carries the session: of the pool, or its own.
-    fn transport(&self) -> Result<(Arc<Transport>, SessionSource), SessionError> {
-        let Some(pool) = &self.0.config.pool else {
-            let transport = Transport::build(&self.0.config, self.0.observer.as_deref())?;
-            return Ok((Arc::new(transport), SessionSource::Created));
-        };
-        let mut checkout = lock(&self.0.checkout);
-        let checkout = match &mut *checkout {
-            Some(checkout) => checkout,
-            // It waited in vain when it was opened.
-            none => none.insert(Box::new(pool.try_checkout_or_tell()?)),
-        };
-        Ok(checkout.transport()?)
-    }
-
-    /// Takes a place in its pool; or gives the wait for one.
-    pub(crate) fn begin_checkout(&self) -> Option<CheckingOut> {
-        let pool = self.0.config.pool.as_ref()?;
-        match pool.try_checkout() {
-            Ok(checkout) => {
-                self.put_checkout(checkout);
-                None
-            }
-            Err(_) => Some(pool.clone().checkout()),
-        }
-    }
-
-    pub(crate) fn put_checkout(&self, checkout: Checkout) {
-        *lock(&self.0.checkout) = Some(Box::new(checkout));
-    }
-
-    pub(crate) fn take_checkout(&self) -> Option<Box<Checkout>> {
-        lock(&self.0.checkout).take()
-    }
-
-    /// A session of a pool was closed early: it is not handed on.
-    pub(crate) fn close_pooled_session(&self) {
-        if let Some(checkout) = &mut *lock(&self.0.checkout) {
-            checkout.close_session(PoolCloseReason::ClosedEarly);
-        }
-    }
-
-    fn used_after_exit(&self, place: Place, spawned_at: Option<Place>) -> ContextClosed {
-        let closed_ago = self
-            .0
-            .closed
-            .get()
-            .map(Instant::elapsed)
-            .unwrap_or_default();
-        if self.leak_policy() != LeakPolicy::Off {
-            let mut leak = self.leak(LeakKind::UseAfterExit, Some(place), closed_ago);
-            leak.detail = spawned_at.map(|place| format!("in a task spawned at {place}"));
-            leak.backtrace = backtrace::sampled();
-            self.tell_leak(&leak);
-        }
-        ContextClosed {
-            context: self.0.id,
-            name: self.0.name.clone(),
-            opened_at: self.0.opened_at,
-            spawned_at,
-            closed_ago,
-        }
-    }
-
-    pub(crate) fn leak(&self, kind: LeakKind, acquired_at: Option<Place>, age: Duration) -> Leak {
-        Leak {
-            kind,
-            count: 1,
-            context: self.0.id,
-            name: self.0.name.clone(),
-            opened_at: self.0.opened_at,
-            acquired_at,
-            age,
-            detail: None,
-            backtrace: None,
-        }
-    }
-
-    pub(crate) fn tell_leak(&self, leak: &Leak) {
-        recent::note_leak(leak);
-        self.tell(|observer| observer.leak(self, leak));
-    }
-
-    pub(crate) fn tell_resolved(&self, leak: &Leak) {
-        recent::note_resolved(leak);
-        self.tell(|observer| observer.leak_resolved(self, leak));
-    }
-
-    /// How long until it is overdue; `None` when it has no threshold, or has exited.
-    pub(crate) fn overdue_in(&self) -> Option<Duration> {
-        let threshold = self.0.config.overdue_after.filter(|_| !self.has_exited())?;
-        Some(threshold.saturating_sub(self.age()))
-    }
-
-    pub(crate) fn tell_overdue(&self) {
-        self.tell_as_a_whole(LeakKind::ContextOverdue);
-    }
-
-    /// Tells that the context will not be closed any more; once.
-    pub(crate) fn tell_never_closed(&self) {
-        self.tell_as_a_whole(LeakKind::NeverClosed);
-    }
-
-    /// Tells the context itself as leaked, unless it has exited or that was told before.
-    fn tell_as_a_whole(&self, kind: LeakKind) {
-        let mut leak = self.leak(kind, Some(self.0.opened_at), self.age());
-        leak.backtrace.clone_from(&self.0.backtrace);
-        let mut told = lock(&self.0.told);
-        if told.is_closed || told.leaks.iter().any(|told| told.kind == kind) {
-            return;
-        }
-        told.leaks.push(leak.clone());
-        drop(told);
-        self.tell_leak(&leak);
-    }
-
-    pub(crate) fn session_closed_error(&self, session: SessionId) -> SessionClosed {
-        SessionClosed {
-            session,
-            context: self.0.id,
-            opened_at: self.0.opened_at,
         }
     }
 }

@@ -1,0 +1,95 @@
+//! The sessions of a context: one after another, built or taken from a pool.
+
+use super::{HttpContext, lock};
+use crate::error::{SessionClosed, SessionError};
+use crate::id::SessionId;
+use crate::observer::SessionSource;
+use crate::place::Place;
+use crate::pool::{CheckedOut, PoolCloseReason};
+use crate::session::{HttpSession, SessionState};
+
+impl HttpContext {
+    /// The state of its sessions; there is one once a handle or a request exists.
+    pub(crate) fn session_state(&self) -> &SessionState {
+        self.0
+            .session
+            .get()
+            .expect("a session was built before a handle or a request existed")
+    }
+
+    pub(crate) fn session_if_built(&self) -> Option<&SessionState> {
+        self.0.session.get().map(|state| &**state)
+    }
+
+    /// A handle of the open session, if there is one.
+    pub(crate) fn acquire_open(&self, place: Place) -> Option<HttpSession> {
+        let state = self.0.session.get()?;
+        let id = state.open_id()?;
+        let place = state.handles.acquire(place);
+        Some(HttpSession::new(self.clone(), id, place))
+    }
+
+    /// A handle of the session, which is opened if none is.
+    pub(crate) fn acquire_slowly(
+        &self,
+        place: Place,
+        spawned_at: Option<Place>,
+    ) -> Result<HttpSession, SessionError> {
+        if self.is_closed() {
+            return Err(self.used_after_exit(place, spawned_at).into());
+        }
+        let id = self.ensure_session()?;
+        let Some(id) = id else {
+            return Err(self.used_after_exit(place, spawned_at).into());
+        };
+        let place = self.session_state().handles.acquire(place);
+        Ok(HttpSession::new(self.clone(), id, place))
+    }
+
+    /// Opens the session if none is open; `None` when the exit came first.
+    pub(crate) fn ensure_session(&self) -> Result<Option<SessionId>, SessionError> {
+        // Before the lock, since observers are told.
+        self.ensure_checkout()?;
+        let building = lock(&self.0.building);
+        if self.is_closed() {
+            drop(building);
+            // The exit may have come before the place did. Closed and not given back: another task
+            // may have used its session meanwhile, and be at it still.
+            if let Some(checkout) = self.take_checkout() {
+                checkout.close(PoolCloseReason::Unverified);
+            }
+            return Ok(None);
+        }
+        let recreated = match self.0.session.get() {
+            Some(state) => match state.open_id() {
+                Some(id) => return Ok(Some(id)),
+                None => Some(SessionSource::Recreated),
+            },
+            None => None,
+        };
+        let CheckedOut {
+            transport,
+            source,
+            built_in,
+        } = self.check_transport_out()?;
+        let source = recreated.unwrap_or(source);
+        let state = self.0.session.get_or_init(Box::default);
+        let id = state.open(transport, || !self.is_closed());
+        drop(building);
+        if let Some(took) = built_in {
+            self.tell_pool_created(took);
+        }
+        if let Some(id) = id {
+            self.tell(|observer| observer.session_opened(self, id, source));
+        }
+        Ok(id)
+    }
+
+    pub(crate) fn session_closed_error(&self, session: SessionId) -> SessionClosed {
+        SessionClosed {
+            session,
+            context: self.0.id,
+            opened_at: self.0.opened_at,
+        }
+    }
+}

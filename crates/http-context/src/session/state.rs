@@ -1,0 +1,134 @@
+//! What stands behind the handles of a context: its sessions, one after another.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::context::HttpContext;
+use crate::id::SessionId;
+use crate::in_flight::InFlight;
+use crate::leak::{Leak, LeakKind};
+use crate::place::{Place, PlaceCounts};
+use crate::sockets::Connection;
+use crate::totals::Totals;
+use crate::transport::Transport;
+
+/// All that a context keeps for its sessions: one after another, at most one of them open.
+#[derive(Default)]
+pub(crate) struct SessionState {
+    /// The id of the open session, 0 when none is. A handle is good while this is its own id.
+    open: AtomicU64,
+    transport: Mutex<Option<Arc<Transport>>>,
+    /// What sessions that are closed by now had opened.
+    connections: Mutex<Vec<Connection>>,
+    built: OnceLock<Instant>,
+    pub(crate) in_flight: InFlight,
+    /// Live handles, by the place that acquired them.
+    pub(crate) handles: PlaceCounts,
+    /// Live clients and requests being built, by the place that acquired them.
+    pub(crate) clients: PlaceCounts,
+    pub(crate) totals: Totals,
+}
+
+impl SessionState {
+    pub(crate) fn open_id(&self) -> Option<SessionId> {
+        SessionId::from_raw(self.open.load(Ordering::Acquire))
+    }
+
+    /// Opens a session on this transport, unless the exit came first.
+    pub(crate) fn open(
+        &self,
+        transport: Arc<Transport>,
+        may_open: impl FnOnce() -> bool,
+    ) -> Option<SessionId> {
+        // Under the lock of admission, where the exit refuses too: after it nothing opens.
+        self.in_flight.barrier(|| {
+            if !may_open() {
+                return None;
+            }
+            let id = SessionId::next();
+            let _ = self.built.set(Instant::now());
+            *self
+                .transport
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = Some(transport);
+            self.open.store(id.get(), Ordering::Release);
+            Some(id)
+        })
+    }
+
+    /// Refuses further requests of this session; says whether it was open.
+    pub(crate) fn close(&self, id: SessionId) -> bool {
+        self.in_flight.barrier(|| {
+            self.open
+                .compare_exchange(id.get(), 0, Ordering::AcqRel, Ordering::Acquire)
+                .is_ok()
+        })
+    }
+
+    pub(crate) fn transport(&self) -> Option<Arc<Transport>> {
+        self.transport
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Drops the client and its pool. Requests on their way keep theirs until they end.
+    pub(crate) fn drop_transport(&self) {
+        let transport = self
+            .transport
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(transport) = transport {
+            self.lock_connections().extend(transport.connections.take());
+        }
+    }
+
+    /// Lets go of the client without closing it, for the pool to hand it on.
+    pub(crate) fn detach_transport(&self) {
+        let transport = self
+            .transport
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(transport);
+    }
+
+    /// Whether someone holds a handle, a client, or a request that is being built.
+    pub(crate) fn has_holders(&self) -> bool {
+        self.handles.any_live() || self.clients.any_live()
+    }
+
+    /// Every connection of the sessions that were dropped, to be verified and then released.
+    pub(crate) fn take_connections(&self) -> Vec<Connection> {
+        std::mem::take(&mut *self.lock_connections())
+    }
+
+    pub(crate) fn has_connections(&self) -> bool {
+        !self.lock_connections().is_empty()
+    }
+
+    fn lock_connections(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long ago the first session was built.
+    pub(crate) fn age(&self) -> Duration {
+        self.built.get().map(Instant::elapsed).unwrap_or_default()
+    }
+
+    /// A leak of a handle or a client. Its own age is not known: at most that of the session.
+    pub(crate) fn holder_leak(
+        &self,
+        context: &HttpContext,
+        kind: LeakKind,
+        place: Option<Place>,
+    ) -> Leak {
+        context.leak(kind, place, self.age())
+    }
+}
