@@ -83,7 +83,11 @@ pub(crate) fn alert_tests() -> Vec<AlertTest> {
 /// Every dashboard with the name of its file.
 pub(crate) fn dashboards() -> Vec<(String, Value)> {
     let read = |path: PathBuf| {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .expect("a file has a name")
+            .to_string_lossy()
+            .into_owned();
         let dashboard = serde_json::from_str(&read(&path))
             .unwrap_or_else(|error| panic!("{name} is not JSON: {error}"));
         (name, dashboard)
@@ -109,7 +113,7 @@ fn paths(within: &str, ending: &str) -> Vec<PathBuf> {
     let within = folder().join(within);
     let mut paths: Vec<PathBuf> = std::fs::read_dir(&within)
         .unwrap_or_else(|error| panic!("{}: {error}", within.display()))
-        .map(|entry| entry.unwrap().path())
+        .map(|entry| entry.expect("the folder can be read").path())
         .filter(|path| path.to_string_lossy().ends_with(ending))
         .collect();
     assert!(!paths.is_empty(), "{} has no *{ending}", within.display());

@@ -25,7 +25,7 @@ pub(crate) struct Reads {
 ///
 /// # Panics
 ///
-/// When it is not PromQL.
+/// When it cannot be parsed.
 pub(crate) fn reads(expression: &str) -> Reads {
     // What Grafana puts in place of its own durations is one.
     let expression = expression.replace("$__rate_interval", "1m");

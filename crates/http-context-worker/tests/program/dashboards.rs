@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
+use url::form_urlencoded;
 
 use crate::admin::told_address;
 use crate::support::{Files, LIMIT, Running, Server, nobody, run_command, to_lines};
@@ -56,7 +57,7 @@ fn every_panel_has_data_and_every_rule_is_healthy() {
             break;
         }
         assert!(Instant::now() < deadline, "without data: {missing:#?}");
-        std::thread::sleep(Duration::from_millis(500));
+        pause();
     }
 
     let rules = prometheus.get("/api/v1/rules");
@@ -206,17 +207,14 @@ impl Prometheus {
         let deadline = Instant::now() + LIMIT;
         while started.ask("/-/ready").is_none() {
             assert!(Instant::now() < deadline, "prometheus does not get ready");
-            std::thread::sleep(Duration::from_millis(50));
+            pause();
         }
         started
     }
 
     /// The samples of an instant query, those that are no number left out.
     fn query(&self, expression: &str) -> Vec<Value> {
-        let mut query = String::new();
-        for byte in expression.bytes() {
-            query.push_str(&format!("%{byte:02X}"));
-        }
+        let query: String = form_urlencoded::byte_serialize(expression.as_bytes()).collect();
         let data = self.get(&format!("/api/v1/query?query={query}"));
         let samples = data["result"].as_array().unwrap().iter();
         samples
@@ -267,4 +265,12 @@ impl Drop for Prometheus {
 fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing tells of a scrape, and no task is blocked here"
+)]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(200));
 }
