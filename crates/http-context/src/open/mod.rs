@@ -26,7 +26,7 @@ use crate::work::Work;
 /// again.
 ///
 /// Where a context is bound already, the work runs in that one and nothing exits when it ends, or
-/// as the [`NestedPolicy`] of the bound context says. A task that outlived its context counts as
+/// as the [`NestedPolicy`](crate::NestedPolicy) of the bound context says. A task that outlived its context counts as
 /// unbound.
 ///
 /// Work is a future or an async closure. [`Open::with_report`] hands over the exit report as well;
@@ -39,7 +39,7 @@ use crate::work::Work;
 ///
 /// # Panics
 ///
-/// A panic of the work closes the context and goes on unchanged. With [`LeakPolicy::Panic`] it
+/// A panic of the work closes the context and goes on unchanged. With [`LeakPolicy::Panic`](crate::LeakPolicy::Panic) it
 /// panics after the exit when something was left behind.
 ///
 /// # Cancel safety
