@@ -19,10 +19,8 @@ fn every_flag_of_the_compose_file_is_one_of_the_program() {
     let mut flags = 0;
     for word in words.filter(|word| !word.is_empty()) {
         let flag = word.split('=').next().unwrap();
-        assert!(
-            help.contains(&format!(" {flag}")),
-            "{subcommand} has no {flag}\n{help}"
-        );
+        let known = help.split_whitespace().any(|word| word == flag);
+        assert!(known, "{subcommand} has no {flag}\n{help}");
         flags += 1;
     }
     assert!(flags > 3, "the command was not found");
