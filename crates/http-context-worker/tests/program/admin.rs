@@ -16,7 +16,7 @@ use crate::support::{
 pub(crate) const FINISHED: usize = 12;
 
 /// An id that wants to be markup, a header and a label.
-pub(crate) const HOSTILE: &str = "<img src=x onerror=alert(1)></td><script>alert(2)</script>\"'\r\nX-Evil: 1\n{le=\"1\"} 9 \u{202e}";
+pub(crate) const HOSTILE: &str = "<img src=x onerror=document.title=1></td><script>document.title=2</script>\"'\r\nX-Evil: 1\n{le=\"1\"} 9 \u{202e}";
 
 /// A run whose last job waits at the gate. Jobs run one after another, so all others are settled.
 pub(crate) struct Waiting {

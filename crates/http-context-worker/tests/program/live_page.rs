@@ -85,8 +85,7 @@ fn a_name_that_wants_to_be_markup_is_shown_as_it_is() {
     let server = Server::start();
     let (waiting, _arrival) = Waiting::start(&server, HOSTILE);
     let dom = dom(&waiting);
-    let shown =
-        "job &lt;img src=x onerror=alert(1)&gt;&lt;/td&gt;&lt;script&gt;alert(2)&lt;/script&gt;";
+    let shown = "job &lt;img src=x onerror=document.title=1&gt;&lt;/td&gt;&lt;script&gt;document.title=2&lt;/script&gt;";
     assert!(dom.contains(shown), "{dom}");
     assert!(!dom.contains("<img"));
     assert_eq!(dom.matches("<script").count(), 1);
