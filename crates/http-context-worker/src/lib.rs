@@ -20,6 +20,7 @@ pub mod job;
 mod job_metrics;
 mod ledger;
 mod lines;
+mod log;
 mod metrics_file;
 #[cfg(feature = "otlp")]
 mod otlp;

@@ -102,6 +102,9 @@ impl PlaceCounts {
     pub(crate) fn tell_live(&self) -> impl Iterator<Item = Holders> + '_ {
         self.entries
             .iter()
+            // Most are empty, and a look is cheaper than a write. None can become live after it:
+            // what is told is told when nothing can be acquired any more.
+            .filter(|entry| entry.live.load(Ordering::Acquire) > 0)
             .map(|entry| Holders {
                 place: entry.place.get().copied(),
                 count: entry.live.fetch_or(TOLD, Ordering::AcqRel) & !TOLD,

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use http_context::{ContextBuilder, HttpVersions, JoinSet, LeakPolicy, Tls, builder, http_session};
+use http_context::{
+    ContextBuilder, HttpVersions, JoinSet, LeakPolicy, SessionPool, Tls, builder, http_session,
+};
 use http_context_tests::{Server, sockets, tls};
 
 use crate::support::BoxError;
@@ -106,6 +108,23 @@ async fn over_http1_on_a_multi_thread_runtime() {
 async fn over_http2() {
     let http2 = builder().http_versions(HttpVersions::Http2);
     thousand(http2, &Server::builder().http2().start()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn with_pooled_sessions() {
+    let server = Server::start();
+    let pool = SessionPool::builder().max_size(8).build();
+    let context = builder()
+        .leaks(LeakPolicy::Panic)
+        .drain_timeout(Duration::from_secs(20))
+        .pool(pool.clone());
+    for round in 0..10 {
+        let opens = (0..25).map(|n| context.clone().open(shape(n + round, &server)));
+        try_join_all(opens).await.unwrap();
+    }
+    let report = pool.close().await;
+    assert!(report.is_clean(), "{report}");
+    server.wait_until(|counts| counts.open() == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
