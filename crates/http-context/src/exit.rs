@@ -183,7 +183,10 @@ impl ExitGuard {
         let Some(context) = self.context.as_ref().filter(|_| self.looks_for_leaks()) else {
             return Vec::new();
         };
-        let Some(state) = context.session_if_built() else {
+        let Some(state) = context
+            .session_if_built()
+            .filter(|state| state.has_holders())
+        else {
             return Vec::new();
         };
         let held = |counts: &PlaceCounts, kind| {

@@ -2,7 +2,7 @@
 
 use std::backtrace::Backtrace;
 use std::panic::Location;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::backtrace;
@@ -28,6 +28,8 @@ const TOLD: usize = 1 << (usize::BITS - 1);
 #[derive(Debug, Default)]
 pub(crate) struct PlaceCounts {
     entries: [Entry; PLACES + 1],
+    /// A bit for each entry that was ever claimed, so that an exit looks at those alone.
+    claimed: AtomicU32,
 }
 
 #[derive(Debug, Default)]
@@ -100,11 +102,7 @@ impl PlaceCounts {
 
     /// Every place with something still live, and how much, to be told as leaked.
     pub(crate) fn tell_live(&self) -> impl Iterator<Item = Holders> + '_ {
-        self.entries
-            .iter()
-            // Most are empty, and a look is cheaper than a write. None can become live after it:
-            // what is told is told when nothing can be acquired any more.
-            .filter(|entry| entry.live.load(Ordering::Acquire) > 0)
+        self.claimed()
             .map(|entry| Holders {
                 place: entry.place.get().copied(),
                 count: entry.live.fetch_or(TOLD, Ordering::AcqRel) & !TOLD,
@@ -115,7 +113,21 @@ impl PlaceCounts {
 
     pub(crate) fn any_live(&self) -> bool {
         let is_live = |entry: &Entry| entry.live.load(Ordering::Acquire) & !TOLD > 0;
-        self.entries.iter().any(is_live)
+        self.claimed().any(is_live)
+    }
+
+    fn claimed(&self) -> impl Iterator<Item = &Entry> {
+        let mut left = self.claimed.load(Ordering::Acquire);
+        std::iter::from_fn(move || {
+            let index = (left != 0).then(|| left.trailing_zeros())?;
+            left &= left - 1;
+            Some(&self.entries[index as usize])
+        })
+    }
+
+    /// Marks an entry as claimed, before anything is counted in it.
+    fn claim(&self, index: usize) {
+        self.claimed.fetch_or(1 << index, Ordering::Release);
     }
 
     pub(crate) fn place(&self, index: PlaceIndex) -> Option<Place> {
@@ -130,11 +142,15 @@ impl PlaceCounts {
         let start = first_of(place);
         for step in 0..PLACES {
             let index = (start + step) % PLACES;
-            let owner = self.entries[index].place.get_or_init(|| place);
+            let owner = self.entries[index].place.get_or_init(|| {
+                self.claim(index);
+                place
+            });
             if std::ptr::eq(*owner, place) {
                 return index;
             }
         }
+        self.claim(OVERFLOW);
         OVERFLOW
     }
 }
