@@ -24,7 +24,10 @@ fn start(variant: Variant) -> Bench {
 #[bench::nothing_installed(args = (Variant::NothingInstalled), setup = start)]
 #[bench::metrics(args = (Variant::Metrics), setup = start)]
 #[bench::tracing_spans(args = (Variant::TracingSpans), setup = start)]
+#[bench::lean_tracing_spans(args = (Variant::LeanTracingSpans), setup = start)]
 #[bench::direct_spans(args = (Variant::DirectSpans), setup = start)]
+#[bench::peers(args = (Variant::Peers), setup = start)]
+#[bench::lean_peers(args = (Variant::LeanPeers), setup = start)]
 fn a_hundred_requests(mut bench: Bench) -> Bench {
     bench.send(REQUESTS);
     bench

@@ -9,6 +9,7 @@ use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
+use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tracing_subscriber::filter::LevelFilter;
@@ -29,8 +30,27 @@ pub enum Variant {
     Metrics,
     /// The same, and OpenTelemetry spans by `tracing`, with trace context sent.
     TracingSpans,
+    /// The same, with a layer that adds no attributes of its own: location, thread, inactivity and
+    /// target are off.
+    LeanTracingSpans,
     /// The same, and OpenTelemetry spans by its own API, with trace context sent.
     DirectSpans,
+    /// `reqwest-tracing` and `reqwest-metrics`, with the recorder and the layer of the others. No
+    /// trace context is sent: `reqwest-tracing` knows no OpenTelemetry of this version.
+    Peers,
+    /// The same, with the layer that adds no attributes of its own.
+    LeanPeers,
+}
+
+impl Variant {
+    /// Whether spans are made by `tracing`, and whether its layer is the lean one.
+    fn tracing_layer(self) -> Option<bool> {
+        match self {
+            Self::TracingSpans | Self::Peers => Some(false),
+            Self::LeanTracingSpans | Self::LeanPeers => Some(true),
+            _ => None,
+        }
+    }
 }
 
 /// A variant, ready to send.
@@ -60,10 +80,18 @@ impl Bench {
         let (tell, done) = mpsc::unbounded_channel();
         let url = server.url().to_owned();
         if variant == Variant::Bare {
-            let client = reqwest::Client::builder()
-                .no_proxy()
-                .build()
-                .expect("a client can be built");
+            let client = bare();
+            runtime.spawn(async move {
+                while let Some(requests) = ordered.recv().await {
+                    for _ in 0..requests {
+                        let response = client.get(&url).send().await.expect("it answers");
+                        response.bytes().await.expect("it has a body");
+                    }
+                    let _ = tell.send(());
+                }
+            });
+        } else if matches!(variant, Variant::Peers | Variant::LeanPeers) {
+            let client = peers(variant);
             runtime.spawn(async move {
                 while let Some(requests) = ordered.recv().await {
                     for _ in 0..requests {
@@ -108,36 +136,65 @@ impl Bench {
     }
 }
 
+fn bare() -> reqwest::Client {
+    reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("a client can be built")
+}
+
+/// They find what they export to in globals.
+fn peers(variant: Variant) -> ClientWithMiddleware {
+    install_tracer(variant);
+    metrics::set_global_recorder(PrometheusBuilder::new().build_recorder())
+        .expect("nothing else sets one");
+    ClientBuilder::new(bare())
+        .with(reqwest_tracing::TracingMiddleware::default())
+        .with(reqwest_metrics::MetricsMiddleware::new())
+        .build()
+}
+
 fn context(variant: Variant) -> ContextBuilder {
     let context = http_context::builder().configure(reqwest::ClientBuilder::no_proxy);
     let mut builder = Instrumentation::builder();
-    if matches!(
-        variant,
-        Variant::Metrics | Variant::TracingSpans | Variant::DirectSpans
-    ) {
+    if !matches!(variant, Variant::Session | Variant::NothingInstalled) {
         let recorder = with_catalogue_buckets(PrometheusBuilder::new()).build_recorder();
         builder = builder.recorder(Arc::new(recorder));
     }
-    if matches!(variant, Variant::TracingSpans | Variant::DirectSpans) {
-        let provider = SdkTracerProvider::builder()
-            .with_batch_exporter(Discard)
-            .build();
-        opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
-        if variant == Variant::TracingSpans {
-            let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("bench"));
-            let subscriber = tracing_subscriber::registry().with(layer);
-            // As in production: the events of HTTP libraries at lower levels are not wanted.
-            let subscriber = subscriber.with(LevelFilter::INFO);
-            tracing::subscriber::set_global_default(subscriber).expect("nothing else sets one");
-        } else {
-            builder = builder.spans(Spans::OpenTelemetry);
-        }
-        opentelemetry::global::set_tracer_provider(provider);
+    if variant == Variant::DirectSpans {
+        builder = builder.spans(Spans::OpenTelemetry);
     }
+    install_tracer(variant);
     match variant {
-        Variant::Bare | Variant::Session => context,
+        Variant::Session => context,
         _ => context.observer(builder.build()),
     }
+}
+
+/// Installs a tracer provider, the propagator, and the layer for those who make spans by `tracing`.
+fn install_tracer(variant: Variant) {
+    let layer = variant.tracing_layer();
+    if layer.is_none() && variant != Variant::DirectSpans {
+        return;
+    }
+    let provider = SdkTracerProvider::builder()
+        .with_batch_exporter(Discard)
+        .build();
+    opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
+    if let Some(is_lean) = layer {
+        let layer = tracing_opentelemetry::layer()
+            .with_tracer(provider.tracer("bench"))
+            .with_location(!is_lean)
+            .with_threads(!is_lean)
+            .with_tracked_inactivity(!is_lean)
+            .with_target(!is_lean);
+        // As in production: the events of HTTP libraries at lower levels are not wanted.
+        let subscriber = tracing_subscriber::registry()
+            .with(layer)
+            .with(LevelFilter::INFO);
+        tracing::subscriber::set_global_default(subscriber).expect("nothing else sets one");
+    }
+    opentelemetry::global::set_tracer_provider(provider);
 }
 
 /// An exporter that throws away, so that only the making of spans is measured.

@@ -1,4 +1,4 @@
-//! The way of a request: admission, the queue for a host slot, middleware, `reqwest`.
+//! The caller's end of a request: its admission, and the future that the caller polls or drops.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,28 +11,90 @@ use tokio::time::Instant;
 
 use crate::attached::Attached;
 use crate::backtrace;
-use crate::context::HttpContext;
 use crate::error::RequestError;
-use crate::exchange::{Answer, CURRENT_REQUEST, Exchange, RequestFuture};
-use crate::host_slots::{Host, Slot};
+use crate::exchange::Exchange;
 use crate::id::RequestId;
 use crate::request_info::RequestInfo;
 use crate::session::{SessionHold, SessionRef};
-use crate::transport::Transport;
 use crate::upload::{self, Upload};
+use crate::way::Way;
 
 /// Sends a request through a session. It is admitted when the future is first polled.
-pub(crate) async fn execute(
-    hold: SessionHold,
-    request: Request,
-    extensions: Extensions,
-) -> Result<Response, RequestError> {
-    let exchange = admit(&hold, request, extensions)?;
-    // From here on it counts as a request in flight, and no longer as one being built.
-    drop(hold);
-    InFlightRequest(exchange).await
+pub(crate) fn execute(hold: SessionHold, request: Request, extensions: Extensions) -> Execute {
+    Execute(State::Built {
+        hold,
+        request,
+        extensions,
+    })
 }
 
+/// A request as its caller holds it: dropped before the response, it is cancelled.
+///
+/// Written by hand, because a request is large and an `async fn` would copy it from one state into
+/// the next.
+pub(crate) struct Execute(State);
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is moved before it is polled, and a box would cost more than the copy"
+)]
+enum State {
+    Built {
+        hold: SessionHold,
+        request: Request,
+        extensions: Extensions,
+    },
+    /// It could not be built.
+    Refused(RequestError),
+    InFlight(Arc<Exchange>),
+    Over,
+}
+
+impl Execute {
+    pub(crate) fn refused(error: RequestError) -> Self {
+        Self(State::Refused(error))
+    }
+}
+
+impl Future for Execute {
+    type Output = Result<Response, RequestError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let admitted = match &self.0 {
+            State::InFlight(exchange) => return exchange.poll_request(cx),
+            _ => match std::mem::replace(&mut self.0, State::Over) {
+                State::Built {
+                    hold,
+                    request,
+                    extensions,
+                } => admit(&hold, request, extensions),
+                State::Refused(error) => Err(error),
+                State::InFlight(_) | State::Over => {
+                    unreachable!("a future is not polled again once it has ended")
+                }
+            },
+        };
+        match admitted {
+            Ok(exchange) => {
+                let polled = exchange.poll_request(cx);
+                self.0 = State::InFlight(exchange);
+                polled
+            }
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+}
+
+impl Drop for Execute {
+    fn drop(&mut self) {
+        if let State::InFlight(exchange) = &self.0 {
+            exchange.drop_request();
+        }
+    }
+}
+
+/// Enters a request into those in flight. From then on it counts there, and no longer as one that
+/// is being built.
 fn admit(
     hold: &SessionHold,
     mut request: Request,
@@ -49,7 +111,7 @@ fn admit(
             context: context.clone(),
             session: *id,
             method: request.method().clone(),
-            host: Arc::clone(&host),
+            host,
             place: hold.place,
             started: Instant::now(),
             backtrace: backtrace::sampled(),
@@ -66,79 +128,6 @@ fn admit(
     state.totals.started();
     exchange.tell(|observer| observer.request_started(&exchange.info, &request, &extensions));
     upload::track(&mut request, &exchange);
-    exchange.start(on_its_way(
-        context.clone(),
-        transport,
-        host,
-        request,
-        extensions,
-    ));
+    exchange.start(Way::new(&exchange, transport, request, extensions));
     Ok(exchange)
-}
-
-fn on_its_way(
-    context: HttpContext,
-    transport: Arc<Transport>,
-    host: Arc<Host>,
-    mut request: Request,
-    mut extensions: Extensions,
-) -> RequestFuture {
-    Box::pin(async move {
-        let slot = match host.try_slot() {
-            Some(slot) => slot,
-            None => queue_for_slot(&context, &host).await?,
-        };
-        let _ = CURRENT_REQUEST.try_with(|exchange| exchange.note_sending(request.headers_mut()));
-        match transport.send(request, &mut extensions).await {
-            Ok((response, carrier)) => Ok(Answer {
-                response,
-                carrier,
-                slot,
-            }),
-            Err(RequestError::Request(error)) => Err(RequestError::Request(
-                context.redaction().redact_error(error),
-            )),
-            Err(error) => Err(error),
-        }
-    })
-}
-
-async fn queue_for_slot(context: &HttpContext, host: &Arc<Host>) -> Result<Slot, RequestError> {
-    let queued = Instant::now();
-    context.tell(|observer| {
-        let _ = CURRENT_REQUEST.try_with(|exchange| observer.request_queued(&exchange.info));
-    });
-    let slot = match context.inner().config.queue_timeout {
-        None => host.slot().await,
-        Some(limit) => tokio::time::timeout(limit, host.slot())
-            .await
-            .map_err(|_| RequestError::QueueTimeout {
-                host: host.to_string(),
-                limit: host.limit(),
-                waited: queued.elapsed(),
-            })?,
-    };
-    context.tell(|observer| {
-        let waited = queued.elapsed();
-        let _ =
-            CURRENT_REQUEST.try_with(|exchange| observer.request_dequeued(&exchange.info, waited));
-    });
-    Ok(slot)
-}
-
-/// The caller's end of a request: dropped before the response, it cancels the request.
-struct InFlightRequest(Arc<Exchange>);
-
-impl Future for InFlightRequest {
-    type Output = Result<Response, RequestError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll_request(cx)
-    }
-}
-
-impl Drop for InFlightRequest {
-    fn drop(&mut self) {
-        self.0.drop_request();
-    }
 }

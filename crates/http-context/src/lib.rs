@@ -146,6 +146,7 @@ mod totals;
 mod transport;
 mod upload;
 mod watch;
+mod way;
 mod work;
 
 pub use backtrace::sample_backtraces;

@@ -10,7 +10,7 @@ use reqwest::{Body, IntoUrl, Method, Request, Response, Version};
 use crate::client::building_client;
 use crate::context::HttpContext;
 use crate::error::RequestError;
-use crate::execute;
+use crate::execute::{self, Execute};
 use crate::session::SessionHold;
 
 /// A request being built, with the methods of [`reqwest::RequestBuilder`].
@@ -142,14 +142,9 @@ impl RequestBuilder {
     ///
     /// As for [`HttpSession::execute`](crate::HttpSession::execute).
     pub fn send(self) -> impl Future<Output = Result<Response, RequestError>> + Send + use<> {
-        let Self {
-            hold,
-            inner,
-            extensions,
-        } = self;
-        async move {
-            let request = build(inner, &hold.session.context)?;
-            execute::execute(hold, request, extensions).await
+        match build(self.inner, &self.hold.session.context) {
+            Ok(request) => execute::execute(self.hold, request, self.extensions),
+            Err(error) => Execute::refused(error),
         }
     }
 

@@ -1,18 +1,21 @@
 //! What carries the requests of a session: the client, its middleware, and the slots of its hosts.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 use http::Extensions;
 use reqwest::{Client, ClientBuilder, Request, Response, redirect};
 use reqwest_middleware::{ClientWithMiddleware, Middleware, Next};
 use tokio::runtime::{self, Handle};
+use tower_service::Service;
 
 use crate::config::Config;
 use crate::connection::layer::ConnectionLayer;
 use crate::connection::resolve::{ObservedResolver, SystemResolver};
-use crate::connection::table::{Carrier, ConnectionTable};
+use crate::connection::table::ConnectionTable;
 use crate::error::{BuildError, RequestError};
 use crate::exchange::CURRENT_REQUEST;
 use crate::host_slots::HostSlots;
@@ -102,26 +105,45 @@ impl Transport {
         Handle::try_current().map_or(true, |runtime| runtime.id() != *first)
     }
 
-    pub(crate) async fn send(
-        &self,
-        request: Request,
-        extensions: &mut Extensions,
-    ) -> Result<(Response, Carrier), RequestError> {
+    /// Sends nothing before the future is polled.
+    pub(crate) fn send(&self, request: Request, mut extensions: Extensions) -> Sending {
         if let Some(mark) = &self.runtime {
             mark.note();
         }
-        let response = match &self.sender {
-            Sender::Plain(client) => client
-                .execute(request)
-                .await
-                .map_err(RequestError::Request)?,
-            // Boxed, so that the future of a request is small where there is no chain.
+        match &self.sender {
+            Sender::Plain(client) => Sending::Plain((&*client).call(request)),
             Sender::Chain(client) => {
-                Box::pin(client.execute_with_extensions(request, extensions)).await?
+                let client = client.clone();
+                Sending::Chain(Box::pin(async move {
+                    client
+                        .execute_with_extensions(request, &mut extensions)
+                        .await
+                }))
             }
-        };
-        let carrier = self.connections.carried(&response);
-        Ok((response, carrier))
+        }
+    }
+}
+
+/// A request in the hands of `reqwest`, or of a chain of middleware.
+///
+/// The future of a client without a chain has a name, as its `tower` service tells it: so it needs
+/// no allocation of its own here.
+pub(crate) enum Sending {
+    Plain(<Client as Service<Request>>::Future),
+    Chain(ChainFuture),
+}
+
+type ChainFuture =
+    Pin<Box<dyn Future<Output = Result<Response, reqwest_middleware::Error>> + Send>>;
+
+impl Future for Sending {
+    type Output = Result<Response, RequestError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Self::Plain(sending) => Pin::new(sending).poll(cx).map_err(RequestError::Request),
+            Self::Chain(sending) => sending.as_mut().poll(cx).map_err(RequestError::from),
+        }
     }
 }
 

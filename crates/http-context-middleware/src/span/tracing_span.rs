@@ -1,6 +1,6 @@
 //! Spans through `tracing`.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::HeaderMap;
 use http_context::{ErrorKind, Host, HttpContext, Outcome};
@@ -12,8 +12,11 @@ use crate::events::ContextEvent;
 use crate::extensions::SpanAttribute;
 
 /// Dropped, and so closed, when the request ends.
+///
+/// In an `Arc`, because a clone of a `tracing` span asks the subscriber, twice: when it is made,
+/// and when it is dropped.
 #[derive(Debug)]
-pub(crate) struct TracingSpan(Mutex<Option<Span>>);
+pub(crate) struct TracingSpan(Mutex<Option<Arc<Span>>>);
 
 impl TracingSpan {
     /// Whether a subscriber may want one.
@@ -52,7 +55,7 @@ impl TracingSpan {
             return None;
         }
         set_attributes(&span, &begin.more);
-        Some(Self(Mutex::new(Some(span))))
+        Some(Self(Mutex::new(Some(Arc::new(span)))))
     }
 
     pub(crate) fn enter(&self, poll: &mut dyn FnMut()) {
@@ -78,10 +81,10 @@ impl TracingSpan {
     }
 
     pub(crate) fn waits(&self, host: &dyn std::fmt::Display) -> Waiting {
-        let request = self.get().unwrap_or_else(Span::none);
+        let request = self.get();
         Waiting::Tracing(info_span!(
             target: "http_context",
-            parent: &request,
+            parent: request.as_deref().and_then(Span::id),
             "HTTP wait_for_connection",
             otel.name = format!("HTTP wait_for_connection {host}"),
             otel.kind = "internal",
@@ -100,7 +103,7 @@ impl TracingSpan {
     pub(crate) fn link(&self, link: &Link) {
         #[cfg(feature = "opentelemetry")]
         if let Some(span) = self.get() {
-            tracing_opentelemetry::OpenTelemetrySpanExt::add_link(&span, link.clone());
+            tracing_opentelemetry::OpenTelemetrySpanExt::add_link(&*span, link.clone());
         }
     }
 
@@ -143,14 +146,14 @@ impl TracingSpan {
         span.in_scope(|| ());
     }
 
-    fn get(&self) -> Option<Span> {
+    fn get(&self) -> Option<Arc<Span>> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
-    fn take(&self) -> Option<Span> {
+    fn take(&self) -> Option<Arc<Span>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

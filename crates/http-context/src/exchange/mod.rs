@@ -23,12 +23,12 @@ use tokio::time::Instant;
 use leak::{NOT_TOLD, TOLD_REQUEST};
 
 use crate::body;
-use crate::connection::table::Carrier;
 use crate::error::{RequestError, SessionClosed};
 use crate::host_slots::{Host, Slot};
 use crate::observer::{BodyEnd, BodyEndReason, ResponseHead};
 use crate::request_info::RequestInfo;
 use crate::session::SessionState;
+use crate::way::{Answer, Way};
 
 tokio::task_local! {
     /// The request whose future is being polled.
@@ -36,16 +36,6 @@ tokio::task_local! {
 }
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// The request on its way: queue, middleware, `reqwest`.
-pub(crate) type RequestFuture = Pin<Box<dyn Future<Output = Result<Answer, RequestError>> + Send>>;
-
-/// What the way of a request ends with.
-pub(crate) struct Answer {
-    pub(crate) response: Response,
-    pub(crate) carrier: Carrier,
-    pub(crate) slot: Slot,
-}
 
 pub(crate) struct Exchange {
     pub(crate) info: RequestInfo,
@@ -64,10 +54,10 @@ pub(crate) struct Exchange {
 }
 
 enum Stage {
-    /// Admitted; its future is not there yet.
+    /// Admitted, and not on its way yet.
     Admitted,
     Request {
-        future: RequestFuture,
+        way: Way,
         waker: Option<Waker>,
     },
     Body {
@@ -94,14 +84,11 @@ impl Exchange {
         }
     }
 
-    /// Gives it the future to poll. Nothing happens if it was cut off before.
-    pub(crate) fn start(&self, future: RequestFuture) {
+    /// Sends it on its way. Nothing happens if it was cut off before.
+    pub(crate) fn start(&self, way: Way) {
         let mut stage = self.lock();
         if matches!(*stage, Stage::Admitted) {
-            *stage = Stage::Request {
-                future,
-                waker: None,
-            };
+            *stage = Stage::Request { way, waker: None };
         }
     }
 
@@ -110,11 +97,11 @@ impl Exchange {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Response, RequestError>> {
         let mut stage = self.lock();
-        let Stage::Request { future, waker } = &mut *stage else {
+        let Stage::Request { way, waker } = &mut *stage else {
             *stage = Stage::Over;
             return Poll::Ready(Err(self.closed().into()));
         };
-        let mut poll = || CURRENT_REQUEST.sync_scope(Arc::clone(self), || future.as_mut().poll(cx));
+        let mut poll = || CURRENT_REQUEST.sync_scope(Arc::clone(self), || way.poll(self, cx));
         let polled = match self.info.context.observer() {
             None => poll(),
             Some(observer) => {
@@ -331,8 +318,8 @@ impl Exchange {
             Stage::Admitted | Stage::Request { .. } => {
                 let over = std::mem::replace(&mut *stage, Stage::Aborted);
                 drop(stage);
-                if let Stage::Request { future, waker } = over {
-                    drop(future);
+                if let Stage::Request { way, waker } = over {
+                    drop(way);
                     if let Some(waker) = waker {
                         waker.wake();
                     }
