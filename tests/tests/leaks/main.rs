@@ -10,6 +10,7 @@ mod attribute;
 mod kinds;
 mod late;
 mod no_false_alarm;
+mod order;
 mod policy;
 mod snapshot;
 mod support;

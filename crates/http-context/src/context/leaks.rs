@@ -11,11 +11,15 @@ use crate::leak::{Leak, LeakKind, LeakPolicy};
 use crate::place::Place;
 use crate::recent;
 
-/// Leaks of a context as a whole, to be taken back when it does close.
+/// What was told of a context as leaked, as far as the context has to know.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     pub(super) is_closed: bool,
+    /// Leaks of the context as a whole, to be taken back when it does close.
     pub(super) leaks: Vec<Leak>,
+    /// What was let go between an exit finding it and the exit telling it, which comes later: told
+    /// in this order, a count of open leaks would dip below what is open. `None` at other times.
+    let_go: Option<Vec<Leak>>,
 }
 
 impl HttpContext {
@@ -61,8 +65,25 @@ impl HttpContext {
     }
 
     pub(crate) fn tell_resolved(&self, leak: &Leak) {
+        if let Some(let_go) = &mut lock(&self.0.told).let_go {
+            let_go.push(leak.clone());
+            return;
+        }
         recent::note_resolved(leak);
         self.tell(|observer| observer.leak_resolved(self, leak));
+    }
+
+    /// From here on what is let go is kept, until the exit has told what it finds.
+    pub(crate) fn hold_resolved(&self) {
+        lock(&self.0.told).let_go.get_or_insert_default();
+    }
+
+    /// Tells what was let go in the meantime.
+    pub(crate) fn tell_held_resolved(&self) {
+        let held = lock(&self.0.told).let_go.take();
+        for leak in held.into_iter().flatten() {
+            self.tell_resolved(&leak);
+        }
     }
 
     /// How long until it is overdue; `None` when it has no threshold, or has exited.

@@ -1,30 +1,20 @@
 //! The exit of a context: refuse, drain, abort, close, verify, report.
 
+mod find;
+mod sockets;
+
+pub(crate) use sockets::wait_for_close;
+
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::connection::AddressPair;
 use crate::context::HttpContext;
-use crate::leak::{Leak, LeakKind, LeakPolicy};
-use crate::place::{Holders, PlaceCounts};
+use crate::leak::{Leak, LeakPolicy};
 use crate::pool::PoolCloseReason;
 use crate::report::{ExitReport, Outcome};
 use crate::session::SessionState;
-use crate::sockets::{self, Connection};
-use crate::watch;
-
-/// How long the sockets of a closed session may take to be gone: their tasks have to be run by
-/// the runtime.
-const SOCKETS_CLOSE_WITHIN: Duration = Duration::from_secs(2);
-
-/// How often the tasks of connections are given a turn before time is given to them.
-const TURNS_FOR_TASKS: u32 = 4;
-
-/// So many sockets are asked for on the runtime's own thread: at some microseconds each that is
-/// less than handing the question to another one.
-const ASKED_IN_PLACE: usize = 8;
+use sockets::to_release;
 
 /// Owns the exit of a context. It happens exactly once: awaited, or when this is dropped.
 #[derive(Debug)]
@@ -37,6 +27,9 @@ pub(crate) struct ExitGuard {
     when_dropped: Outcome,
     /// What was cut off, for the report.
     aborted: u64,
+    /// What was found so far. Kept here, so that an exit which is dropped tells it as well: once it
+    /// is marked, its release will be told.
+    leaks: Vec<Leak>,
 }
 
 impl ExitGuard {
@@ -47,6 +40,7 @@ impl ExitGuard {
             outcome: Outcome::Cancelled,
             when_dropped: Outcome::Cancelled,
             aborted: 0,
+            leaks: Vec::new(),
         }
     }
 
@@ -83,14 +77,14 @@ impl ExitGuard {
             return None;
         }
         let context = context.clone();
-        self.settle(&context, &[]);
+        self.settle(&context);
         if let Some(state) = context.session_if_built()
             && state.has_connections()
         {
             return None;
         }
-        let leaks = self.leaks_of_holders();
-        self.report(leaks)
+        self.find_held();
+        self.report()
     }
 
     /// The exit, awaited.
@@ -101,15 +95,15 @@ impl ExitGuard {
     pub(crate) async fn exit(mut self) -> Option<ExitReport> {
         let context = self.context.clone()?;
         drain(&context).await;
-        let mut leaks = self.leaks_of_living();
+        self.find_living();
         self.abort(&context);
-        self.settle(&context, &leaks);
+        self.settle(&context);
         let mut connections = to_release(&context);
         if self.looks_for_leaks() && context.inner().config.verify_sockets {
-            leaks.extend(self.leaks_of_sockets(&mut connections).await);
+            self.find_sockets(&mut connections).await;
         }
-        leaks.extend(self.leaks_of_holders());
-        self.report(leaks)
+        self.find_held();
+        self.report()
     }
 
     fn abort(&mut self, context: &HttpContext) {
@@ -124,7 +118,7 @@ impl ExitGuard {
 
     /// Drops the client and its connections; or gives them back to the pool they came from, when
     /// nothing was left behind.
-    fn settle(&self, context: &HttpContext, leaks: &[Leak]) {
+    fn settle(&self, context: &HttpContext) {
         let state = context.session_if_built();
         let Some(checkout) = context.take_checkout() else {
             if let Some(state) = state {
@@ -133,7 +127,7 @@ impl ExitGuard {
             return;
         };
         let has_leaked = || {
-            !leaks.is_empty()
+            !self.leaks.is_empty()
                 || self.looks_for_leaks() && state.is_some_and(SessionState::has_holders)
         };
         let spent = if self.aborted > 0 {
@@ -159,80 +153,8 @@ impl ExitGuard {
             .is_some_and(|context| context.leak_policy() != LeakPolicy::Off)
     }
 
-    /// Requests, bodies and children that are there at the drain deadline.
-    fn leaks_of_living(&self) -> Vec<Leak> {
-        let Some(context) = self.context.as_ref().filter(|_| self.looks_for_leaks()) else {
-            return Vec::new();
-        };
-        let mut leaks = Vec::new();
-        for exchange in context
-            .session_if_built()
-            .into_iter()
-            .flat_map(|s| s.in_flight.tell_live())
-        {
-            merge(&mut leaks, exchange.leak());
-        }
-        for child in context.inner().children.tell_alive() {
-            merge(&mut leaks, child.leak(context));
-        }
-        leaks
-    }
-
-    /// Handles and clients that are there now.
-    fn leaks_of_holders(&self) -> Vec<Leak> {
-        let Some(context) = self.context.as_ref().filter(|_| self.looks_for_leaks()) else {
-            return Vec::new();
-        };
-        let Some(state) = context
-            .session_if_built()
-            .filter(|state| state.has_holders())
-        else {
-            return Vec::new();
-        };
-        let held = |counts: &PlaceCounts, kind| {
-            let leak = |Holders {
-                            place,
-                            count,
-                            backtrace,
-                        }| Leak {
-                count,
-                backtrace,
-                ..state.holder_leak(context, kind, place)
-            };
-            counts.tell_live().map(leak).collect::<Vec<_>>()
-        };
-        let mut leaks = held(&state.handles, LeakKind::SessionHandle);
-        leaks.extend(held(&state.clients, LeakKind::ClientClone));
-        leaks
-    }
-
-    /// Sockets that the operating system says are open, once their tasks had the time to close
-    /// them.
-    async fn leaks_of_sockets(&self, connections: &mut ToRelease) -> Vec<Leak> {
-        let Some(context) = &self.context else {
-            return Vec::new();
-        };
-        let held = wait_for_close(connections.0.clone()).await;
-        connections
-            .0
-            .retain(|connection| !held.contains(connection));
-        let age = context
-            .session_if_built()
-            .map(SessionState::age)
-            .unwrap_or_default();
-        let leak = |connection: Connection| {
-            let mut leak = context.leak(LeakKind::Connection, None, age);
-            let (AddressPair { local, remote }, id) = connection;
-            leak.detail = Some(format!("connection {id} from {local} to {remote}"));
-            // From here on it is watched, to be told when it closes after all.
-            watch::until_closed(context.clone(), connection, leak.clone());
-            leak
-        };
-        held.into_iter().map(leak).collect()
-    }
-
     /// Ends the exit with its report; the observer is told.
-    fn report(&mut self, leaks: Vec<Leak>) -> Option<ExitReport> {
+    fn report(&mut self) -> Option<ExitReport> {
         let context = self.context.take()?;
         let inner = context.inner();
         let resolved = inner.end_exit();
@@ -255,7 +177,7 @@ impl ExitGuard {
             bytes_sent: total(|state| &state.totals.bytes_sent),
             bytes_received: total(|state| &state.totals.bytes_received),
             nested_opens: inner.nested_opens.load(Ordering::Relaxed),
-            leaks,
+            leaks: std::mem::take(&mut self.leaks),
         };
         for leak in resolved {
             let leak = Leak {
@@ -267,6 +189,7 @@ impl ExitGuard {
         for leak in &report.leaks {
             context.tell_leak(leak);
         }
+        context.tell_held_resolved();
         context.tell(|observer| observer.context_closed(&context, &report));
         Some(report)
     }
@@ -291,8 +214,8 @@ impl Drop for ExitGuard {
         }
         drop(to_release(&context));
         // Children that were aborted with the work may not have been dropped yet, so what they
-        // hold is no leak: nothing is verified.
-        self.report(Vec::new());
+        // hold is no leak: nothing more is looked for.
+        self.report();
     }
 }
 
@@ -321,76 +244,4 @@ async fn drain(context: &HttpContext) {
     };
     // Running out of time is no error here: what is left is cut off, and reported.
     let _ = tokio::time::timeout(inner.config.drain_timeout, until_idle).await;
-}
-
-/// The connections of the sessions that the context has closed.
-fn to_release(context: &HttpContext) -> ToRelease {
-    context
-        .session_if_built()
-        .map(|state| ToRelease(state.take_connections()))
-        .unwrap_or_default()
-}
-
-/// Connections that the exit no longer answers for once this is dropped.
-#[derive(Default)]
-struct ToRelease(Vec<Connection>);
-
-impl Drop for ToRelease {
-    fn drop(&mut self) {
-        for (addresses, id) in &self.0 {
-            sockets::release(*addresses, *id);
-        }
-    }
-}
-
-/// Waits until the operating system shows none of these sockets, or for as long as it may take;
-/// gives back those that are left.
-pub(crate) async fn wait_for_close(mut connections: Vec<Connection>) -> Vec<Connection> {
-    let deadline = Instant::now() + SOCKETS_CLOSE_WITHIN;
-    let mut turns = 0;
-    let mut pause = Duration::from_micros(200);
-    while !connections.is_empty() {
-        if turns < TURNS_FOR_TASKS {
-            // A socket is closed by the task of its connection: most are after a turn or two.
-            turns += 1;
-            tokio::task::yield_now().await;
-        } else {
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_millis(50));
-        }
-        let is_last = Instant::now() >= deadline;
-        // Where the operating system cannot be asked, that is no proof of a leak.
-        connections = still_held(connections).await.unwrap_or_default();
-        if is_last {
-            break;
-        }
-    }
-    connections
-}
-
-async fn still_held(connections: Vec<Connection>) -> Option<Vec<Connection>> {
-    if connections.len() <= ASKED_IN_PLACE {
-        return sockets::still_held(&connections);
-    }
-    // A panic there cannot be told from not being able to ask.
-    tokio::task::spawn_blocking(move || sockets::still_held(&connections))
-        .await
-        .ok()
-        .flatten()
-}
-
-/// Counts leaks of the same kind and place together; the oldest gives the age.
-fn merge(leaks: &mut Vec<Leak>, leak: Leak) {
-    let same = |other: &&mut Leak| {
-        other.kind == leak.kind
-            && other.acquired_at == leak.acquired_at
-            && other.detail == leak.detail
-    };
-    match leaks.iter_mut().find(same) {
-        Some(known) => {
-            known.count += leak.count;
-            known.age = known.age.max(leak.age);
-        }
-        None => leaks.push(leak),
-    }
 }
