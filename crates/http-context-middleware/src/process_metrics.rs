@@ -64,12 +64,7 @@ impl ProcessMetrics {
     }
 
     pub(crate) fn leaked(&self, kind: LeakKind, count: usize) {
-        self.leaks[leak_index(kind)]
-            .get_or_init(|| {
-                let labels = vec![label(KIND, kind.as_str())];
-                self.sink.counter(&catalogue::LEAKS, labels)
-            })
-            .increment(count as u64);
+        self.leaks(kind).increment(count as u64);
         if stays_open(kind) {
             self.leaks_open(kind).increment(to_f64(count));
         }
@@ -115,8 +110,20 @@ impl ProcessMetrics {
     }
 
     fn contexts_active(&self) -> &Gauge {
-        self.contexts_active
-            .get_or_init(|| self.sink.gauge(&catalogue::CONTEXTS_ACTIVE, Vec::new()))
+        self.contexts_active.get_or_init(|| {
+            // The first leak of a kind is an increase only for those who have seen it at zero.
+            for kind in LeakKind::ALL {
+                self.leaks(kind).increment(0);
+            }
+            self.sink.gauge(&catalogue::CONTEXTS_ACTIVE, Vec::new())
+        })
+    }
+
+    fn leaks(&self, kind: LeakKind) -> &Counter {
+        self.leaks[leak_index(kind)].get_or_init(|| {
+            let labels = vec![label(KIND, kind.as_str())];
+            self.sink.counter(&catalogue::LEAKS, labels)
+        })
     }
 
     fn leaks_open(&self, kind: LeakKind) -> &Gauge {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use http_context::{OpenError, http_session};
+use http_context::{LeakKind, OpenError, http_session};
 use http_context_middleware::{
     Instrumentation, MetricKind, Spans, catalogue, with_catalogue_buckets,
 };
@@ -64,5 +64,10 @@ async fn exported_names_types_and_labels_are_those_of_the_catalogue() {
             }
         }
         assert!(seen.len() >= 14, "{seen:?}");
+        for kind in LeakKind::ALL {
+            // The first leak is an increase only where there was a zero before it.
+            let zero = format!("http_context_leaks_total{{kind=\"{kind}\"}} 0\n");
+            assert!(text.contains(&zero), "{kind}");
+        }
     }
 }
