@@ -7,6 +7,7 @@
 
 mod connection_spans;
 mod context_span;
+mod log_lines;
 mod propagation;
 mod request_spans;
 mod secrets;

@@ -1,0 +1,118 @@
+//! Log lines where people look: what happened, and both places of it, once for a pair of places.
+
+use std::io::Write;
+use std::panic::Location;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http_context::{ContextBuilder, NestedPolicy, OpenError, builder, http_session};
+use http_context_middleware::{Instrumentation, Spans};
+use http_context_tests::Server;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+/// What is logged on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn lines(&self, with: &str) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.lines()
+            .filter(|line| line.contains(with))
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn logged() -> (Log, tracing::subscriber::DefaultGuard) {
+    let log = Log::default();
+    let writer = log.clone();
+    let layer = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_writer(move || writer.clone());
+    let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+    (log, guard)
+}
+
+fn instrumentation() -> Arc<Instrumentation> {
+    Instrumentation::builder()
+        .spans(Spans::Off)
+        .slow_queue(Duration::ZERO)
+        .build()
+}
+
+/// Three times a request while the body of another one is unread.
+async fn ask_twice_at_once(context: ContextBuilder, server: &Server) {
+    let work = context.open(async {
+        let session = http_session().unwrap();
+        for _ in 0..3 {
+            let body = session.get(server.url("/slow-body")).send().await.unwrap();
+            let mut second = Box::pin(session.get(server.url("/ok")).send());
+            assert!(futures_util::poll!(&mut second).is_pending());
+            drop(body);
+            second.await.unwrap();
+        }
+        Ok::<_, OpenError>(())
+    });
+    work.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_request_that_waited_long_for_a_slot_is_logged_once_for_its_places() {
+    let (server, (log, _guard)) = (Server::start(), logged());
+    let context = || builder().observer(instrumentation());
+    ask_twice_at_once(context(), &server).await;
+    assert_eq!(log.lines("waited long"), Vec::<String>::new());
+
+    ask_twice_at_once(context().max_connections_per_host(1), &server).await;
+    let lines = log.lines("waited long for a slot");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains(" WARN "), "{lines:?}");
+    for field in [
+        format!("server={}", server.addr()),
+        format!("requested_at={}:", file!()),
+        format!("opened_at={}:", file!()),
+    ] {
+        assert!(lines[0].contains(&field), "{field} in {lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_nested_open_is_logged_with_both_places_at_the_level_of_its_policy() {
+    for (policy, level) in [
+        (NestedPolicy::PassThrough, "DEBUG"),
+        (NestedPolicy::Warn, " WARN "),
+    ] {
+        let (log, _guard) = logged();
+        let outer = Location::caller().line() + 4;
+        let context = builder()
+            .nested(policy)
+            .observer(instrumentation())
+            .open(async {
+                for _ in 0..3 {
+                    http_context::open(async { Ok::<_, OpenError>(()) }).await?;
+                }
+                Ok::<_, OpenError>(())
+            });
+        context.await.unwrap();
+        let lines = log.lines("opened inside another one");
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].contains(level), "{lines:?}");
+        let place = |name: &str, line| format!("{name}={}:{line}:", file!());
+        assert!(lines[0].contains(&place("outer_place", outer)), "{lines:?}");
+        assert!(
+            lines[0].contains(&place("inner_place", outer + 2)),
+            "{lines:?}"
+        );
+    }
+}
