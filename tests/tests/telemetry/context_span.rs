@@ -6,7 +6,8 @@ use opentelemetry_sdk::trace::SpanData;
 
 use crate::stage::{Stage, WAYS, spans_named, text};
 
-fn context_span(name: &str) -> SpanData {
+/// The one span of a context of this name.
+pub(crate) fn context_span(name: &str) -> SpanData {
     let mut spans = spans_named("http_context");
     spans.retain(|span| text(span, "http_context.name").as_deref() == Some(name));
     assert_eq!(spans.len(), 1);

@@ -12,6 +12,7 @@ use reqwest_middleware::{Middleware, Next};
 use tracing::Instrument as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
+use crate::context_span::context_span;
 use crate::stage::{Stage, WAYS, attribute, sampled, spans_to, text};
 
 #[tokio::test]
@@ -180,6 +181,25 @@ async fn the_span_of_the_caller_is_the_parent_also_in_a_child_task() {
             assert_eq!(span.parent_span_id, id.span_id(), "{way:?}");
             assert_eq!(span.span_context.trace_id(), id.trace_id());
         }
+    }
+}
+
+#[tokio::test]
+async fn the_span_of_the_context_is_the_parent_where_the_caller_has_none() {
+    for way in WAYS {
+        let (stage, server) = (Stage::new(way), Server::start());
+        let name = format!("parent {way:?}");
+        let work = async {
+            let session = http_session().unwrap();
+            session.get(server.url("/ok")).send().await.unwrap();
+            Ok::<_, OpenError>(())
+        };
+        stage.context().name(name.clone()).open(work).await.unwrap();
+        let context = context_span(&name);
+        let request = &spans_to(server.addr().port())[0];
+        let parent = context.span_context;
+        assert_eq!(request.parent_span_id, parent.span_id(), "{way:?}");
+        assert_eq!(request.span_context.trace_id(), parent.trace_id());
     }
 }
 

@@ -117,6 +117,7 @@ impl Instrumentation {
             url: &url,
             template: extensions.get::<UrlTemplate>().map(UrlTemplate::as_str),
             context: request.context().id(),
+            context_span: request.context().attached(),
             more,
         };
         #[cfg(feature = "opentelemetry")]

@@ -52,6 +52,8 @@ pub(crate) struct Begin<'r> {
     pub(crate) url: &'r dyn Fn() -> String,
     pub(crate) template: Option<&'r str>,
     pub(crate) context: ContextId,
+    /// The parent, where the caller has no span.
+    pub(crate) context_span: Option<&'r ContextSpan>,
     pub(crate) more: Vec<SpanAttribute>,
 }
 

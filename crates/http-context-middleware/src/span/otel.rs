@@ -10,7 +10,7 @@ use opentelemetry::trace::{SpanKind, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue, StringValue};
 use tokio::time::Instant;
 
-use super::{Begin, Head, Link, NoHead, Waiting};
+use super::{Begin, ContextSpan, Head, Link, NoHead, Waiting};
 use crate::attribute;
 use crate::events::ContextEvent;
 use crate::propagation;
@@ -50,7 +50,13 @@ impl OtelTracer {
             attributes.push(KeyValue::new(attribute::URL_TEMPLATE, template.to_owned()));
         }
         attributes.extend(begin.more.iter().map(KeyValue::from));
-        let parent = propagation::current_context();
+        let mut parent = propagation::current_context();
+        if !parent.has_active_span()
+            && let Some(ContextSpan::OpenTelemetry(OtelContextSpan(context))) = begin.context_span
+        {
+            // What else is in the caller's context, such as baggage, is kept.
+            parent = parent.with_remote_span_context(context.span().span_context().clone());
+        }
         let wall = SystemTime::now();
         let span = self
             .0

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::HeaderMap;
 use http_context::{ErrorKind, Host, HttpContext, Outcome};
 use tracing::field::Empty;
-use tracing::{Span, info_span, record_all};
+use tracing::{Id, Span, dispatcher, info_span, record_all};
 
-use super::{Begin, Head, Link, NoHead, Waiting};
+use super::{Begin, ContextSpan, Head, Link, NoHead, Waiting};
 use crate::events::ContextEvent;
 use crate::extensions::SpanAttribute;
 
@@ -30,6 +30,7 @@ impl TracingSpan {
         // What is recorded at the end stands first, where it is found first.
         let span = info_span!(
             target: "http_context",
+            parent: parent(begin.context_span),
             "HTTP request",
             http.response.status_code = Empty,
             network.protocol.version = Empty,
@@ -158,6 +159,15 @@ impl TracingSpan {
     }
 }
 
+/// The span of the caller, or else that of the context.
+fn parent(context: Option<&ContextSpan>) -> Option<Id> {
+    let current = dispatcher::get_default(|dispatch| dispatch.current_span().into_inner());
+    match (current, context) {
+        (None, Some(ContextSpan::Tracing(context))) => context.id(),
+        (current, _) => current.map(|(id, _)| id),
+    }
+}
+
 fn record_resends(span: &Span, resends: u32) {
     if resends > 0 {
         record_all!(span, http.request.resend_count = i64::from(resends),);
@@ -240,6 +250,11 @@ impl TracingContextSpan {
             code.line.number = i64::from(context.opened_at().line()),
         );
         (!span.is_disabled()).then(|| Self(Mutex::new(Some(span))))
+    }
+
+    fn id(&self) -> Option<Id> {
+        let span = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        span.as_ref().and_then(Span::id)
     }
 
     pub(crate) fn event(&self, event: &ContextEvent<'_>, logs: bool) {
