@@ -30,12 +30,12 @@ use tokio::runtime::{Builder, Runtime};
 mod committed {
     pub(super) const LOOKUP: u64 = 60;
     pub(super) const LOOKUP_AND_DROP: u64 = 95;
-    pub(super) const NESTED_OPEN: u64 = 552;
-    pub(super) const EAGER: u64 = 22_236;
-    pub(super) const LAZY: u64 = 2_469;
-    pub(super) const POOLED: u64 = 6_653;
-    pub(super) const REQUESTS_BARE: u64 = 6_124_402;
-    pub(super) const REQUESTS_IN_CONTEXT: u64 = 7_108_443;
+    pub(super) const NESTED_OPEN: u64 = 568;
+    pub(super) const EAGER: u64 = 21_899;
+    pub(super) const LAZY: u64 = 2_593;
+    pub(super) const POOLED: u64 = 6_384;
+    pub(super) const REQUESTS_BARE: u64 = 6_125_762;
+    pub(super) const REQUESTS_IN_CONTEXT: u64 = 7_033_588;
 }
 
 const REQUESTS: usize = 100;

@@ -1,4 +1,7 @@
-//! Instructions of a hundred requests, with more and more around them.
+//! Instructions of a hundred requests, with more and more around them, held to committed figures.
+//!
+//! One that exceeds its committed figure by more than 2 % fails the run and is told with both
+//! figures. The difference of two, divided by a hundred, is what the one adds to a request.
 
 #![allow(
     missing_docs,
@@ -7,7 +10,7 @@
 )]
 
 use gungraun::{
-    Callgrind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
+    Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
 };
 use http_context_benches::{Bench, ServerProcess, Variant};
 
@@ -18,25 +21,85 @@ fn start(variant: Variant) -> Bench {
     Bench::start(variant, server)
 }
 
+/// The committed figures: instructions of [`REQUESTS`] requests.
+mod committed {
+    pub(super) const BARE: u64 = 6_211_000;
+    pub(super) const SESSION: u64 = 7_046_000;
+    pub(super) const NOTHING_INSTALLED: u64 = 7_341_000;
+    pub(super) const METRICS: u64 = 7_395_000;
+    pub(super) const TRACING_SPANS: u64 = 9_907_000;
+    pub(super) const LEAN_TRACING_SPANS: u64 = 9_390_000;
+    pub(super) const DIRECT_SPANS: u64 = 8_584_000;
+    pub(super) const UNPROPAGATED_SPANS: u64 = 7_986_000;
+    pub(super) const PEERS: u64 = 12_393_000;
+    pub(super) const LEAN_PEERS: u64 = 12_469_000;
+}
+
+/// A configuration that fails where this many instructions are exceeded by more than 2 %.
+fn held_to(committed: u64) -> LibraryBenchmarkConfig {
+    // The server is not measured.
+    let mut callgrind = Callgrind::with_args(["--trace-children=no"]);
+    callgrind.hard_limits([(EventKind::Ir, committed + committed / 50)]);
+    let mut config = LibraryBenchmarkConfig::default();
+    config.tool(callgrind);
+    config
+}
+
 #[library_benchmark]
-#[bench::bare(args = (Variant::Bare), setup = start)]
-#[bench::session(args = (Variant::Session), setup = start)]
-#[bench::nothing_installed(args = (Variant::NothingInstalled), setup = start)]
-#[bench::metrics(args = (Variant::Metrics), setup = start)]
-#[bench::tracing_spans(args = (Variant::TracingSpans), setup = start)]
-#[bench::lean_tracing_spans(args = (Variant::LeanTracingSpans), setup = start)]
-#[bench::direct_spans(args = (Variant::DirectSpans), setup = start)]
-#[bench::peers(args = (Variant::Peers), setup = start)]
-#[bench::lean_peers(args = (Variant::LeanPeers), setup = start)]
+#[bench::bare(
+    args = (Variant::Bare),
+    setup = start,
+    config = held_to(committed::BARE)
+)]
+#[bench::session(
+    args = (Variant::Session),
+    setup = start,
+    config = held_to(committed::SESSION)
+)]
+#[bench::nothing_installed(
+    args = (Variant::NothingInstalled),
+    setup = start,
+    config = held_to(committed::NOTHING_INSTALLED)
+)]
+#[bench::metrics(
+    args = (Variant::Metrics),
+    setup = start,
+    config = held_to(committed::METRICS)
+)]
+#[bench::tracing_spans(
+    args = (Variant::TracingSpans),
+    setup = start,
+    config = held_to(committed::TRACING_SPANS)
+)]
+#[bench::lean_tracing_spans(
+    args = (Variant::LeanTracingSpans),
+    setup = start,
+    config = held_to(committed::LEAN_TRACING_SPANS)
+)]
+#[bench::direct_spans(
+    args = (Variant::DirectSpans),
+    setup = start,
+    config = held_to(committed::DIRECT_SPANS)
+)]
+#[bench::unpropagated_spans(
+    args = (Variant::UnpropagatedSpans),
+    setup = start,
+    config = held_to(committed::UNPROPAGATED_SPANS)
+)]
+#[bench::peers(
+    args = (Variant::Peers),
+    setup = start,
+    config = held_to(committed::PEERS)
+)]
+#[bench::lean_peers(
+    args = (Variant::LeanPeers),
+    setup = start,
+    config = held_to(committed::LEAN_PEERS)
+)]
 fn a_hundred_requests(mut bench: Bench) -> Bench {
     bench.send(REQUESTS);
     bench
 }
 
 library_benchmark_group!(name = requests; benchmarks = a_hundred_requests);
-main!(
-    // The server is not measured.
-    config = LibraryBenchmarkConfig::default()
-        .tool(Callgrind::with_args(["--trace-children=no"]));
-    library_benchmark_groups = requests
-);
+main!(library_benchmark_groups = requests);

@@ -30,15 +30,17 @@ pub enum Variant {
     Metrics,
     /// The same, and OpenTelemetry spans by `tracing`, with trace context sent.
     TracingSpans,
-    /// The same, with a layer that adds no attributes of its own: location, thread, inactivity and
-    /// target are off.
+    /// The same, with a layer that does nothing but make spans: location, thread, inactivity,
+    /// target and the activation of contexts are off.
     LeanTracingSpans,
     /// The same, and OpenTelemetry spans by its own API, with trace context sent.
     DirectSpans,
+    /// The same, and no trace context sent: what the peers do.
+    UnpropagatedSpans,
     /// `reqwest-tracing` and `reqwest-metrics`, with the recorder and the layer of the others. No
     /// trace context is sent: `reqwest-tracing` knows no OpenTelemetry of this version.
     Peers,
-    /// The same, with the layer that adds no attributes of its own.
+    /// The same, with the layer that does nothing but make spans.
     LeanPeers,
 }
 
@@ -161,8 +163,9 @@ fn context(variant: Variant) -> ContextBuilder {
         let recorder = with_catalogue_buckets(PrometheusBuilder::new()).build_recorder();
         builder = builder.recorder(Arc::new(recorder));
     }
-    if variant == Variant::DirectSpans {
-        builder = builder.spans(Spans::OpenTelemetry);
+    if matches!(variant, Variant::DirectSpans | Variant::UnpropagatedSpans) {
+        let propagates = variant == Variant::DirectSpans;
+        builder = builder.spans(Spans::OpenTelemetry).propagation(propagates);
     }
     install_tracer(variant);
     match variant {
@@ -174,7 +177,8 @@ fn context(variant: Variant) -> ContextBuilder {
 /// Installs a tracer provider, the propagator, and the layer for those who make spans by `tracing`.
 fn install_tracer(variant: Variant) {
     let layer = variant.tracing_layer();
-    if layer.is_none() && variant != Variant::DirectSpans {
+    let is_direct = matches!(variant, Variant::DirectSpans | Variant::UnpropagatedSpans);
+    if layer.is_none() && !is_direct {
         return;
     }
     let provider = SdkTracerProvider::builder()
@@ -187,7 +191,8 @@ fn install_tracer(variant: Variant) {
             .with_location(!is_lean)
             .with_threads(!is_lean)
             .with_tracked_inactivity(!is_lean)
-            .with_target(!is_lean);
+            .with_target(!is_lean)
+            .with_context_activation(!is_lean);
         // As in production: the events of HTTP libraries at lower levels are not wanted.
         let subscriber = tracing_subscriber::registry()
             .with(layer)

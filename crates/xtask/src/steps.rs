@@ -65,7 +65,7 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "instructions",
-        about: "the core's steps take no more instructions than is committed (valgrind)",
+        about: "steps and requests take no more instructions than is committed (valgrind)",
         run: |_, toolbox| instructions(toolbox).into(),
     },
     Step {
@@ -138,6 +138,7 @@ fn instructions(toolbox: &Toolbox) -> Result<(), String> {
     let runner = toolbox.require(&tools::GUNGRAUN_RUNNER)?;
     let mut command = cargo(&["bench", "-p", "http-context-benches"]);
     command.args(["--bench", "core_instructions"]);
+    command.args(["--bench", "request_instructions"]);
     command.env("GUNGRAUN_RUNNER", runner);
     run(&mut command)
 }

@@ -79,6 +79,7 @@ impl HttpContext {
     }
 
     /// Tells what was let go in the meantime.
+    #[cold]
     pub(crate) fn tell_held_resolved(&self) {
         let held = lock(&self.0.told).let_go.take();
         for leak in held.into_iter().flatten() {

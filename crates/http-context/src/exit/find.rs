@@ -18,6 +18,7 @@ impl ExitGuard {
             return;
         }
         context.hold_resolved();
+        self.holds_resolved = true;
         for exchange in context
             .session_if_built()
             .into_iter()
@@ -42,6 +43,7 @@ impl ExitGuard {
             return;
         };
         context.hold_resolved();
+        self.holds_resolved = true;
         let held = |counts: &PlaceCounts, kind| {
             let leak = |Holders {
                             place,
@@ -74,6 +76,7 @@ impl ExitGuard {
             .0
             .retain(|connection| !held.contains(connection));
         context.hold_resolved();
+        self.holds_resolved = true;
         let age = context
             .session_if_built()
             .map(SessionState::age)

@@ -30,6 +30,8 @@ pub(crate) struct ExitGuard {
     /// What was found so far. Kept here, so that an exit which is dropped tells it as well: once it
     /// is marked, its release will be told.
     leaks: Vec<Leak>,
+    /// Whether what is let go is kept until these are told.
+    holds_resolved: bool,
 }
 
 impl ExitGuard {
@@ -41,6 +43,7 @@ impl ExitGuard {
             when_dropped: Outcome::Cancelled,
             aborted: 0,
             leaks: Vec::new(),
+            holds_resolved: false,
         }
     }
 
@@ -189,7 +192,9 @@ impl ExitGuard {
         for leak in &report.leaks {
             context.tell_leak(leak);
         }
-        context.tell_held_resolved();
+        if self.holds_resolved {
+            context.tell_held_resolved();
+        }
         context.tell(|observer| observer.context_closed(&context, &report));
         Some(report)
     }
