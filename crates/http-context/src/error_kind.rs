@@ -1,7 +1,9 @@
 //! What kind of failure a request met, told from the types of its errors and never from texts.
 
 use std::error::Error as StdError;
-use std::fmt;
+use std::{fmt, io};
+
+use h2::Reason;
 
 use crate::error::{RequestError, SessionClosed};
 
@@ -23,7 +25,7 @@ pub enum ErrorKind {
     Redirect,
     /// What came was not HTTP.
     InvalidResponse,
-    /// The connection ended before the response head was there.
+    /// The connection, or the stream, ended before the response was whole.
     ResponseEnded,
     /// The body of the request failed while it was read.
     RequestBody,
@@ -70,15 +72,28 @@ impl ErrorKind {
 
     /// Classifies any error by itself and its sources; the one that says most decides.
     pub fn of(error: &(dyn StdError + 'static)) -> Self {
+        Self::of_chain(error, false)
+    }
+
+    /// As [`of`](Self::of), of an error that was met while connecting: that a stream ended, or
+    /// broke off, is then that there is no connection.
+    pub(crate) fn of_connect(error: &(dyn StdError + 'static)) -> Self {
+        Self::of_chain(error, true)
+    }
+
+    fn of_chain(error: &(dyn StdError + 'static), mut is_connect: bool) -> Self {
         let mut kind = Self::Other;
         let mut next = Some(error);
         while let Some(error) = next {
-            let found = of_one(error);
-            // Both are what a layer above makes of an error that its source names better.
-            if !matches!(found, Self::Other) && matches!(kind, Self::Other | Self::Connection) {
+            is_connect |= error.downcast_ref().is_some_and(reqwest::Error::is_connect);
+            let mut found = of_one(error);
+            if is_connect && found.says() == Says::Stream {
+                found = Self::Connection;
+            }
+            if found.says() > kind.says() {
                 kind = found;
             }
-            next = match error.downcast_ref::<std::io::Error>() {
+            next = match error.downcast_ref::<io::Error>() {
                 // Its `source` skips the error that it was made from.
                 Some(error) => error.get_ref().map(|inner| inner as _),
                 None => error.source(),
@@ -86,6 +101,27 @@ impl ErrorKind {
         }
         kind
     }
+
+    /// How much it says. What a layer makes of an error of the one below says less than that one.
+    fn says(self) -> Says {
+        match self {
+            Self::Other => Says::Nothing,
+            Self::Connection => Says::Broken,
+            Self::ResponseEnded | Self::InvalidResponse => Says::Stream,
+            _ => Says::Cause,
+        }
+    }
+}
+
+/// How much a kind says of what happened, least first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Says {
+    Nothing,
+    /// Something went wrong on the way.
+    Broken,
+    /// Something was wrong with what came.
+    Stream,
+    Cause,
 }
 
 impl fmt::Display for ErrorKind {
@@ -125,19 +161,17 @@ fn of_one(error: &(dyn StdError + 'static)) -> ErrorKind {
     if let Some(error) = error.downcast_ref() {
         return of_hyper(error);
     }
-    if let Some(error) = error.downcast_ref::<h2::Error>() {
-        return if error.is_io() {
-            ErrorKind::Connection
-        } else {
-            ErrorKind::ResponseEnded
-        };
+    if let Some(error) = error.downcast_ref() {
+        return of_h2(error);
     }
-    if error.is::<std::io::Error>() {
-        return ErrorKind::Connection;
+    if let Some(error) = error.downcast_ref() {
+        return of_io(error);
     }
     ErrorKind::Other
 }
 
+/// The body of a request is told by `hyper`, as the user's; what `reqwest` itself calls the body is
+/// that of the response, and its sources say what became of it.
 fn of_reqwest(error: &reqwest::Error) -> ErrorKind {
     if error.is_timeout() {
         ErrorKind::Timeout
@@ -145,10 +179,44 @@ fn of_reqwest(error: &reqwest::Error) -> ErrorKind {
         ErrorKind::Redirect
     } else if error.is_connect() {
         ErrorKind::Connection
-    } else if error.is_body() {
-        ErrorKind::RequestBody
     } else {
         ErrorKind::Other
+    }
+}
+
+fn of_h2(error: &h2::Error) -> ErrorKind {
+    if let Some(error) = error.get_io() {
+        return of_io(error);
+    }
+    if error.is_reset() && !error.is_remote() && !error.is_library() {
+        // `hyper` resets a stream when the body that it sends fails.
+        return ErrorKind::RequestBody;
+    }
+    // What this side found wrong with what the other one said; the rest is what that one did.
+    let is_wrong = error.is_library()
+        && matches!(
+            error.reason(),
+            Some(
+                Reason::PROTOCOL_ERROR
+                    | Reason::FRAME_SIZE_ERROR
+                    | Reason::COMPRESSION_ERROR
+                    | Reason::FLOW_CONTROL_ERROR
+            )
+        );
+    if is_wrong {
+        ErrorKind::InvalidResponse
+    } else {
+        ErrorKind::ResponseEnded
+    }
+}
+
+/// The end of the stream before the end of what it carries is no broken connection.
+fn of_io(error: &io::Error) -> ErrorKind {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => ErrorKind::ResponseEnded,
+        // So is told what was read and is no chunk.
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => ErrorKind::InvalidResponse,
+        _ => ErrorKind::Connection,
     }
 }
 
@@ -178,9 +246,7 @@ mod tests {
     #[test]
     fn the_kind_is_found_behind_other_errors() {
         let wrapped = |error: BoxError| {
-            ErrorKind::of(&RequestError::Middleware(Box::new(std::io::Error::other(
-                error,
-            ))))
+            ErrorKind::of(&RequestError::Middleware(Box::new(io::Error::other(error))))
         };
         assert_eq!(
             wrapped(Box::new(NameNotResolved("no such host".into()))),

@@ -80,7 +80,9 @@ fn look() -> Option<Duration> {
             not_yet.push(weak);
         }
     }
-    for (context, connection, leak) in std::mem::take(&mut watched().sockets) {
+    // Taken before the loop: in its head the lock would be held to the loop's end.
+    let sockets = std::mem::take(&mut watched().sockets);
+    for (context, connection, leak) in sockets {
         if sockets::still_held(&[connection]).is_some_and(|held| !held.is_empty()) {
             watched().sockets.push((context, connection, leak));
         } else {

@@ -1,6 +1,8 @@
 //! What leaked and is let go later is told as late: leaks told and leaks resolved balance.
 
-use http_context::testing::Recorder;
+use std::time::Duration;
+
+use http_context::testing::{Fact, Recorder};
 use http_context::{HttpSession, Leak, LeakKind, OpenError, http_session};
 use http_context_tests::Server;
 
@@ -92,4 +94,37 @@ async fn the_holder_of_a_cut_off_request_that_polls_it_again() {
     assert!(request.await.unwrap().is_err());
     assert!(body.await.unwrap().is_err());
     assert_eq!((recorder.leaks().len(), open_leaks(&recorder)), (2, 0));
+}
+
+#[tokio::test]
+async fn a_socket_that_the_server_lets_go_of_long_after_the_exit() {
+    let (server, (recorder, context)) = (Server::builder().http1().start(), recorded());
+    // A connection whose buffers are full cannot be closed from this side: what the client still
+    // has to say before it closes has no way out.
+    let upload = || reqwest::Body::from(vec![0; 32 << 20]);
+    for (held, leaked) in [(1, 1), (2, 2)] {
+        let work = context.clone().open(async {
+            let mut request = Box::pin(
+                http_session()?
+                    .post(server.url("/never"))
+                    .body(upload())
+                    .send(),
+            );
+            tokio::select! {
+                _ = &mut request => unreachable!("it never answers"),
+                _ = server.wait_until(|counts| counts.held == held) => {}
+            }
+            Ok::<_, BoxError>(())
+        });
+        work.await.unwrap();
+        assert_eq!(open_leaks(&recorder), leaked, "{:?}", recorder.leaks());
+    }
+    server.abort_connections();
+    let mut resolved = 0;
+    let all_gone = recorder.wait_for(|fact| {
+        resolved += usize::from(matches!(fact, Fact::LeakResolved(_)));
+        resolved == 2
+    });
+    let waited = tokio::time::timeout(Duration::from_secs(20), all_gone).await;
+    assert!(waited.is_ok(), "{:?}", recorder.resolved());
 }

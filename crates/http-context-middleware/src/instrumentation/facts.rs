@@ -263,7 +263,7 @@ impl http_context::Observer for Instrumentation {
 
     fn name_resolved(&self, _: Option<&RequestInfo>, lookup: &NameLookup) {
         let name = self.options.lookup_names.then_some(&*lookup.name);
-        let failed = lookup.addresses.is_none();
+        let failed = lookup.addresses.is_none_or(|found| found == 0);
         self.metrics
             .name_resolved(lookup.duration.as_secs_f64(), failed, name);
     }
@@ -288,7 +288,7 @@ impl http_context::Observer for Instrumentation {
     }
 
     fn connect_failed(&self, request: Option<&RequestInfo>, failure: &ConnectFailure<'_>) {
-        let kind = ErrorKind::of(failure.error);
+        let kind = failure.kind();
         let server = self.servers.of(failure.server);
         server.create_duration(Some(kind)).record(failure.duration);
         let state = request.and_then(|request| request.attached::<RequestState>());

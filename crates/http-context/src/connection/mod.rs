@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::attached::Attached;
+use crate::error_kind::ErrorKind;
 use crate::host_slots::Host;
 use crate::id::{ConnectionId, SessionId};
 
@@ -108,6 +109,13 @@ pub struct ConnectFailure<'e> {
     pub error: &'e (dyn StdError + Send + Sync + 'static),
     /// How long it took to fail.
     pub duration: Duration,
+}
+
+impl ConnectFailure<'_> {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::of_connect(self.error)
+    }
 }
 
 /// A host name that was looked up.

@@ -26,6 +26,9 @@ impl Resolve for ObservedResolver {
                 Ok(addresses) => {
                     let addresses: Vec<_> = addresses.collect();
                     tell(exchange.as_deref(), text, started, Some(addresses.len()));
+                    if addresses.is_empty() {
+                        return Err(NameNotResolved("it has no address".into()).into());
+                    }
                     Ok(Box::new(addresses.into_iter()) as Addrs)
                 }
                 Err(error) => {

@@ -1,0 +1,74 @@
+//! Faults of a proxy that the client was told to use.
+
+use std::sync::Arc;
+
+use http_context::ContextBuilder;
+use http_context_tests::tls::Leaf;
+use http_context_tests::{Gate, RefusedPort};
+use reqwest::Proxy;
+
+use crate::names::resolving;
+use crate::peer::{End, Http1, Peer};
+use crate::scene::{Front, LIMIT, Protocol, Scene};
+
+fn through(context: ContextBuilder, proxy: String) -> ContextBuilder {
+    context.configure(move |client| client.proxy(Proxy::all(&proxy).unwrap()))
+}
+
+pub(crate) fn refuses_connections(_: Protocol) -> Scene {
+    let refused = Arc::new(RefusedPort::new());
+    let addr = refused.addr();
+    resolving(Front::Nobody(addr), Some(vec![addr]))
+        .also(move |context| through(context, format!("http://proxy.test:{}", addr.port())))
+        .keep(refused)
+        .opens(0)
+}
+
+/// A proxy that is asked for a tunnel to a server behind it.
+fn asked_for_a_tunnel(protocol: Protocol, proxy: &Arc<Peer>) -> Scene {
+    let server = protocol.tls_server(Leaf::Valid);
+    let (url, through_it) = (server.url("/slow-head"), proxy.url());
+    Scene::get(Front::Peer(Arc::clone(proxy)), url)
+        .also(|context| through(context, through_it))
+        .cue(&proxy.cue)
+        .keep(server)
+        .opens_none()
+}
+
+fn answering(protocol: Protocol, answer: Http1) -> Scene {
+    asked_for_a_tunnel(protocol, &Peer::http1(answer))
+}
+
+pub(crate) fn wants_credentials(protocol: Protocol) -> Scene {
+    let head = "HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n";
+    answering(protocol, Http1::default().then(head))
+}
+
+pub(crate) fn cannot_reach_the_server(protocol: Protocol) -> Scene {
+    let head = "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n";
+    answering(protocol, Http1::default().then(head))
+}
+
+pub(crate) fn drops_the_connection(protocol: Protocol) -> Scene {
+    answering(protocol, Http1::default().end(End::Close))
+}
+
+pub(crate) fn stalls(protocol: Protocol) -> Scene {
+    answering(protocol, Http1::default())
+        .also(|context| context.configure(|client| client.connect_timeout(LIMIT)))
+        .strike(|_| {})
+}
+
+pub(crate) fn cuts_the_tunnel(protocol: Protocol) -> Scene {
+    let server = protocol.tls_server(Leaf::Valid);
+    let cut = Gate::new();
+    let proxy = Peer::tunnel(server.addr(), cut.clone());
+    let (url, through_it, held) = (server.url("/slow-head"), proxy.url(), Arc::clone(&server));
+    Scene::get(Front::Peer(proxy), url)
+        .also(|context| through(context, through_it))
+        .middle(async move {
+            held.wait_until(|counts| counts.held == 1).await;
+        })
+        .strike(move |_| cut.open())
+        .keep(server)
+}
