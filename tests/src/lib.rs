@@ -11,6 +11,7 @@
 //! * [`FaultProxy`] sits between a client and a server and breaks one
 //!   connection in exactly the way that a script says.
 //! * [`sockets`] asks the operating system which sockets this process holds.
+//! * [`Books`] hold each fact that an observer is told against those before it.
 //!
 //! A test that needs a program beyond Rust asks [`tools`] for it.
 //!
@@ -50,6 +51,7 @@
 //! # }
 //! ```
 
+mod books;
 mod dead_ports;
 mod fault_proxy;
 mod gate;
@@ -60,6 +62,7 @@ pub mod sockets;
 pub mod tls;
 pub mod tools;
 
+pub use books::{Balance, Books, Totals};
 pub use dead_ports::{RefusedPort, SilentPort};
 pub use fault_proxy::{At, Fault, FaultProxy, ProxyCounts, Script};
 pub use gate::Gate;

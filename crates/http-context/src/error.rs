@@ -87,14 +87,21 @@ impl SessionClosed {
             if let Some(RequestError::SessionClosed(closed)) = error.downcast_ref() {
                 return Some(closed);
             }
-            next = match error.downcast_ref::<std::io::Error>() {
-                // Its `source` skips the error that it was made from.
-                Some(error) => error.get_ref().map(|inner| inner as _),
-                None => error.source(),
-            };
+            next = inner(error);
         }
         None
     }
+}
+
+/// What an error was made from; also where its `source` skips that.
+fn inner<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e (dyn StdError + 'static)> {
+    if let Some(error) = error.downcast_ref::<std::io::Error>() {
+        return error.get_ref().map(|inner| inner as _);
+    }
+    if let Some(reqwest_middleware::Error::Middleware(error)) = error.downcast_ref() {
+        return Some(error.as_ref());
+    }
+    error.source()
 }
 
 /// A session could not be built.

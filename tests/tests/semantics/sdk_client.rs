@@ -1,6 +1,6 @@
 //! The client for SDKs that want one of `reqwest_middleware`.
 
-use http_context::{LeakKind, OpenError, http_session, open};
+use http_context::{LeakKind, OpenError, SessionClosed, http_session, open};
 use http_context_tests::Server;
 
 use crate::facts::Facts;
@@ -72,5 +72,6 @@ async fn kept_past_the_exit_it_is_refused_holds_no_socket_and_is_reported() {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("is closed"), "{error}");
+    assert!(SessionClosed::find(&error).is_some(), "{error:?}");
     assert_eq!(server.counts().requests, 1);
 }

@@ -80,6 +80,9 @@ impl HttpSession {
     ///
     /// Dropping the future cancels the request: a connection that was in use for it is closed
     /// (HTTP/1.1) or its stream reset (HTTP/2). Whether the server acted on it is unknown.
+    ///
+    /// Over HTTP/2, one that is dropped while it makes the connection fails the requests that wait
+    /// for that connection; [`RequestError::is_connect`] says so of them, and none of them was sent.
     #[track_caller]
     pub fn execute(
         &self,

@@ -1,0 +1,220 @@
+//! An observer that keeps books of what it is told, and says whether they are balanced.
+
+mod lines;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use http::Extensions;
+use http_context::{
+    BodyEnd, ConnectFailure, ConnectionInfo, ExitReport, Host, HttpContext, Leak, NestedOpen,
+    Observer, PoolCloseReason, PoolStatus, RequestError, RequestInfo, ResponseHead, SessionId,
+    SessionSource,
+};
+use tokio::sync::watch;
+
+use self::lines::Lines;
+pub use self::lines::{Balance, Totals};
+
+/// An observer that keeps books of what it is told, in memory that does not grow with what has
+/// ended.
+///
+/// Each fact must fit those before it: nothing ends that did not begin, nothing ends twice, and
+/// nothing of a context comes after its close but what its contract lets come late. When all work
+/// is over, [`balance`](Self::balance) says what is still open, and what did not fit.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use http_context::{OpenError, builder};
+/// use http_context_tests::Books;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let books = Arc::new(Books::new());
+/// let context = builder().observer(books.clone());
+/// context.open(async { Ok::<_, OpenError>(()) }).await.unwrap();
+/// let totals = books.balanced();
+/// assert_eq!((totals.contexts, totals.sessions, totals.leaks), (1, 1, 0));
+/// # }
+/// ```
+pub struct Books {
+    lines: Mutex<Lines>,
+    /// How many facts there were, for those who wait for more.
+    facts: watch::Sender<u64>,
+}
+
+impl Books {
+    /// Empty ones.
+    pub fn new() -> Self {
+        Self {
+            lines: Mutex::default(),
+            facts: watch::Sender::new(0),
+        }
+    }
+
+    /// What was counted so far.
+    pub fn totals(&self) -> Totals {
+        self.lock().totals.clone()
+    }
+
+    /// What is open, and what did not fit, now.
+    pub fn balance(&self) -> Balance {
+        self.lock().balance()
+    }
+
+    /// The totals of books in which nothing is open.
+    ///
+    /// # Panics
+    ///
+    /// When something is open, or did not fit; the message lists it.
+    #[track_caller]
+    pub fn balanced(&self) -> Totals {
+        let balance = self.balance();
+        assert!(balance.is_even(), "{balance}");
+        self.totals()
+    }
+
+    /// Waits until nothing is open, for what ends on other threads, and returns the totals.
+    ///
+    /// # Panics
+    ///
+    /// When that does not happen within twenty seconds, or something did not fit; the message lists
+    /// it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    #[track_caller]
+    pub fn settled(&self) -> impl Future<Output = Totals> + Send {
+        let place = std::panic::Location::caller();
+        let mut facts = self.facts.subscribe();
+        async move {
+            let waiting = async {
+                while self.balance().is_open() {
+                    if facts.changed().await.is_err() {
+                        unreachable!("the sender lives as long as the books");
+                    }
+                }
+            };
+            let _ = tokio::time::timeout(crate::server::DEADLINE, waiting).await;
+            let balance = self.balance();
+            assert!(balance.is_even(), "at {place}: {balance}");
+            self.totals()
+        }
+    }
+
+    fn note(&self, write: impl FnOnce(&mut Lines)) {
+        write(&mut self.lock());
+        self.facts.send_modify(|facts| *facts += 1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Books {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Books {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.balance().fmt(f)
+    }
+}
+
+impl Observer for Books {
+    fn context_opened(&self, context: &HttpContext) {
+        self.note(|lines| lines.context_opened(context.id()));
+    }
+
+    fn nested_open(&self, context: &HttpContext, nested: &NestedOpen) {
+        let id = context.id();
+        self.note(|lines| lines.nested(id, nested.policy));
+    }
+
+    fn context_closed(&self, context: &HttpContext, report: &ExitReport) {
+        self.note(|lines| lines.context_closed(context.id(), report));
+    }
+
+    fn session_opened(&self, context: &HttpContext, session: SessionId, _: SessionSource) {
+        self.note(|lines| lines.session_opened(context.id(), session));
+    }
+
+    fn session_closed(&self, context: &HttpContext, session: SessionId) {
+        self.note(|lines| lines.session_closed(context.id(), session));
+    }
+
+    fn request_started(&self, request: &RequestInfo, _: &reqwest::Request, _: &Extensions) {
+        self.note(|lines| lines.request_started(request));
+    }
+
+    fn request_queued(&self, request: &RequestInfo) {
+        self.note(|lines| lines.on_its_way(request.id(), "queued"));
+    }
+
+    fn request_answered(&self, request: &RequestInfo, head: &ResponseHead) {
+        self.note(|lines| lines.request_answered(request.id(), head.connection_use));
+    }
+
+    fn request_failed(&self, request: &RequestInfo, error: &RequestError) {
+        let is_session_closed = error.is_session_closed();
+        self.note(|lines| lines.request_failed(request.id(), is_session_closed));
+    }
+
+    fn request_cancelled(&self, request: &RequestInfo) {
+        self.note(|lines| lines.request_cancelled(request.id()));
+    }
+
+    fn response_body_ended(&self, request: &RequestInfo, end: &BodyEnd) {
+        self.note(|lines| lines.body_ended(request.id(), *end));
+    }
+
+    fn connect_started(&self, _: Option<&RequestInfo>, _: &Arc<Host>) {
+        self.note(|lines| lines.connects(1, |totals| &mut totals.connects));
+    }
+
+    fn connection_opened(&self, _: Option<&RequestInfo>, _: &Arc<ConnectionInfo>) {
+        self.note(|lines| lines.connects(-1, |totals| &mut totals.connections_opened));
+    }
+
+    fn connect_failed(&self, _: Option<&RequestInfo>, _: &ConnectFailure<'_>) {
+        self.note(|lines| lines.connects(-1, |totals| &mut totals.connects_failed));
+    }
+
+    fn connect_abandoned(&self, _: Option<&RequestInfo>, _: Duration) {
+        self.note(|lines| lines.connects(-1, |totals| &mut totals.connects_abandoned));
+    }
+
+    fn leak(&self, _: &HttpContext, leak: &Leak) {
+        self.note(|lines| lines.leak(leak));
+    }
+
+    fn leak_resolved(&self, _: &HttpContext, leak: &Leak) {
+        self.note(|lines| lines.leak_resolved(leak));
+    }
+
+    fn pool_returned(&self, _: &PoolStatus, _: Duration) {
+        self.note(|lines| lines.pool_used -= 1);
+    }
+
+    fn pool_session_closed(&self, _: &PoolStatus, _: PoolCloseReason) {
+        self.note(|lines| lines.totals.pool_sessions_closed += 1);
+    }
+
+    fn pool_checked_out(&self, status: &PoolStatus, _: Duration, _: bool) {
+        let used = status.used;
+        self.note(|lines| {
+            lines.pool_used += 1;
+            if used > status.max_size {
+                lines.misfit(format!("{used} places of a pool of {}", status.max_size));
+            }
+        });
+    }
+}
