@@ -57,6 +57,10 @@ pub(crate) struct RunArgs {
     /// Jobs that run at once
     #[arg(long, value_name = "N", default_value_t = 50, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=10_000))]
     pub(crate) concurrency: u32,
+    /// Warm sessions that jobs hand on to one another, connections and all; 0 gives each job a session of
+    /// its own. A job with a proxy always has one of its own [default: as many as --concurrency]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = value_parser!(u32).range(0..=10_000))]
+    pub(crate) pool: Option<u32>,
     /// How often a job is tried before it has failed
     #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=1000))]
     pub(crate) max_attempts: u32,
@@ -87,6 +91,9 @@ pub(crate) struct RunArgs {
 /// `demo`
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
+    /// Warm sessions that jobs hand on to one another; 0 gives each job a session of its own
+    #[arg(long, value_name = "N", default_value_t = 16, allow_negative_numbers = true, value_parser = value_parser!(u32).range(0..=10_000))]
+    pub(crate) pool: u32,
     /// Keeps the servers and the admin page up until Ctrl-C
     #[arg(long)]
     pub(crate) hold: bool,
@@ -116,6 +123,7 @@ impl RunArgs {
             rejects: self.rejects.as_deref().map_or(Target::Stderr, target),
             state: self.state.clone(),
             concurrency: self.concurrency as usize,
+            pool: self.pool.unwrap_or(self.concurrency) as usize,
             retry: Retry {
                 max_attempts: self.max_attempts,
                 first_delay: Duration::from_secs(self.retry_delay),
@@ -205,6 +213,7 @@ mod tests {
             rejects: None,
             state: None,
             concurrency: 1,
+            pool: None,
             max_attempts: 1,
             retry_delay: 1,
             fail_on_status: false,

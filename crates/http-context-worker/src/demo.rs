@@ -57,6 +57,7 @@ pub(crate) async fn demo(args: &DemoArgs) -> Result<u8, Failure> {
         rejects: Target::Stderr,
         state: None,
         concurrency: AT_ONCE,
+        pool: args.pool as usize,
         retry: Retry {
             max_attempts: 3,
             first_delay: Duration::ZERO,

@@ -38,6 +38,7 @@ mod summary;
 mod tally;
 mod telemetry;
 pub mod upstream;
+mod warm;
 
 use std::process::ExitCode;
 use std::time::Duration;

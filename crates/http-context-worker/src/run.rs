@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_context::ContextBuilder;
+use http_context::{ContextBuilder, PoolReport};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
@@ -31,6 +31,7 @@ use crate::send::JobCode;
 use crate::signals::{Signal, Signals};
 use crate::state::State;
 use crate::tally::Tally;
+use crate::warm::Warm;
 
 /// How long contexts that were cut off may take to close; after them the ledger, and then the
 /// queue.
@@ -49,6 +50,8 @@ pub struct Plan {
     pub state: Option<PathBuf>,
     /// How many jobs run at once.
     pub concurrency: usize,
+    /// How many warm sessions jobs hand on to one another; 0 gives each job a session of its own.
+    pub pool: usize,
     /// Whether and when a failed job is tried again.
     pub retry: Retry,
     /// Whether a response with a status of 400 and above is a failure.
@@ -72,6 +75,8 @@ pub struct Ended {
     pub duration: Duration,
     /// The signal that ended it with jobs left to do.
     pub interrupted: Option<Signal>,
+    /// What the end of the pool of warm sessions found. `None` without a pool.
+    pub pool: Option<PoolReport>,
 }
 
 /// Runs the plan. `show` is called once, when work begins, with what a progress bar needs.
@@ -101,8 +106,10 @@ pub async fn run(
     show(progress.clone());
 
     let (desk, ledger) = Ledger::new(queue.clone(), results, tally.clone(), meter.clone());
+    let context = plan.context.lazy().drain_timeout(plan.drain_timeout);
+    let (warm, context) = Warm::new(plan.pool, context);
     let shared = Arc::new(Shared {
-        context: plan.context.lazy().drain_timeout(plan.drain_timeout),
+        context,
         code: plan.code,
         retry: plan.retry,
         fail_on_status: plan.fail_on_status,
@@ -146,6 +153,7 @@ pub async fn run(
         _ => Duration::ZERO,
     };
     let closed = running.close(drain).await;
+    let pool = warm.close(CLOSE_WITHIN).await;
     let _ = timeout(CLOSE_WITHIN, queue.close()).await;
     let signal = end?;
     closed?;
@@ -155,6 +163,7 @@ pub async fn run(
         progress,
         before: tally,
         duration: began.elapsed(),
+        pool,
     })
 }
 

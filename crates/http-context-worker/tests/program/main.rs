@@ -22,3 +22,4 @@ mod shutdown;
 mod state;
 mod support;
 mod usage;
+mod warm;
