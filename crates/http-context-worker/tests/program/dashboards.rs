@@ -12,7 +12,10 @@ use tokio::time::Instant;
 use url::form_urlencoded;
 
 use crate::admin::told_address;
-use crate::support::{Files, LIMIT, Running, Server, nobody, run_command, to_lines};
+use crate::support::{Files, LIMIT, Running, Server, nobody, pause, run_command, to_lines};
+
+/// Nothing tells of a scrape.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Enough to go on for longer than a test may take.
 const ROUNDS: usize = 1000;
@@ -54,7 +57,7 @@ fn every_panel_has_data_and_every_rule_is_healthy() {
     let deadline = Instant::now() + LIMIT;
     while prometheus.query(made).is_empty() {
         assert!(Instant::now() < deadline, "without data: {made}");
-        pause();
+        pause(LOOK_EVERY);
     }
     // Far more than a pipe holds, and only read as fast as jobs are queued.
     std::thread::spawn(move || stdin.write_all(rest.as_bytes()));
@@ -72,7 +75,7 @@ fn every_panel_has_data_and_every_rule_is_healthy() {
             break;
         }
         assert!(Instant::now() < deadline, "without data: {missing:#?}");
-        pause();
+        pause(LOOK_EVERY);
     }
 
     let rules = prometheus.get("/api/v1/rules");
@@ -226,7 +229,7 @@ impl Prometheus {
         let deadline = Instant::now() + LIMIT;
         while started.ask("/-/ready").is_none() {
             assert!(Instant::now() < deadline, "prometheus does not get ready");
-            pause();
+            pause(LOOK_EVERY);
         }
         started
     }
@@ -284,12 +287,4 @@ impl Drop for Prometheus {
 fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "nothing tells of a scrape, and no task is blocked here"
-)]
-fn pause() {
-    std::thread::sleep(Duration::from_millis(200));
 }

@@ -16,6 +16,8 @@ mod memory;
 mod metrics_file;
 #[cfg(feature = "otlp")]
 mod otlp;
+#[cfg(feature = "external-tools")]
+mod redis;
 mod results;
 mod retries;
 mod shutdown;
