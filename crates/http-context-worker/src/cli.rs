@@ -7,11 +7,16 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, value_parser};
 
 use crate::admin::DEFAULT_ADDRESS;
+use crate::enqueue::EnqueuePlan;
 use crate::input::JobsFrom;
 use crate::output::Target;
+use crate::queue::{RedisPlace, RedisUrl};
 use crate::retry::Retry;
-use crate::run::Plan;
+use crate::run::{Plan, QueuePlace};
 use crate::send::send_all;
+
+/// The name of a queue that nobody named.
+const QUEUE_NAME: &str = "http-context";
 
 /// Runs HTTP jobs, each in its own HTTP context, and proves that each context closed.
 #[derive(Debug, Parser)]
@@ -20,7 +25,8 @@ use crate::send::send_all;
     version,
     about,
     after_help = "Exit codes: 0 all ok, 1 a job failed, 2 bad input or usage, 3 leaks with --deny-leaks; the \
-                  highest that applies. Ended by SIGINT or SIGTERM with jobs left to do: 130 or 143. A second \
+                  highest that applies. Ended by SIGINT or SIGTERM with jobs left to do: 130 or 143; `serve` is meant to \
+                  end so, and has 0. A second \
                   signal ends the process at once, with the same codes."
 )]
 pub(crate) struct Cli {
@@ -34,6 +40,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Work off a file of jobs, write one result line for each, and exit.
     Run(RunArgs),
+    /// Put jobs into a queue in Redis, for workers that serve it.
+    Enqueue(EnqueueArgs),
+    /// Work off a queue in Redis, together with others, until SIGTERM or SIGINT.
+    Serve(ServeArgs),
     /// Show it all with nothing else installed: servers, a queue and jobs, in this process.
     Demo(DemoArgs),
 }
@@ -44,19 +54,79 @@ pub(crate) struct RunArgs {
     /// The jobs, one JSON object a line; - reads standard input
     #[arg(long, value_name = "FILE|-")]
     pub(crate) jobs: PathBuf,
-    /// Where result lines go; - is standard output
-    #[arg(long, value_name = "FILE|-", default_value = "-")]
-    pub(crate) results: PathBuf,
     /// Where lines that are not jobs are told; - is standard output [default: standard error]
     #[arg(long, value_name = "FILE|-")]
     pub(crate) rejects: Option<PathBuf>,
     /// Keeps the queue here, so that a run that was killed can be started again; without it the
     /// queue lives in a temporary directory and ends with the run
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "queue")]
     pub(crate) state: Option<PathBuf>,
+    /// A Redis that keeps the queue, shared with other processes: redis://[user:password@]host[:port][/database],
+    /// or rediss:// for TLS [default: a queue of this run alone]
+    #[arg(long, value_name = "URL")]
+    pub(crate) queue: Option<RedisUrl>,
+    #[command(flatten)]
+    pub(crate) shared: SharedArgs,
+    #[command(flatten)]
+    pub(crate) work: WorkArgs,
+}
+
+/// `serve`
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The Redis that keeps the queue: redis://[user:password@]host[:port][/database], or rediss:// for TLS
+    #[arg(long, value_name = "URL")]
+    pub(crate) queue: RedisUrl,
+    #[command(flatten)]
+    pub(crate) shared: SharedArgs,
+    #[command(flatten)]
+    pub(crate) work: WorkArgs,
+}
+
+/// `enqueue`
+#[derive(Debug, Args)]
+pub(crate) struct EnqueueArgs {
+    /// The Redis that keeps the queue: redis://[user:password@]host[:port][/database], or rediss:// for TLS
+    #[arg(long, value_name = "URL")]
+    pub(crate) queue: RedisUrl,
+    /// The jobs, one JSON object a line; - reads standard input
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) jobs: PathBuf,
+    /// Where lines that are not jobs are told; - is standard output [default: standard error]
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) rejects: Option<PathBuf>,
+    /// The name of the queue: the first part of its keys
+    #[arg(long, value_name = "NAME", default_value = QUEUE_NAME)]
+    pub(crate) queue_name: String,
+    /// Prints what was queued as one line of JSON on standard output, in place of a sentence
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What a queue in Redis needs beside its address.
+#[derive(Debug, Args)]
+pub(crate) struct SharedArgs {
+    /// The name of a queue in Redis: the first part of its keys
+    #[arg(long, value_name = "NAME", default_value = QUEUE_NAME)]
+    pub(crate) queue_name: String,
+    /// How long a worker of a queue in Redis may be silent before the others take its jobs over
+    #[arg(long, value_name = "SECONDS", default_value_t = 15, allow_negative_numbers = true, value_parser = value_parser!(u64).range(2..=3600))]
+    pub(crate) takeover: u64,
+}
+
+/// How jobs are worked off.
+#[derive(Debug, Args)]
+pub(crate) struct WorkArgs {
+    /// Where result lines go; - is standard output
+    #[arg(long, value_name = "FILE|-", default_value = "-")]
+    pub(crate) results: PathBuf,
     /// Jobs that run at once
     #[arg(long, value_name = "N", default_value_t = 50, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=10_000))]
     pub(crate) concurrency: u32,
+    /// Warm sessions that jobs hand on to one another, connections and all; 0 gives each job a session of
+    /// its own. A job with a proxy always has one of its own [default: as many as --concurrency]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = value_parser!(u32).range(0..=10_000))]
+    pub(crate) pool: Option<u32>,
     /// How often a job is tried before it has failed
     #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=1000))]
     pub(crate) max_attempts: u32,
@@ -87,6 +157,9 @@ pub(crate) struct RunArgs {
 /// `demo`
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
+    /// Warm sessions that jobs hand on to one another; 0 gives each job a session of its own
+    #[arg(long, value_name = "N", default_value_t = 16, allow_negative_numbers = true, value_parser = value_parser!(u32).range(0..=10_000))]
+    pub(crate) pool: u32,
     /// Keeps the servers and the admin page up until Ctrl-C
     #[arg(long)]
     pub(crate) hold: bool,
@@ -105,17 +178,79 @@ impl RunArgs {
     ///
     /// One sentence when two of the files are the same.
     pub(crate) fn plan(&self) -> Result<Plan, String> {
-        self.refuse_shared_files()?;
-        Ok(Plan {
-            jobs: if is_dash(&self.jobs) {
-                JobsFrom::Stdin
-            } else {
-                JobsFrom::File(self.jobs.clone())
-            },
-            results: target(&self.results),
+        refuse_shared_files(&[
+            ("--jobs", Some(&self.jobs)),
+            ("--results", Some(&self.work.results)),
+            ("--rejects", self.rejects.as_ref()),
+            ("--metrics-file", self.work.metrics_file.as_ref()),
+        ])?;
+        let queue = match &self.queue {
+            None => QueuePlace::Embedded(self.state.clone()),
+            Some(url) => QueuePlace::Redis(self.shared.place(url)),
+        };
+        let rejects = self.rejects.as_deref().map_or(Target::Stderr, target);
+        Ok(self.work.plan(Some(jobs(&self.jobs)), rejects, queue))
+    }
+}
+
+impl ServeArgs {
+    /// What to run.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when two of the files are the same.
+    pub(crate) fn plan(&self) -> Result<Plan, String> {
+        refuse_shared_files(&[
+            ("--results", Some(&self.work.results)),
+            ("--metrics-file", self.work.metrics_file.as_ref()),
+        ])?;
+        let queue = QueuePlace::Redis(self.shared.place(&self.queue));
+        Ok(self.work.plan(None, Target::Stderr, queue))
+    }
+}
+
+impl EnqueueArgs {
+    /// What to queue.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when two of the files are the same.
+    pub(crate) fn plan(&self) -> Result<EnqueuePlan, String> {
+        refuse_shared_files(&[
+            ("--jobs", Some(&self.jobs)),
+            ("--rejects", self.rejects.as_ref()),
+        ])?;
+        Ok(EnqueuePlan {
+            jobs: jobs(&self.jobs),
             rejects: self.rejects.as_deref().map_or(Target::Stderr, target),
-            state: self.state.clone(),
+            queue: RedisPlace {
+                url: self.queue.clone(),
+                name: self.queue_name.clone(),
+                takeover: Duration::MAX,
+            },
+        })
+    }
+}
+
+impl SharedArgs {
+    fn place(&self, url: &RedisUrl) -> RedisPlace {
+        RedisPlace {
+            url: url.clone(),
+            name: self.queue_name.clone(),
+            takeover: Duration::from_secs(self.takeover),
+        }
+    }
+}
+
+impl WorkArgs {
+    fn plan(&self, jobs: Option<JobsFrom>, rejects: Target, queue: QueuePlace) -> Plan {
+        Plan {
+            jobs,
+            results: target(&self.results),
+            rejects,
+            queue,
             concurrency: self.concurrency as usize,
+            pool: self.pool.unwrap_or(self.concurrency) as usize,
             retry: Retry {
                 max_attempts: self.max_attempts,
                 first_delay: Duration::from_secs(self.retry_delay),
@@ -124,36 +259,30 @@ impl RunArgs {
             drain_timeout: Duration::from_secs(self.drain_timeout),
             context: http_context::builder(),
             code: send_all,
-        })
-    }
-
-    /// Writing to the file that is read, or two things to one file, would destroy it.
-    fn refuse_shared_files(&self) -> Result<(), String> {
-        let files = [
-            ("--jobs", Some(&self.jobs)),
-            ("--results", Some(&self.results)),
-            ("--rejects", self.rejects.as_ref()),
-            ("--metrics-file", self.metrics_file.as_ref()),
-        ];
-        let mut taken: Vec<(&str, PathBuf)> = Vec::new();
-        for (flag, path) in files {
-            let Some(path) = path.filter(|path| !is_dash(path)) else {
-                continue;
-            };
-            let real = real_path(path);
-            if real.exists() && !real.is_file() {
-                continue;
-            }
-            if let Some((other, _)) = taken.iter().find(|(_, file)| *file == real) {
-                return Err(format!(
-                    "{other} and {flag} are the same file, {}: give each its own",
-                    path.display()
-                ));
-            }
-            taken.push((flag, real));
         }
-        Ok(())
     }
+}
+
+/// Writing to the file that is read, or two things to one file, would destroy it.
+fn refuse_shared_files(files: &[(&'static str, Option<&PathBuf>)]) -> Result<(), String> {
+    let mut taken: Vec<(&str, PathBuf)> = Vec::new();
+    for (flag, path) in files {
+        let Some(path) = path.filter(|path| !is_dash(path)) else {
+            continue;
+        };
+        let real = real_path(path);
+        if real.exists() && !real.is_file() {
+            continue;
+        }
+        if let Some((other, _)) = taken.iter().find(|(_, file)| *file == real) {
+            return Err(format!(
+                "{other} and {flag} are the same file, {}: give each its own",
+                path.display()
+            ));
+        }
+        taken.push((flag, real));
+    }
+    Ok(())
 }
 
 /// The path with links followed, also for a file that is not there yet.
@@ -173,6 +302,14 @@ fn real_path(path: &Path) -> PathBuf {
 
 fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
+}
+
+fn jobs(path: &Path) -> JobsFrom {
+    if is_dash(path) {
+        JobsFrom::Stdin
+    } else {
+        JobsFrom::File(path.to_path_buf())
+    }
 }
 
 fn target(path: &Path) -> Target {
@@ -199,20 +336,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let jobs = dir.path().join("jobs");
         std::fs::write(&jobs, "").unwrap();
-        let args = |results: PathBuf| RunArgs {
-            jobs: jobs.clone(),
-            results,
-            rejects: None,
-            state: None,
-            concurrency: 1,
-            max_attempts: 1,
-            retry_delay: 1,
-            fail_on_status: false,
-            drain_timeout: 1,
-            metrics_file: None,
-            admin: None,
-            deny_leaks: false,
-            json: false,
+        let args = |results: PathBuf| {
+            let cli = Cli::parse_from([
+                "http-context-worker".as_ref(),
+                "run".as_ref(),
+                "--jobs".as_ref(),
+                jobs.as_os_str(),
+                "--results".as_ref(),
+                results.as_os_str(),
+            ]);
+            let Command::Run(args) = cli.command else {
+                panic!("another command was read");
+            };
+            args
         };
         let error = args(dir.path().join("./jobs")).plan().err().unwrap();
         assert!(error.starts_with("--jobs and --results are the same file"));

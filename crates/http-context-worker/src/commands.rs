@@ -3,9 +3,10 @@
 use std::io::Write;
 
 use crate::admin::Admin;
-use crate::cli::{Cli, Command, RunArgs};
+use crate::cli::{Cli, Command, EnqueueArgs, RunArgs, ServeArgs, WorkArgs};
 use crate::demo;
 use crate::display::Bar;
+use crate::enqueue::enqueue;
 use crate::failure::Failure;
 use crate::metrics_file;
 use crate::run::{Ended, Plan, run};
@@ -15,6 +16,8 @@ use crate::telemetry::Telemetry;
 
 /// The exit code of everything that is wrong with the input, the flags or the files.
 const USAGE: u8 = 2;
+/// The exit code of leaks that are denied.
+const LEAKS: u8 = 3;
 
 /// Does what the command line says, and returns the exit code.
 pub(crate) async fn execute(cli: Cli) -> u8 {
@@ -23,12 +26,65 @@ pub(crate) async fn execute(cli: Cli) -> u8 {
             Ok(plan) => run_jobs(&args, plan).await,
             Err(sentence) => return refuse(&sentence),
         },
+        Command::Enqueue(args) => queue_jobs(&args).await,
+        Command::Serve(args) => match args.plan() {
+            Ok(plan) => serve(&args, plan).await,
+            Err(sentence) => return refuse(&sentence),
+        },
         Command::Demo(args) => demo::demo(&args).await,
     };
     done.unwrap_or_else(|failure| refuse(&failure.to_string()))
 }
 
 async fn run_jobs(args: &RunArgs, plan: Plan) -> Result<u8, Failure> {
+    let ended = work(&args.work, plan).await?;
+    let summary = Summary::from(&ended);
+    let mut code = summary.exit_code(args.work.deny_leaks);
+    if let Some(signal) = ended.interrupted {
+        code = signal.exit_code();
+        say(&format!(
+            "{}\n",
+            interruption(args, &ended, signal.as_str())
+        ));
+    }
+    tell(&args.work, &summary, &ended);
+    Ok(code)
+}
+
+/// A worker that serves a queue ends by a signal, and its failed jobs are told in its results: its
+/// exit code is 0 but for leaks that are denied.
+async fn serve(args: &ServeArgs, plan: Plan) -> Result<u8, Failure> {
+    let ended = work(&args.work, plan).await?;
+    let summary = Summary::from(&ended);
+    tell(&args.work, &summary, &ended);
+    let is_leaky = args.work.deny_leaks && summary.leaks > 0;
+    Ok(if is_leaky { LEAKS } else { 0 })
+}
+
+async fn queue_jobs(args: &EnqueueArgs) -> Result<u8, Failure> {
+    let plan = match args.plan() {
+        Ok(plan) => plan,
+        Err(sentence) => return Ok(refuse(&sentence)),
+    };
+    let signals = Signals::listen()?;
+    let queued = enqueue(&plan, &signals).await?;
+    if args.json {
+        print(&format!("{}\n", queued.to_json()));
+    } else {
+        say(&format!("{}\n", queued.to_sentence()));
+    }
+    if let Some(signal) = queued.interrupted {
+        say(&format!(
+            "ended by {}: not all jobs were read\n",
+            signal.as_str()
+        ));
+        return Ok(signal.exit_code());
+    }
+    Ok(if queued.rejected > 0 { USAGE } else { 0 })
+}
+
+/// Runs the plan with everything around it: signals, telemetry, the admin page, the progress bar.
+async fn work(args: &WorkArgs, plan: Plan) -> Result<Ended, Failure> {
     let signals = Signals::listen()?;
     let telemetry = Telemetry::install()?;
     let admin = match args.admin {
@@ -59,7 +115,7 @@ async fn run_jobs(args: &RunArgs, plan: Plan) -> Result<u8, Failure> {
     if let Some(path) = &args.metrics_file {
         metrics_file::write(path, &telemetry.settled().await)?;
     }
-    Ok(finish(args, &ended))
+    Ok(ended)
 }
 
 fn refuse(sentence: &str) -> u8 {
@@ -68,19 +124,12 @@ fn refuse(sentence: &str) -> u8 {
 }
 
 /// Tells how a run ended.
-fn finish(args: &RunArgs, ended: &Ended) -> u8 {
-    let summary = Summary::from(ended);
-    let mut code = summary.exit_code(args.deny_leaks);
-    if let Some(signal) = ended.interrupted {
-        code = signal.exit_code();
-        say(&format!("{}\n", interruption(args, ended, signal.as_str())));
-    }
+fn tell(args: &WorkArgs, summary: &Summary, ended: &Ended) {
     if args.json {
         print(&format!("{}\n", summary.to_json()));
     } else {
         say(&summary.to_table(ended));
     }
-    code
 }
 
 fn interruption(args: &RunArgs, ended: &Ended, signal: &str) -> String {
@@ -92,6 +141,11 @@ fn interruption(args: &RunArgs, ended: &Ended, signal: &str) -> String {
     } else {
         "not all jobs were read".to_owned()
     };
+    if let Some(queue) = &args.queue {
+        return format!(
+            "ended by {signal}: {left}; the same command goes on from {queue}, and so do other workers of it"
+        );
+    }
     match &args.state {
         Some(state) => format!(
             "ended by {signal}: {left}; the same command goes on from {}",

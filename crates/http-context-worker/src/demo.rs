@@ -22,7 +22,7 @@ use crate::input::JobsFrom;
 use crate::job::Job;
 use crate::output::Target;
 use crate::retry::Retry;
-use crate::run::{Ended, Plan, run};
+use crate::run::{Ended, Plan, QueuePlace, run};
 use crate::send::{RequestOutcome, send_all};
 use crate::signals::Signals;
 use crate::summary::{Summary, grouped};
@@ -52,11 +52,12 @@ pub(crate) async fn demo(args: &DemoArgs) -> Result<u8, Failure> {
         print(&opening(&upstream, &admin, jobs.len()));
     }
     let plan = Plan {
-        jobs: JobsFrom::File(file.path().to_path_buf()),
+        jobs: Some(JobsFrom::File(file.path().to_path_buf())),
         results: Target::File(file.path().with_extension("results")),
         rejects: Target::Stderr,
-        state: None,
+        queue: QueuePlace::Embedded(None),
         concurrency: AT_ONCE,
+        pool: args.pool as usize,
         retry: Retry {
             max_attempts: 3,
             first_delay: Duration::ZERO,

@@ -39,6 +39,11 @@ pub enum Failure {
         /// Where they were to go now.
         now: String,
     },
+    /// The last results could not be settled before the program had to end.
+    #[error(
+        "the last results could not be settled in time: their jobs are in the queue still, and run again"
+    )]
+    Unsettled,
     /// The metrics file cannot be written.
     #[error("cannot write the metrics to {}: {source}", path.display())]
     Metrics {

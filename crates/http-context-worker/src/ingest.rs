@@ -19,7 +19,7 @@ use crate::job::{BadField, Job, MAX_LINE_BYTES, parse};
 use crate::lines::{Line, Lines};
 use crate::output::Output;
 use crate::progress::Meter;
-use crate::queue::{Batch, InputPlace, Queue};
+use crate::queue::{Batch, InputPlace, Queue, Seen};
 use crate::rejects::Reject;
 
 const BATCH_LINES: usize = 500;
@@ -75,59 +75,79 @@ async fn commit<Q: Queue>(
     rejects: &mut Output,
     meter: &Meter,
 ) -> Result<(), Failure> {
-    let ids: Vec<&str> = read
-        .lines
-        .iter()
-        .filter_map(|(_, item)| item.as_ref().ok().map(|job| job.id.as_str()))
-        .collect();
-    let mut first_lines: HashMap<String, u64> = queue
-        .seen(&ids)
-        .await?
-        .into_iter()
-        .map(|seen| (seen.id, seen.line))
-        .collect();
     let before = *rejected;
-    let mut jobs = Vec::with_capacity(read.lines.len());
-    let mut bad = Vec::new();
-    let mut reject = |line, field| {
-        Reject::new(line, field).write_to(&mut bad);
-        *rejected += 1;
-    };
+    let mut sorted = Sorted::default();
     for (line, item) in read.lines {
         match item {
-            Err(field) => reject(line, field),
-            Ok(job) => {
-                if let Some(first) = first_lines.get(&job.id) {
-                    reject(
-                        line,
-                        BadField::new("id", format!("stood on line {first} already")),
-                    );
-                } else {
-                    first_lines.insert(job.id.clone(), line);
-                    jobs.push((line, job));
-                }
-            }
+            Ok(job) => sorted.jobs.push((line, job)),
+            Err(field) => sorted.bad.push(Reject::new(line, field)),
         }
     }
-    rejects.append(&bad)?;
-    let batch = Batch {
-        jobs,
-        input: name.to_owned(),
-        place: InputPlace {
-            offset: read.offset,
-            line: read.line,
-            complete: read.complete,
-            digest: read.digest,
-            rejected: *rejected,
-        },
-        rejects_length: rejects.length(),
+    let ids: Vec<&str> = sorted.jobs.iter().map(|(_, job)| job.id.as_str()).collect();
+    let mut known = queue.seen(&ids).await?;
+    let batch = loop {
+        sorted.reject_known(known);
+        *rejected += sorted.bad.len() as u64;
+        rejects.append(&sorted.bad_lines())?;
+        let batch = Batch {
+            jobs: std::mem::take(&mut sorted.jobs),
+            input: name.to_owned(),
+            place: InputPlace {
+                offset: read.offset,
+                line: read.line,
+                complete: read.complete,
+                digest: read.digest.clone(),
+                rejected: *rejected,
+            },
+            rejects: rejects.name().to_owned(),
+            rejects_length: rejects.length(),
+        };
+        // Somebody else may have queued the same id since it was asked for.
+        known = queue.add(&batch).await?;
+        if known.is_empty() {
+            break batch;
+        }
+        sorted.jobs = batch.jobs;
     };
-    queue.add(&batch).await?;
     meter.update(|progress| {
         progress.queued += batch.jobs.len() as u64;
         progress.rejected += *rejected - before;
     });
     Ok(())
+}
+
+/// A batch on its way into the queue.
+#[derive(Default)]
+struct Sorted {
+    jobs: Vec<(u64, Job)>,
+    bad: Vec<Reject>,
+}
+
+impl Sorted {
+    /// Rejects the jobs whose ids are known, or stand on an earlier line of this batch.
+    fn reject_known(&mut self, known: Vec<Seen>) {
+        let mut first_lines: HashMap<String, u64> =
+            known.into_iter().map(|seen| (seen.id, seen.line)).collect();
+        for (line, job) in std::mem::take(&mut self.jobs) {
+            if let Some(first) = first_lines.get(&job.id) {
+                let field = BadField::new("id", format!("stood on line {first} already"));
+                self.bad.push(Reject::new(line, field));
+            } else {
+                first_lines.insert(job.id.clone(), line);
+                self.jobs.push((line, job));
+            }
+        }
+    }
+
+    /// Takes the rejects out, as lines in the order of the input.
+    fn bad_lines(&mut self) -> Vec<u8> {
+        self.bad.sort_by_key(|reject| reject.line);
+        let mut lines = Vec::new();
+        for reject in self.bad.drain(..) {
+            reject.write_to(&mut lines);
+        }
+        lines
+    }
 }
 
 /// The reading thread. Ends at the end of the input, or when nobody wants its batches any more.

@@ -69,7 +69,7 @@ pub enum InputError {
     /// The input was exchanged before it was read to its end.
     #[error(
         "{from} is not what it was when {lines} of its lines were queued, and the rest of it was not read yet; \
-         put it back, or finish what is queued with --jobs /dev/null, or begin with a new --state"
+         put it back, or finish what is queued with --jobs /dev/null, or give what is there now another name"
     )]
     Exchanged {
         /// The input.

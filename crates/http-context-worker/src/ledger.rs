@@ -31,11 +31,11 @@ pub(crate) struct Entry {
 
 /// The handlers' side of the ledger.
 #[derive(Clone, Debug)]
-pub(crate) struct Desk(mpsc::Sender<(Entry, oneshot::Sender<()>)>);
+pub(crate) struct Desk(mpsc::Sender<Brought>);
 
 impl Desk {
     /// Returns once the entry is settled; or when the ledger has failed, and then the job stays in
-    /// the queue.
+    /// the queue; or when another process has taken the job over.
     pub(crate) async fn settle(&self, entry: Entry) {
         let (settled, wait) = oneshot::channel();
         if self.0.send((entry, settled)).await.is_ok() {
@@ -44,9 +44,12 @@ impl Desk {
     }
 }
 
+/// An entry, and who waits for it to be settled.
+type Brought = (Entry, oneshot::Sender<()>);
+
 /// The ledger's side: run it until every [`Desk`] is gone.
 pub(crate) struct Ledger<Q> {
-    entries: mpsc::Receiver<(Entry, oneshot::Sender<()>)>,
+    entries: mpsc::Receiver<Brought>,
     queue: Q,
     results: Output,
     tally: Tally,
@@ -74,29 +77,48 @@ impl<Q: Queue> Ledger<Q> {
     pub(crate) async fn run(mut self) -> Result<(), Failure> {
         let mut batch = Vec::with_capacity(BATCH);
         while self.entries.recv_many(&mut batch, BATCH).await > 0 {
-            let mut lines = Vec::new();
-            let mut fates = Vec::with_capacity(batch.len());
-            let mut finished = 0;
-            for (entry, _) in &batch {
-                lines.extend_from_slice(&entry.line);
-                fates.push((entry.ticket, entry.fate));
-                finished += u64::from(entry.fate == Fate::Done);
-                self.tally.add(&entry.adds);
-            }
-            self = self.write(lines).await?;
-            self.queue
-                .settle(&fates, self.results.length(), &self.tally)
-                .await?;
-            self.metrics.tell(&self.tally);
-            self.meter.update(|progress| {
-                progress.finished += finished;
-                progress.tally.clone_from(&self.tally);
-            });
+            self = self.write_and_settle(&mut batch).await?;
             for (_, settled) in batch.drain(..) {
                 let _ = settled.send(());
             }
         }
         Ok(())
+    }
+
+    /// Leaves in the batch what was settled. A job that another process has taken over is not: its
+    /// line is taken back, and stands where that process settles it.
+    async fn write_and_settle(mut self, batch: &mut Vec<Brought>) -> Result<Self, Failure> {
+        while !batch.is_empty() {
+            let (mut lines, mut finished) = (Vec::new(), 0);
+            let mut fates = Vec::with_capacity(batch.len());
+            let mut tally = self.tally.clone();
+            for (entry, _) in batch.iter() {
+                lines.extend_from_slice(&entry.line);
+                fates.push((entry.ticket, entry.fate));
+                finished += u64::from(entry.fate == Fate::Done);
+                tally.add(&entry.adds);
+            }
+            let length_before = self.results.length();
+            self = self.write(lines).await?;
+            let length = self.results.length();
+            let others = self.queue.settle(&fates, length, &tally).await?;
+            if others.is_empty() {
+                self.metrics.tell(&tally);
+                self.meter.update(|progress| {
+                    progress.finished += finished;
+                    progress.tally.clone_from(&tally);
+                });
+                self.tally = tally;
+                return Ok(self);
+            }
+            self.results.cut(length_before)?;
+            tracing::warn!(
+                "{} jobs were taken over by another process while they ran: their results stand there",
+                others.len()
+            );
+            batch.retain(|(entry, _)| !others.contains(&entry.ticket));
+        }
+        Ok(self)
     }
 
     /// Writes off the runtime's threads: a flush to the disk takes milliseconds.

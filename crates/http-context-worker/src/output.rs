@@ -10,8 +10,8 @@
 //! leave the queue, so a run killed between the two repeats those lines when it is started again;
 //! none is lost.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Where lines go.
@@ -65,10 +65,23 @@ pub enum OutputError {
         /// Its length at the last commit.
         recorded: u64,
     },
+    /// Another process has it open.
+    #[error("{} is written by another process: wait for it, or give each a file of its own", path.display())]
+    Locked {
+        /// The file, as it was given.
+        path: PathBuf,
+    },
+    /// It is to be appended to, and its last line has no end.
+    #[error("{} ends in the middle of a line, and not by this queue: give another file", path.display())]
+    Torn {
+        /// The file, as it was given.
+        path: PathBuf,
+    },
 }
 
-/// An open output. Lines go in whole batches.
+/// An open output. Lines go in whole batches. A regular file is locked for as long as it is open.
 pub(crate) struct Output {
+    name: String,
     path: PathBuf,
     sink: Sink,
 }
@@ -84,8 +97,8 @@ impl Output {
     /// thrown away does not need.
     pub(crate) fn open(target: &Target, recorded: u64, sync: bool) -> Result<Self, OutputError> {
         let path = match target {
-            Target::Stdout => return Ok(Self::stream("standard output", io::stdout())),
-            Target::Stderr => return Ok(Self::stream("standard error", io::stderr())),
+            Target::Stdout => return Ok(Self::stream(target, "standard output", io::stdout())),
+            Target::Stderr => return Ok(Self::stream(target, "standard error", io::stderr())),
             Target::File(path) => path,
         };
         let sink = open_file(path, recorded, sync).map_err(|error| match error {
@@ -98,18 +111,63 @@ impl Output {
                 length,
                 recorded,
             },
+            Opening::Locked => OutputError::Locked { path: path.clone() },
         })?;
         Ok(Self {
+            name: target.name(),
             path: path.clone(),
             sink,
         })
     }
 
-    fn stream(name: &str, stream: impl Write + Send + Sync + 'static) -> Self {
+    fn stream(target: &Target, name: &str, stream: impl Write + Send + Sync + 'static) -> Self {
         Self {
+            name: target.name(),
             path: PathBuf::from(name),
             sink: Sink::Stream(Box::new(stream)),
         }
+    }
+
+    /// The bytes that stand in `target` and are not a queue's: 0 for what is not there or cannot be
+    /// cut.
+    pub(crate) fn standing(target: &Target) -> Result<u64, OutputError> {
+        let Target::File(path) = target else {
+            return Ok(0);
+        };
+        match last_byte(path) {
+            Ok((0, _)) => Ok(0),
+            Ok((length, b'\n')) => Ok(length),
+            Ok(_) => Err(OutputError::Torn { path: path.clone() }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(source) => Err(OutputError::Io {
+                path: path.clone(),
+                source,
+            }),
+        }
+    }
+
+    /// The name by which a queue remembers it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it is no regular file, and cannot be cut.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.sink, Sink::Stream(_))
+    }
+
+    /// Takes back what stands behind `length`. What went to a stream stays.
+    pub(crate) fn cut(&mut self, to: u64) -> Result<(), OutputError> {
+        let Sink::Regular { file, length, .. } = &mut self.sink else {
+            return Ok(());
+        };
+        file.set_len(to)
+            .and_then(|()| file.seek(SeekFrom::Start(to)))
+            .map(|_| *length = to)
+            .map_err(|source| OutputError::Io {
+                path: self.path.clone(),
+                source,
+            })
     }
 
     /// The length to write down with the commit: 0 for what cannot be cut.
@@ -140,8 +198,22 @@ impl Output {
     }
 }
 
+/// The length of a regular file, and its last byte.
+fn last_byte(path: &Path) -> io::Result<(u64, u8)> {
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() || metadata.len() == 0 {
+        return Ok((0, 0));
+    }
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok((metadata.len(), last[0]))
+}
+
 enum Opening {
     Io(io::Error),
+    Locked,
     Shorter(u64),
 }
 
@@ -160,6 +232,10 @@ fn open_file(path: &Path, recorded: u64, sync: bool) -> Result<Sink, Opening> {
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Ok(Sink::Stream(Box::new(file)));
+    }
+    // Where the file system knows no locks there is none.
+    if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        return Err(Opening::Locked);
     }
     if metadata.len() < recorded {
         return Err(Opening::Shorter(metadata.len()));

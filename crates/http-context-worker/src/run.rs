@@ -10,9 +10,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_context::ContextBuilder;
+use http_context::{ContextBuilder, PoolReport};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,32 +22,34 @@ use crate::handler::{JobHandler, Shared};
 use crate::ingest::ingest;
 use crate::input::{Input, JobsFrom};
 use crate::ledger::Ledger;
-use crate::output::{Output, Target};
+use crate::output::Target;
+use crate::outputs::open_output;
 use crate::progress::{Meter, Progress};
-use crate::queue::{Embedded, OutputKind, Queue};
+use crate::queue::{Embedded, OutputKind, Queue, Redis, RedisPlace};
 use crate::retry::Retry;
+use crate::running::{CLOSE_WITHIN, Running};
 use crate::send::JobCode;
 use crate::signals::{Signal, Signals};
 use crate::state::State;
 use crate::tally::Tally;
-
-/// How long contexts that were cut off may take to close; after them the ledger, and then the
-/// queue.
-const CLOSE_WITHIN: Duration = Duration::from_millis(600);
+use crate::warm::Warm;
 
 /// What to run.
 #[derive(Clone)]
 pub struct Plan {
-    /// Where jobs come from.
-    pub jobs: JobsFrom,
+    /// Where jobs come from; `None` for a worker that others queue jobs for, and that works until a
+    /// signal.
+    pub jobs: Option<JobsFrom>,
     /// Where results go.
     pub results: Target,
     /// Where rejected lines are told.
     pub rejects: Target,
-    /// The state directory, or none for a state that is thrown away.
-    pub state: Option<PathBuf>,
+    /// Where jobs wait.
+    pub queue: QueuePlace,
     /// How many jobs run at once.
     pub concurrency: usize,
+    /// How many warm sessions jobs hand on to one another; 0 gives each job a session of its own.
+    pub pool: usize,
     /// Whether and when a failed job is tried again.
     pub retry: Retry,
     /// Whether a response with a status of 400 and above is a failure.
@@ -59,6 +60,15 @@ pub struct Plan {
     pub context: ContextBuilder,
     /// What a job does.
     pub code: JobCode,
+}
+
+/// Where jobs wait.
+#[derive(Clone, Debug)]
+pub enum QueuePlace {
+    /// In this process: the state directory, or none for a state that is thrown away.
+    Embedded(Option<PathBuf>),
+    /// In a Redis that other processes share.
+    Redis(RedisPlace),
 }
 
 /// How a run ended.
@@ -72,6 +82,8 @@ pub struct Ended {
     pub duration: Duration,
     /// The signal that ended it with jobs left to do.
     pub interrupted: Option<Signal>,
+    /// What the end of the pool of warm sessions found. `None` without a pool.
+    pub pool: Option<PoolReport>,
 }
 
 /// Runs the plan. `show` is called once, when work begins, with what a progress bar needs.
@@ -84,30 +96,60 @@ pub async fn run(
     signals: &Signals,
     show: impl FnOnce(watch::Receiver<Progress>),
 ) -> Result<Ended, Failure> {
-    let began = Instant::now();
     // The input first: a file name that is wrong leaves no state behind.
-    let input = Input::open(&plan.jobs)?;
-    let state = State::open(plan.state.as_deref())?;
-    let queue = Embedded::open(&state.database(), state.is_kept()).await?;
-    let results = open_output(&queue, &state, OutputKind::Results, &plan.results).await?;
-    let rejects = open_output(&queue, &state, OutputKind::Rejects, &plan.rejects).await?;
-    let tally = queue.tally().await?;
+    let input = plan.jobs.as_ref().map(Input::open).transpose()?;
+    let stop = CancellationToken::new();
+    match plan.queue.clone() {
+        QueuePlace::Embedded(dir) => {
+            let state = State::open(dir.as_deref())?;
+            let queue = Embedded::open(&state.database(), state.is_kept()).await?;
+            work(plan, input, queue, Some(&state), stop, signals, show).await
+        }
+        QueuePlace::Redis(place) => {
+            let queue = Redis::open(&place, stop.clone()).await?;
+            work(plan, input, queue, None, stop, signals, show).await
+        }
+    }
+}
+
+async fn work(
+    plan: Plan,
+    input: Option<Input>,
+    queue: impl Queue,
+    state: Option<&State>,
+    stop: CancellationToken,
+    signals: &Signals,
+    show: impl FnOnce(watch::Receiver<Progress>),
+) -> Result<Ended, Failure> {
+    let began = Instant::now();
+    let (dir, sync) = (state.map(State::path), state.is_none_or(State::is_kept));
+    let results = open_output(&queue, OutputKind::Results, &plan.results, dir, sync).await?;
+    let rejects = open_output(&queue, OutputKind::Rejects, &plan.rejects, dir, sync).await?;
+    let tally = queue.tally(&results).await?;
+    let rejected = match &input {
+        Some(input) => queue.rejected(&input.name()).await?,
+        None => 0,
+    };
     let (meter, progress) = Meter::new(Progress {
         queued: queue.len().await?,
-        rejected: queue.rejected().await?,
+        rejected,
+        read_all: input.is_none(),
         tally: tally.clone(),
         ..Progress::default()
     });
+    queue.follow(&meter);
     show(progress.clone());
 
     let (desk, ledger) = Ledger::new(queue.clone(), results, tally.clone(), meter.clone());
+    let context = plan.context.lazy().drain_timeout(plan.drain_timeout);
+    let (warm, context) = Warm::new(plan.pool, context);
     let shared = Arc::new(Shared {
-        context: plan.context.lazy().drain_timeout(plan.drain_timeout),
+        context,
         code: plan.code,
         retry: plan.retry,
         fail_on_status: plan.fail_on_status,
         desk,
-        stop: CancellationToken::new(),
+        stop,
         cut: CancellationToken::new(),
         under_way: TaskTracker::new(),
     });
@@ -115,14 +157,11 @@ pub async fn run(
         stop: shared.stop.clone(),
         cut: shared.cut.clone(),
         under_way: shared.under_way.clone(),
-        ledger: tokio::spawn(ledger.run()),
-        ingest: tokio::spawn(ingest(
-            input,
-            queue.clone(),
-            rejects,
-            meter.clone(),
-            shared.stop.clone(),
-        )),
+        ledger: Some(tokio::spawn(ledger.run())),
+        ingest: input.map(|input| {
+            let (queue, meter, stop) = (queue.clone(), meter.clone(), shared.stop.clone());
+            tokio::spawn(ingest(input, queue, rejects, meter, stop))
+        }),
         engine: tokio::spawn({
             let (stop, queue) = (shared.stop.clone(), queue.clone());
             async move {
@@ -133,7 +172,7 @@ pub async fn run(
     };
     let end = tokio::select! {
         biased;
-        ended = running.until_done(progress.clone()) => ended.map(|()| None),
+        ended = running.until_done(&queue, progress.clone()) => ended.map(|()| None),
         signal = signals.first() => Ok(Some(signal)),
     };
     running.stop.cancel();
@@ -146,6 +185,7 @@ pub async fn run(
         _ => Duration::ZERO,
     };
     let closed = running.close(drain).await;
+    let pool = warm.close(CLOSE_WITHIN).await;
     let _ = timeout(CLOSE_WITHIN, queue.close()).await;
     let signal = end?;
     closed?;
@@ -155,6 +195,7 @@ pub async fn run(
         progress,
         before: tally,
         duration: began.elapsed(),
+        pool,
     })
 }
 
@@ -164,91 +205,4 @@ fn stopping(signal: Signal, drain: Duration) -> String {
          ends at once\n",
         signal.as_str()
     )
-}
-
-/// The tasks of a run, and what stops them.
-struct Running {
-    stop: CancellationToken,
-    cut: CancellationToken,
-    under_way: TaskTracker,
-    ingest: JoinHandle<Result<(), Failure>>,
-    engine: JoinHandle<Result<(), Failure>>,
-    ledger: JoinHandle<Result<(), Failure>>,
-}
-
-impl Running {
-    /// Waits until every job is finished. An error when a task fails first.
-    async fn until_done(&mut self, mut progress: watch::Receiver<Progress>) -> Result<(), Failure> {
-        let ingest = &mut self.ingest;
-        let done = async {
-            joined(ingest.await, "reader of jobs")?;
-            // The sender is held by the ledger, which is watched below.
-            if progress.wait_for(Progress::is_done).await.is_err() {
-                return std::future::pending().await;
-            }
-            Ok(())
-        };
-        tokio::select! {
-            biased;
-            done = done => done,
-            ended = &mut self.ledger => joined(ended, "ledger").and(Err(Failure::Fault("ledger"))),
-            ended = &mut self.engine => joined(ended, "engine"),
-        }
-    }
-
-    /// Ends all tasks, in bounded time: `drain` for the jobs under way, then [`CLOSE_WITHIN`] for
-    /// each of what follows.
-    async fn close(mut self, drain: Duration) -> Result<(), Failure> {
-        self.stop.cancel();
-        self.under_way.close();
-        if timeout(drain, self.under_way.wait()).await.is_err() {
-            self.cut.cancel();
-            let _ = timeout(CLOSE_WITHIN, self.under_way.wait()).await;
-        }
-        self.ingest.abort();
-        self.engine.abort();
-        // With the engine the last desk goes, and with it the ledger's work ends.
-        if self.ledger.is_finished() {
-            return Ok(());
-        }
-        match timeout(CLOSE_WITHIN, &mut self.ledger).await {
-            Ok(ended) => joined(ended, "ledger"),
-            Err(_) => Err(Failure::Fault("ledger")),
-        }
-    }
-}
-
-fn joined(
-    ended: Result<Result<(), Failure>, tokio::task::JoinError>,
-    name: &'static str,
-) -> Result<(), Failure> {
-    ended.unwrap_or(Err(Failure::Fault(name)))
-}
-
-/// Opens an output where the state says that it ends.
-async fn open_output(
-    queue: &impl Queue,
-    state: &State,
-    kind: OutputKind,
-    target: &Target,
-) -> Result<Output, Failure> {
-    let now = target.name();
-    let length = match queue.output(kind).await? {
-        Some((before, length)) if before == now => length,
-        Some((before, _))
-            if kind == OutputKind::Results
-                && (queue.len().await? > 0 || queue.has_unread_input().await?) =>
-        {
-            return Err(Failure::OtherResults {
-                state: state.path().to_path_buf(),
-                before,
-                now,
-            });
-        }
-        _ => {
-            queue.begin_output(kind, &now).await?;
-            0
-        }
-    };
-    Ok(Output::open(target, length, state.is_kept())?)
 }

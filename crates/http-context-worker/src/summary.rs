@@ -17,7 +17,7 @@ pub struct Summary {
     pub connections_opened: u64,
     /// Responses over a connection that was open already.
     pub connections_reused: u64,
-    /// Leaks found at the exits of contexts.
+    /// Leaks found at the exits of contexts, and sockets of warm sessions that outlived their pool.
     pub leaks: u64,
     /// How long this run took, in milliseconds.
     pub duration_ms: u64,
@@ -49,7 +49,7 @@ impl From<&Ended> for Summary {
             requests: tally.requests,
             connections_opened: tally.connections_opened,
             connections_reused: tally.connections_reused(),
-            leaks: tally.leaks(),
+            leaks: tally.leaks() + sockets_left(ended),
             duration_ms: u64::try_from(ended.duration.as_millis()).unwrap_or(u64::MAX),
         }
     }
@@ -118,13 +118,17 @@ impl Summary {
                 grouped(ended.progress.tally.nested_opens)
             ),
         );
-        let kinds: Vec<String> = ended
+        let mut kinds: Vec<String> = ended
             .progress
             .tally
             .leaks
             .iter()
             .map(|(kind, n)| format!("{} {kind}", grouped(*n)))
             .collect();
+        if sockets_left(ended) > 0 {
+            let left = grouped(sockets_left(ended));
+            kinds.push(format!("{left} sockets of warm sessions"));
+        }
         row("leaks", grouped(self.leaks), kinds.join(", "));
         let seconds = ended.duration.as_secs_f64();
         row(
@@ -141,6 +145,12 @@ impl Summary {
         );
         table
     }
+}
+
+/// Sockets of warm sessions that this process still had after their pool had closed.
+fn sockets_left(ended: &Ended) -> u64 {
+    let pool = ended.pool.as_ref();
+    pool.map_or(0, |report| report.still_open.len() as u64)
 }
 
 /// A number with its thousands set apart.

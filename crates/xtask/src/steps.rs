@@ -126,6 +126,7 @@ fn test(toolbox: &Toolbox) -> Result<(), String> {
     toolbox.require(&tools::PROMTOOL)?;
     toolbox.require(&tools::PROMETHEUS)?;
     toolbox.require(&tools::CHROMIUM)?;
+    toolbox.require(&tools::REDIS_SERVER)?;
     let mut command = cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
     command.env("PATH", toolbox.search_path());
     run(&mut command)

@@ -84,6 +84,16 @@ pub(crate) const PROMETHEUS: Tool = Tool {
     },
 };
 
+/// The tests start it on ports of their own. Where there is a service manager the package starts one
+/// more, on the port that Redis usually has.
+pub(crate) const REDIS_SERVER: Tool = Tool {
+    program: "redis-server",
+    probe: &["--version"],
+    source: Source::DebianInstalled {
+        package: "redis-server",
+    },
+};
+
 pub(crate) const VALGRIND: Tool = Tool {
     program: "valgrind",
     probe: &["--version"],
@@ -98,6 +108,7 @@ pub(crate) const ALL: &[&Tool] = &[
     &GUNGRAUN_RUNNER,
     &PROMETHEUS,
     &PROMTOOL,
+    &REDIS_SERVER,
     &VALGRIND,
 ];
 

@@ -1,12 +1,12 @@
 //! The queue, and the one promise it makes.
 //!
 //! Jobs wait in [apalis](https://docs.rs/apalis): its storage holds them, its worker hands them
-//! out. [`Queue`] is what the rest of the program knows of it, so that another storage can take the
-//! place of the embedded one.
+//! out. [`Queue`] is what the rest of the program knows of it. There are two: [`embedded`], for one
+//! process, and [`redis`], for many.
 //!
 //! # The promise
 //!
-//! Killed at any moment and started again on the same state, the program loses no job and writes no
+//! What follows is that of the embedded queue; that of Redis is told there. Killed at any moment and started again on the same state, the program loses no job and writes no
 //! result line twice or torn. It rests on two commits, each one transaction of the database:
 //!
 //! - [`Queue::add`]: jobs enter the queue, their ids enter the list of known ids, and the input is
@@ -31,16 +31,25 @@
 //! its last commits, and the file is cut back to match.
 
 mod embedded;
+mod redis;
+mod tasks;
+mod wake;
 
 use std::future::Future;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use tokio::sync::watch;
+
 use crate::job::Job;
+use crate::output::Output;
+use crate::progress::{Meter, Progress};
 use crate::tally::Tally;
 
 pub(crate) use embedded::Embedded;
+pub(crate) use redis::Redis;
+pub use redis::{RedisPlace, RedisUrl};
 
 /// The number of a job in the queue: jobs start in the order of their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,7 +65,7 @@ pub(crate) struct Turn {
 }
 
 /// How far an input has been read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct InputPlace {
     /// Bytes read.
     pub(crate) offset: u64,
@@ -81,12 +90,13 @@ pub(crate) struct Seen {
 /// Jobs to be queued in one commit, with what that commit records.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    /// Jobs with their line numbers. None of their ids is known yet.
+    /// Jobs with their line numbers. None of their ids was known when it was asked for.
     pub(crate) jobs: Vec<(u64, Job)>,
     pub(crate) input: String,
     /// The place behind the batch.
     pub(crate) place: InputPlace,
-    /// The length of the rejects output.
+    /// The rejects output, and its length.
+    pub(crate) rejects: String,
     pub(crate) rejects_length: u64,
 }
 
@@ -157,54 +167,104 @@ pub enum QueueError {
         /// How many.
         missing: u64,
     },
+    /// There is no answer.
+    #[error("the queue at {queue} does not answer: {reason}")]
+    Unreachable {
+        /// Its address.
+        queue: String,
+        /// What the operating system or the client said.
+        reason: String,
+    },
+    /// It answers with a refusal.
+    #[error("the queue at {queue} cannot be used: {reason}")]
+    Refused {
+        /// Its address.
+        queue: String,
+        /// What it said.
+        reason: String,
+    },
+    /// Its books are not as this program left them.
+    #[error(
+        "the queue at {queue} has forgotten what was settled: it was emptied, or has an older state again; start \
+         again with the same --results, which are cut to match"
+    )]
+    Forgotten {
+        /// Its address.
+        queue: String,
+    },
     /// The job engine stopped by itself.
     #[error("the job engine stopped: {0}")]
     Engine(String),
 }
 
+/// What is recorded of an output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    /// Its length at the last commit.
+    Length(u64),
+    /// Nothing, and the results of jobs that are not finished go to this other one.
+    NotFinished(String),
+    /// Nothing.
+    Unknown,
+}
+
 /// A place where jobs wait, shared by those who fill it, empty it and keep its books.
 pub(crate) trait Queue: Clone + Send + Sync + 'static {
+    /// Whether an output that is not recorded begins behind what stands in it; otherwise it begins
+    /// anew.
+    const BEGINS_BEHIND: bool;
+
     /// How many jobs are in it.
     fn len(&self) -> impl Future<Output = Result<u64, QueueError>> + Send;
 
-    /// The sums recorded with the last commit.
-    fn tally(&self) -> impl Future<Output = Result<Tally, QueueError>> + Send;
+    /// Waits until no job is in it, given that this process queues none any more.
+    fn until_empty(
+        &self,
+        progress: watch::Receiver<Progress>,
+    ) -> impl Future<Output = Result<(), QueueError>> + Send;
+
+    /// From now on tells this meter what other processes do to it.
+    fn follow(&self, meter: &Meter);
+
+    /// The sums recorded with the last commit, for this results output.
+    fn tally(&self, results: &Output) -> impl Future<Output = Result<Tally, QueueError>> + Send;
 
     /// How far an input has been read.
     fn input(&self, name: &str) -> impl Future<Output = Result<InputPlace, QueueError>> + Send;
 
-    /// Whether any input was begun and not read to its end.
-    fn has_unread_input(&self) -> impl Future<Output = Result<bool, QueueError>> + Send;
+    /// How many lines were rejected so far, where this input counts.
+    fn rejected(&self, input: &str) -> impl Future<Output = Result<u64, QueueError>> + Send;
 
-    /// How many lines were rejected, over all inputs.
-    fn rejected(&self) -> impl Future<Output = Result<u64, QueueError>> + Send;
-
-    /// The target and the length that were recorded for an output.
+    /// What is recorded of an output.
     fn output(
         &self,
         kind: OutputKind,
-    ) -> impl Future<Output = Result<Option<(String, u64)>, QueueError>> + Send;
+        target: &str,
+    ) -> impl Future<Output = Result<Recorded, QueueError>> + Send;
 
-    /// Records a new target for an output, of length 0.
+    /// Records an output that is new, with the length at which it begins.
     fn begin_output(
         &self,
         kind: OutputKind,
         target: &str,
+        length: u64,
     ) -> impl Future<Output = Result<(), QueueError>> + Send;
 
     /// Which of these ids are known, and from which line.
     fn seen(&self, ids: &[&str]) -> impl Future<Output = Result<Vec<Seen>, QueueError>> + Send;
 
-    /// Takes a batch in, whole or not at all.
-    fn add(&self, batch: &Batch) -> impl Future<Output = Result<(), QueueError>> + Send;
+    /// Takes a batch in, whole or not at all. Not at all when some of its ids have become known
+    /// since they were asked for: returns those.
+    fn add(&self, batch: &Batch) -> impl Future<Output = Result<Vec<Seen>, QueueError>> + Send;
 
-    /// Records what became of jobs, whole or not at all.
+    /// Records what became of jobs, whole or not at all. Not at all when some of them were taken
+    /// over by another process: returns those.
     fn settle(
         &self,
         fates: &[(Ticket, Fate)],
         results_length: u64,
         tally: &Tally,
-    ) -> impl Future<Output = Result<(), QueueError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Ticket>, QueueError>> + Send;
 
     /// Lets go of what backs the queue, so that it is left tidy. Nothing may be asked of it
     /// afterwards.

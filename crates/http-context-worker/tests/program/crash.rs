@@ -17,10 +17,10 @@ use tokio::time::Instant;
 use crate::support::{Files, Server, finish, nobody, run_command, to_lines};
 
 /// A generator for the moments of the kills.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

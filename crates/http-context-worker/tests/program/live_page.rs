@@ -72,9 +72,12 @@ fn the_numbers_on_the_page_are_those_of_the_metrics() {
     ] {
         assert_eq!(text(&dom, id), figure, "{id}");
     }
-    // And they are those that must be: three of four requests found their connection open.
+    // And they are those that must be: each request but the first found a connection open,
+    // because the jobs hand their session on.
     assert_eq!(text(&dom, "jobs-ok"), FINISHED.to_string());
-    assert_eq!(text(&dom, "reuse"), "75.0 %");
+    assert_eq!(text(&dom, "answered"), (4 * FINISHED).to_string());
+    assert_eq!(text(&dom, "reused"), (4 * FINISHED - 1).to_string());
+    assert_eq!(text(&dom, "reuse"), "97.9 %");
     assert_eq!(text(&dom, "unfinished"), "1");
     assert_eq!(text(&dom, "state"), "ready");
     assert_eq!(text(&dom, "throughput"), "0.0");

@@ -16,9 +16,12 @@ mod memory;
 mod metrics_file;
 #[cfg(feature = "otlp")]
 mod otlp;
+#[cfg(feature = "external-tools")]
+mod redis;
 mod results;
 mod retries;
 mod shutdown;
 mod state;
 mod support;
 mod usage;
+mod warm;

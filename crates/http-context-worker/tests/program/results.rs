@@ -22,6 +22,9 @@ fn each_job_has_one_result_line_and_the_summary_adds_them_up() {
         &jobs,
         &"--results",
         &files.path("results"),
+        // Each opens its own connection, so that each line is known.
+        &"--pool",
+        &"0",
         &"--json",
     ]));
     assert_eq!(done.code(), 0, "{}", done.stderr);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::support::{Files, Gate, Running, finish, job_lines, run_command};
+use crate::admin::{get, told_address};
+use crate::support::{Files, Gate, Running, finish, job_lines, run_command, until};
 
 fn jobs_at(gate: &Gate, n: usize) -> String {
     job_lines((0..n).map(|i| (format!("job-{i}"), gate.url(&format!("/{i}")))))
@@ -26,7 +27,7 @@ fn a_signal_lets_jobs_under_way_finish_and_leaves_the_rest_for_the_next_run() {
         let (files, gate) = (Files::new(), Gate::start());
         let jobs = files.write("jobs", jobs_at(&gate, 6));
         let (results, state) = (files.path("results"), files.path("state"));
-        let args: [&dyn AsRef<std::ffi::OsStr>; 9] = [
+        let args: [&dyn AsRef<std::ffi::OsStr>; 11] = [
             &"--jobs",
             &jobs,
             &"--results",
@@ -36,9 +37,18 @@ fn a_signal_lets_jobs_under_way_finish_and_leaves_the_rest_for_the_next_run() {
             &"--concurrency",
             &"2",
             &"--json",
+            &"--admin",
+            &"127.0.0.1:0",
         ];
         let mut run = Running::start(&mut run_command(&args));
+        let address = told_address(&mut run);
         let under_way = [gate.next(), gate.next()];
+        // The jobs begin before the end of their file is recorded.
+        until("all jobs were read", || {
+            get(address, "/debug/contexts")
+                .body
+                .contains("\"read_all\":true")
+        });
         run.signal_heard(signal);
         for arrival in under_way {
             arrival.answer();

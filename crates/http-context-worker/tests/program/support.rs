@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use http_context_worker::upstream::{Seen, Upstream};
 use serde_json::Value;
+use tokio::time::Instant;
 
 /// Longer than anything here may take: a test that waits for it has failed.
 pub(crate) const LIMIT: Duration = Duration::from_mins(1);
@@ -174,9 +175,14 @@ impl Running {
     /// begins.
     pub(crate) fn signal_heard(&mut self, name: &str) {
         self.signal(name);
+        self.read_stderr_until("ends at once\n");
+    }
+
+    /// Waits until standard error has said that, since it was last waited for.
+    pub(crate) fn read_stderr_until(&mut self, text: &str) {
         let stderr = self.0.stderr.as_mut().unwrap();
         let mut byte = [0];
-        while !self.1.ends_with("ends at once\n") {
+        while !self.1.ends_with(text) {
             stderr.read_exact(&mut byte).unwrap();
             self.1.push(char::from(byte[0]));
         }
@@ -250,7 +256,7 @@ pub(crate) struct Gate {
 }
 
 /// A request that has arrived and waits for its answer.
-pub(crate) struct Arrival(TcpStream);
+pub(crate) struct Arrival(TcpStream, String);
 
 impl Gate {
     pub(crate) fn start() -> Self {
@@ -270,7 +276,9 @@ impl Gate {
                             Ok(n) => head.extend_from_slice(&chunk[..n]),
                         }
                     }
-                    let _ = sender.send(Arrival(stream));
+                    let head = String::from_utf8_lossy(&head);
+                    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+                    let _ = sender.send(Arrival(stream, path));
                 });
             }
         });
@@ -295,6 +303,11 @@ impl Gate {
 }
 
 impl Arrival {
+    /// What was asked for.
+    pub(crate) fn path(&self) -> &str {
+        &self.1
+    }
+
     pub(crate) fn answer(mut self) {
         self.0
             .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok")
@@ -325,4 +338,21 @@ pub(crate) fn memory_kb(pid: u32, name: &str) -> u64 {
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
         .and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok())
         .unwrap()
+}
+
+/// Looks again and again until it is so; for what nothing tells of.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + LIMIT;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "in vain: {what}");
+        pause(Duration::from_millis(20));
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing tells of what is waited for, and no task is blocked here"
+)]
+pub(crate) fn pause(duration: Duration) {
+    std::thread::sleep(duration);
 }

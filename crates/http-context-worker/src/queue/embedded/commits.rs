@@ -3,8 +3,8 @@
 use apalis_sqlite::queries::push_tasks;
 
 use super::sqlite::{Failed, signed, unsigned};
-use super::tasks::{task, task_id};
 use super::{Embedded, QUEUE};
+use crate::queue::tasks::{task, task_id};
 use crate::queue::{Batch, Fate, OutputKind, Seen, Ticket};
 use crate::tally::Tally;
 

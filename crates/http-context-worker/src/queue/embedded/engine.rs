@@ -1,5 +1,7 @@
 //! The job engine at work: an apalis worker on the embedded storage.
 
+use std::time::Duration;
+
 use apalis::layers::WorkerBuilderExt;
 use apalis::prelude::{BackendExt, ParallelizeExt, WorkerBuilder, WorkerContext, WorkerError};
 use apalis_sqlite::{Config, SqliteStorage};
@@ -10,10 +12,12 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::QUEUE;
-use super::tasks::Label;
-use super::wake::Wake;
 use crate::job::Job;
+use crate::queue::tasks::Label;
+use crate::queue::wake::Wake;
 use crate::queue::{Handler, QueueError, Turn};
+
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// See [`Queue::work`](crate::queue::Queue::work). `told` wakes the engine when jobs were added.
 pub(super) async fn work<H: Handler>(
@@ -30,7 +34,7 @@ pub(super) async fn work<H: Handler>(
         .lock_tasks(false);
     let backend = SqliteStorage::<Job>::new(pool)
         .with_config(config)
-        .poll_with_strategy(Wake::new(told));
+        .poll_with_strategy(Wake::new(told, LOOK_EVERY));
     let context = WorkerContext::new(&format!("worker-{}", std::process::id()));
     // The limit stands outside the spawn, so that a job holds its slot until it is settled.
     let worker = WorkerBuilder::new(&context)

@@ -22,8 +22,6 @@
 mod commits;
 mod engine;
 mod sqlite;
-mod tasks;
-mod wake;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -32,12 +30,16 @@ use std::time::Duration;
 use apalis_sqlite::SqliteStorage;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Row, SqlitePool};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use self::sqlite::{Failed, reason, unreadable, unsigned};
-use self::wake::{Waker, wake};
-use super::{Batch, Fate, Handler, InputPlace, OutputKind, Queue, QueueError, Seen, Ticket};
+use self::sqlite::{Failed, reason, signed, unreadable, unsigned};
+use super::wake::{Waker, wake};
+use super::{
+    Batch, Fate, Handler, InputPlace, OutputKind, Queue, QueueError, Recorded, Seen, Ticket,
+};
+use crate::output::Output;
+use crate::progress::{Meter, Progress};
 use crate::tally::Tally;
 
 /// The engine's name for our kind of task.
@@ -152,6 +154,14 @@ impl Embedded {
         tx.commit().await.map_err(unreadable)
     }
 
+    /// Whether any input was begun and not read to its end.
+    async fn has_unread_input(&self) -> Result<bool, QueueError> {
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM worker_input WHERE NOT complete)")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(|error| self.failed(&error))
+    }
+
     fn failed(&self, error: &sqlx::Error) -> QueueError {
         QueueError::Failed {
             path: self.path.clone(),
@@ -161,6 +171,19 @@ impl Embedded {
 }
 
 impl Queue for Embedded {
+    const BEGINS_BEHIND: bool = false;
+
+    async fn until_empty(&self, mut progress: watch::Receiver<Progress>) -> Result<(), QueueError> {
+        // Nobody else takes jobs: the meter knows of each. Its sender is held by the ledger, which
+        // is watched elsewhere.
+        if progress.wait_for(Progress::is_done).await.is_err() {
+            return std::future::pending().await;
+        }
+        Ok(())
+    }
+
+    fn follow(&self, _: &Meter) {}
+
     async fn len(&self) -> Result<u64, QueueError> {
         let count: i64 = sqlx::query_scalar("SELECT count(*) FROM Jobs WHERE job_type = ?1")
             .bind(QUEUE)
@@ -170,7 +193,7 @@ impl Queue for Embedded {
         Ok(unsigned(count))
     }
 
-    async fn tally(&self) -> Result<Tally, QueueError> {
+    async fn tally(&self, _: &Output) -> Result<Tally, QueueError> {
         let text: String = sqlx::query_scalar("SELECT tally FROM worker_books")
             .fetch_one(&self.pool)
             .await
@@ -204,14 +227,7 @@ impl Queue for Embedded {
         read().map_err(|error| self.failed(&error))
     }
 
-    async fn has_unread_input(&self) -> Result<bool, QueueError> {
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM worker_input WHERE NOT complete)")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(|error| self.failed(&error))
-    }
-
-    async fn rejected(&self) -> Result<u64, QueueError> {
+    async fn rejected(&self, _: &str) -> Result<u64, QueueError> {
         let count: i64 = sqlx::query_scalar("SELECT coalesce(sum(rejected), 0) FROM worker_input")
             .fetch_one(&self.pool)
             .await
@@ -219,20 +235,35 @@ impl Queue for Embedded {
         Ok(unsigned(count))
     }
 
-    async fn output(&self, kind: OutputKind) -> Result<Option<(String, u64)>, QueueError> {
+    async fn output(&self, kind: OutputKind, target: &str) -> Result<Recorded, QueueError> {
         let row: Option<(String, i64)> =
             sqlx::query_as("SELECT target, length FROM worker_output WHERE kind = ?1")
                 .bind(kind.as_str())
                 .fetch_optional(&self.pool)
                 .await
                 .map_err(|error| self.failed(&error))?;
-        Ok(row.map(|(target, length)| (target, unsigned(length))))
+        Ok(match row {
+            Some((before, length)) if before == target => Recorded::Length(unsigned(length)),
+            Some((before, _))
+                if kind == OutputKind::Results
+                    && (self.len().await? > 0 || self.has_unread_input().await?) =>
+            {
+                Recorded::NotFinished(before)
+            }
+            _ => Recorded::Unknown,
+        })
     }
 
-    async fn begin_output(&self, kind: OutputKind, target: &str) -> Result<(), QueueError> {
-        sqlx::query("INSERT OR REPLACE INTO worker_output VALUES (?1, ?2, 0)")
+    async fn begin_output(
+        &self,
+        kind: OutputKind,
+        target: &str,
+        length: u64,
+    ) -> Result<(), QueueError> {
+        sqlx::query("INSERT OR REPLACE INTO worker_output VALUES (?1, ?2, ?3)")
             .bind(kind.as_str())
             .bind(target)
+            .bind(signed(length))
             .execute(&self.pool)
             .await
             .map(drop)
@@ -257,7 +288,7 @@ impl Queue for Embedded {
             .collect())
     }
 
-    async fn add(&self, batch: &Batch) -> Result<(), QueueError> {
+    async fn add(&self, batch: &Batch) -> Result<Vec<Seen>, QueueError> {
         self.add_in_transaction(batch)
             .await
             .map_err(|Failed(reason)| QueueError::Failed {
@@ -265,7 +296,8 @@ impl Queue for Embedded {
                 reason,
             })?;
         self.waker.wake();
-        Ok(())
+        // One process fills it: no id has become known in between.
+        Ok(Vec::new())
     }
 
     async fn settle(
@@ -273,12 +305,12 @@ impl Queue for Embedded {
         fates: &[(Ticket, Fate)],
         results_length: u64,
         tally: &Tally,
-    ) -> Result<(), QueueError> {
+    ) -> Result<Vec<Ticket>, QueueError> {
         match self
             .settle_in_transaction(fates, results_length, tally)
             .await
         {
-            Ok(0) => Ok(()),
+            Ok(0) => Ok(Vec::new()),
             Ok(missing) => Err(QueueError::Miscounted {
                 path: self.path.clone(),
                 missing,

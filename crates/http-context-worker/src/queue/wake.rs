@@ -13,8 +13,6 @@ use apalis::prelude::{PollSnapshot, PollStrategy};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-
 /// Tells the engine that there are jobs.
 #[derive(Clone, Debug)]
 pub(super) struct Waker(mpsc::Sender<()>);
@@ -40,8 +38,8 @@ pub(super) fn wake() -> (Waker, mpsc::Receiver<()>) {
 
 impl Wake {
     /// Must be called in a runtime.
-    pub(super) fn new(told: mpsc::Receiver<()>) -> Self {
-        let mut tick = interval(LOOK_EVERY);
+    pub(super) fn new(told: mpsc::Receiver<()>, look_every: Duration) -> Self {
+        let mut tick = interval(look_every);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self { told, tick }
     }

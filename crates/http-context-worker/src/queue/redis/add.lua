@@ -1,0 +1,34 @@
+-- Queues a batch, whole or not at all.
+-- KEYS: 1 data, 2 active, 3 ids, 4 inputs, 5 the rejects' books, 6 the reader's last batch
+-- ARGV: 1 prefix of meta, 2 number of the batch, 3 input or "", 4 its place, 5 length of the rejects or "",
+--       then for each job: id, line, task id, job
+-- Returns the ids that are known already, each with its line. With any of them nothing was done.
+if redis.call('GET', KEYS[6]) == ARGV[2] then
+    return {}
+end
+local known = {}
+for i = 6, #ARGV, 4 do
+    local line = redis.call('HGET', KEYS[3], ARGV[i])
+    if line then
+        known[#known + 1] = ARGV[i]
+        known[#known + 1] = line
+    end
+end
+if #known > 0 then
+    return known
+end
+for i = 6, #ARGV, 4 do
+    local task = ARGV[i + 2]
+    redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
+    redis.call('HSET', KEYS[1], task, ARGV[i + 3])
+    redis.call('HSET', ARGV[1] .. ':' .. task, 'attempts', 0, 'max_attempts', 2147483647, 'status', 'Pending')
+    redis.call('RPUSH', KEYS[2], task)
+end
+if ARGV[3] ~= '' then
+    redis.call('HSET', KEYS[4], ARGV[3], ARGV[4])
+end
+if ARGV[5] ~= '' then
+    redis.call('HSET', KEYS[5], 'length', ARGV[5])
+end
+redis.call('SET', KEYS[6], ARGV[2], 'EX', 86400)
+return {}

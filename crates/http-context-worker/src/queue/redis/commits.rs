@@ -1,0 +1,253 @@
+//! The commits on which the queue's promise rests, and the books that they keep.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use redis::AsyncCommands as _;
+use redis::aio::ConnectionManager;
+use ulid::Ulid;
+
+use super::Redis;
+use super::connection::Patience;
+use super::scripts::{ADD, SETTLE};
+use crate::queue::tasks::task_id;
+use crate::queue::{Batch, Fate, InputPlace, OutputKind, QueueError, Recorded, Seen, Ticket};
+use crate::tally::Tally;
+
+/// Standard input is another one each time: no place in it is kept.
+const STDIN: &str = "-";
+
+/// The results' books, as this process left them: their key, and the length recorded.
+#[derive(Debug, Default)]
+pub(super) struct Books(Mutex<Option<(String, u64)>>);
+
+impl Books {
+    fn set(&self, key: String, length: u64) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((key, length));
+    }
+
+    fn get(&self) -> (String, u64) {
+        let books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        books.clone().unwrap_or_default()
+    }
+}
+
+impl Redis {
+    /// See [`Queue::output`](crate::queue::Queue::output).
+    pub(super) async fn recorded_length(
+        &self,
+        kind: OutputKind,
+        target: &str,
+    ) -> Result<Recorded, QueueError> {
+        let key = self.0.keys.output(kind, &self.on_this_host(target));
+        let ask = |mut redis: ConnectionManager| {
+            let key = key.clone();
+            async move { redis.hget(key, "length").await }
+        };
+        let length: Option<u64> = self.0.connection.ask(Patience::None, ask).await?;
+        let Some(length) = length else {
+            return Ok(Recorded::Unknown);
+        };
+        if kind == OutputKind::Results {
+            self.0.books.set(key, length);
+        }
+        Ok(Recorded::Length(length))
+    }
+
+    /// See [`Queue::begin_output`](crate::queue::Queue::begin_output).
+    pub(super) async fn record_length(
+        &self,
+        kind: OutputKind,
+        target: &str,
+        length: u64,
+    ) -> Result<(), QueueError> {
+        let key = self.0.keys.output(kind, &self.on_this_host(target));
+        let ask = |mut redis: ConnectionManager| {
+            let key = key.clone();
+            async move { redis.hset::<_, _, _, ()>(key, "length", length).await }
+        };
+        self.0.connection.ask(Patience::None, ask).await?;
+        if kind == OutputKind::Results {
+            self.0.books.set(key, length);
+        }
+        Ok(())
+    }
+
+    /// The sums of the results in one file.
+    pub(super) async fn recorded_sums(&self, results: &str) -> Result<Tally, QueueError> {
+        let results = self.on_this_host(results);
+        let key = self.0.keys.output(OutputKind::Results, &results);
+        let ask = |mut redis: ConnectionManager| {
+            let key = key.clone();
+            async move { redis.hget(key, "sums").await }
+        };
+        let text: Option<String> = self.0.connection.ask(Patience::None, ask).await?;
+        text.map_or(Ok(Tally::default()), |text| self.read(&text))
+    }
+
+    /// How far a file of jobs was read.
+    pub(super) async fn recorded_place(&self, input: &str) -> Result<InputPlace, QueueError> {
+        if input == STDIN {
+            return Ok(InputPlace::default());
+        }
+        let (key, input) = (self.0.keys.inputs(), self.on_this_host(input));
+        let ask = |mut redis: ConnectionManager| {
+            let (key, input) = (key.clone(), input.clone());
+            async move { redis.hget(key, input).await }
+        };
+        let text: Option<String> = self.0.connection.ask(Patience::OfAReader, ask).await?;
+        text.map_or(Ok(InputPlace::default()), |text| self.read(&text))
+    }
+
+    /// See [`Queue::seen`](crate::queue::Queue::seen).
+    pub(super) async fn known(&self, ids: &[&str]) -> Result<Vec<Seen>, QueueError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let key = self.0.keys.ids();
+        let ask = |mut redis: ConnectionManager| {
+            let mut command = redis::cmd("HMGET");
+            command.arg(&key).arg(ids);
+            async move { command.query_async(&mut redis).await }
+        };
+        let lines: Vec<Option<u64>> = self.0.connection.ask(Patience::OfAReader, ask).await?;
+        let seen = ids.iter().zip(lines).filter_map(|(id, line)| {
+            Some(Seen {
+                id: (*id).to_owned(),
+                line: line?,
+            })
+        });
+        Ok(seen.collect())
+    }
+
+    /// See [`Queue::add`](crate::queue::Queue::add).
+    pub(super) async fn add_by_script(&self, batch: &Batch) -> Result<Vec<Seen>, QueueError> {
+        let inner = &self.0;
+        let (next, count) = (inner.keys.next(), batch.jobs.len() as u64);
+        // Numbers that are taken and not used after all leave a gap, which is no harm.
+        let ask = |mut redis: ConnectionManager| {
+            let next = next.clone();
+            async move { redis.incr(next, count).await }
+        };
+        let end: u64 = inner.connection.ask(Patience::OfAReader, ask).await?;
+        let number = inner.batches.fetch_add(1, Ordering::Relaxed);
+        let mut call = ADD.prepare_invoke();
+        for key in [
+            inner.keys.data(),
+            inner.keys.active(),
+            inner.keys.ids(),
+            inner.keys.inputs(),
+            inner
+                .keys
+                .output(OutputKind::Rejects, &self.on_this_host(&batch.rejects)),
+            inner.keys.added_by(&inner.reader),
+        ] {
+            call.key(key);
+        }
+        call.arg(inner.keys.meta()).arg(number);
+        if batch.input == STDIN {
+            call.arg("").arg("");
+        } else {
+            call.arg(self.on_this_host(&batch.input))
+                .arg(self.write(&batch.place)?);
+        }
+        call.arg(batch.rejects_length);
+        for ((line, job), ticket) in batch.jobs.iter().zip(end - count..) {
+            call.arg(&job.id)
+                .arg(*line)
+                .arg(task_id(Ticket(ticket)).to_string())
+                .arg(self.write(job)?);
+        }
+        let ask = |mut redis: ConnectionManager| {
+            let call = &call;
+            async move { call.invoke_async(&mut redis).await }
+        };
+        let known: Vec<String> = inner.connection.ask(Patience::OfAReader, ask).await?;
+        let seen = known.chunks_exact(2).map(|pair| Seen {
+            id: pair[0].clone(),
+            line: pair[1].parse().unwrap_or(0),
+        });
+        Ok(seen.collect())
+    }
+
+    /// See [`Queue::settle`](crate::queue::Queue::settle).
+    pub(super) async fn settle_by_script(
+        &self,
+        fates: &[(Ticket, Fate)],
+        results_length: u64,
+        tally: &Tally,
+    ) -> Result<Vec<Ticket>, QueueError> {
+        let inner = &self.0;
+        let (books, length_before) = inner.books.get();
+        let mut call = SETTLE.prepare_invoke();
+        call.key(inner.keys.data())
+            .key(inner.keys.active())
+            .key(inner.keys.retry())
+            .key(&books);
+        for worker in inner.workers.names() {
+            call.key(inner.keys.inflight_of(&worker));
+        }
+        call.arg(inner.keys.meta())
+            .arg(Ulid::generate().to_string())
+            .arg(length_before)
+            .arg(results_length)
+            .arg(self.write(tally)?);
+        for (ticket, fate) in fates {
+            call.arg(task_id(*ticket).to_string()).arg(told(*fate));
+        }
+        // One token for all tries: what was settled is not settled again.
+        let ask = |mut redis: ConnectionManager| {
+            let call = &call;
+            async move { call.invoke_async(&mut redis).await }
+        };
+        let answer: Vec<String> = inner.connection.ask(Patience::OfAWorker, ask).await?;
+        match answer.first().map(String::as_str) {
+            Some("settled") => {
+                inner.books.set(books, results_length);
+                Ok(Vec::new())
+            }
+            Some("others") => Ok(fates
+                .iter()
+                .map(|(ticket, _)| *ticket)
+                .filter(|ticket| answer.contains(&task_id(*ticket).to_string()))
+                .collect()),
+            _ => Err(QueueError::Forgotten {
+                queue: inner.connection.url().to_string(),
+            }),
+        }
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(&self, text: &str) -> Result<T, QueueError> {
+        serde_json::from_str(text).map_err(|error| self.unusable(&error))
+    }
+
+    fn write<T: serde::Serialize>(&self, value: &T) -> Result<String, QueueError> {
+        serde_json::to_string(value).map_err(|error| self.unusable(&error))
+    }
+
+    fn unusable(&self, error: &serde_json::Error) -> QueueError {
+        QueueError::Refused {
+            queue: self.0.connection.url().to_string(),
+            reason: format!("its books cannot be read: {error}"),
+        }
+    }
+}
+
+/// What becomes of a job, as the script reads it. A wait is told by its length, because the clock
+/// that it ends by is that of Redis.
+fn told(fate: Fate) -> String {
+    match fate {
+        Fate::Done => "done".to_owned(),
+        Fate::Again {
+            attempts,
+            not_before,
+        } => {
+            let now = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default();
+            let wait = Duration::from_secs(not_before).saturating_sub(now);
+            format!("{attempts}:{}", wait.as_millis())
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The job engine at work: an apalis worker on Redis, and the next one when it has failed.
+
+use std::time::Duration;
+
+use apalis::layers::WorkerBuilderExt;
+use apalis::prelude::{BackendExt, ParallelizeExt, WorkerBuilder, WorkerContext, WorkerError};
+use apalis_redis::{Config, RedisStorage};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+
+use super::Redis;
+use super::workers::Counted;
+use crate::job::Job;
+use crate::queue::tasks::Label;
+use crate::queue::wake::{Wake, wake};
+use crate::queue::{Handler, QueueError, Turn};
+
+/// The engine is told when there are jobs; this is for when it was not.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Longer than any run: the keeper says that a worker lives and finds those that are gone, by the
+/// clock of Redis and not by that of each machine.
+const NEVER: Duration = Duration::from_hours(24 * 365);
+
+/// See [`Queue::work`](crate::queue::Queue::work).
+pub(super) async fn work<H: Handler>(
+    redis: &Redis,
+    handler: H,
+    concurrency: usize,
+    stop: CancellationToken,
+) -> QueueError {
+    let handler = Counted {
+        handler,
+        redis: redis.clone(),
+    };
+    loop {
+        let (waker, told) = wake();
+        let name = redis.0.workers.begin(&redis.0.host, waker);
+        let config = Config::default()
+            .queue(redis.0.keys.queue())
+            // What is fetched and does not run yet, another process could run.
+            .batch_size((concurrency / 4).clamp(1, 16))
+            .heartbeat_interval(NEVER)
+            .missed_heartbeats(2)
+            .persist_results(false)
+            .lock_tasks(false)
+            .emit_events(false);
+        let backend = RedisStorage::<Job>::new(redis.0.connection.manager())
+            .with_config(config)
+            .poll_with_strategy(Wake::new(told, LOOK_EVERY));
+        let context = WorkerContext::new(&name);
+        let handler = handler.clone();
+        // The limit stands outside the spawn, so that a job holds its slot until it is settled.
+        let worker = WorkerBuilder::new(&context)
+            .backend(backend)
+            .concurrency(concurrency)
+            .parallelize(tokio::spawn)
+            .build(move |job: Job, label: Label| {
+                let handler = handler.clone();
+                async move {
+                    handler
+                        .handle(Turn {
+                            ticket: label.ticket,
+                            attempt: label.attempt,
+                            job,
+                        })
+                        .await;
+                }
+            });
+        // Boxed where its type is known: the compiler cannot see through it that it is `Send`.
+        let mut run: BoxFuture<'static, Result<(), WorkerError>> = worker.run().boxed();
+        tokio::select! {
+            biased;
+            ended = &mut run => {
+                let why = ended.err().map_or("it ended".to_owned(), |error| error.to_string());
+                tracing::debug!("the job engine begins anew: {why}");
+            }
+            () = stop.cancelled() => {
+                // Paused, the engine takes no job.
+                let _ = context.pause();
+                let _ = run.await;
+                return std::future::pending().await;
+            }
+        }
+        // What it had fetched and not begun is given back by the keeper, once it is the former one.
+        tokio::select! {
+            () = redis.0.workers.until_answered() => {}
+            () = stop.cancelled() => return std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What each process does for all of them a few times a second: say that it lives, give back the
+//! jobs of workers that are gone, and hand on what is due for another attempt.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::Redis;
+use super::connection::Patience;
+use super::scripts::{KEEP, RELEASE};
+use crate::queue::tasks::task_id;
+use crate::queue::{QueueError, Ticket};
+
+const KEEP_EVERY: Duration = Duration::from_millis(250);
+
+/// Goes on until it is dropped.
+pub(super) async fn keep(redis: &Redis) -> Infallible {
+    let mut tick = interval(KEEP_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let kept = redis.keep().await;
+        let is_news = redis.0.workers.note_answer(kept.is_ok());
+        match kept {
+            Ok(()) if is_news => {
+                tracing::warn!("the queue at {} answers again", redis.0.connection.url());
+            }
+            Err(error) if is_news => {
+                tracing::warn!(
+                    "{error}; jobs in hand go on, no job begins, and the worker waits for it"
+                );
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+}
+
+impl Redis {
+    async fn keep(&self) -> Result<(), QueueError> {
+        let inner = &self.0;
+        let names = inner.workers.names();
+        let ask = |mut connection: redis::aio::ConnectionManager| {
+            let mut call = KEEP.prepare_invoke();
+            for key in [
+                inner.keys.workers(),
+                inner.keys.active(),
+                inner.keys.retry(),
+                inner.keys.data(),
+            ] {
+                call.key(key);
+            }
+            call.arg(inner.keys.inflight())
+                .arg(inner.keys.worker_metadata())
+                .arg(inner.takeover.as_secs());
+            for name in &names {
+                call.arg(name);
+            }
+            async move { call.invoke_async(&mut connection).await }
+        };
+        let (waiting, unfinished, taken): (u64, u64, u64) =
+            inner.connection.ask(Patience::None, ask).await?;
+        if taken > 0 {
+            tracing::warn!("{taken} jobs of a worker that is gone were given back to the queue");
+        }
+        if waiting > 0 {
+            inner.workers.wake();
+        }
+        if let Some(meter) = inner.meter.get() {
+            meter.update(|progress| progress.queued = progress.finished + unfinished);
+        }
+        for worker in inner.workers.former() {
+            let in_hand = inner.workers.in_hand();
+            if self.release(&worker, &in_hand).await? == 0 {
+                inner.workers.forget(&worker);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives back what was handed out to a worker, but for what is in hand; how many those are.
+    pub(super) async fn release(
+        &self,
+        worker: &str,
+        in_hand: &[Ticket],
+    ) -> Result<u64, QueueError> {
+        let keys = &self.0.keys;
+        let ask = |mut connection: redis::aio::ConnectionManager| {
+            let mut call = RELEASE.prepare_invoke();
+            call.key(keys.workers())
+                .key(keys.active())
+                .key(keys.inflight_of(worker))
+                .key(format!("{}:{worker}", keys.worker_metadata()))
+                .arg(worker);
+            for ticket in in_hand {
+                call.arg(task_id(*ticket).to_string());
+            }
+            async move { call.invoke_async(&mut connection).await }
+        };
+        self.0.connection.ask(Patience::None, ask).await
+    }
+}

@@ -1,0 +1,251 @@
+//! The shared queue: apalis on Redis, for many processes on many machines.
+//!
+//! The engine's own structures hold the jobs, and its own script hands them out. What this program
+//! promises is kept by four scripts beside it, each of which Redis runs as a whole: [`scripts`].
+//!
+//! # The promise
+//!
+//! Several processes work on one queue, each with a results file of its own. Killed at any moment,
+//! none loses a job: within the takeover time ([`Redis::open`]) its jobs are handed to the others.
+//! And a result stands once over all files, each cut to the length that the queue has recorded.
+//!
+//! | what happens | the queue says | so |
+//! |---|---|---|
+//! | a reader of jobs is killed before a batch commits | the place before the batch | started again it reads the batch again |
+//! | after it committed | the place behind it | it goes on there |
+//! | the answer to a commit is lost | the batch or settlement by its number | asked again it says the same |
+//! | a worker is killed while it holds jobs | they are in its hands, and it is silent | after the takeover time they go to the front of the queue |
+//! | a worker is killed while it writes lines, before they are settled | the same, and the length of its file as before | another one runs the jobs; the lines are past the recorded length, and are cut off when a worker is started again with that file |
+//! | after they were settled | the jobs are gone, the lines are part of the file | nothing is left to do |
+//! | a worker is stopped for longer than the takeover time, and goes on | its jobs are in other hands | settling says so, its lines of them are cut off at once, and their results stand with the others |
+//! | Redis is away | nothing | jobs in hand end and wait to be settled, no job begins, and everything goes on when it is back |
+//! | Redis comes back with an older state | a shorter length | the worker says so and ends; started again it cuts its file to match, as after a power cut |
+//!
+//! One window is left to whoever reads the files: a worker that was killed between writing and
+//! settling, and was *never started again* with its file, leaves lines there which stand in another
+//! file too. The length up to which a file counts is in the field `length` of
+//! `QUEUE:results:HOST:PATH`. A stream (standard output, a pipe) cannot be cut at all.
+//!
+//! A job may run twice, as with the embedded queue. What Redis acknowledged is as durable as it is
+//! set up to be (`appendonly`, `appendfsync`).
+//!
+//! # What stays
+//!
+//! A finished job leaves its id, in the hash `QUEUE:ids`, so that it is not queued twice. Clocks are
+//! Redis's own, but for the moment in which a worker registers: machines' clocks may differ by less
+//! than the takeover time.
+
+mod address;
+mod commits;
+mod connection;
+mod engine;
+mod keeper;
+mod keys;
+mod scripts;
+mod workers;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use redis::AsyncCommands as _;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use ulid::Ulid;
+
+pub use self::address::RedisUrl;
+use self::commits::Books;
+use self::connection::{Connection, Patience};
+use self::keys::Keys;
+use self::workers::Workers;
+use super::{
+    Batch, Fate, Handler, InputPlace, OutputKind, Queue, QueueError, Recorded, Seen, Ticket,
+};
+use crate::output::Output;
+use crate::progress::{Meter, Progress};
+use crate::tally::Tally;
+
+/// The format of what is ours.
+const FORMAT: i64 = 1;
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What leads to a queue in a Redis.
+#[derive(Clone, Debug)]
+pub struct RedisPlace {
+    /// Which Redis.
+    pub url: RedisUrl,
+    /// The name of the queue: the first part of each key.
+    pub name: String,
+    /// How long a worker may be silent before its jobs are taken over. Whole seconds, at least 1.
+    pub takeover: Duration,
+}
+
+/// See the module's documentation.
+#[derive(Clone)]
+pub(crate) struct Redis(Arc<Inner>);
+
+struct Inner {
+    connection: Connection,
+    keys: Keys,
+    takeover: Duration,
+    /// Files are told by their host and path.
+    host: String,
+    /// Tells this reader's batches from another one's.
+    reader: String,
+    batches: AtomicU64,
+    books: Books,
+    workers: Workers,
+    meter: std::sync::OnceLock<Meter>,
+}
+
+impl Redis {
+    /// Connects to the queue. `stop` tells when the program is on its way out.
+    pub(crate) async fn open(
+        place: &RedisPlace,
+        stop: CancellationToken,
+    ) -> Result<Self, QueueError> {
+        let connection = Connection::open(&place.url, stop).await?;
+        let keys = Keys::new(&place.name);
+        let found: i64 = connection
+            .ask(Patience::None, |mut redis| {
+                let key = keys.format();
+                async move {
+                    let _: bool = redis.set_nx(&key, FORMAT).await?;
+                    redis.get(&key).await
+                }
+            })
+            .await?;
+        if found != FORMAT {
+            return Err(QueueError::Refused {
+                queue: place.url.to_string(),
+                reason: format!(
+                    "{} was made by another version of this program (format {found}, this one \
+                     knows {FORMAT})",
+                    place.name
+                ),
+            });
+        }
+        Ok(Self(Arc::new(Inner {
+            connection,
+            keys,
+            takeover: place.takeover,
+            host: host(),
+            reader: Ulid::generate().to_string(),
+            batches: AtomicU64::new(0),
+            books: Books::default(),
+            workers: Workers::default(),
+            meter: std::sync::OnceLock::new(),
+        })))
+    }
+
+    fn on_this_host(&self, name: &str) -> String {
+        format!("{}:{name}", self.0.host)
+    }
+}
+
+/// The name of this machine.
+fn host() -> String {
+    #[cfg(unix)]
+    let name = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    #[cfg(not(unix))]
+    let name = std::env::var("COMPUTERNAME").unwrap_or_default();
+    name
+}
+
+impl Queue for Redis {
+    const BEGINS_BEHIND: bool = true;
+
+    async fn len(&self) -> Result<u64, QueueError> {
+        let key = self.0.keys.data();
+        let ask = |mut redis: redis::aio::ConnectionManager| {
+            let key = key.clone();
+            async move { redis.hlen(key).await }
+        };
+        self.0.connection.ask(Patience::OfAWorker, ask).await
+    }
+
+    async fn until_empty(&self, _: watch::Receiver<Progress>) -> Result<(), QueueError> {
+        let mut look = interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while self.len().await? > 0 {
+            look.tick().await;
+        }
+        Ok(())
+    }
+
+    fn follow(&self, meter: &Meter) {
+        // A run begins once: there is nothing to replace.
+        let _ = self.0.meter.set(meter.clone());
+    }
+
+    async fn tally(&self, results: &Output) -> Result<Tally, QueueError> {
+        // A stream begins with the process, and others may write to one of the same name.
+        if results.is_stream() {
+            return Ok(Tally::default());
+        }
+        self.recorded_sums(results.name()).await
+    }
+
+    async fn input(&self, name: &str) -> Result<InputPlace, QueueError> {
+        self.recorded_place(name).await
+    }
+
+    async fn rejected(&self, input: &str) -> Result<u64, QueueError> {
+        Ok(self.recorded_place(input).await?.rejected)
+    }
+
+    async fn output(&self, kind: OutputKind, target: &str) -> Result<Recorded, QueueError> {
+        self.recorded_length(kind, target).await
+    }
+
+    async fn begin_output(
+        &self,
+        kind: OutputKind,
+        target: &str,
+        length: u64,
+    ) -> Result<(), QueueError> {
+        self.record_length(kind, target, length).await
+    }
+
+    async fn seen(&self, ids: &[&str]) -> Result<Vec<Seen>, QueueError> {
+        self.known(ids).await
+    }
+
+    async fn add(&self, batch: &Batch) -> Result<Vec<Seen>, QueueError> {
+        let known = self.add_by_script(batch).await?;
+        self.0.workers.wake();
+        Ok(known)
+    }
+
+    async fn settle(
+        &self,
+        fates: &[(Ticket, Fate)],
+        results_length: u64,
+        tally: &Tally,
+    ) -> Result<Vec<Ticket>, QueueError> {
+        self.settle_by_script(fates, results_length, tally).await
+    }
+
+    async fn close(&self) {
+        for worker in self.0.workers.names() {
+            // What cannot be given back now is taken over later.
+            let _ = self.release(&worker, &[]).await;
+        }
+    }
+
+    async fn work<H: Handler>(
+        &self,
+        handler: H,
+        concurrency: usize,
+        stop: CancellationToken,
+    ) -> QueueError {
+        tokio::select! {
+            never = keeper::keep(self) => match never {},
+            ended = engine::work(self, handler, concurrency, stop) => ended,
+        }
+    }
+}

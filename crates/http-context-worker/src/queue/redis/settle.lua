@@ -1,0 +1,50 @@
+-- Settles attempts, whole or not at all.
+-- KEYS: 1 data, 2 active, 3 retry, 4 the results' books, 5.. what was handed out to this process
+-- ARGV: 1 prefix of meta, 2 token of this settlement, 3 length before, 4 length now, 5 sums,
+--       then for each job: task id, what becomes of it
+--       ("done", or the attempts made, a colon and the milliseconds until the next one)
+-- Returns {"settled"}; {"others", task ids that are not in this process's hands}; or {"forgotten", length}
+-- when the books are not as this process left them. With the last two nothing was done.
+local books = redis.call('HMGET', KEYS[4], 'token', 'length')
+if books[1] == ARGV[2] then
+    return {'settled'}
+end
+if books[2] ~= ARGV[3] then
+    return {'forgotten', books[2] or ''}
+end
+local holders = {}
+local others = {'others'}
+for i = 6, #ARGV, 2 do
+    for k = 5, #KEYS do
+        if redis.call('SISMEMBER', KEYS[k], ARGV[i]) == 1 then
+            holders[i] = KEYS[k]
+        end
+    end
+    if not holders[i] then
+        others[#others + 1] = ARGV[i]
+    end
+end
+if #others > 1 then
+    return others
+end
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+for i = 6, #ARGV, 2 do
+    local task, fate = ARGV[i], ARGV[i + 1]
+    local meta = ARGV[1] .. ':' .. task
+    redis.call('SREM', holders[i], task)
+    if fate == 'done' then
+        redis.call('HDEL', KEYS[1], task)
+        redis.call('DEL', meta)
+    else
+        local attempts, wait = string.match(fate, '^(%d+):(%d+)$')
+        redis.call('HSET', meta, 'attempts', attempts)
+        if wait == '0' then
+            redis.call('LPUSH', KEYS[2], task)
+        else
+            redis.call('ZADD', KEYS[3], now + wait, task)
+        end
+    end
+end
+redis.call('HSET', KEYS[4], 'length', ARGV[4], 'sums', ARGV[5], 'token', ARGV[2])
+return {'settled'}

@@ -1,0 +1,135 @@
+//! What this process is to the queue: the workers that it registered, and the jobs in its hands.
+//!
+//! There is one worker at a time. When the engine has failed, because Redis was away or had taken it
+//! to be gone, the next one begins under another name; jobs of the one before it are still in hand,
+//! and it is kept alive until they have ended.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+use ulid::Ulid;
+
+use crate::queue::wake::Waker;
+use crate::queue::{Handler, Ticket, Turn};
+
+use super::Redis;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Workers {
+    inner: Mutex<Inner>,
+    /// Whether Redis answered the keeper when it was last asked, and how often it did.
+    answers: watch::Sender<(bool, u64)>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// The present one is last.
+    names: Vec<String>,
+    in_hand: HashSet<Ticket>,
+    waker: Option<Waker>,
+}
+
+impl Default for Workers {
+    fn default() -> Self {
+        Self {
+            inner: Mutex::default(),
+            answers: watch::Sender::new((true, 0)),
+        }
+    }
+}
+
+impl Workers {
+    /// A worker under a name that nobody had before.
+    pub(super) fn begin(&self, host: &str, waker: Waker) -> String {
+        let name = format!("{host}-{}-{}", std::process::id(), Ulid::generate());
+        let mut inner = self.lock();
+        inner.names.push(name.clone());
+        inner.waker = Some(waker);
+        name
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.lock().names.clone()
+    }
+
+    /// The workers before the present one.
+    pub(super) fn former(&self) -> Vec<String> {
+        let mut names = self.names();
+        names.pop();
+        names
+    }
+
+    pub(super) fn forget(&self, name: &str) {
+        self.lock().names.retain(|known| known != name);
+    }
+
+    pub(super) fn in_hand(&self) -> Vec<Ticket> {
+        self.lock().in_hand.iter().copied().collect()
+    }
+
+    /// Has the engine look for jobs.
+    pub(super) fn wake(&self) {
+        if let Some(waker) = &self.lock().waker {
+            waker.wake();
+        }
+    }
+
+    /// Notes whether Redis answered the keeper; whether that is news.
+    pub(super) fn note_answer(&self, answers: bool) -> bool {
+        let mut is_news = false;
+        self.answers.send_modify(|(before, times)| {
+            is_news = *before != answers;
+            *before = answers;
+            *times += u64::from(answers);
+        });
+        is_news
+    }
+
+    /// Waits until Redis has answered the keeper once more.
+    pub(super) async fn until_answered(&self) {
+        let mut answers = self.answers.subscribe();
+        let (_, times) = *answers.borrow_and_update();
+        // The sender is in `self`.
+        let _ = answers.wait_for(|(_, now)| *now > times).await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Does what a handler does, and knows which jobs it has in hand.
+#[derive(Clone)]
+pub(super) struct Counted<H> {
+    pub(super) handler: H,
+    pub(super) redis: Redis,
+}
+
+impl<H: Handler> Handler for Counted<H> {
+    async fn handle(&self, turn: Turn) {
+        let held = InHand::take(self.redis.clone(), turn.ticket);
+        self.handler.handle(turn).await;
+        drop(held);
+    }
+}
+
+struct InHand {
+    redis: Redis,
+    ticket: Ticket,
+}
+
+impl InHand {
+    fn take(redis: Redis, ticket: Ticket) -> Self {
+        redis.0.workers.lock().in_hand.insert(ticket);
+        Self { redis, ticket }
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        let mut inner = self.redis.0.workers.lock();
+        inner.in_hand.remove(&self.ticket);
+    }
+}

@@ -1,0 +1,146 @@
+//! The shared queue, in a real Redis: what several processes make of it.
+
+mod crash;
+mod outage;
+mod parity;
+mod share;
+mod usage;
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use redis::Commands as _;
+
+use crate::support::{Files, Finished, Running, finish, json_lines, until, worker};
+
+/// A Redis of its own, on a free port. Killed when the test ends.
+struct RedisServer {
+    process: Child,
+    port: u16,
+    dir: tempfile::TempDir,
+}
+
+impl RedisServer {
+    fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let process = launch(port, dir.path());
+        Self { process, port, dir }
+    }
+
+    /// Ends it, as a service manager would: it keeps its data.
+    fn stop(&mut self) {
+        let asked = self.signal("TERM");
+        assert!(asked && self.process.wait().unwrap().success());
+    }
+
+    fn start_again(&mut self) {
+        self.process = launch(self.port, self.dir.path());
+    }
+
+    fn signal(&self, name: &str) -> bool {
+        let mut kill = Command::new("kill");
+        kill.arg(format!("-{name}"))
+            .arg(self.process.id().to_string());
+        kill.status().unwrap().success()
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    fn connect(&self) -> redis::Connection {
+        let client = redis::Client::open(self.url()).unwrap();
+        client.get_connection().unwrap()
+    }
+
+    /// Jobs that are not finished.
+    fn unfinished(&self) -> usize {
+        self.connect().hlen("http-context:data").unwrap()
+    }
+
+    /// Waits until every job is finished, for as long as some are.
+    fn until_empty(&self) {
+        let mut left = self.unfinished();
+        while left > 0 {
+            let before = left;
+            until("fewer jobs are left", || {
+                left = self.unfinished();
+                left < before
+            });
+        }
+    }
+
+    /// What finished jobs and workers that ended leave: no job, no worker, nothing handed out.
+    fn assert_tidy(&self) {
+        let keys: Vec<String> = self.connect().keys("http-context:*").unwrap();
+        let left = ["data", "active", "retry", "meta", "inflight", "workers"];
+        for key in keys {
+            let name = key.split(':').nth(1).unwrap();
+            assert!(!left.contains(&name), "{key} was left");
+        }
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Starts it and waits until it says that it is ready. What was acknowledged survives a restart.
+fn launch(port: u16, dir: &Path) -> Child {
+    let mut process = Command::new("redis-server")
+        .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+        .args(["--save", "", "--appendonly", "yes", "--appendfsync", "no"])
+        .arg("--dir")
+        .arg(dir)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("redis-server is on the search path: `cargo xtask test` installs it");
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let is_ready = lines.any(|line| line.unwrap().contains("Ready to accept connections"));
+    assert!(is_ready, "redis-server ended");
+    // It must not meet a closed pipe.
+    std::thread::spawn(move || lines.for_each(drop));
+    process
+}
+
+/// `enqueue`, to the end.
+fn enqueue(redis: &RedisServer, jobs: &Path, more: &[&str]) -> Finished {
+    let mut command = worker();
+    command.arg("enqueue").arg("--queue").arg(redis.url());
+    finish(command.arg("--jobs").arg(jobs).args(more))
+}
+
+/// `serve`, not started yet.
+fn serve_command(redis: &RedisServer, results: &Path, more: &[&str]) -> Command {
+    let mut command = worker();
+    command
+        .args(["serve", "--json", "--queue"])
+        .arg(redis.url());
+    command.arg("--results").arg(results).args(more);
+    command
+}
+
+fn serve(redis: &RedisServer, results: &Path, more: &[&str]) -> Running {
+    Running::start(&mut serve_command(redis, results, more))
+}
+
+/// How often each id stands in the results, over all files. Each line must be whole.
+fn counted(files: &Files, names: &[String]) -> HashMap<String, usize> {
+    let mut count = HashMap::new();
+    for name in names {
+        for line in json_lines(&files.read(name)) {
+            let id = line["id"].as_str().unwrap().to_owned();
+            *count.entry(id).or_default() += 1;
+        }
+    }
+    count
+}
