@@ -76,19 +76,17 @@ function feed(input, upstream, share) {
     const swing = 1 + 0.35 * Math.sin(minutes / 2.2) + 0.15 * Math.sin(minutes * 2.9) + (minutes % 7 > 6 ? 0.6 : 0);
     debt += share * 4 * swing;
     for (; debt >= 1; debt -= 1) {
-      input.write(`${JSON.stringify(job(number, minutes, upstream))}\n`);
+      input.write(`${JSON.stringify(job(number, upstream))}\n`);
       number += 1;
     }
   }, 200);
 }
 
 /** One job of those that a shop's back office may have. */
-function job(number, minutes, { orders, search, images }) {
+function job(number, { orders, search, images }) {
   const id = `job-${number}`;
   const order = { method: 'POST', url: `${orders}/orders`, body: JSON.stringify({ number, note: 'n'.repeat(400) }), timeout_ms: 2_000 };
   const find = (page) => ({ url: `${search}/search?q=${number}&page=${page}`, timeout_ms: 900 });
-  // For a moment a service has moved, and its old address is nobody's.
-  if (minutes > 13 && minutes < 13.4 && number % 40 === 39) return { id, url: 'http://moved.invalid/' };
   if (number % 330 === 200) {
     return { id, concurrency: 90, requests: Array.from({ length: 90 }, (_, n) => ({ url: `${images}/image/${n}` })) };
   }

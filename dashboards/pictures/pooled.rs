@@ -38,7 +38,7 @@ async fn main() -> Done {
 
     let upstreams: Vec<String> = std::env::args().skip(1).collect();
     let pool = SessionPool::builder()
-        .max_size(12)
+        .max_size(6)
         .idle_timeout(Duration::from_secs(20))
         .wait_timeout(Duration::from_millis(400))
         .build();

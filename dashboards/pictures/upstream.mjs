@@ -1,7 +1,7 @@
 // What the workers of the pictures talk to: three servers on loopback, each with habits of its own.
 //
 // `orders.test` is an API over HTTP/1.1 that has a bad minute now and then, `search.test` answers by
-// HTTP/2 over TLS and is slow at times, `images.test` sends large bodies, redirects, and drops
+// HTTP/2 over TLS, is slow at times and gone for a moment, `images.test` sends large bodies, redirects, and drops
 // connections. The names are resolved by a hosts file that `load.mjs` makes.
 
 import { execFileSync } from 'node:child_process';
@@ -81,6 +81,10 @@ export async function startUpstream(folder) {
   for (const [server, port] of servers) {
     await new Promise((listening, failed) => server.once('error', failed).listen(port, '127.0.0.1', listening));
   }
+  // For a moment one of them is not there.
+  const [gone, port] = servers[1];
+  setTimeout(() => gone.close(), 12.6 * 60_000).unref();
+  setTimeout(() => gone.listen(port, '127.0.0.1'), 13 * 60_000).unref();
   return {
     names: ['orders.test', 'search.test', 'images.test'],
     orders: 'http://orders.test:7001',
