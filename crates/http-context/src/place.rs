@@ -49,9 +49,14 @@ pub(crate) struct Holders {
     pub(crate) backtrace: Option<Arc<Backtrace>>,
 }
 
-/// Which entry of a [`PlaceCounts`] a live thing is counted in.
+/// Which entry of a [`PlaceCounts`] a live thing is counted in, and whether it came too late to be
+/// told as leaked with the others there.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlaceIndex(u8);
+
+/// Set in the index of what was acquired after the others of its entry had been told: it is not one
+/// of those, and letting it go resolves nothing.
+const LATE: u8 = 1 << 7;
 
 impl PlaceIndex {
     fn of(index: usize) -> Self {
@@ -90,14 +95,30 @@ impl PlaceCounts {
         PlaceIndex::of(index)
     }
 
-    /// Counts one more at a place that is known; says whether those of it were told as leaked.
+    /// As `acquire`, for what can also be acquired after the exit.
+    pub(crate) fn acquire_also_late(&self, place: Place) -> PlaceIndex {
+        let index = self.entry_of(place);
+        let told = self.entries[index].live.fetch_add(1, Ordering::AcqRel) & TOLD != 0;
+        if backtrace::is_on()
+            && let Some(backtrace) = backtrace::sampled()
+        {
+            let _ = self.entries[index].backtrace.set(backtrace);
+        }
+        let PlaceIndex(index) = PlaceIndex::of(index);
+        PlaceIndex(if told { index | LATE } else { index })
+    }
+
+    /// Counts one more at a place that is known; says whether it is one more of those that were
+    /// told as leaked.
     pub(crate) fn acquire_again(&self, index: PlaceIndex) -> bool {
-        self.entry(index).live.fetch_add(1, Ordering::AcqRel) & TOLD != 0
+        let was_told = self.entry(index).live.fetch_add(1, Ordering::AcqRel) & TOLD != 0;
+        was_told && index.0 & LATE == 0
     }
 
     /// Gives one back; says whether it was told as leaked.
     pub(crate) fn release(&self, index: PlaceIndex) -> bool {
-        self.entry(index).live.fetch_sub(1, Ordering::AcqRel) & TOLD != 0
+        let was_told = self.entry(index).live.fetch_sub(1, Ordering::AcqRel) & TOLD != 0;
+        was_told && index.0 & LATE == 0
     }
 
     /// Every place with something still live, and how much, to be told as leaked.
@@ -135,7 +156,7 @@ impl PlaceCounts {
     }
 
     fn entry(&self, index: PlaceIndex) -> &Entry {
-        &self.entries[usize::from(index.0)]
+        &self.entries[usize::from(index.0 & !LATE)]
     }
 
     fn entry_of(&self, place: Place) -> usize {
@@ -199,6 +220,18 @@ mod tests {
         assert!(counts.acquire_again(index));
         assert!(counts.release(index));
         assert!(counts.release(index));
+    }
+
+    #[test]
+    fn what_is_acquired_after_the_others_were_told_is_none_of_them() {
+        let counts = PlaceCounts::default();
+        let place = here();
+        let told = counts.acquire_also_late(place);
+        assert_eq!(live(&counts), [(Some(place), 1)]);
+        let late = counts.acquire_also_late(place);
+        assert!(!counts.acquire_again(late));
+        assert!(!counts.release(late) && !counts.release(late));
+        assert!(counts.release(told));
     }
 
     #[test]

@@ -128,3 +128,20 @@ async fn a_socket_that_the_server_lets_go_of_long_after_the_exit() {
     let waited = tokio::time::timeout(Duration::from_secs(20), all_gone).await;
     assert!(waited.is_ok(), "{:?}", recorder.resolved());
 }
+
+#[tokio::test]
+async fn a_request_of_a_kept_handle_is_no_leak_and_resolves_none() {
+    let (recorder, context) = recorded();
+    // The same place before and after the exit.
+    let request = |session: &http_context::HttpSession| session.get("http://127.0.0.1:1/");
+    let work = context.open(async {
+        let session = http_session().unwrap();
+        drop(request(&session));
+        Ok::<_, OpenError>(session)
+    });
+    let kept = work.await.unwrap();
+    assert!(request(&kept).send().await.is_err());
+    assert_eq!((recorder.leaks().len(), recorder.resolved().len()), (1, 0));
+    drop(kept);
+    assert_eq!((recorder.leaks().len(), recorder.resolved().len()), (1, 1));
+}
