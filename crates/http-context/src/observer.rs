@@ -62,7 +62,8 @@ pub trait Observer: Send + Sync + 'static {
     /// Called when `open` was called inside a context, whatever its policy.
     fn nested_open(&self, context: &HttpContext, nested: &NestedOpen) {}
 
-    /// Called when a context has exited, by every way out, as the last fact of it.
+    /// Called when a context has exited, by every way out, as the last fact of it. Only the end of a
+    /// request that another thread was polling when the exit cut it off can come right after.
     fn context_closed(&self, context: &HttpContext, report: &ExitReport) {}
 
     /// Called when a session is ready for use.

@@ -32,6 +32,9 @@ pub struct Totals {
     /// Of those that failed, the ones whose session closed under them.
     pub requests_aborted: u64,
     pub requests_cancelled: u64,
+    /// Requests whose end was told after that of their context: another thread was polling them
+    /// when the exit cut them off.
+    pub ended_late: u64,
     pub answered_new: u64,
     pub answered_reused: u64,
     pub bodies_complete: u64,
@@ -63,6 +66,11 @@ impl Balance {
     /// Whether anything has begun and not ended.
     pub fn is_open(&self) -> bool {
         !self.open.is_empty()
+    }
+
+    /// Whether something is open that can still end.
+    pub(super) fn may_settle(&self) -> bool {
+        self.is_open() && self.open.iter().all(|(_, count)| *count > 0)
     }
 
     /// Whether nothing is open, and everything fitted.
@@ -185,12 +193,13 @@ impl Lines {
                 report.requests, report.nested_opens,
             ));
         }
-        if in_flight + sessions_open > 0 {
+        if sessions_open > 0 {
             self.misfit(format!(
-                "context {id} is closed with {in_flight} requests in flight and {sessions_open} \
-                 sessions open"
+                "context {id} is closed with {sessions_open} sessions open"
             ));
         }
+        // Another thread may be polling a request that the exit has cut off, and tell its end.
+        self.totals.ended_late += in_flight;
     }
 
     pub(super) fn session_opened(&mut self, context: ContextId, id: SessionId) {
@@ -291,9 +300,8 @@ impl Lines {
                 "request {id} ends as {expected:?} and was {stage:?}"
             ));
         }
-        match self.contexts.get_mut(&context) {
-            Some(context) => context.in_flight -= 1,
-            None => self.misfit(format!("request {id} ends after its context {context}")),
+        if let Some(context) = self.contexts.get_mut(&context) {
+            context.in_flight -= 1;
         }
     }
 

@@ -94,7 +94,8 @@ impl Books {
         let mut facts = self.facts.subscribe();
         async move {
             let waiting = async {
-                while self.balance().is_open() {
+                // What is below nothing will not come up again.
+                while self.balance().may_settle() {
                     if facts.changed().await.is_err() {
                         unreachable!("the sender lives as long as the books");
                     }
