@@ -130,6 +130,7 @@ fn test(toolbox: &Toolbox) -> Result<(), String> {
         &tools::REDIS_SERVER,
         &tools::CHECK_JSONSCHEMA,
         &tools::HADOLINT,
+        &tools::PYTHON_WITH_MANIFESTS,
     ] {
         toolbox.require(tool)?;
     }

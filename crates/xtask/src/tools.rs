@@ -76,6 +76,22 @@ pub(crate) const HADOLINT: Tool = Tool {
     },
 };
 
+/// With the schemas of what Kubernetes, KEDA and the Prometheus operator read.
+pub(crate) const PYTHON_WITH_MANIFESTS: Tool = Tool {
+    program: "python3",
+    probe: &[
+        "-c",
+        "import kubernetes_validate, cloudcoil.models.keda, cloudcoil.models.prometheus_operator",
+    ],
+    source: Source::Wheels {
+        packages: &[
+            "kubernetes-validate==1.37.0",
+            "cloudcoil-models-keda==2.16.1.0",
+            "cloudcoil-models-prometheus-operator==0.80.1.0",
+        ],
+    },
+};
+
 pub(crate) const CHROMIUM: Tool = Tool {
     program: "chromium",
     probe: &["--version"],
@@ -129,6 +145,7 @@ pub(crate) const ALL: &[&Tool] = &[
     &HADOLINT,
     &PROMETHEUS,
     &PROMTOOL,
+    &PYTHON_WITH_MANIFESTS,
     &REDIS_SERVER,
     &VALGRIND,
 ];

@@ -8,8 +8,6 @@ mod crash;
 mod dashboards;
 mod demo;
 mod deploy;
-#[cfg(feature = "external-tools")]
-mod deploy_tools;
 mod exposition;
 mod layer_order;
 #[cfg(feature = "external-tools")]

@@ -1,9 +1,9 @@
-//! The deployment example before the tools of those whom it is written for.
+//! The deployment examples before the tools of those whom they are written for.
 
 use std::path::Path;
 use std::process::Command;
 
-use crate::deploy::deploy_folder;
+use super::deploy_folder;
 use crate::support::Files;
 
 /// Runs a tool that `cargo xtask test` installs; what it found fails the test.
@@ -42,4 +42,15 @@ fn prometheus_takes_its_configuration_with_the_rules() {
             .args(["check", "config"])
             .arg(config),
     );
+}
+
+#[test]
+fn each_manifest_is_of_the_schema_of_its_kind() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/program/deploy/manifests.py");
+    let mut command = Command::new("python3");
+    command.arg(script);
+    for file in std::fs::read_dir(deploy_folder().join("kubernetes")).unwrap() {
+        command.arg(file.unwrap().path());
+    }
+    passes(&mut command);
 }
