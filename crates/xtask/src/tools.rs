@@ -175,7 +175,7 @@ impl Toolbox {
         if let Some(found) = self.find(tool) {
             return Ok(found);
         }
-        println!("{} is not there; installing it", tool.program);
+        println!("{} is not there; installing it", tool.wanted());
         fs::create_dir_all(&self.folder)
             .map_err(|error| format!("{} cannot be made: {error}", self.folder.display()))?;
         let installed = match tool.source {
@@ -267,6 +267,14 @@ impl Toolbox {
 }
 
 impl Tool {
+    /// What is looked for: of Python, what it is to know.
+    fn wanted(&self) -> String {
+        match self.source {
+            Source::Wheels { packages } => packages.join(" "),
+            _ => self.program.to_owned(),
+        }
+    }
+
     fn say_what_to_do(&self, why: &str) -> String {
         let how = match self.source {
             Source::Crate { version, .. } => format!(
@@ -280,7 +288,7 @@ impl Tool {
         };
         format!(
             "{} could not be installed: {why}. Install it by hand and run this again: {how}",
-            self.program
+            self.wanted()
         )
     }
 }
