@@ -29,13 +29,13 @@ use tokio::runtime::{Builder, Runtime};
 /// The committed figures: instructions of one step, or of [`REQUESTS`] requests.
 mod committed {
     pub(super) const LOOKUP: u64 = 60;
-    pub(super) const LOOKUP_AND_DROP: u64 = 95;
-    pub(super) const NESTED_OPEN: u64 = 568;
-    pub(super) const EAGER: u64 = 21_899;
-    pub(super) const LAZY: u64 = 2_593;
-    pub(super) const POOLED: u64 = 6_384;
-    pub(super) const REQUESTS_BARE: u64 = 6_125_762;
-    pub(super) const REQUESTS_IN_CONTEXT: u64 = 7_033_588;
+    pub(super) const LOOKUP_AND_DROP: u64 = 99;
+    pub(super) const NESTED_OPEN: u64 = 278;
+    pub(super) const EAGER: u64 = 22_675;
+    pub(super) const LAZY: u64 = 2_463;
+    pub(super) const POOLED: u64 = 6_674;
+    pub(super) const REQUESTS_BARE: u64 = 6_121_155;
+    pub(super) const REQUESTS_IN_CONTEXT: u64 = 7_051_519;
 }
 
 const REQUESTS: usize = 100;

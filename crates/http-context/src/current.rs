@@ -80,3 +80,11 @@ pub(crate) fn open_context() -> Option<HttpContext> {
         .ok()
         .flatten()
 }
+
+/// Whether an `open` at this place passes through the bound context, with nobody to tell. Notes it,
+/// if so.
+pub(crate) fn passes_through_unobserved(place: Place) -> bool {
+    BOUND
+        .try_with(|bound| bound.context.passes_through_unobserved(place))
+        .unwrap_or(false)
+}

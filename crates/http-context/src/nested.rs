@@ -22,6 +22,10 @@ pub enum NestedPolicy {
 }
 
 impl NestedPolicy {
+    pub(crate) fn passes_through(self) -> bool {
+        matches!(self, Self::PassThrough | Self::Warn)
+    }
+
     /// The value of the label `policy`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,7 +1,8 @@
 //! What leaked lately, and what was opened nested, by place.
 
 use std::hash::{Hash, Hasher};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashMap;
 use tokio::time::Instant;
@@ -10,7 +11,8 @@ use crate::leak::{Leak, LeakKind};
 use crate::nested::{NestedOpen, NestedPolicy};
 use crate::place::Place;
 
-/// So many places are remembered; beyond it the one that was seen least lately is forgotten.
+/// So many places are remembered; beyond it the oldest is forgotten: of leaks the one that was last
+/// seen the longest ago, of nested opens the one that was first seen.
 const REMEMBERED: usize = 256;
 
 /// Leaks of one kind at one pair of places.
@@ -31,12 +33,35 @@ pub struct RecentLeak {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RecentNestedOpen {
-    /// The latest of them.
+    /// The first of them.
     pub nested: NestedOpen,
-    /// How many there were since the process began.
+    /// How many there were since then.
     pub count: u64,
-    /// When the latest of them happened.
-    pub last_seen: Instant,
+    /// When the first of them happened.
+    pub first_seen: Instant,
+}
+
+/// The same while it is counted. A context keeps that of its first nested place, so that counting
+/// once more takes neither lock nor clock.
+#[derive(Debug)]
+pub(crate) struct NestedCount {
+    pub(crate) nested: NestedOpen,
+    count: AtomicU64,
+    first_seen: Instant,
+}
+
+impl NestedCount {
+    pub(crate) fn note(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn recent(&self) -> RecentNestedOpen {
+        RecentNestedOpen {
+            nested: self.nested,
+            count: self.count.load(Ordering::Relaxed),
+            first_seen: self.first_seen,
+        }
+    }
 }
 
 type LeakKey = (LeakKind, Place, Option<Place>);
@@ -61,7 +86,7 @@ impl Hash for QuickPlace {
 }
 
 static LEAKS: LazyLock<Mutex<HashMap<LeakKey, RecentLeak>>> = LazyLock::new(Mutex::default);
-static NESTED: LazyLock<Mutex<HashMap<NestedKey, RecentNestedOpen>>> =
+static NESTED: LazyLock<Mutex<HashMap<NestedKey, Arc<NestedCount>>>> =
     LazyLock::new(Mutex::default);
 
 pub(crate) fn note_leak(leak: &Leak) {
@@ -94,31 +119,25 @@ pub(crate) fn note_resolved(leak: &Leak) {
     }
 }
 
-pub(crate) fn note_nested(nested: &NestedOpen) {
+pub(crate) fn note_nested(nested: &NestedOpen) -> Arc<NestedCount> {
     let key = (
         QuickPlace(nested.outer_place),
         QuickPlace(nested.inner_place),
         nested.policy,
     );
-    let now = Instant::now();
     let mut opens = lock(&NESTED);
-    if let Some(known) = opens.get_mut(&key) {
-        *known = RecentNestedOpen {
-            nested: *nested,
-            count: known.count + 1,
-            last_seen: now,
-        };
-        return;
+    if let Some(known) = opens.get(&key) {
+        known.note();
+        return Arc::clone(known);
     }
-    make_room(&mut opens, |recent| recent.last_seen);
-    opens.insert(
-        key,
-        RecentNestedOpen {
-            nested: *nested,
-            count: 1,
-            last_seen: now,
-        },
-    );
+    make_room(&mut opens, |known| known.first_seen);
+    let count = Arc::new(NestedCount {
+        nested: *nested,
+        count: AtomicU64::new(1),
+        first_seen: Instant::now(),
+    });
+    opens.insert(key, Arc::clone(&count));
+    count
 }
 
 pub(crate) fn leaks() -> Vec<RecentLeak> {
@@ -126,7 +145,8 @@ pub(crate) fn leaks() -> Vec<RecentLeak> {
 }
 
 pub(crate) fn nested_opens() -> Vec<RecentNestedOpen> {
-    latest_first(lock(&NESTED).values().cloned(), |recent| recent.last_seen)
+    let recent: Vec<_> = lock(&NESTED).values().map(|count| count.recent()).collect();
+    latest_first(recent.into_iter(), |recent| recent.first_seen)
 }
 
 fn latest_first<T>(all: impl Iterator<Item = T>, at: impl Fn(&T) -> Instant) -> Vec<T> {

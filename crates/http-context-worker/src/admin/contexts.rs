@@ -71,7 +71,7 @@ fn nested_open(recent: &RecentNestedOpen) -> Value {
     json!({
         "policy": nested.policy.as_str(),
         "count": recent.count,
-        "last_seen_ms": millis(recent.last_seen.elapsed()),
+        "first_seen_ms": millis(recent.first_seen.elapsed()),
         "outer_place": nested.outer_place.to_string(),
         "inner_place": nested.inner_place.to_string(),
     })

@@ -22,9 +22,11 @@ use crate::config::Config;
 use crate::current::{BOUND, Bound};
 use crate::id::ContextId;
 use crate::leak::{Leak, LeakPolicy};
+use crate::nested::NestedOpen;
 use crate::observer::{Observer, default_observer};
 use crate::place::Place;
 use crate::pool::Checkout;
+use crate::recent::{self, NestedCount};
 use crate::registry::Registration;
 use crate::session::SessionState;
 use crate::watch;
@@ -54,6 +56,8 @@ pub(crate) struct ContextInner {
     pub(crate) checkout: Mutex<Option<Box<Checkout>>>,
     pub(crate) children: Children,
     pub(crate) nested_opens: AtomicU64,
+    /// The count of the first place where an `open` passed through.
+    nested_at: OnceLock<Arc<NestedCount>>,
     /// Told when the last request, body or child is gone and an exit may wait for that.
     pub(crate) idle: Notify,
     backtrace: Option<Arc<Backtrace>>,
@@ -91,6 +95,7 @@ impl HttpContext {
             checkout: Mutex::new(None),
             children: Children::default(),
             nested_opens: AtomicU64::new(0),
+            nested_at: OnceLock::new(),
             idle: Notify::new(),
             backtrace: backtrace::sampled(),
             registration: Mutex::new(None),
@@ -216,6 +221,32 @@ impl HttpContext {
     /// How long its session keeps an idle connection.
     pub fn keep_alive(&self) -> Duration {
         self.0.config.keep_alive
+    }
+
+    /// Notes a nested open, whatever becomes of it.
+    pub(crate) fn note_nested(&self, nested: &NestedOpen) {
+        self.0.nested_opens.fetch_add(1, Ordering::Relaxed);
+        let count = recent::note_nested(nested);
+        if nested.policy.passes_through() {
+            let _ = self.0.nested_at.set(count);
+        }
+    }
+
+    /// Notes a nested open that passes through with nobody to tell, if it is known to be one by an
+    /// earlier one at the same place.
+    pub(crate) fn passes_through_unobserved(&self, place: Place) -> bool {
+        let inner = &*self.0;
+        if self.is_closed() || inner.observer.is_some() {
+            return false;
+        }
+        match inner.nested_at.get() {
+            Some(known) if std::ptr::eq(known.nested.inner_place, place) => {
+                inner.nested_opens.fetch_add(1, Ordering::Relaxed);
+                known.note();
+                true
+            }
+            _ => false,
+        }
     }
 
     pub(crate) fn observer(&self) -> Option<&dyn Observer> {

@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 
 use run::Start;
 
-use crate::builder::{ContextBuilder, builder};
+use crate::builder::ContextBuilder;
 use crate::error::OpenError;
 use crate::place::Place;
 use crate::work::Work;
@@ -30,7 +30,7 @@ use crate::work::Work;
 /// unbound.
 ///
 /// Work is a future or an async closure. [`Open::with_report`] hands over the exit report as well;
-/// [`builder`] sets options.
+/// [`builder`](crate::builder) sets options.
 ///
 /// # Errors
 ///
@@ -68,7 +68,7 @@ where
     W::Future: Future<Output = Result<T, E>>,
     E: From<OpenError>,
 {
-    Open::new(builder(), work.into_future(), Location::caller())
+    Open::build(None, false, work.into_future(), Location::caller())
 }
 
 pin_project! {
@@ -86,12 +86,24 @@ impl<F: Future> Open<F> {
         F: Future<Output = Result<T, E>>,
         E: From<OpenError>,
     {
+        let is_lazy = builder.config.is_lazy;
+        Self::build(Some(builder), is_lazy, work, place)
+    }
+
+    /// With the defaults where there is no builder.
+    fn build<T, E>(builder: Option<ContextBuilder>, is_lazy: bool, work: F, place: Place) -> Self
+    where
+        F: Future<Output = Result<T, E>>,
+        E: From<OpenError>,
+    {
         let start = Start {
-            is_lazy: builder.config.is_lazy,
-            builder: Some(builder),
+            is_lazy,
+            builder,
             place,
             binds_always: false,
             refused: |error| Err(E::from(error)),
+            waiting: None,
+            guard: None,
         };
         Self {
             inner: OpenWithReport::new(start, work, Result::is_ok),
@@ -113,6 +125,8 @@ impl<F: Future> Open<F> {
             place,
             binds_always: true,
             refused,
+            waiting: None,
+            guard: None,
         };
         Self {
             inner: OpenWithReport::new(start, work, is_ok),
@@ -130,6 +144,7 @@ impl<F: Future> Future for Open<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.project().inner.poll(cx).map(|(output, _)| output)
+        // A report that nobody asked for is dropped.
+        self.project().inner.poll_work(cx, &mut None)
     }
 }

@@ -1,11 +1,9 @@
 //! The work of an `open` from its first poll to the end of its exit.
 
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
-use tokio::task::futures::TaskLocalFuture;
 
 use crate::builder::ContextBuilder;
 use crate::context::HttpContext;
@@ -16,7 +14,6 @@ use crate::leak::LeakPolicy;
 use crate::nested::{NestedOpen, NestedPolicy};
 use crate::place::Place;
 use crate::pool::{CheckingOut, Checkout, PoolError};
-use crate::recent;
 use crate::report::{ExitReport, Outcome};
 
 type Exit = Pin<Box<dyn Future<Output = Option<ExitReport>> + Send>>;
@@ -25,34 +22,55 @@ pin_project! {
     /// The future of [`Open::with_report`].
     #[must_use = "futures do nothing unless polled"]
     pub struct OpenWithReport<F: Future> {
-        // Declared, and so dropped, before the guard: the work is gone when the context closes.
+        // Polled where it stands. `None` once it is over.
         #[pin]
-        stage: Stage<F>,
-        guard: Option<ExitGuard>,
+        work: Option<F>,
+        // Dropped after the work, which is gone when the context closes.
+        stage: Stage<F::Output>,
         is_ok: fn(&F::Output) -> bool,
+    }
+
+    impl<F: Future> PinnedDrop for OpenWithReport<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if let (Stage::Bound { bound, .. }, true) = (&*this.stage, this.work.is_some()) {
+                // What the work drops may ask for its session. Unlike a scope alone, the future of
+                // one can also be dropped when the thread's locals are gone.
+                drop(BOUND.scope(bound.clone(), DropInScope(this.work)));
+            }
+        }
     }
 }
 
-pin_project! {
-    #[project = StageProjection]
-    enum Stage<F: Future> {
-        Start { start: Start<F::Output>, work: Option<F>, waiting: Option<CheckingOut> },
-        PassedThrough { #[pin] work: F },
-        Bound { #[pin] work: TaskLocalFuture<Bound, F>, context: HttpContext },
-        Exiting { exit: Exit, output: Option<F::Output>, panics: bool },
-        Done,
-    }
+enum Stage<O> {
+    Start(Start<O>),
+    PassedThrough,
+    Bound {
+        bound: Bound,
+        /// Taken when the work ends or panics.
+        guard: Option<ExitGuard>,
+    },
+    Exiting {
+        exit: Exit,
+        output: Option<O>,
+        panics: bool,
+    },
+    Done,
 }
 
 /// What is needed to open, until the first poll.
 pub(super) struct Start<O> {
-    /// Taken when the context is opened.
+    /// Taken when the context is opened. The defaults where there is none.
     pub(super) builder: Option<ContextBuilder>,
     pub(super) is_lazy: bool,
     pub(super) place: Place,
     /// Opens a fresh context whatever is bound.
     pub(super) binds_always: bool,
     pub(super) refused: fn(OpenError) -> O,
+    /// Until there is a place in the pool.
+    pub(super) waiting: Option<CheckingOut>,
+    /// Of the context, once it is opened.
+    pub(super) guard: Option<ExitGuard>,
 }
 
 enum Opened {
@@ -64,12 +82,8 @@ enum Opened {
 impl<F: Future> OpenWithReport<F> {
     pub(super) fn new(start: Start<F::Output>, work: F, is_ok: fn(&F::Output) -> bool) -> Self {
         Self {
-            stage: Stage::Start {
-                start,
-                work: Some(work),
-                waiting: None,
-            },
-            guard: None,
+            work: Some(work),
+            stage: Stage::Start(start),
             is_ok,
         }
     }
@@ -79,59 +93,69 @@ impl<F: Future> Future for OpenWithReport<F> {
     type Output = (F::Output, Option<ExitReport>);
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut exit = None;
+        let output = ready!(self.poll_work(cx, &mut exit));
+        Poll::Ready((output, exit))
+    }
+}
+
+impl<F: Future> OpenWithReport<F> {
+    /// As `poll`; the report of the exit goes where it is wanted, and is not carried about where
+    /// there is none.
+    pub(super) fn poll_work(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        report: &mut Option<ExitReport>,
+    ) -> Poll<F::Output> {
         let mut this = self.project();
         loop {
-            match this.stage.as_mut().project() {
-                StageProjection::Start {
-                    start,
-                    work,
-                    waiting,
-                } => {
+            match this.stage {
+                Stage::Start(start) => {
                     let refused = start.refused;
-                    if this.guard.is_none() {
+                    if start.guard.is_none() {
                         match start.open() {
                             Opened::PassThrough => {
-                                let work = work.take().expect("left by the first poll");
-                                this.stage.set(Stage::PassedThrough { work });
+                                *this.stage = Stage::PassedThrough;
                                 continue;
                             }
                             Opened::Refused(error) => {
-                                this.stage.set(Stage::Done);
-                                return Poll::Ready((refused(error), None));
+                                *this.stage = Stage::Done;
+                                return Poll::Ready(refused(error));
                             }
                             Opened::Fresh(context) => {
-                                *waiting = context.begin_checkout();
-                                *this.guard = Some(ExitGuard::new(context));
+                                start.waiting = context.begin_checkout();
+                                start.guard = Some(ExitGuard::new(context));
                             }
                         }
                     }
-                    let guard = this.guard.as_mut().expect("made above");
-                    let context = guard.context();
-                    let checked_out = match waiting {
+                    let checked_out = match &mut start.waiting {
                         Some(waiting) => Some(ready!(waiting.as_mut().poll(cx))),
                         None => None,
                     };
+                    let mut guard = start.guard.take().expect("made above");
+                    let context = guard.context();
                     if let Err(error) = start.enter(&context, checked_out) {
                         // Opened and closed: the observer's books stay balanced.
                         let _ = guard.exit_at_once(Outcome::Failed);
-                        this.stage.set(Stage::Done);
-                        return Poll::Ready((refused(error), None));
+                        *this.stage = Stage::Done;
+                        return Poll::Ready(refused(error));
                     }
-                    let bound = Bound {
-                        context: context.clone(),
-                        spawned_at: None,
+                    *this.stage = Stage::Bound {
+                        bound: Bound {
+                            context,
+                            spawned_at: None,
+                        },
+                        guard: Some(guard),
                     };
-                    let work = BOUND.scope(bound, work.take().expect("left by the first poll"));
-                    this.stage.set(Stage::Bound { work, context });
                 }
-                StageProjection::PassedThrough { work } => {
-                    let output = ready!(work.poll(cx));
-                    this.stage.set(Stage::Done);
-                    return Poll::Ready((output, None));
+                Stage::PassedThrough => {
+                    // Once the work has ended it is there no more, which says enough.
+                    return poll_to_its_end(this.work, cx);
                 }
-                StageProjection::Bound { work, context } => {
-                    let on_panic = OnPanic(this.guard);
-                    let polled = work.poll(cx);
+                Stage::Bound { bound, guard } => {
+                    let on_panic = OnPanic(guard);
+                    let polled =
+                        BOUND.sync_scope(bound.clone(), || poll_to_its_end(this.work.as_mut(), cx));
                     std::mem::forget(on_panic);
                     let output = ready!(polled);
                     let outcome = if (this.is_ok)(&output) {
@@ -139,44 +163,81 @@ impl<F: Future> Future for OpenWithReport<F> {
                     } else {
                         Outcome::Failed
                     };
-                    let panics = context.leak_policy() == LeakPolicy::Panic;
-                    let mut guard = this.guard.take().expect("made when the context was opened");
+                    let panics = bound.context.leak_policy() == LeakPolicy::Panic;
+                    let mut guard = guard.take().expect("made when the context was opened");
+                    *this.stage = Stage::Done;
                     // A session that made no connection exits without an allocation or an await.
-                    this.stage.set(Stage::Done);
-                    if let Some(report) = guard.exit_at_once(outcome) {
-                        panic_on_leaks(panics, &report);
-                        return Poll::Ready((output, Some(report)));
+                    if let Some(done) = guard.exit_at_once(outcome) {
+                        panic_on_leaks(panics, &done);
+                        *report = Some(done);
+                        return Poll::Ready(output);
                     }
-                    let (exit, output) = (Box::pin(guard.exit()), Some(output));
-                    this.stage.set(Stage::Exiting {
-                        exit,
-                        output,
+                    *this.stage = Stage::Exiting {
+                        exit: Box::pin(guard.exit()),
+                        output: Some(output),
                         panics,
-                    });
+                    };
                 }
-                StageProjection::Exiting {
+                Stage::Exiting {
                     exit,
                     output,
                     panics,
                 } => {
-                    let report = ready!(exit.as_mut().poll(cx));
+                    *report = ready!(exit.as_mut().poll(cx));
                     let (output, panics) = (output.take(), *panics);
-                    this.stage.set(Stage::Done);
-                    if let Some(report) = &report {
+                    *this.stage = Stage::Done;
+                    if let Some(report) = report {
                         panic_on_leaks(panics, report);
                     }
-                    return Poll::Ready((output.expect("kept for the end of the exit"), report));
+                    return Poll::Ready(output.expect("kept for the end of the exit"));
                 }
-                StageProjection::Done => panic!("`open` polled after it has ended"),
+                Stage::Done => panic!("{ENDED}"),
             }
         }
     }
 }
 
+const ENDED: &str = "`open` polled after it has ended";
+
+/// Polls the work, and drops it where it ends.
+fn poll_to_its_end<F: Future>(
+    mut work: Pin<&mut Option<F>>,
+    cx: &mut Context<'_>,
+) -> Poll<F::Output> {
+    let running = work.as_mut().as_pin_mut();
+    let output = ready!(running.expect(ENDED).poll(cx));
+    work.set(None);
+    Poll::Ready(output)
+}
+
+/// Drops the work when it is dropped itself, as the future of a scope.
+struct DropInScope<'w, F>(Pin<&'w mut Option<F>>);
+
+impl<F> Future for DropInScope<'_, F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}
+
+impl<F> Drop for DropInScope<'_, F> {
+    fn drop(&mut self) {
+        self.0.set(None);
+    }
+}
+
 impl<O> Start<O> {
+    #[inline]
     fn open(&mut self) -> Opened {
-        let outer = current::open_context();
-        if let Some(outer) = outer {
+        if !self.binds_always && current::passes_through_unobserved(self.place) {
+            return Opened::PassThrough;
+        }
+        self.open_slowly()
+    }
+
+    fn open_slowly(&mut self) -> Opened {
+        if let Some(outer) = current::open_context() {
             let policy = if self.binds_always {
                 NestedPolicy::Isolate
             } else {
@@ -188,8 +249,7 @@ impl<O> Start<O> {
                 inner_place: self.place,
                 policy,
             };
-            outer.inner().nested_opens.fetch_add(1, Ordering::Relaxed);
-            recent::note_nested(&nested);
+            outer.note_nested(&nested);
             outer.tell(|observer| observer.nested_open(&outer, &nested));
             match policy {
                 NestedPolicy::PassThrough | NestedPolicy::Warn => return Opened::PassThrough,
@@ -203,7 +263,7 @@ impl<O> Start<O> {
                 NestedPolicy::Isolate => {}
             }
         }
-        let ContextBuilder { config, name } = self.builder.take().expect("opened once");
+        let ContextBuilder { config, name } = self.builder.take().unwrap_or_default();
         let context = HttpContext::new(config, name, self.place);
         context.tell(|observer| observer.context_opened(&context));
         Opened::Fresh(context)
