@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use http_context_middleware::OpenTelemetryRecorder;
 use opentelemetry::propagation::TextMapCompositePropagator;
-use opentelemetry_otlp::{ExporterBuildError, MetricExporter, SpanExporter};
+use opentelemetry_otlp::{ExporterBuildError, MetricExporter, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
@@ -26,6 +26,10 @@ use self::counted::{CountedExporter, CountedProcessor, SpanCounts};
 use crate::failure::Failure;
 
 const SERVICE_NAME: &str = "http-context-worker";
+
+/// Said, because left to itself the exporter takes JSON when any crate of the build has that feature
+/// on.
+const PROTOBUF: opentelemetry_otlp::Protocol = opentelemetry_otlp::Protocol::HttpBinary;
 
 /// The exporters that were asked for.
 pub(crate) struct Otlp {
@@ -107,7 +111,7 @@ fn traces(protocol: Protocol) -> Result<Traces, ExporterBuildError> {
     let builder = SpanExporter::builder();
     let exporter = match protocol {
         Protocol::Grpc => builder.with_tonic().build(),
-        Protocol::Http => builder.with_http().build(),
+        Protocol::Http => builder.with_http().with_protocol(PROTOBUF).build(),
     }?;
     let spans = Arc::new(SpanCounts::default());
     let batches = BatchSpanProcessor::builder(CountedExporter::new(exporter, &spans)).build();
@@ -122,7 +126,7 @@ fn metrics(protocol: Protocol) -> Result<SdkMeterProvider, ExporterBuildError> {
     let builder = MetricExporter::builder();
     let exporter = match protocol {
         Protocol::Grpc => builder.with_tonic().build(),
-        Protocol::Http => builder.with_http().build(),
+        Protocol::Http => builder.with_http().with_protocol(PROTOBUF).build(),
     }?;
     Ok(SdkMeterProvider::builder()
         .with_resource(resource())
