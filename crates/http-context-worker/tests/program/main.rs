@@ -24,6 +24,8 @@ mod redis;
 mod results;
 mod retries;
 mod shutdown;
+#[cfg(feature = "otlp")]
+mod shutdown_load;
 mod state;
 mod support;
 mod usage;
