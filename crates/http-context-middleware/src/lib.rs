@@ -136,6 +136,8 @@ mod servers;
 mod sink;
 mod span;
 mod templates;
+#[cfg(feature = "opentelemetry")]
+mod trace;
 mod version;
 
 pub use builder::InstrumentationBuilder;
@@ -156,3 +158,5 @@ pub use otel_recorder::OpenTelemetryRecorder;
 pub use prometheus::with_catalogue_buckets;
 pub use sink::MetricNames;
 pub use span::Spans;
+#[cfg(feature = "opentelemetry")]
+pub use trace::span_context_of;

@@ -8,6 +8,7 @@ use crate::demo;
 use crate::display::Bar;
 use crate::enqueue::enqueue;
 use crate::failure::Failure;
+use crate::log::{self, say};
 use crate::metrics_file;
 use crate::run::{Ended, Plan, run};
 use crate::signals::Signals;
@@ -21,6 +22,7 @@ const LEAKS: u8 = 3;
 
 /// Does what the command line says, and returns the exit code.
 pub(crate) async fn execute(cli: Cli) -> u8 {
+    cli.install_log();
     let done = match cli.command {
         Command::Run(args) => match args.plan() {
             Ok(plan) => run_jobs(&args, plan).await,
@@ -128,7 +130,12 @@ fn tell(args: &WorkArgs, summary: &Summary, ended: &Ended) {
     if args.json {
         print(&format!("{}\n", summary.to_json()));
     } else {
-        say(&summary.to_table(ended));
+        let table = if log::is_json() {
+            "the run has ended".to_owned()
+        } else {
+            summary.to_table(ended)
+        };
+        log::say_with(&table, serde_json::json!({"summary": summary}));
     }
 }
 
@@ -153,11 +160,6 @@ fn interruption(args: &RunArgs, ended: &Ended, signal: &str) -> String {
         ),
         None => format!("ended by {signal}: {left}, and without --state they are not kept"),
     }
-}
-
-/// Writes for a person. Standard error may be gone, and then nobody is there to be told.
-pub(crate) fn say(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// Writes to standard output.

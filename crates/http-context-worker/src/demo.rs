@@ -15,11 +15,12 @@ use serde_json::{Value, json};
 
 use crate::admin::Admin;
 use crate::cli::DemoArgs;
-use crate::commands::{print, say};
+use crate::commands::print;
 use crate::display::Bar;
 use crate::failure::Failure;
 use crate::input::JobsFrom;
 use crate::job::Job;
+use crate::log::say;
 use crate::output::Target;
 use crate::retry::Retry;
 use crate::run::{Ended, Plan, QueuePlace, run};

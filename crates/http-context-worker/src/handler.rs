@@ -9,13 +9,15 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use http_context::{ContextBuilder, ExitReport, OpenError, Outcome};
+use http_context::{ContextBuilder, ExitReport, OpenError, Outcome, Redaction};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::job::Job;
 use crate::ledger::{Desk, Entry};
+use crate::log::JobTrace;
 use crate::queue::{Fate, Handler, Turn};
+use crate::redact::redacted;
 use crate::results::{Exit, ResultLine};
 use crate::retry::Retry;
 use crate::send::{JobCode, RequestOutcome, chain};
@@ -50,16 +52,24 @@ impl Handler for JobHandler {
         if self.shared.stop.is_cancelled() {
             return;
         }
-        let job = Arc::new(turn.job);
+        let (job, trace) = (Arc::new(turn.job), JobTrace::default());
         let attempted = tokio::select! {
             biased;
-            attempted = self.shared.attempt(&job) => attempted,
+            attempted = self.shared.attempt(&job, &trace) => attempted,
             // Dropping the attempt cancels its context. The job stays in the queue.
-            () = self.shared.cut.cancelled() => return,
+            () = self.shared.cut.cancelled() => {
+                trace.says(|| tracing::info!(
+                    job = named(&job),
+                    attempt = turn.attempt,
+                    "a job was cut off, and stays in the queue"
+                ));
+                return;
+            }
         };
         let entry = self
             .shared
             .entry(turn.ticket, turn.attempt, &job, &attempted);
+        trace.says(|| told(&job, turn.attempt, &attempted, entry.fate));
         self.shared.desk.settle(entry).await;
     }
 }
@@ -93,8 +103,8 @@ impl From<OpenError> for Failed {
 }
 
 impl Shared {
-    async fn attempt(&self, job: &Arc<Job>) -> Attempted {
-        match AssertUnwindSafe(self.attempt_in_context(job))
+    async fn attempt(&self, job: &Arc<Job>, trace: &JobTrace) -> Attempted {
+        match AssertUnwindSafe(self.attempt_in_context(job, trace))
             .catch_unwind()
             .await
         {
@@ -107,8 +117,8 @@ impl Shared {
         }
     }
 
-    async fn attempt_in_context(&self, job: &Arc<Job>) -> Attempted {
-        let mut context = self.context.clone().name(format!("job {}", job.id));
+    async fn attempt_in_context(&self, job: &Arc<Job>, trace: &JobTrace) -> Attempted {
+        let mut context = self.context.clone().name(format!("job {}", named(job)));
         if let Some(proxy) = &job.proxy {
             match reqwest::Proxy::all(proxy) {
                 Ok(proxy) => context = context.proxy(proxy),
@@ -122,6 +132,7 @@ impl Shared {
             }
         }
         let work = async {
+            trace.note();
             let requests = (self.code)(Arc::clone(job)).await;
             match self.first_error(&requests) {
                 None => Ok(requests),
@@ -206,4 +217,31 @@ impl Shared {
             adds,
         }
     }
+}
+
+/// Logs how an attempt ended.
+fn told(job: &Job, attempt: u32, attempted: &Attempted, fate: Fate) {
+    match (&attempted.error, fate) {
+        (None, _) => tracing::debug!(
+            job = named(job),
+            attempts = attempt,
+            requests = attempted.requests.len(),
+            "a job is done"
+        ),
+        (Some(error), Fate::Done) => {
+            tracing::info!(job = named(job), attempts = attempt, error, "a job failed");
+        }
+        (Some(error), Fate::Again { not_before, .. }) => tracing::info!(
+            job = named(job),
+            attempt,
+            error,
+            not_before,
+            "a job failed and is tried again"
+        ),
+    }
+}
+
+/// The id of a job as it may be shown.
+fn named(job: &Job) -> String {
+    redacted(&job.id, &Redaction::default())
 }

@@ -144,6 +144,12 @@ impl Sorted {
         self.bad.sort_by_key(|reject| reject.line);
         let mut lines = Vec::new();
         for reject in self.bad.drain(..) {
+            tracing::debug!(
+                line = reject.line,
+                field = reject.field,
+                error = reject.error,
+                "a line was rejected"
+            );
             reject.write_to(&mut lines);
         }
         lines

@@ -29,6 +29,7 @@ mod output;
 mod outputs;
 mod progress;
 mod queue;
+mod redact;
 mod rejects;
 pub mod results;
 mod retry;
@@ -71,7 +72,7 @@ pub fn main() -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            commands::say(&format!("error: cannot start the runtime: {error}\n"));
+            log::say(&format!("error: cannot start the runtime: {error}\n"));
             return ExitCode::from(2);
         }
     };

@@ -16,12 +16,12 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::commands::say;
 use crate::failure::Failure;
 use crate::handler::{JobHandler, Shared};
 use crate::ingest::ingest;
 use crate::input::{Input, JobsFrom};
 use crate::ledger::Ledger;
+use crate::log::say;
 use crate::output::Target;
 use crate::outputs::open_output;
 use crate::progress::{Meter, Progress};

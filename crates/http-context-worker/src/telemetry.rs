@@ -14,7 +14,6 @@ use tokio::task::AbortHandle;
 use tokio::time::{interval, timeout};
 
 use crate::failure::Failure;
-use crate::log;
 #[cfg(feature = "otlp")]
 use crate::otlp::Otlp;
 
@@ -50,7 +49,6 @@ impl Telemetry {
     /// [`Failure::Telemetry`] when the process has either already, and [`Failure::Otlp`] when the
     /// exporters cannot be made.
     pub(crate) fn install() -> Result<Self, Failure> {
-        log::install();
         let recorder = with_catalogue_buckets(PrometheusBuilder::new()).build_recorder();
         let prometheus = recorder.handle();
         let builder = Instrumentation::builder();

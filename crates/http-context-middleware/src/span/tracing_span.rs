@@ -257,6 +257,15 @@ impl TracingContextSpan {
         span.as_ref().and_then(Span::id)
     }
 
+    /// That which a layer has given it.
+    #[cfg(feature = "opentelemetry")]
+    pub(crate) fn span_context(&self) -> Option<opentelemetry::trace::SpanContext> {
+        use opentelemetry::trace::TraceContextExt as _;
+        use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+        let span = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(span.as_ref()?.context().span().span_context().clone())
+    }
+
     pub(crate) fn event(&self, event: &ContextEvent<'_>, logs: bool) {
         let span = self
             .0

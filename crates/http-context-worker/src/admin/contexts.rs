@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use http_context::{LiveContext, RecentLeak, RecentNestedOpen, Redaction, Snapshot};
 use serde_json::{Value, json};
-use url::Url;
 
 use crate::progress::Progress;
+use crate::redact::redacted;
 
 /// So many contexts are told, the oldest; of the others only the number.
 const CONTEXTS: usize = 500;
@@ -77,33 +77,6 @@ fn nested_open(recent: &RecentNestedOpen) -> Value {
     })
 }
 
-/// A name comes from a job, which may have put a URL with its secrets there.
-fn redacted(name: &str, redaction: &Redaction) -> String {
-    if !name.contains("://") {
-        return name.to_owned();
-    }
-    let word = |word: &str| match Url::parse(word) {
-        Ok(url) if word.contains("://") => redaction.redact(&url).as_str().to_owned(),
-        _ => word.to_owned(),
-    };
-    name.split(' ').map(word).collect::<Vec<_>>().join(" ")
-}
-
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_keeps_no_secret_of_a_url_in_it() {
-        let redacted = |name| redacted(name, &Redaction::default());
-        assert_eq!(redacted("job <b>a: b</b>"), "job <b>a: b</b>");
-        assert_eq!(
-            redacted("job https://me:pw@host/x?sig=abc again"),
-            "job https://REDACTED:REDACTED@host/x?sig=REDACTED again"
-        );
-    }
 }

@@ -1,32 +1,73 @@
-//! How many spans there were, and how many of them a collector took.
+//! How many spans and exports of metrics there were, and how many of them a collector took.
 //!
 //! The SDK drops spans without a word to us: when its queue is full, when an export fails, when the
-//! time for the last flush is over. What ended and was not taken is lost, whatever the reason.
+//! time for the last flush is over. What ended and was not taken is lost, whatever the reason. What a
+//! failed export of metrics told is told by the next one, as the sums go on; what only the last one
+//! knew is lost.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use opentelemetry::Context;
-use opentelemetry_otlp::SpanExporter as OtlpSpanExporter;
+use opentelemetry_otlp::{MetricExporter, SpanExporter as OtlpSpanExporter};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::metrics::Temporality;
+use opentelemetry_sdk::metrics::data::ResourceMetrics;
+use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::{BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor};
 
 use crate::summary::grouped;
 
-#[derive(Debug, Default)]
-pub(super) struct SpanCounts {
+/// What was to be exported, and what was.
+#[derive(Debug)]
+pub(super) struct Counts {
+    what: &'static str,
     ended: AtomicU64,
     taken: AtomicU64,
+    /// Whether the last export failed.
+    fails: AtomicBool,
 }
 
-impl SpanCounts {
-    /// The spans that nobody took so far, in words.
+impl Counts {
+    pub(super) fn new(what: &'static str) -> Arc<Self> {
+        Arc::new(Self {
+            what,
+            ended: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            fails: AtomicBool::new(false),
+        })
+    }
+
+    /// What nobody took so far, in words.
     pub(super) fn lost(&self) -> Option<String> {
         let ended = self.ended.load(Ordering::Relaxed);
         let lost = ended.saturating_sub(self.taken.load(Ordering::Relaxed));
-        (lost > 0).then(|| format!("{} of {} spans", grouped(lost), grouped(ended)))
+        let (lost_told, all, what) = (grouped(lost), grouped(ended), self.what);
+        (lost > 0).then(|| format!("{lost_told} of {all} {what}"))
+    }
+
+    /// Counts what was exported, and says when the collector begins to fail and when it is back. The
+    /// error is not said: it may hold an address with a password.
+    fn exported(&self, count: u64, result: &OTelSdkResult) {
+        match result {
+            Ok(()) => {
+                self.taken.fetch_add(count, Ordering::Relaxed);
+                if self.fails.swap(false, Ordering::Relaxed) {
+                    let lost = self.lost().unwrap_or_else(|| format!("no {}", self.what));
+                    tracing::info!(
+                        "the collector takes {} again; lost so far: {lost}",
+                        self.what
+                    );
+                }
+            }
+            Err(_) => {
+                if !self.fails.swap(true, Ordering::Relaxed) {
+                    tracing::info!("the collector does not take {}; jobs go on", self.what);
+                }
+            }
+        }
     }
 }
 
@@ -34,11 +75,11 @@ impl SpanCounts {
 #[derive(Debug)]
 pub(super) struct CountedProcessor {
     batches: BatchSpanProcessor,
-    counts: Arc<SpanCounts>,
+    counts: Arc<Counts>,
 }
 
 impl CountedProcessor {
-    pub(super) fn new(batches: BatchSpanProcessor, counts: &Arc<SpanCounts>) -> Self {
+    pub(super) fn new(batches: BatchSpanProcessor, counts: &Arc<Counts>) -> Self {
         let counts = Arc::clone(counts);
         Self { batches, counts }
     }
@@ -73,11 +114,11 @@ impl SpanProcessor for CountedProcessor {
 #[derive(Debug)]
 pub(super) struct CountedExporter {
     exporter: OtlpSpanExporter,
-    counts: Arc<SpanCounts>,
+    counts: Arc<Counts>,
 }
 
 impl CountedExporter {
-    pub(super) fn new(exporter: OtlpSpanExporter, counts: &Arc<SpanCounts>) -> Self {
+    pub(super) fn new(exporter: OtlpSpanExporter, counts: &Arc<Counts>) -> Self {
         let counts = Arc::clone(counts);
         Self { exporter, counts }
     }
@@ -86,9 +127,9 @@ impl CountedExporter {
 impl SpanExporter for CountedExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let count = batch.len() as u64;
-        self.exporter.export(batch).await?;
-        self.counts.taken.fetch_add(count, Ordering::Relaxed);
-        Ok(())
+        let result = self.exporter.export(batch).await;
+        self.counts.exported(count, &result);
+        result
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
@@ -101,5 +142,40 @@ impl SpanExporter for CountedExporter {
 
     fn set_resource(&mut self, resource: &Resource) {
         self.exporter.set_resource(resource);
+    }
+}
+
+/// Counts the exports of metrics.
+#[derive(Debug)]
+pub(super) struct CountedMetrics {
+    exporter: MetricExporter,
+    counts: Arc<Counts>,
+}
+
+impl CountedMetrics {
+    pub(super) fn new(exporter: MetricExporter, counts: &Arc<Counts>) -> Self {
+        let counts = Arc::clone(counts);
+        Self { exporter, counts }
+    }
+}
+
+impl PushMetricExporter for CountedMetrics {
+    async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
+        self.counts.ended.fetch_add(1, Ordering::Relaxed);
+        let result = self.exporter.export(metrics).await;
+        self.counts.exported(1, &result);
+        result
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.exporter.force_flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn temporality(&self) -> Temporality {
+        self.exporter.temporality()
     }
 }

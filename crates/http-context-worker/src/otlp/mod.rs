@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use http_context_middleware::OpenTelemetryRecorder;
 use opentelemetry::propagation::TextMapCompositePropagator;
-use opentelemetry_otlp::{ExporterBuildError, MetricExporter, SpanExporter};
+use opentelemetry_otlp::{ExporterBuildError, MetricExporter, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
@@ -22,20 +22,29 @@ use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider};
 use tokio::time::timeout;
 
 use self::asked::{Protocol, Signal, asked};
-use self::counted::{CountedExporter, CountedProcessor, SpanCounts};
+use self::counted::{CountedExporter, CountedMetrics, CountedProcessor, Counts};
 use crate::failure::Failure;
 
 const SERVICE_NAME: &str = "http-context-worker";
 
+/// Said, because left to itself the exporter takes JSON when any crate of the build has that feature
+/// on.
+const PROTOBUF: opentelemetry_otlp::Protocol = opentelemetry_otlp::Protocol::HttpBinary;
+
 /// The exporters that were asked for.
 pub(crate) struct Otlp {
     traces: Option<Traces>,
-    metrics: Option<SdkMeterProvider>,
+    metrics: Option<Metrics>,
 }
 
 struct Traces {
     provider: SdkTracerProvider,
-    spans: Arc<SpanCounts>,
+    spans: Arc<Counts>,
+}
+
+struct Metrics {
+    provider: SdkMeterProvider,
+    exports: Arc<Counts>,
 }
 
 impl Otlp {
@@ -77,13 +86,17 @@ impl Otlp {
 
     /// What makes OpenTelemetry metrics of those of the facade, if they are exported.
     pub(crate) fn recorder(&self) -> Option<OpenTelemetryRecorder> {
-        self.metrics.as_ref().map(OpenTelemetryRecorder::new)
+        let metrics = self.metrics.as_ref();
+        metrics.map(|metrics| OpenTelemetryRecorder::new(&metrics.provider))
     }
 
     /// Exports what is left, for so long at most. Returns a sentence about what was lost.
     pub(crate) async fn flush(&self, within: Duration) -> Option<String> {
         let tracer = self.traces.as_ref().map(|traces| traces.provider.clone());
-        let meter = self.metrics.clone();
+        let meter = self
+            .metrics
+            .as_ref()
+            .map(|metrics| metrics.provider.clone());
         let traces_end = tokio::task::spawn_blocking(move || {
             tracer.map(|tracer| tracer.shutdown_with_timeout(within))
         });
@@ -96,8 +109,10 @@ impl Otlp {
         if let Some(traces) = &self.traces {
             lost.extend(traces.spans.lost());
         }
-        if !matches!(metrics_told, Ok(Ok(true))) {
-            lost.push("the last metrics".to_owned());
+        if let Some(metrics) = &self.metrics {
+            let is_told = matches!(metrics_told, Ok(Ok(true)));
+            let unsent = || (!is_told).then(|| "the last metrics".to_owned());
+            lost.extend(metrics.exports.lost().or_else(unsent));
         }
         (!lost.is_empty()).then(|| format!("not exported: {}", lost.join(", ")))
     }
@@ -107,9 +122,9 @@ fn traces(protocol: Protocol) -> Result<Traces, ExporterBuildError> {
     let builder = SpanExporter::builder();
     let exporter = match protocol {
         Protocol::Grpc => builder.with_tonic().build(),
-        Protocol::Http => builder.with_http().build(),
+        Protocol::Http => builder.with_http().with_protocol(PROTOBUF).build(),
     }?;
-    let spans = Arc::new(SpanCounts::default());
+    let spans = Counts::new("spans");
     let batches = BatchSpanProcessor::builder(CountedExporter::new(exporter, &spans)).build();
     let provider = SdkTracerProvider::builder()
         .with_resource(resource())
@@ -118,16 +133,18 @@ fn traces(protocol: Protocol) -> Result<Traces, ExporterBuildError> {
     Ok(Traces { provider, spans })
 }
 
-fn metrics(protocol: Protocol) -> Result<SdkMeterProvider, ExporterBuildError> {
+fn metrics(protocol: Protocol) -> Result<Metrics, ExporterBuildError> {
     let builder = MetricExporter::builder();
     let exporter = match protocol {
         Protocol::Grpc => builder.with_tonic().build(),
-        Protocol::Http => builder.with_http().build(),
+        Protocol::Http => builder.with_http().with_protocol(PROTOBUF).build(),
     }?;
-    Ok(SdkMeterProvider::builder()
+    let exports = Counts::new("exports of metrics");
+    let provider = SdkMeterProvider::builder()
         .with_resource(resource())
-        .with_periodic_exporter(exporter)
-        .build())
+        .with_periodic_exporter(CountedMetrics::new(exporter, &exports))
+        .build();
+    Ok(Metrics { provider, exports })
 }
 
 /// What `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` say; without a name, ours.

@@ -12,15 +12,20 @@ mod exposition;
 mod layer_order;
 #[cfg(feature = "external-tools")]
 mod live_page;
+mod log;
 mod memory;
 mod metrics_file;
 #[cfg(feature = "otlp")]
 mod otlp;
+#[cfg(all(feature = "external-tools", feature = "otlp"))]
+mod receivers;
 #[cfg(feature = "external-tools")]
 mod redis;
 mod results;
 mod retries;
 mod shutdown;
+#[cfg(feature = "otlp")]
+mod shutdown_load;
 mod state;
 mod support;
 mod usage;

@@ -178,14 +178,15 @@ fn a_collector_that_is_dead_or_refuses_changes_nothing_for_jobs_and_what_was_los
         assert_eq!(done.summary()["jobs"], plain.summary()["jobs"]);
         assert_eq!(results(&files.path("results")), expected);
         let lost = 4 * JOBS;
-        let told = format!("not exported: {lost} of {lost} spans, the last metrics\n");
+        let told = format!("not exported: {lost} of {lost} spans, 1 of 1 exports of metrics\n");
         assert_eq!(done.stderr, told, "{protocol}");
     }
     // One that refuses: the demo's servers know no such path.
     let done = export_to(&files, &server, "http/protobuf", &server.url(""));
     assert_eq!(done.code(), 0);
     assert!(
-        done.stderr.starts_with("not exported: 40 of 40 spans"),
+        done.stderr
+            .starts_with("not exported: 40 of 40 spans, 1 of 1 exports of metrics"),
         "{}",
         done.stderr
     );

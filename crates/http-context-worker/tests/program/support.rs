@@ -356,3 +356,11 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 pub(crate) fn pause(duration: Duration) {
     std::thread::sleep(duration);
 }
+
+/// A number as it is told to people: its thousands set apart.
+pub(crate) fn grouped(n: u64) -> String {
+    match n {
+        0..1000 => n.to_string(),
+        _ => format!("{},{:03}", grouped(n / 1000), n % 1000),
+    }
+}

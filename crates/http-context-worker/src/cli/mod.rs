@@ -1,19 +1,15 @@
 //! The command line.
 
+mod plans;
+
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, value_parser};
 
 use crate::admin::DEFAULT_ADDRESS;
-use crate::enqueue::EnqueuePlan;
-use crate::input::JobsFrom;
-use crate::output::Target;
-use crate::queue::{RedisPlace, RedisUrl};
-use crate::retry::Retry;
-use crate::run::{Plan, QueuePlace};
-use crate::send::send_all;
+use crate::log::{LogFormat, LogLevel};
+use crate::queue::RedisUrl;
 
 /// The name of a queue that nobody named.
 const QUEUE_NAME: &str = "http-context";
@@ -69,6 +65,8 @@ pub(crate) struct RunArgs {
     pub(crate) shared: SharedArgs,
     #[command(flatten)]
     pub(crate) work: WorkArgs,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
 }
 
 /// `serve`
@@ -81,6 +79,8 @@ pub(crate) struct ServeArgs {
     pub(crate) shared: SharedArgs,
     #[command(flatten)]
     pub(crate) work: WorkArgs,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
 }
 
 /// `enqueue`
@@ -101,6 +101,8 @@ pub(crate) struct EnqueueArgs {
     /// Prints what was queued as one line of JSON on standard output, in place of a sentence
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
 }
 
 /// What a queue in Redis needs beside its address.
@@ -112,6 +114,18 @@ pub(crate) struct SharedArgs {
     /// How long a worker of a queue in Redis may be silent before the others take its jobs over
     #[arg(long, value_name = "SECONDS", default_value_t = 15, allow_negative_numbers = true, value_parser = value_parser!(u64).range(2..=3600))]
     pub(crate) takeover: u64,
+}
+
+/// What the program says on standard error.
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
+    /// What log lines look like. With json everything that is said on standard error is JSON
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) log_format: LogFormat,
+    /// From which level on lines are logged: off, error, warn, info, debug or trace; or by target, such as
+    /// `http_context=info,apalis_core=debug` [default: warn, and info for serve]
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log_level: Option<LogLevel>,
 }
 
 /// How jobs are worked off.
@@ -169,155 +183,8 @@ pub(crate) struct DemoArgs {
     /// Prints the summary as one line of JSON, last on standard output, in place of the table
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-impl RunArgs {
-    /// What to run.
-    ///
-    /// # Errors
-    ///
-    /// One sentence when two of the files are the same.
-    pub(crate) fn plan(&self) -> Result<Plan, String> {
-        refuse_shared_files(&[
-            ("--jobs", Some(&self.jobs)),
-            ("--results", Some(&self.work.results)),
-            ("--rejects", self.rejects.as_ref()),
-            ("--metrics-file", self.work.metrics_file.as_ref()),
-        ])?;
-        let queue = match &self.queue {
-            None => QueuePlace::Embedded(self.state.clone()),
-            Some(url) => QueuePlace::Redis(self.shared.place(url)),
-        };
-        let rejects = self.rejects.as_deref().map_or(Target::Stderr, target);
-        Ok(self.work.plan(Some(jobs(&self.jobs)), rejects, queue))
-    }
-}
-
-impl ServeArgs {
-    /// What to run.
-    ///
-    /// # Errors
-    ///
-    /// One sentence when two of the files are the same.
-    pub(crate) fn plan(&self) -> Result<Plan, String> {
-        refuse_shared_files(&[
-            ("--results", Some(&self.work.results)),
-            ("--metrics-file", self.work.metrics_file.as_ref()),
-        ])?;
-        let queue = QueuePlace::Redis(self.shared.place(&self.queue));
-        Ok(self.work.plan(None, Target::Stderr, queue))
-    }
-}
-
-impl EnqueueArgs {
-    /// What to queue.
-    ///
-    /// # Errors
-    ///
-    /// One sentence when two of the files are the same.
-    pub(crate) fn plan(&self) -> Result<EnqueuePlan, String> {
-        refuse_shared_files(&[
-            ("--jobs", Some(&self.jobs)),
-            ("--rejects", self.rejects.as_ref()),
-        ])?;
-        Ok(EnqueuePlan {
-            jobs: jobs(&self.jobs),
-            rejects: self.rejects.as_deref().map_or(Target::Stderr, target),
-            queue: RedisPlace {
-                url: self.queue.clone(),
-                name: self.queue_name.clone(),
-                takeover: Duration::MAX,
-            },
-        })
-    }
-}
-
-impl SharedArgs {
-    fn place(&self, url: &RedisUrl) -> RedisPlace {
-        RedisPlace {
-            url: url.clone(),
-            name: self.queue_name.clone(),
-            takeover: Duration::from_secs(self.takeover),
-        }
-    }
-}
-
-impl WorkArgs {
-    fn plan(&self, jobs: Option<JobsFrom>, rejects: Target, queue: QueuePlace) -> Plan {
-        Plan {
-            jobs,
-            results: target(&self.results),
-            rejects,
-            queue,
-            concurrency: self.concurrency as usize,
-            pool: self.pool.unwrap_or(self.concurrency) as usize,
-            retry: Retry {
-                max_attempts: self.max_attempts,
-                first_delay: Duration::from_secs(self.retry_delay),
-            },
-            fail_on_status: self.fail_on_status,
-            drain_timeout: Duration::from_secs(self.drain_timeout),
-            context: http_context::builder(),
-            code: send_all,
-        }
-    }
-}
-
-/// Writing to the file that is read, or two things to one file, would destroy it.
-fn refuse_shared_files(files: &[(&'static str, Option<&PathBuf>)]) -> Result<(), String> {
-    let mut taken: Vec<(&str, PathBuf)> = Vec::new();
-    for (flag, path) in files {
-        let Some(path) = path.filter(|path| !is_dash(path)) else {
-            continue;
-        };
-        let real = real_path(path);
-        if real.exists() && !real.is_file() {
-            continue;
-        }
-        if let Some((other, _)) = taken.iter().find(|(_, file)| *file == real) {
-            return Err(format!(
-                "{other} and {flag} are the same file, {}: give each its own",
-                path.display()
-            ));
-        }
-        taken.push((flag, real));
-    }
-    Ok(())
-}
-
-/// The path with links followed, also for a file that is not there yet.
-fn real_path(path: &Path) -> PathBuf {
-    if let Ok(real) = path.canonicalize() {
-        return real;
-    }
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    match (
-        absolute.parent().map(Path::canonicalize),
-        absolute.file_name(),
-    ) {
-        (Some(Ok(parent)), Some(name)) => parent.join(name),
-        _ => absolute,
-    }
-}
-
-fn is_dash(path: &Path) -> bool {
-    path.as_os_str() == "-"
-}
-
-fn jobs(path: &Path) -> JobsFrom {
-    if is_dash(path) {
-        JobsFrom::Stdin
-    } else {
-        JobsFrom::File(path.to_path_buf())
-    }
-}
-
-fn target(path: &Path) -> Target {
-    if is_dash(path) {
-        Target::Stdout
-    } else {
-        Target::File(path.to_path_buf())
-    }
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
 }
 
 #[cfg(test)]
@@ -329,30 +196,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn one_file_cannot_be_two_things() {
-        let dir = tempfile::tempdir().unwrap();
-        let jobs = dir.path().join("jobs");
-        std::fs::write(&jobs, "").unwrap();
-        let args = |results: PathBuf| {
-            let cli = Cli::parse_from([
-                "http-context-worker".as_ref(),
-                "run".as_ref(),
-                "--jobs".as_ref(),
-                jobs.as_os_str(),
-                "--results".as_ref(),
-                results.as_os_str(),
-            ]);
-            let Command::Run(args) = cli.command else {
-                panic!("another command was read");
-            };
-            args
-        };
-        let error = args(dir.path().join("./jobs")).plan().err().unwrap();
-        assert!(error.starts_with("--jobs and --results are the same file"));
-        assert!(args(dir.path().join("results")).plan().is_ok());
-        assert!(args("-".into()).plan().is_ok());
     }
 }

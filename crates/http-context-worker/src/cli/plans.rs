@@ -1,0 +1,213 @@
+//! From the command line to what is to be done.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tracing_subscriber::filter::LevelFilter;
+
+use super::{Cli, Command, EnqueueArgs, RunArgs, ServeArgs, SharedArgs, WorkArgs};
+use crate::enqueue::EnqueuePlan;
+use crate::input::JobsFrom;
+use crate::log::{self, LogLevel};
+use crate::output::Target;
+use crate::queue::{RedisPlace, RedisUrl};
+use crate::retry::Retry;
+use crate::run::{Plan, QueuePlace};
+use crate::send::send_all;
+
+impl Cli {
+    /// Begins to log as this command line says.
+    pub(crate) fn install_log(&self) {
+        let (args, level) = match &self.command {
+            Command::Run(args) => (&args.log, LevelFilter::WARN),
+            Command::Enqueue(args) => (&args.log, LevelFilter::WARN),
+            // Nobody waits for its summary: what becomes of jobs is told as it happens.
+            Command::Serve(args) => (&args.log, LevelFilter::INFO),
+            Command::Demo(args) => (&args.log, LevelFilter::WARN),
+        };
+        let chosen = args.log_level.clone();
+        let chosen = chosen.unwrap_or_else(|| LogLevel::of_ours(level));
+        log::install(args.log_format, chosen);
+    }
+}
+
+impl RunArgs {
+    /// What to run.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when two of the files are the same.
+    pub(crate) fn plan(&self) -> Result<Plan, String> {
+        refuse_shared_files(&[
+            ("--jobs", Some(&self.jobs)),
+            ("--results", Some(&self.work.results)),
+            ("--rejects", self.rejects.as_ref()),
+            ("--metrics-file", self.work.metrics_file.as_ref()),
+        ])?;
+        let queue = match &self.queue {
+            None => QueuePlace::Embedded(self.state.clone()),
+            Some(url) => QueuePlace::Redis(self.shared.place(url)),
+        };
+        let rejects = self.rejects.as_deref().map_or(Target::Stderr, target);
+        Ok(self.work.plan(Some(jobs(&self.jobs)), rejects, queue))
+    }
+}
+
+impl ServeArgs {
+    /// What to run.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when two of the files are the same.
+    pub(crate) fn plan(&self) -> Result<Plan, String> {
+        refuse_shared_files(&[
+            ("--results", Some(&self.work.results)),
+            ("--metrics-file", self.work.metrics_file.as_ref()),
+        ])?;
+        let queue = QueuePlace::Redis(self.shared.place(&self.queue));
+        Ok(self.work.plan(None, Target::Stderr, queue))
+    }
+}
+
+impl EnqueueArgs {
+    /// What to queue.
+    ///
+    /// # Errors
+    ///
+    /// One sentence when two of the files are the same.
+    pub(crate) fn plan(&self) -> Result<EnqueuePlan, String> {
+        refuse_shared_files(&[
+            ("--jobs", Some(&self.jobs)),
+            ("--rejects", self.rejects.as_ref()),
+        ])?;
+        Ok(EnqueuePlan {
+            jobs: jobs(&self.jobs),
+            rejects: self.rejects.as_deref().map_or(Target::Stderr, target),
+            queue: RedisPlace {
+                url: self.queue.clone(),
+                name: self.queue_name.clone(),
+                takeover: Duration::MAX,
+            },
+        })
+    }
+}
+
+impl SharedArgs {
+    fn place(&self, url: &RedisUrl) -> RedisPlace {
+        RedisPlace {
+            url: url.clone(),
+            name: self.queue_name.clone(),
+            takeover: Duration::from_secs(self.takeover),
+        }
+    }
+}
+
+impl WorkArgs {
+    fn plan(&self, jobs: Option<JobsFrom>, rejects: Target, queue: QueuePlace) -> Plan {
+        Plan {
+            jobs,
+            results: target(&self.results),
+            rejects,
+            queue,
+            concurrency: self.concurrency as usize,
+            pool: self.pool.unwrap_or(self.concurrency) as usize,
+            retry: Retry {
+                max_attempts: self.max_attempts,
+                first_delay: Duration::from_secs(self.retry_delay),
+            },
+            fail_on_status: self.fail_on_status,
+            drain_timeout: Duration::from_secs(self.drain_timeout),
+            context: http_context::builder(),
+            code: send_all,
+        }
+    }
+}
+
+/// Writing to the file that is read, or two things to one file, would destroy it.
+fn refuse_shared_files(files: &[(&'static str, Option<&PathBuf>)]) -> Result<(), String> {
+    let mut taken: Vec<(&str, PathBuf)> = Vec::new();
+    for (flag, path) in files {
+        let Some(path) = path.filter(|path| !is_dash(path)) else {
+            continue;
+        };
+        let real = real_path(path);
+        if real.exists() && !real.is_file() {
+            continue;
+        }
+        if let Some((other, _)) = taken.iter().find(|(_, file)| *file == real) {
+            return Err(format!(
+                "{other} and {flag} are the same file, {}: give each its own",
+                path.display()
+            ));
+        }
+        taken.push((flag, real));
+    }
+    Ok(())
+}
+
+/// The path with links followed, also for a file that is not there yet.
+fn real_path(path: &Path) -> PathBuf {
+    if let Ok(real) = path.canonicalize() {
+        return real;
+    }
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    match (
+        absolute.parent().map(Path::canonicalize),
+        absolute.file_name(),
+    ) {
+        (Some(Ok(parent)), Some(name)) => parent.join(name),
+        _ => absolute,
+    }
+}
+
+fn is_dash(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+fn jobs(path: &Path) -> JobsFrom {
+    if is_dash(path) {
+        JobsFrom::Stdin
+    } else {
+        JobsFrom::File(path.to_path_buf())
+    }
+}
+
+fn target(path: &Path) -> Target {
+    if is_dash(path) {
+        Target::Stdout
+    } else {
+        Target::File(path.to_path_buf())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn one_file_cannot_be_two_things() {
+        let dir = tempfile::tempdir().unwrap();
+        let jobs = dir.path().join("jobs");
+        std::fs::write(&jobs, "").unwrap();
+        let args = |results: PathBuf| {
+            let cli = Cli::parse_from([
+                "http-context-worker".as_ref(),
+                "run".as_ref(),
+                "--jobs".as_ref(),
+                jobs.as_os_str(),
+                "--results".as_ref(),
+                results.as_os_str(),
+            ]);
+            let Command::Run(args) = cli.command else {
+                panic!("another command was read");
+            };
+            args
+        };
+        let error = args(dir.path().join("./jobs")).plan().err().unwrap();
+        assert!(error.starts_with("--jobs and --results are the same file"));
+        assert!(args(dir.path().join("results")).plan().is_ok());
+        assert!(args("-".into()).plan().is_ok());
+    }
+}

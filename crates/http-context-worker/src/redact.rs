@@ -1,0 +1,31 @@
+//! Secrets in names that come from jobs.
+
+use http_context::Redaction;
+use url::Url;
+
+/// The name without the secrets of URLs in it: a job may have put one there.
+pub(crate) fn redacted(name: &str, redaction: &Redaction) -> String {
+    if !name.contains("://") {
+        return name.to_owned();
+    }
+    let word = |word: &str| match Url::parse(word) {
+        Ok(url) if word.contains("://") => redaction.redact(&url).as_str().to_owned(),
+        _ => word.to_owned(),
+    };
+    name.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_keeps_no_secret_of_a_url_in_it() {
+        let redacted = |name| redacted(name, &Redaction::default());
+        assert_eq!(redacted("job <b>a: b</b>"), "job <b>a: b</b>");
+        assert_eq!(
+            redacted("job https://me:pw@host/x?sig=abc again"),
+            "job https://REDACTED:REDACTED@host/x?sig=REDACTED again"
+        );
+    }
+}
