@@ -122,8 +122,12 @@ async fn a_body_without_end_ends_with_the_time_of_its_request() {
         let work = rig.context().open(async {
             let request = http_session()?.get(server.url("/endless"));
             let request = request.timeout(Duration::from_millis(100));
-            let (_, end) = read(request.send().await.unwrap(), u64::MAX).await;
-            assert_eq!(ErrorKind::of(&end.unwrap_err()), ErrorKind::Timeout);
+            // Over before the head on a machine that is busy enough, and else in the body.
+            let kind = match request.send().await {
+                Ok(response) => ErrorKind::of(&read(response, u64::MAX).await.1.unwrap_err()),
+                Err(error) => error.kind(),
+            };
+            assert_eq!(kind, ErrorKind::Timeout, "{wire:?}");
             Ok::<_, OpenError>(())
         });
         let report = work.with_report().await.1.unwrap();

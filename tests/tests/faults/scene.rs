@@ -71,7 +71,7 @@ impl Column {
     fn new(protocol: Protocol, caller: Caller) -> Self {
         let limit = match caller {
             // Long enough that a busy machine comes to the middle before.
-            Caller::Awaits => Duration::from_millis(500),
+            Caller::Awaits => Duration::from_secs(1),
             // Whoever turns away must not be overtaken by it.
             Caller::Cancels => Duration::from_mins(1),
         };
