@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use reqwest::{Body, Response, ResponseBuilderExt};
 
+use crate::body_limit;
 use crate::exchange::Exchange;
 
 /// Takes the body out of a response, and puts one in that points to the exchange.
@@ -27,6 +28,10 @@ pub(crate) fn track(response: Response, exchange: Arc<Exchange>) -> (Response, B
         .body(())
         .expect("nothing in it can be refused");
     parts.extensions = with_url.into_parts().0.extensions;
+    let body = match exchange.info.context.inner().config.max_response_body {
+        None => body,
+        Some(limit) => body_limit::limit(body, limit),
+    };
     let tracked = http::Response::from_parts(parts, Body::wrap(TrackedBody(exchange)));
     (tracked.into(), body)
 }

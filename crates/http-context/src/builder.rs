@@ -130,6 +130,16 @@ impl ContextBuilder {
         self.set(|config| config.queue_timeout = Some(timeout))
     }
 
+    /// How many bytes the body of a response may have, as its caller reads them: so after it was
+    /// decompressed. Default: no limit.
+    ///
+    /// Reading a longer one ends with [`BodyTooLarge`](crate::BodyTooLarge), before any byte when
+    /// its length was announced; what came of it was then never more than the limit. Its
+    /// connection is let go.
+    pub fn max_response_body(self, bytes: u64) -> Self {
+        self.set(|config| config.max_response_body = Some(bytes))
+    }
+
     /// How long an idle connection is kept for reuse. Default: 120 s.
     pub fn keep_alive(self, keep_alive: Duration) -> Self {
         self.set_session(|config| config.keep_alive = keep_alive)

@@ -105,6 +105,7 @@
 mod attached;
 mod backtrace;
 mod body;
+mod body_limit;
 mod builder;
 mod children;
 mod client;
@@ -150,6 +151,7 @@ mod way;
 mod work;
 
 pub use backtrace::sample_backtraces;
+pub use body_limit::BodyTooLarge;
 pub use builder::{ContextBuilder, builder};
 pub use connection::{AddressPair, ConnectFailure, ConnectionInfo, ConnectionUse, NameLookup};
 pub use context::HttpContext;

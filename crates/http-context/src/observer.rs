@@ -239,7 +239,7 @@ pub struct BodyEnd {
 pub enum BodyEndReason {
     /// It was read to its end, or had none.
     Complete,
-    /// The connection or the peer failed.
+    /// The connection or the peer failed, or it was longer than allowed.
     Failed,
     /// The caller dropped it before its end.
     Dropped,

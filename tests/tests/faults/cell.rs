@@ -9,17 +9,8 @@ use http_context_tests::{Gate, sockets};
 use tokio::time::{Instant, timeout};
 
 use crate::rig::{Ends, Exported, Rig};
-use crate::scene::{Failure, Front, LIMIT, Protocol, Scene};
+use crate::scene::{Caller, Column, Failure, Front, Scene};
 use crate::table::{Cancel, Expect, Row};
-
-/// What the caller does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Caller {
-    /// It waits for what comes.
-    Awaits,
-    /// It turns away right before the fault strikes.
-    Cancels,
-}
 
 /// Everything but a time limit shows within this time, and a time limit this much after itself.
 const SLACK: Duration = Duration::from_secs(2);
@@ -28,16 +19,19 @@ const SLACK: Duration = Duration::from_secs(2);
 const HANGS: Duration = Duration::from_secs(25);
 
 /// Runs a cell, and holds what was told of it against what happened.
-pub(crate) async fn run(row: &Row, protocol: Protocol, caller: Caller) {
+pub(crate) async fn run(row: &Row, column: Column) {
+    let Column {
+        protocol, caller, ..
+    } = column;
     let cell = format!("{}, {protocol:?}, {caller:?}", row.fault);
-    let scene = (row.scene)(protocol);
+    let scene = (row.scene)(column);
     let expect = match (caller, row.cancelled) {
         (Caller::Awaits, _) => Told::awaited(row.expect(protocol)),
         (Caller::Cancels, Cancel::Request) => Told::cancelled_request(),
         (Caller::Cancels, Cancel::Body) => Told::cancelled_body(),
         (Caller::Cancels, Cancel::Never(_)) => unreachable!("the cell is not run"),
     };
-    let played = play(scene, protocol, caller, expect.has_head, &cell);
+    let played = play(scene, column, expect.has_head, &cell);
     let Ok(played) = timeout(HANGS, played).await else {
         panic!("{cell}: it hangs");
     };
@@ -117,6 +111,7 @@ impl Told {
 /// What happened in a cell.
 struct Played {
     result: Option<Result<u16, Failure>>,
+    limit: Duration,
     took: Duration,
     report: ExitReport,
     rig: Rig,
@@ -129,13 +124,7 @@ struct Played {
     _keeps: Vec<std::sync::Arc<dyn std::any::Any>>,
 }
 
-async fn play(
-    scene: Scene,
-    protocol: Protocol,
-    caller: Caller,
-    has_head: bool,
-    cell: &str,
-) -> Played {
+async fn play(scene: Scene, column: Column, has_head: bool, cell: &str) -> Played {
     let Scene {
         front,
         is_tls,
@@ -151,7 +140,7 @@ async fn play(
         leaves,
         keeps,
     } = scene;
-    let rig = Rig::new(protocol.wire(is_tls));
+    let rig = Rig::new(column.protocol.wire(is_tls));
     let work = async {
         let session = http_session()?;
         let mut going_on = None;
@@ -168,7 +157,7 @@ async fn play(
         };
         let asked = Instant::now();
         let mut asking = ask(session.clone(), head.clone());
-        let result = match caller {
+        let result = match column.caller {
             Caller::Awaits => {
                 let strike = async {
                     middle.await;
@@ -200,6 +189,7 @@ async fn play(
     let (result, took) = result.unwrap();
     Played {
         result,
+        limit: column.limit,
         took,
         report: report.unwrap(),
         rig,
@@ -258,7 +248,7 @@ impl Played {
         let took = self.took;
         let waits = [ErrorKind::Timeout, ErrorKind::QueueTimeout].map(|kind| Some(Err(kind)));
         let least = if waits.contains(&expect.result) {
-            LIMIT
+            self.limit
         } else {
             Duration::ZERO
         };

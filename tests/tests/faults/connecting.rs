@@ -5,10 +5,10 @@ use std::sync::Arc;
 use http_context_tests::{RefusedPort, SilentPort, sockets};
 
 use crate::names::resolving;
-use crate::scene::{Front, LIMIT, Protocol, Scene};
+use crate::scene::{Column, Front, Scene};
 
 /// The kernel refuses within the call, so the middle is right before it.
-pub(crate) fn refused(_: Protocol) -> Scene {
+pub(crate) fn refused(_: Column) -> Scene {
     let refused = Arc::new(RefusedPort::new());
     let found = vec![refused.addr()];
     resolving(Front::Nobody(refused.addr()), Some(found))
@@ -26,6 +26,7 @@ pub(crate) fn hanging() -> Scene {
         .opens(0)
 }
 
-pub(crate) fn times_out(_: Protocol) -> Scene {
-    hanging().also(|context| context.configure(|client| client.connect_timeout(LIMIT)))
+pub(crate) fn times_out(column: Column) -> Scene {
+    hanging()
+        .also(move |context| context.configure(move |client| client.connect_timeout(column.limit)))
 }

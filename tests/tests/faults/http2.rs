@@ -9,32 +9,32 @@ use http_context::current;
 use http_context_tests::Server;
 
 use crate::peer::Peer;
-use crate::scene::{Front, Protocol, Scene};
+use crate::scene::{Column, Front, Scene};
 
-pub(crate) fn goes_away_in_order(_: Protocol) -> Scene {
+pub(crate) fn goes_away_in_order(_: Column) -> Scene {
     Scene::held(Server::builder(), "/slow-head", |server, _| {
         server.drain();
         server.gate().open();
     })
 }
 
-pub(crate) fn goes_away_with_an_error(_: Protocol) -> Scene {
+pub(crate) fn goes_away_with_an_error(_: Column) -> Scene {
     Scene::peer(&Peer::goes_away(Reason::INTERNAL_ERROR))
 }
 
-pub(crate) fn stream_refused_once(_: Protocol) -> Scene {
+pub(crate) fn stream_refused_once(_: Column) -> Scene {
     stream_is_reset("/reset/7/1")
 }
 
-pub(crate) fn stream_refused_twice(_: Protocol) -> Scene {
+pub(crate) fn stream_refused_twice(_: Column) -> Scene {
     stream_is_reset("/reset/7/2")
 }
 
-pub(crate) fn stream_refused_thrice(_: Protocol) -> Scene {
+pub(crate) fn stream_refused_thrice(_: Column) -> Scene {
     stream_is_reset("/reset/7/3")
 }
 
-pub(crate) fn stream_cancelled(_: Protocol) -> Scene {
+pub(crate) fn stream_cancelled(_: Column) -> Scene {
     stream_is_reset("/reset/8")
 }
 
@@ -43,7 +43,7 @@ fn stream_is_reset(path: &str) -> Scene {
     Scene::answer_stalled(&Arc::new(Server::start()), path)
 }
 
-pub(crate) fn stream_cancelled_in_the_body(_: Protocol) -> Scene {
+pub(crate) fn stream_cancelled_in_the_body(_: Column) -> Scene {
     Scene::peer(&Peer::http2(|_body, mut respond, cue| async move {
         let mut body = respond.send_response(Response::new(()), false).unwrap();
         body.send_data(Bytes::from_static(b"first"), false).unwrap();
@@ -53,7 +53,7 @@ pub(crate) fn stream_cancelled_in_the_body(_: Protocol) -> Scene {
 }
 
 /// The connection takes one stream at a time, and it is taken.
-pub(crate) fn streams_are_taken(_: Protocol) -> Scene {
+pub(crate) fn streams_are_taken(_: Column) -> Scene {
     let server = Arc::new(Server::builder().max_streams(1).start());
     let (first, held) = (server.url("/slow-head"), Arc::clone(&server));
     let (url, gate, ok) = (server.url("/bytes/10"), server.gate(), server.url("/ok"));

@@ -7,7 +7,7 @@ use http_context_tests::{RefusedPort, Server};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::cue::Cue;
-use crate::scene::{Front, LIMIT, Protocol, Scene};
+use crate::scene::{Column, Front, Scene};
 
 /// Answers every lookup at its cue, with these addresses or with an error.
 pub(crate) struct Resolver {
@@ -34,7 +34,7 @@ pub(crate) fn resolving(front: Front, found: Option<Vec<SocketAddr>>) -> Scene {
         found,
     });
     Scene::get(front, "http://name.test/ok")
-        .also(|context| context.dns_resolver(resolver))
+        .also(move |context| context.dns_resolver(resolver))
         .cue(&cue)
 }
 
@@ -42,31 +42,31 @@ fn nobody() -> Front {
     Front::Nobody(SocketAddr::from(([127, 0, 0, 1], 80)))
 }
 
-pub(crate) fn fails(_: Protocol) -> Scene {
+pub(crate) fn fails(_: Column) -> Scene {
     resolving(nobody(), None).opens(0)
 }
 
-pub(crate) fn finds_nothing(_: Protocol) -> Scene {
+pub(crate) fn finds_nothing(_: Column) -> Scene {
     resolving(nobody(), Some(Vec::new())).opens(0)
 }
 
-pub(crate) fn stalls(_: Protocol) -> Scene {
+pub(crate) fn stalls(column: Column) -> Scene {
     let cue = Cue::default();
     let resolver = Arc::new(Resolver {
         cue: cue.clone(),
         found: None,
     });
     resolving(nobody(), None)
-        .also(|context| {
+        .also(move |context| {
             let context = context.dns_resolver(resolver);
-            context.configure(|client| client.connect_timeout(LIMIT))
+            context.configure(move |client| client.connect_timeout(column.limit))
         })
         .middle(cue.reached())
         .strike(|_| {})
         .opens(0)
 }
 
-pub(crate) fn first_address_refuses(_: Protocol) -> Scene {
+pub(crate) fn first_address_refuses(_: Column) -> Scene {
     let (refused, server) = (Arc::new(RefusedPort::new()), Arc::new(Server::start()));
     let found = vec![refused.addr(), server.addr()];
     let (held, gate) = (Arc::clone(&server), server.gate());
@@ -74,7 +74,7 @@ pub(crate) fn first_address_refuses(_: Protocol) -> Scene {
     cue.strike();
     // Without a port in the URL, the ports are those of the addresses.
     Scene::get(Front::Server(server), "http://name.test/slow-head")
-        .also(|context| {
+        .also(move |context| {
             context.dns_resolver(Arc::new(Resolver {
                 cue,
                 found: Some(found),

@@ -9,13 +9,13 @@ use reqwest::Proxy;
 
 use crate::names::resolving;
 use crate::peer::{End, Http1, Peer};
-use crate::scene::{Front, LIMIT, Protocol, Scene};
+use crate::scene::{Column, Front, Scene};
 
 fn through(context: ContextBuilder, proxy: String) -> ContextBuilder {
     context.configure(move |client| client.proxy(Proxy::all(&proxy).unwrap()))
 }
 
-pub(crate) fn refuses_connections(_: Protocol) -> Scene {
+pub(crate) fn refuses_connections(_: Column) -> Scene {
     let refused = Arc::new(RefusedPort::new());
     let addr = refused.addr();
     resolving(Front::Nobody(addr), Some(vec![addr]))
@@ -25,47 +25,47 @@ pub(crate) fn refuses_connections(_: Protocol) -> Scene {
 }
 
 /// A proxy that is asked for a tunnel to a server behind it.
-fn asked_for_a_tunnel(protocol: Protocol, proxy: &Arc<Peer>) -> Scene {
-    let server = protocol.tls_server(Leaf::Valid);
+fn asked_for_a_tunnel(column: Column, proxy: &Arc<Peer>) -> Scene {
+    let server = column.protocol.tls_server(Leaf::Valid);
     let (url, through_it) = (server.url("/slow-head"), proxy.url());
     Scene::get(Front::Peer(Arc::clone(proxy)), url)
-        .also(|context| through(context, through_it))
+        .also(move |context| through(context, through_it))
         .cue(&proxy.cue)
         .keep(server)
         .opens_none()
 }
 
-fn answering(protocol: Protocol, answer: Http1) -> Scene {
-    asked_for_a_tunnel(protocol, &Peer::http1(answer))
+fn answering(column: Column, answer: Http1) -> Scene {
+    asked_for_a_tunnel(column, &Peer::http1(answer))
 }
 
-pub(crate) fn wants_credentials(protocol: Protocol) -> Scene {
+pub(crate) fn wants_credentials(column: Column) -> Scene {
     let head = "HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n";
-    answering(protocol, Http1::default().then(head))
+    answering(column, Http1::default().then(head))
 }
 
-pub(crate) fn cannot_reach_the_server(protocol: Protocol) -> Scene {
+pub(crate) fn cannot_reach_the_server(column: Column) -> Scene {
     let head = "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n";
-    answering(protocol, Http1::default().then(head))
+    answering(column, Http1::default().then(head))
 }
 
-pub(crate) fn drops_the_connection(protocol: Protocol) -> Scene {
-    answering(protocol, Http1::default().end(End::Close))
+pub(crate) fn drops_the_connection(column: Column) -> Scene {
+    answering(column, Http1::default().end(End::Close))
 }
 
-pub(crate) fn stalls(protocol: Protocol) -> Scene {
-    answering(protocol, Http1::default())
-        .also(|context| context.configure(|client| client.connect_timeout(LIMIT)))
+pub(crate) fn stalls(column: Column) -> Scene {
+    answering(column, Http1::default())
+        .also(move |context| context.configure(move |client| client.connect_timeout(column.limit)))
         .strike(|_| {})
 }
 
-pub(crate) fn cuts_the_tunnel(protocol: Protocol) -> Scene {
-    let server = protocol.tls_server(Leaf::Valid);
+pub(crate) fn cuts_the_tunnel(column: Column) -> Scene {
+    let server = column.protocol.tls_server(Leaf::Valid);
     let cut = Gate::new();
     let proxy = Peer::tunnel(server.addr(), cut.clone());
     let (url, through_it, held) = (server.url("/slow-head"), proxy.url(), Arc::clone(&server));
     Scene::get(Front::Peer(proxy), url)
-        .also(|context| through(context, through_it))
+        .also(move |context| through(context, through_it))
         .middle(async move {
             held.wait_until(|counts| counts.held == 1).await;
         })

@@ -7,42 +7,42 @@ use http::Response;
 use http_context_tests::{At, Fault, Script, Server};
 
 use crate::peer::{End, Http1, Peer};
-use crate::scene::{Front, LIMIT, Protocol, Scene, ask};
+use crate::scene::{Column, Front, Protocol, Scene, ask};
 
-pub(crate) fn head_is_late(_: Protocol) -> Scene {
-    late("/slow-head")
+pub(crate) fn head_is_late(column: Column) -> Scene {
+    late(column, "/slow-head")
 }
 
-pub(crate) fn body_is_late(_: Protocol) -> Scene {
-    late("/slow-body")
+pub(crate) fn body_is_late(column: Column) -> Scene {
+    late(column, "/slow-body")
 }
 
-fn late(path: &str) -> Scene {
+fn late(column: Column, path: &str) -> Scene {
     let server = Arc::new(Server::start());
     let url = server.url(path);
     let held = Arc::clone(&server);
     Scene::get(Front::Server(server), "")
-        .asking(ask(|session| session.get(url).timeout(LIMIT)))
+        .asking(ask(move |session| session.get(url).timeout(column.limit)))
         .middle(async move {
             held.wait_until(|counts| counts.held == 1).await;
         })
 }
 
-pub(crate) fn head_stalls(_: Protocol) -> Scene {
-    stalls("/slow-head")
+pub(crate) fn head_stalls(column: Column) -> Scene {
+    stalls(column, "/slow-head")
 }
 
-pub(crate) fn body_stalls(_: Protocol) -> Scene {
-    stalls("/slow-body")
+pub(crate) fn body_stalls(column: Column) -> Scene {
+    stalls(column, "/slow-body")
 }
 
 /// Nothing comes for longer than a read may take.
-fn stalls(path: &str) -> Scene {
+fn stalls(column: Column, path: &str) -> Scene {
     Scene::held(Server::builder(), path, |_, _| {})
-        .also(|context| context.configure(|client| client.read_timeout(LIMIT)))
+        .also(move |context| context.configure(move |client| client.read_timeout(column.limit)))
 }
 
-pub(crate) fn in_single_bytes(_: Protocol) -> Scene {
+pub(crate) fn in_single_bytes(_: Column) -> Scene {
     let server = Arc::new(Server::start());
     let scene = Scene::answer_stalled(&server, "/bytes/100");
     let Front::Proxy(proxy) = &scene.front else {
@@ -52,19 +52,19 @@ pub(crate) fn in_single_bytes(_: Protocol) -> Scene {
     scene
 }
 
-pub(crate) fn is_garbage(_: Protocol) -> Scene {
+pub(crate) fn is_garbage(_: Column) -> Scene {
     let server = Arc::new(Server::start());
     let garbage = Fault::Say(Bytes::from_static(b"SSH-2.0-OpenSSH_9.9\r\n\r\n"));
     Scene::stalled(&server, "/ok", At::RequestBytes(1), &[garbage])
 }
 
 /// A head that is larger than a client takes: 400 KiB and more over HTTP/1.1, 16 KiB over HTTP/2.
-pub(crate) fn head_is_too_large(protocol: Protocol) -> Scene {
-    let large = "x".repeat(match protocol {
+pub(crate) fn head_is_too_large(column: Column) -> Scene {
+    let large = "x".repeat(match column.protocol {
         Protocol::Http1 => 2_000_000,
         Protocol::Http2 => 20_000,
     });
-    Scene::peer(&match protocol {
+    Scene::peer(&match column.protocol {
         Protocol::Http1 => Peer::http1(
             Http1::default().then(format!("HTTP/1.1 200 OK\r\nx-large: {large}\r\n\r\n")),
         ),
@@ -81,8 +81,8 @@ pub(crate) fn head_is_too_large(protocol: Protocol) -> Scene {
 }
 
 /// Announces `announced` bytes, sends five, and ends.
-fn announcing(protocol: Protocol, announced: u64) -> Scene {
-    Scene::peer(&match protocol {
+fn announcing(column: Column, announced: u64) -> Scene {
+    Scene::peer(&match column.protocol {
         Protocol::Http1 => {
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {announced}\r\n\r\n");
             Peer::http1(Http1::first(head).then("hello").end(End::Close))
@@ -97,26 +97,26 @@ fn announcing(protocol: Protocol, announced: u64) -> Scene {
     })
 }
 
-pub(crate) fn shorter_than_announced(protocol: Protocol) -> Scene {
-    announcing(protocol, 10)
+pub(crate) fn shorter_than_announced(column: Column) -> Scene {
+    announcing(column, 10)
 }
 
-pub(crate) fn longer_than_announced(protocol: Protocol) -> Scene {
-    announcing(protocol, 3)
+pub(crate) fn longer_than_announced(column: Column) -> Scene {
+    announcing(column, 3)
 }
 
-pub(crate) fn chunk_is_cut(_: Protocol) -> Scene {
+pub(crate) fn chunk_is_cut(_: Column) -> Scene {
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     let cut = Http1::first(head).then("a\r\nhello").end(End::Close);
     Scene::peer(&Peer::http1(cut))
 }
 
-pub(crate) fn chunk_is_garbage(_: Protocol) -> Scene {
+pub(crate) fn chunk_is_garbage(_: Column) -> Scene {
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     Scene::peer(&Peer::http1(Http1::first(head).then("chunk?\r\nhello\r\n")))
 }
 
-pub(crate) fn redirects_too_often(_: Protocol) -> Scene {
+pub(crate) fn redirects_too_often(_: Column) -> Scene {
     let server = Arc::new(Server::start());
     Scene::answer_stalled(&server, "/redirect/11")
 }

@@ -7,7 +7,7 @@ use http_context_tests::{Server, sockets};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::peer::{Peer, read_head};
-use crate::scene::{Front, Protocol, Scene};
+use crate::scene::{Column, Front, Scene};
 
 /// A request after one that was answered, and after what then became of its connection.
 fn second<F>(then: impl FnOnce(Arc<Server>) -> F) -> Scene
@@ -27,20 +27,20 @@ where
         .opens(2)
 }
 
-pub(crate) fn closed_while_idle(_: Protocol) -> Scene {
+pub(crate) fn closed_while_idle(_: Column) -> Scene {
     second(|server| async move {
         server.close_idle();
         sockets::wait_until(server.addr(), 0).await;
     })
 }
 
-pub(crate) fn idle_for_too_long(_: Protocol) -> Scene {
+pub(crate) fn idle_for_too_long(_: Column) -> Scene {
     let idle = |server: Arc<Server>| async move { sockets::wait_until(server.addr(), 0).await };
     second(idle).also(|context| context.keep_alive(Duration::from_millis(50)))
 }
 
 /// The server has closed, and the client's runtime has had no turn to see it.
-pub(crate) fn closed_unseen(_: Protocol) -> Scene {
+pub(crate) fn closed_unseen(_: Column) -> Scene {
     second(|server| async move {
         server.abort_connections();
         let closed = std::thread::spawn(move || {
@@ -56,7 +56,7 @@ pub(crate) fn closed_unseen(_: Protocol) -> Scene {
 }
 
 /// The server reads a second request, and closes.
-pub(crate) fn closed_as_it_is_asked(_: Protocol) -> Scene {
+pub(crate) fn closed_as_it_is_asked(_: Column) -> Scene {
     let peer = Peer::start(|mut socket, cue| async move {
         if !read_head(&mut socket).await {
             return;

@@ -14,9 +14,6 @@ use crate::cue::Cue;
 use crate::peer::Peer;
 use crate::rig::Wire;
 
-/// How long a request waits where its fault is that nothing comes.
-pub(crate) const LIMIT: Duration = Duration::from_millis(150);
-
 /// Which protocol is spoken: a column of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
@@ -43,6 +40,45 @@ impl Protocol {
             (Self::Http2, false) => Wire::Http2,
             (Self::Http1, true) => Wire::TlsHttp1,
             (Self::Http2, true) => Wire::TlsHttp2,
+        }
+    }
+}
+
+/// What the caller does: the other column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// It waits for what comes.
+    Awaits,
+    /// It turns away right before the fault strikes.
+    Cancels,
+}
+
+/// Where in a row of the table a fault is set up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Column {
+    pub(crate) protocol: Protocol,
+    pub(crate) caller: Caller,
+    /// How long a request waits where its fault is that nothing comes.
+    pub(crate) limit: Duration,
+}
+
+impl Column {
+    pub(crate) fn all() -> impl Iterator<Item = Self> + Clone {
+        let callers = [Caller::Awaits, Caller::Cancels].into_iter();
+        callers.flat_map(|caller| Protocol::ALL.map(|protocol| Self::new(protocol, caller)))
+    }
+
+    fn new(protocol: Protocol, caller: Caller) -> Self {
+        let limit = match caller {
+            // Long enough that a busy machine comes to the middle before.
+            Caller::Awaits => Duration::from_secs(1),
+            // Whoever turns away must not be overtaken by it.
+            Caller::Cancels => Duration::from_mins(1),
+        };
+        Self {
+            protocol,
+            caller,
+            limit,
         }
     }
 }

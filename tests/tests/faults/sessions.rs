@@ -6,7 +6,7 @@ use http_context::{HttpSession, RequestError, current};
 use http_context_tests::Server;
 
 use crate::connecting::hanging;
-use crate::scene::{Ask, Failure, Front, LIMIT, Protocol, Scene};
+use crate::scene::{Ask, Column, Failure, Front, Scene};
 
 /// The one slot of the host is taken by a request that the server holds, and that is closed with
 /// the session or answered at the end.
@@ -15,7 +15,7 @@ fn queued(is_closed: bool) -> Scene {
     let (url, first, gate) = (server.url("/ok"), server.url("/slow-head"), server.gate());
     let (held, last) = (Arc::clone(&server), gate.clone());
     Scene::get(Front::Server(server), url)
-        .also(|context| context.max_connections_per_host(1))
+        .also(move |context| context.max_connections_per_host(1))
         .before(i64::from(!is_closed), move |session| {
             Box::pin(async move {
                 let taken = http_context::spawn(async move {
@@ -39,38 +39,38 @@ fn queued(is_closed: bool) -> Scene {
         .strike(move |_| gate.open())
 }
 
-pub(crate) fn waits_for_a_slot(_: Protocol) -> Scene {
+pub(crate) fn waits_for_a_slot(_: Column) -> Scene {
     queued(false)
 }
 
-pub(crate) fn waits_too_long(_: Protocol) -> Scene {
+pub(crate) fn waits_too_long(column: Column) -> Scene {
     queued(false)
-        .also(|context| context.queue_timeout(LIMIT))
+        .also(move |context| context.queue_timeout(column.limit))
         .strike(|_| {})
 }
 
-pub(crate) fn closed_while_it_waits(_: Protocol) -> Scene {
+pub(crate) fn closed_while_it_waits(_: Column) -> Scene {
     let mut scene = queued(true).strike(HttpSession::close);
     scene.others_closed = 1;
     scene
 }
 
-pub(crate) fn closed_during_connect(_: Protocol) -> Scene {
+pub(crate) fn closed_during_connect(_: Column) -> Scene {
     hanging().strike(HttpSession::close)
 }
 
-pub(crate) fn closed_with_a_request(_: Protocol) -> Scene {
+pub(crate) fn closed_with_a_request(_: Column) -> Scene {
     Scene::held(Server::builder(), "/never", |_, session| session.close())
 }
 
-pub(crate) fn closed_with_a_body(_: Protocol) -> Scene {
+pub(crate) fn closed_with_a_body(_: Column) -> Scene {
     Scene::held(Server::builder(), "/slow-body", |_, session| {
         session.close();
     })
 }
 
 /// The caller lets go of a body that is longer than what is on its way.
-pub(crate) fn body_dropped_early(_: Protocol) -> Scene {
+pub(crate) fn body_dropped_early(_: Column) -> Scene {
     let server = Arc::new(Server::start());
     let url = server.url("/bytes/50000000");
     let ask: Ask = Box::new(|session, head| {

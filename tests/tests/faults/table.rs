@@ -9,8 +9,8 @@ use http_context::ErrorKind::{
     ResponseEnded, SecureConnection, SessionClosed, Timeout,
 };
 
-use crate::cell::{self, Caller};
-use crate::scene::{Protocol, Scene};
+use crate::cell;
+use crate::scene::{Caller, Column, Protocol, Scene};
 use crate::{
     connecting, disconnects, handshakes, http2, names, proxies, responses, reuse, sessions, uploads,
 };
@@ -48,7 +48,7 @@ pub(crate) enum Cancel {
 pub(crate) struct Row {
     family: Family,
     pub(crate) fault: &'static str,
-    pub(crate) scene: fn(Protocol) -> Scene,
+    pub(crate) scene: fn(Column) -> Scene,
     http1: Expect,
     http2: Expect,
     pub(crate) cancelled: Cancel,
@@ -147,7 +147,7 @@ const TABLE: &[Row] = &[
 const fn row(
     family: Family,
     fault: &'static str,
-    scene: fn(Protocol) -> Scene,
+    scene: fn(Column) -> Scene,
     http1: Expect,
     http2: Expect,
     cancelled: Cancel,
@@ -204,29 +204,20 @@ async fn run(family: Family) {
     // All of them are run, also after one that fails: they tell more together.
     let mut failed = Vec::new();
     for row in rows {
-        for (protocol, caller) in columns() {
-            let cell = format!("{}, {protocol:?}, {caller:?}", row.fault);
-            if row.missing(protocol, caller).is_some() {
-                continue;
-            }
-            let run = AssertUnwindSafe(cell::run(row, protocol, caller));
+        for column in Column::all().filter(|column| row.missing(*column).is_none()) {
+            let run = AssertUnwindSafe(cell::run(row, column));
             if run.catch_unwind().await.is_err() {
-                failed.push(cell);
+                failed.push(format!("{}, {column:?}", row.fault));
             }
         }
     }
     assert!(failed.is_empty(), "these cells failed: {failed:#?}");
 }
 
-fn columns() -> impl Iterator<Item = (Protocol, Caller)> + Clone {
-    let callers = |protocol| [Caller::Awaits, Caller::Cancels].map(|caller| (protocol, caller));
-    Protocol::ALL.into_iter().flat_map(callers)
-}
-
 impl Row {
     /// Why there is no such cell, when there is none.
-    fn missing(&self, protocol: Protocol, caller: Caller) -> Option<&'static str> {
-        match (self.expect(protocol), caller, self.cancelled) {
+    fn missing(&self, column: Column) -> Option<&'static str> {
+        match (self.expect(column.protocol), column.caller, self.cancelled) {
             (NotHere(why), _, _) | (_, Caller::Cancels, Never(why)) => Some(why),
             _ => None,
         }
@@ -241,12 +232,12 @@ fn each_fault_is_one_row_that_is_run_or_says_why_it_is_not() {
     assert_eq!(names.len(), TABLE.len(), "two rows have one name");
     let cells = TABLE
         .iter()
-        .flat_map(|row| columns().map(move |(protocol, caller)| row.missing(protocol, caller)));
+        .flat_map(|row| Column::all().map(|column| row.missing(column)));
     let missing: Vec<&str> = cells.clone().flatten().collect();
     assert!(missing.iter().all(|why| !why.is_empty()), "{missing:?}");
     // A row that runs nowhere is no row.
     for row in TABLE {
-        let runs = columns().any(|(protocol, caller)| row.missing(protocol, caller).is_none());
+        let runs = Column::all().any(|column| row.missing(column).is_none());
         assert!(runs, "{} is never run", row.fault);
     }
     let run = cells.filter(Option::is_none).count();

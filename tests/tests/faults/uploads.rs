@@ -11,7 +11,7 @@ use reqwest::Body;
 
 use crate::cue::Cue;
 use crate::peer::{Http1, Peer};
-use crate::scene::{Front, LIMIT, Protocol, Scene, ask};
+use crate::scene::{Column, Front, Protocol, Scene, ask};
 
 /// One piece of a body.
 const PIECE: Bytes = Bytes::from_static(&[0; 16 * 1024]);
@@ -24,25 +24,25 @@ fn first_and(rest: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Bo
 /// More than the buffers between a client and a server hold. Over HTTP/1.1 what is in them goes
 /// before the end of the stream, so the client cannot close the connection; a stream of HTTP/2 it
 /// can reset.
-pub(crate) fn nobody_reads(protocol: Protocol) -> Scene {
+pub(crate) fn nobody_reads(column: Column) -> Scene {
     let server = Arc::new(Server::start());
     let (url, held) = (server.url("/never"), Arc::clone(&server));
     let body = || Body::wrap_stream(stream::repeat_with(|| io::Result::Ok(PIECE)).take(2000));
     let lets_go = Arc::clone(&server);
     let scene = Scene::get(Front::Server(server), "")
         .asking(ask(move |session| {
-            session.post(url).body(body()).timeout(LIMIT)
+            session.post(url).body(body()).timeout(column.limit)
         }))
         .middle(async move {
             held.wait_until(|counts| counts.held == 1).await;
         });
-    match protocol {
+    match column.protocol {
         Protocol::Http1 => scene.leaves(move || lets_go.abort_connections()),
         Protocol::Http2 => scene,
     }
 }
 
-pub(crate) fn source_fails(_: Protocol) -> Scene {
+pub(crate) fn source_fails(_: Column) -> Scene {
     let (server, cue) = (Arc::new(Server::start()), Cue::default());
     let (url, source) = (server.url("/upload"), cue.clone());
     let failing = stream::once(async move {
@@ -57,7 +57,7 @@ pub(crate) fn source_fails(_: Protocol) -> Scene {
 }
 
 /// Ends before the length that its header announces.
-pub(crate) fn shorter_than_announced(_: Protocol) -> Scene {
+pub(crate) fn shorter_than_announced(_: Column) -> Scene {
     let (server, cue) = (Arc::new(Server::start()), Cue::default());
     let (url, source) = (server.url("/upload"), cue.clone());
     let ends = stream::once(async move {
@@ -72,7 +72,7 @@ pub(crate) fn shorter_than_announced(_: Protocol) -> Scene {
 }
 
 /// The answer comes while the rest of the body is never going to.
-pub(crate) fn early_answer(_: Protocol) -> Scene {
+pub(crate) fn early_answer(_: Column) -> Scene {
     let cue = Cue::default();
     let held = cue.clone();
     let server = Server::builder().handler("/guarded", move |request| {
@@ -94,8 +94,8 @@ pub(crate) fn early_answer(_: Protocol) -> Scene {
 }
 
 /// Told to continue, the client sends its body, and then nothing more comes.
-pub(crate) fn silence_after_continue(protocol: Protocol) -> Scene {
-    let peer = match protocol {
+pub(crate) fn silence_after_continue(column: Column) -> Scene {
+    let peer = match column.protocol {
         Protocol::Http1 => Peer::http1(Http1::first("HTTP/1.1 100 Continue\r\n\r\n")),
         Protocol::Http2 => Peer::http2(|_body, mut respond, cue| async move {
             let response = Response::builder().status(StatusCode::CONTINUE);
@@ -107,7 +107,7 @@ pub(crate) fn silence_after_continue(protocol: Protocol) -> Scene {
     let url = peer.url();
     let ask = ask(move |session| {
         let request = session.post(url).header(header::EXPECT, "100-continue");
-        request.body("a body").timeout(LIMIT)
+        request.body("a body").timeout(column.limit)
     });
     Scene::peer(&peer).asking(ask).strike(|_| {})
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
-use reqwest::{Body, Response};
+use reqwest::{Body, Method, Response};
 use tokio::time::Instant;
 
 use leak::{NOT_TOLD, TOLD_REQUEST};
@@ -270,8 +270,8 @@ impl Exchange {
         let stage = self.lock();
         if let Stage::Body { body, .. } = &*stage {
             // One that is empty, which its length does not always tell beforehand, was not cut
-            // short.
-            let reason = if body.is_end_stream() {
+            // short. Nor does a decoder tell of the one that it would have unpacked.
+            let reason = if body.is_end_stream() || *self.info.method() == Method::HEAD {
                 BodyEndReason::Complete
             } else {
                 BodyEndReason::Dropped
