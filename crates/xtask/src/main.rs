@@ -8,8 +8,10 @@
     reason = "a command-line program speaks on standard output"
 )]
 
+mod api;
 mod command;
 mod house_rules;
+mod msrv;
 mod plan;
 mod steps;
 mod tools;
@@ -24,10 +26,15 @@ cargo xtask test [--only STEP,…] [--skip STEP,…]
     Check and test the workspace. All steps unless told otherwise.
 cargo xtask list
     The steps, and what each does.
+cargo xtask api
+    Write the public API of the libraries to crates/*/api.txt.
 cargo xtask tools
     Install every tool that a step or a benchmark can use, and say where it is.";
 
 fn main() -> ExitCode {
+    if let Some(code) = api::rustdoc_if_asked() {
+        return code;
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
@@ -38,6 +45,7 @@ fn main() -> ExitCode {
             }
             Ok(true)
         }
+        ["api"] => Workspace::read().and_then(|workspace| api::write(&workspace).map(|()| true)),
         ["tools"] => install_tools(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

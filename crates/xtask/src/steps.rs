@@ -4,8 +4,9 @@
 use std::{path::PathBuf, process::Command};
 
 use crate::{
+    api,
     command::{cargo, run},
-    house_rules,
+    house_rules, msrv,
     plan::Outcome,
     tools::{self, Toolbox},
     workspace::Workspace,
@@ -31,6 +32,11 @@ pub(crate) const ALL: &[Step] = &[
         run: |_, _| run(&mut cargo_plain(&["fmt", "--all", "--check"])).into(),
     },
     Step {
+        name: "msrv",
+        about: "the oldest Rust that is promised, of the dependencies, the compiler and the README",
+        run: |workspace, _| msrv::check(workspace).into(),
+    },
+    Step {
         name: "clippy",
         about: "clippy has nothing to say on any target, with all features",
         run: |_, _| clippy(&["--workspace", "--all-targets", "--all-features"]).into(),
@@ -44,6 +50,11 @@ pub(crate) const ALL: &[Step] = &[
         name: "docs",
         about: "the documentation builds, and no link in it is broken",
         run: |_, _| docs().into(),
+    },
+    Step {
+        name: "api",
+        about: "the public API of the libraries is as committed (`cargo xtask api` writes it)",
+        run: |workspace, _| api::check(workspace).into(),
     },
     Step {
         name: "test",
