@@ -34,10 +34,12 @@ pub fn full_body(bytes: impl Into<Bytes>) -> ResponseBody {
 /// size hint when `announced`, so HTTP/1.1 sends `Content-Length`; otherwise it
 /// is sent in chunks.
 pub(super) fn pattern(length: u64, piece: usize, announced: bool) -> ResponseBody {
-    Pattern {
+    Pieces {
         left: length,
         piece: Bytes::from(vec![b'x'; piece]),
-        announced,
+        announced: announced.then_some(length),
+        paused: false,
+        error: None,
     }
     .boxed_unsync()
 }
@@ -48,8 +50,10 @@ pub(super) fn cut(
     announced: Option<u64>,
     error: impl Into<BoxError>,
 ) -> ResponseBody {
-    Cut {
-        first: Some(first.into()),
+    let piece = first.into();
+    Pieces {
+        left: piece.len() as u64,
+        piece,
         announced,
         paused: false,
         error: Some(error.into()),
@@ -57,8 +61,11 @@ pub(super) fn cut(
     .boxed_unsync()
 }
 
-struct Cut {
-    first: Option<Bytes>,
+/// So many bytes, piece by piece, and then their end or an error.
+struct Pieces {
+    left: u64,
+    piece: Bytes,
+    /// What is still to come, as far as anybody is told.
     announced: Option<u64>,
     /// Between the data and the error the transport gets one turn to send what
     /// it has; otherwise it would throw it away.
@@ -66,7 +73,7 @@ struct Cut {
     error: Option<BoxError>,
 }
 
-impl Body for Cut {
+impl Body for Pieces {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -74,55 +81,27 @@ impl Body for Cut {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(Ok(Frame::data(first))));
+        if self.left > 0 {
+            let whole = self.piece.len();
+            let length = usize::try_from(self.left).map_or(whole, |left| left.min(whole));
+            self.left -= length as u64;
+            self.announced = self.announced.map(|announced| announced - length as u64);
+            return Poll::Ready(Some(Ok(Frame::data(self.piece.slice(..length)))));
         }
-        if !std::mem::replace(&mut self.paused, true) {
+        if self.error.is_some() && !std::mem::replace(&mut self.paused, true) {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
         Poll::Ready(self.error.take().map(Err))
     }
 
+    fn is_end_stream(&self) -> bool {
+        self.left == 0 && self.error.is_none()
+    }
+
     fn size_hint(&self) -> SizeHint {
         self.announced
             .map_or_else(SizeHint::default, SizeHint::with_exact)
-    }
-}
-
-struct Pattern {
-    left: u64,
-    piece: Bytes,
-    announced: bool,
-}
-
-impl Body for Pattern {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        if self.left == 0 {
-            return Poll::Ready(None);
-        }
-        let length =
-            usize::try_from(self.left).map_or(self.piece.len(), |l| l.min(self.piece.len()));
-        self.left -= length as u64;
-        Poll::Ready(Some(Ok(Frame::data(self.piece.slice(..length)))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.left == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        if self.announced {
-            SizeHint::with_exact(self.left)
-        } else {
-            SizeHint::default()
-        }
     }
 }
 
