@@ -207,7 +207,10 @@ async fn run(family: Family) {
         for column in Column::all().filter(|column| row.missing(*column).is_none()) {
             let run = AssertUnwindSafe(cell::run(row, column));
             if run.catch_unwind().await.is_err() {
-                failed.push(format!("{}, {column:?}", row.fault));
+                let Column {
+                    protocol, caller, ..
+                } = column;
+                failed.push(format!("{}, {protocol:?}, {caller:?}", row.fault));
             }
         }
     }
