@@ -1,0 +1,33 @@
+//! A line is a job that can be sent and survives the queue, or names the field that is wrong.
+
+use crate::job::{self, Job};
+
+/// Reads a line, and looks at what it is said to be.
+pub(crate) fn check(line: &[u8]) {
+    let job = match job::parse(line) {
+        Ok(job) => job,
+        Err(bad) => {
+            assert!(!bad.field.is_empty() && !bad.error.is_empty(), "{bad:?}");
+            return;
+        }
+    };
+    assert!(!job.id.is_empty() && job.id.len() <= job::MAX_ID_BYTES);
+    assert!((1..=job::MAX_JOB_CONCURRENCY).contains(&(job.concurrency as u64)));
+    assert!(!job.requests.is_empty());
+    for request in &job.requests {
+        let url = url::Url::parse(&request.url).expect("it was read as a URL");
+        assert!(matches!(url.scheme(), "http" | "https") && url.host().is_some());
+        http::Method::from_bytes(request.method.as_bytes()).expect("it was read as a method");
+        for (name, value) in &request.headers {
+            http::HeaderName::try_from(name).expect("it was read as the name of a header");
+            http::HeaderValue::try_from(value).expect("it was read as the value of a header");
+        }
+        if let Some(timeout) = request.timeout_ms {
+            assert!((1..=job::MAX_TIMEOUT_MS).contains(&timeout));
+        }
+    }
+    // The queue keeps it as text.
+    let kept = serde_json::to_string(&job).expect("a job can be written");
+    let read: Job = serde_json::from_str(&kept).expect("and read again");
+    assert_eq!(read, job);
+}

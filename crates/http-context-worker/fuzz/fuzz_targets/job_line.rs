@@ -1,0 +1,10 @@
+//! Fuzzes what `checks/job_line.rs` says.
+#![no_main]
+#![allow(dead_code, reason = "the module is the worker's, and has more than is used here")]
+
+#[path = "../checks/job_line.rs"]
+mod check;
+#[path = "../../src/job/mod.rs"]
+mod job;
+
+libfuzzer_sys::fuzz_target!(|line: &[u8]| check::check(line));

@@ -1,0 +1,85 @@
+//! What must be so of a redacted URL, whatever the URL: told by the readers of the crate `url`, and
+//! not by the code that redacts.
+
+use std::borrow::Cow;
+
+use http_context::Redaction;
+use url::{Url, form_urlencoded};
+
+const SECRET: [&str; 8] = [
+    "X-Amz-Signature",
+    "X-Amz-Credential",
+    "X-Amz-Security-Token",
+    "AWSAccessKeyId",
+    "Signature",
+    "sig",
+    "X-Goog-Signature",
+    "of-the-test",
+];
+
+/// Redacts what is a URL, and looks at what comes out.
+pub(crate) fn check(text: &str) {
+    let Ok(url) = Url::parse(text) else { return };
+    let redaction = Redaction::default().also(["of-the-test"]);
+    let redacted = redaction.redact(&url);
+    let had_user_info = !url.username().is_empty() || url.password().is_some();
+    let had_secrets = has_secrets(url.query()) || has_secrets(url.fragment());
+    assert_eq!(
+        matches!(redacted, Cow::Owned(_)),
+        had_user_info || had_secrets,
+        "what has no secrets is not touched, and what has some is: {url}"
+    );
+    if had_user_info {
+        let user_info = (redacted.username(), redacted.password());
+        assert_eq!(user_info, ("REDACTED", Some("REDACTED")), "{redacted}");
+    }
+    assert!(!has_secrets(redacted.query()), "{redacted}");
+    assert!(!has_secrets(redacted.fragment()), "{redacted}");
+    let rest = |url: &Url| {
+        let names = |pairs: Option<&str>| pairs.map(names_of);
+        (
+            url.scheme().to_owned(),
+            url.host_str().map(str::to_owned),
+            url.port(),
+            url.path().to_owned(),
+            names(url.query()),
+            names(url.fragment()),
+        )
+    };
+    assert_eq!(rest(&redacted), rest(&url), "the rest stays as it is");
+    let again = redaction.redact(&redacted).as_str().to_owned();
+    let reread = Url::parse(redacted.as_str()).expect("it is a URL still");
+    assert_eq!(
+        (again.as_str(), reread.as_str()),
+        (redacted.as_str(), redacted.as_str())
+    );
+    let all = Redaction::default()
+        .all_query_values()
+        .redact(&url)
+        .into_owned();
+    for (name, value) in all.query_pairs() {
+        assert!(value.is_empty() || value == "REDACTED", "{name} in {all}");
+    }
+}
+
+fn has_secrets(pairs: Option<&str>) -> bool {
+    // One without `=` has no value to be secret.
+    let mut pairs = pairs
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| pair.contains('='));
+    pairs.any(|pair| {
+        let (name, value) = form_urlencoded::parse(pair.as_bytes())
+            .next()
+            .expect("a pair is there");
+        value != "REDACTED"
+            && SECRET
+                .iter()
+                .any(|secret| name.eq_ignore_ascii_case(secret))
+    })
+}
+
+fn names_of(pairs: &str) -> Vec<String> {
+    let name = |pair: &str| pair.split('=').next().unwrap_or_default().to_owned();
+    pairs.split('&').map(name).collect()
+}
