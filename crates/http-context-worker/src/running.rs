@@ -56,7 +56,12 @@ impl Running {
             ended = &mut self.engine => return joined(ended, "engine"),
         };
         self.ledger = None;
-        joined(ended, "ledger").and(Err(Failure::Fault("ledger")))
+        joined(ended, "ledger")?;
+        // It ends without a failure when the engine has, and that one knows why.
+        match timeout(CLOSE_WITHIN, &mut self.engine).await {
+            Ok(ended) => joined(ended, "engine").and(Err(Failure::Fault("engine"))),
+            Err(_) => Err(Failure::Fault("ledger")),
+        }
     }
 
     /// Ends all tasks, in bounded time: `drain` for the jobs under way, then [`CLOSE_WITHIN`] for

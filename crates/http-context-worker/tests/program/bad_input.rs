@@ -67,16 +67,8 @@ fn told(rejects: &[Value]) -> Vec<(u64, &str)> {
 fn each_bad_line_is_told_with_its_number_and_the_rest_runs() {
     let (files, server) = (Files::new(), Server::start());
     let (content, expected) = mixed(&server.url("/item/1"));
-    let jobs = files.write("jobs", content);
-    let done = finish(&mut run_command(&[
-        &"--jobs",
-        &jobs,
-        &"--results",
-        &files.path("results"),
-        &"--rejects",
-        &files.path("rejects"),
-        &"--json",
-    ]));
+    files.write("jobs", content);
+    let done = files.run(&[("--rejects", "rejects")]);
     assert_eq!(done.code(), 2);
     assert_eq!(done.stderr, "");
     let rejects = files.json("rejects");
@@ -113,16 +105,8 @@ fn an_id_is_known_across_batches() {
     let url = server.url("/echo");
     let content =
         to_lines((0..1800).map(|i| json!({"id": format!("job-{}", i % 900), "url": url})));
-    let jobs = files.write("jobs", content);
-    let done = finish(&mut run_command(&[
-        &"--jobs",
-        &jobs,
-        &"--results",
-        &files.path("results"),
-        &"--rejects",
-        &files.path("rejects"),
-        &"--json",
-    ]));
+    files.write("jobs", content);
+    let done = files.run(&[("--rejects", "rejects")]);
     assert_eq!(
         done.summary()["jobs"],
         json!({"ok": 900, "failed": 0, "retried": 0, "rejected": 900})
@@ -161,16 +145,8 @@ fn no_input_makes_the_program_panic() {
         content.extend_from_slice(&line);
         content.push(b'\n');
     }
-    let jobs = files.write("jobs", content);
-    let done = finish(&mut run_command(&[
-        &"--jobs",
-        &jobs,
-        &"--results",
-        &files.path("results"),
-        &"--rejects",
-        &files.path("rejects"),
-        &"--json",
-    ]));
+    files.write("jobs", content);
+    let done = files.run(&[("--rejects", "rejects")]);
     assert_eq!(done.code(), 2, "{}", done.stderr);
     assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
     let told = done.summary()["jobs"].clone();

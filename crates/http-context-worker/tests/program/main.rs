@@ -8,6 +8,8 @@ mod crash;
 mod dashboards;
 mod demo;
 mod deploy;
+#[cfg(target_os = "linux")]
+mod disk;
 mod exposition;
 mod layer_order;
 #[cfg(feature = "external-tools")]

@@ -15,15 +15,7 @@ fn a_finished_run(files: &Files, server: &Server) -> crate::support::Finished {
 }
 
 fn run_again(files: &Files) -> crate::support::Finished {
-    finish(&mut run_command(&[
-        &"--jobs",
-        &files.path("jobs"),
-        &"--results",
-        &files.path("results"),
-        &"--state",
-        &files.path("state"),
-        &"--json",
-    ]))
+    files.run(&[("--state", "state")])
 }
 
 #[test]

@@ -41,6 +41,17 @@ impl Files {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
+    /// `run` to the end, from the file `jobs` to the file `results`, with these flags and files
+    /// beside them.
+    pub(crate) fn run(&self, also: &[(&str, &str)]) -> Finished {
+        let mut command = run_command(&[&"--json", &"--jobs", &self.path("jobs")]);
+        command.arg("--results").arg(self.path("results"));
+        for (flag, name) in also {
+            command.arg(flag).arg(self.path(name));
+        }
+        finish(&mut command)
+    }
+
     /// The lines of a file, each of which must be whole and JSON.
     pub(crate) fn json(&self, name: &str) -> Vec<Value> {
         json_lines(&self.read(name))

@@ -22,6 +22,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// clock of Redis and not by that of each machine.
 const NEVER: Duration = Duration::from_hours(24 * 365);
 
+/// So often the engine may fail in a row, with Redis there and no job begun in between: what is wrong
+/// then is in the queue, such as a job that cannot be read.
+const TRIES: u32 = 10;
+
 /// See [`Queue::work`](crate::queue::Queue::work).
 pub(super) async fn work<H: Handler>(
     redis: &Redis,
@@ -33,6 +37,7 @@ pub(super) async fn work<H: Handler>(
         handler,
         redis: redis.clone(),
     };
+    let (mut begun, mut in_vain) = (0, 0);
     loop {
         let (waker, told) = wake();
         let name = redis.0.workers.begin(&redis.0.host, waker);
@@ -74,6 +79,12 @@ pub(super) async fn work<H: Handler>(
             ended = &mut run => {
                 let why = ended.err().map_or("it ended".to_owned(), |error| error.to_string());
                 tracing::debug!("the job engine begins anew: {why}");
+                let begun_now = redis.0.workers.begun();
+                in_vain = if begun_now == begun { in_vain + 1 } else { 1 };
+                begun = begun_now;
+                if in_vain >= TRIES {
+                    return QueueError::Engine(why);
+                }
             }
             () = stop.cancelled() => {
                 // Paused, the engine takes no job.

@@ -28,6 +28,8 @@ struct Inner {
     /// The present one is last.
     names: Vec<String>,
     in_hand: HashSet<Ticket>,
+    /// How many jobs were ever in hand.
+    begun: u64,
     waker: Option<Waker>,
 }
 
@@ -67,6 +69,10 @@ impl Workers {
 
     pub(super) fn in_hand(&self) -> Vec<Ticket> {
         self.lock().in_hand.iter().copied().collect()
+    }
+
+    pub(super) fn begun(&self) -> u64 {
+        self.lock().begun
     }
 
     /// Has the engine look for jobs.
@@ -122,7 +128,10 @@ struct InHand {
 
 impl InHand {
     fn take(redis: Redis, ticket: Ticket) -> Self {
-        redis.0.workers.lock().in_hand.insert(ticket);
+        let mut inner = redis.0.workers.lock();
+        inner.in_hand.insert(ticket);
+        inner.begun += 1;
+        drop(inner);
         Self { redis, ticket }
     }
 }

@@ -3,7 +3,9 @@
 mod crash;
 mod outage;
 mod parity;
+mod scripts;
 mod share;
+mod tls;
 mod usage;
 
 use std::collections::HashMap;
@@ -25,6 +27,10 @@ struct RedisServer {
 
 impl RedisServer {
     fn start() -> Self {
+        Self::start_with(launch)
+    }
+
+    fn start_with(launch: impl FnOnce(u16, &Path) -> Child) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -94,10 +100,17 @@ impl Drop for RedisServer {
     }
 }
 
-/// Starts it and waits until it says that it is ready. What was acknowledged survives a restart.
 fn launch(port: u16, dir: &Path) -> Child {
-    let mut process = Command::new("redis-server")
-        .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+    launch_with(
+        Command::new("redis-server").args(["--port", &port.to_string()]),
+        dir,
+    )
+}
+
+/// Starts it and waits until it says that it is ready. What was acknowledged survives a restart.
+fn launch_with(command: &mut Command, dir: &Path) -> Child {
+    let mut process = command
+        .args(["--bind", "127.0.0.1"])
         .args(["--save", "", "--appendonly", "yes", "--appendfsync", "no"])
         .arg("--dir")
         .arg(dir)

@@ -91,6 +91,23 @@ fn told_to_end_without_redis_it_ends_in_words_and_in_time_and_no_job_is_lost() {
 }
 
 #[test]
+fn a_job_that_cannot_be_read_ends_the_worker_in_words() {
+    let (files, gate, redis) = (Files::new(), Gate::start(), RedisServer::start());
+    enqueue(&redis, &files.write("jobs", jobs_at(&gate, 1)), &[]);
+    let mut connection = redis.connect();
+    let data: Vec<String> = redis::Commands::hkeys(&mut connection, "http-context:data").unwrap();
+    let () = redis::Commands::hset(&mut connection, "http-context:data", &data[0], "{").unwrap();
+    let done = serve(&redis, &files.path("results"), &[]).wait();
+    assert_eq!(done.code(), 2, "{}", done.stderr);
+    let sentence = done.stderr.lines().last().unwrap();
+    assert!(
+        sentence.starts_with("error: the job engine stopped: "),
+        "{sentence}"
+    );
+    assert_eq!(redis.unfinished(), 1);
+}
+
+#[test]
 fn a_redis_that_was_emptied_is_told_and_lines_that_stand_are_kept() {
     let (files, gate, redis) = (Files::new(), Gate::start(), RedisServer::start());
     enqueue(&redis, &files.write("jobs", jobs_at(&gate, 2)), &[]);
