@@ -1,7 +1,5 @@
 //! The exit when the context is dropped: at once, and synchronously.
 
-use std::cell::RefCell;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -138,35 +136,4 @@ async fn what_the_work_holds_is_dropped_in_its_context_on_every_way_out() {
     assert!(futures_util::poll!(&mut cut_off).is_pending());
     drop(cut_off);
     assert!(was_bound.load(Ordering::SeqCst));
-}
-
-#[test]
-fn a_context_can_be_dropped_when_the_locals_of_its_thread_are_gone() {
-    type Opened = Pin<Box<dyn Future<Output = Result<(), OpenError>>>>;
-    thread_local! {
-        static KEPT: RefCell<Option<Opened>> = const { RefCell::new(None) };
-    }
-    let (facts, dropped) = (Facts::new(), Arc::new(AtomicBool::new(true)));
-    let (context, witness) = (builder().observer(facts.clone()), Witness(dropped.clone()));
-    let thread = std::thread::spawn(move || {
-        // First used here, and so the last to go.
-        KEPT.with(|kept| assert!(kept.borrow().is_none()));
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        runtime.unwrap().block_on(async {
-            let mut opened: Opened = Box::pin(context.lazy().open(async move {
-                let _witness = witness;
-                std::future::pending().await
-            }));
-            assert!(futures_util::poll!(&mut opened).is_pending());
-            KEPT.with(|kept| *kept.borrow_mut() = Some(opened));
-        });
-    });
-    thread.join().unwrap();
-    assert!(
-        !dropped.load(Ordering::SeqCst),
-        "nothing can be bound there"
-    );
-    assert_eq!(facts.all().last().unwrap(), "context closed cancelled");
 }
