@@ -8,7 +8,6 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http_context::{HttpSession, http_session};
 use http_context_middleware::Instrumentation;
-use serde_json::Value;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -117,7 +116,7 @@ async fn as_json_each_line_parses_keeps_secrets_out_and_tells_the_trace_of_the_j
         .spans(Spans::OpenTelemetry)
         .build();
     let text = run_a_job_that_leaks(LogFormat::Json, instrumentation).await;
-    let lines: Vec<Value> = text
+    let lines: Vec<serde_json::Value> = text
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
         .collect();

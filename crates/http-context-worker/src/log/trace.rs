@@ -56,7 +56,7 @@ mod exported {
 
     /// There are no traces.
     #[derive(Debug, Default)]
-    pub(crate) struct JobTrace;
+    pub(crate) struct JobTrace {}
 
     impl JobTrace {
         /// Nothing is to be noted.

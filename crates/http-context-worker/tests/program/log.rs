@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Files, Finished, Gate, Running, Server, finish, job_lines, json_lines, nobody, run_command,
-    to_lines,
 };
 
 /// One job that is done, one that fails twice, one line that is no job; ids with secrets in them.
@@ -183,6 +182,7 @@ async fn lines_of_a_job_have_the_trace_that_the_collector_received() {
     let requests = vec![json!({"url": server.url("/slow/1")}); 250];
     let slow = json!({"id": "slow", "concurrency": 250, "requests": requests});
     let gone = json!({"id": "gone", "url": nobody()});
+    let to_lines = crate::support::to_lines;
     let mut command = run_command(&[
         &"--jobs",
         &files.write("jobs", to_lines([slow, gone])),

@@ -138,7 +138,7 @@ fn a_collector_that_never_answers_takes_nothing_from_that_and_what_is_lost_is_co
     let done = stopped_under_load(&files, &server, &silent.url(""));
     let seen = each_request_is_told(&files, &server, &done);
     // A span for each request and for its job.
-    let lost = crate::support::grouped(2 * seen);
+    let lost = grouped(2 * seen);
     let told = format!("not exported: {lost} of {lost} spans, 1 of 1 exports of metrics\n");
     assert!(done.stderr.contains(&told), "{told}{}", done.stderr);
 }
@@ -175,4 +175,12 @@ async fn requests_that_are_cut_off_are_exported_too() {
     assert!(!done.stderr.contains("not exported"), "{}", done.stderr);
     let at_once = AT_ONCE as u64;
     assert_eq!(spans(&collector).await, (at_once, at_once));
+}
+
+/// A number as it is told to people: its thousands set apart.
+fn grouped(n: u64) -> String {
+    match n {
+        0..1000 => n.to_string(),
+        _ => format!("{},{:03}", grouped(n / 1000), n % 1000),
+    }
 }

@@ -267,7 +267,14 @@ pub(crate) struct Gate {
 }
 
 /// A request that has arrived and waits for its answer.
-pub(crate) struct Arrival(TcpStream, String);
+pub(crate) struct Arrival(
+    TcpStream,
+    #[cfg_attr(
+        not(feature = "external-tools"),
+        allow(dead_code, reason = "only tests with tools ask for it")
+    )]
+    String,
+);
 
 impl Gate {
     pub(crate) fn start() -> Self {
@@ -315,6 +322,7 @@ impl Gate {
 
 impl Arrival {
     /// What was asked for.
+    #[cfg(feature = "external-tools")]
     pub(crate) fn path(&self) -> &str {
         &self.1
     }
@@ -366,12 +374,4 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 )]
 pub(crate) fn pause(duration: Duration) {
     std::thread::sleep(duration);
-}
-
-/// A number as it is told to people: its thousands set apart.
-pub(crate) fn grouped(n: u64) -> String {
-    match n {
-        0..1000 => n.to_string(),
-        _ => format!("{},{:03}", grouped(n / 1000), n % 1000),
-    }
 }
