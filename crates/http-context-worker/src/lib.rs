@@ -1,11 +1,13 @@
 //! A job worker that runs each job in its own HTTP context.
 //!
 //! The program is the binary `http-context-worker`; this library is what it is made of, for tests
-//! and benchmarks. Jobs are lines of JSON ([`job`]); they wait in an embedded queue, run one by one
-//! in a context of their own ([`http_context`]), and leave one result line each ([`results`]).
+//! and benchmarks. Jobs are lines of JSON ([`job`]); they wait in a queue (embedded, or in a Redis
+//! that many processes share), run each in a context of their own ([`http_context`]) with a session
+//! that they hand on, and leave one result line each ([`results`]).
 //!
 //! The way of a job is one straight line through the files: `input → lines → job → ingest → queue →
-//! handler → send → ledger → results`, and `run` holds it together.
+//! handler → send → ledger → results`, and `run` holds it together; `enqueue` is its first half, and
+//! `serve` its second.
 
 mod admin;
 mod cli;
