@@ -47,12 +47,8 @@ pub(crate) fn check(text: &str) {
         )
     };
     assert_eq!(rest(&redacted), rest(&url), "the rest stays as it is");
-    let again = redaction.redact(&redacted).as_str().to_owned();
-    let reread = Url::parse(redacted.as_str()).expect("it is a URL still");
-    assert_eq!(
-        (again.as_str(), reread.as_str()),
-        (redacted.as_str(), redacted.as_str())
-    );
+    assert_eq!(redaction.redact(&redacted).as_str(), redacted.as_str());
+    Url::parse(redacted.as_str()).expect("it is a URL still");
     let all = Redaction::default()
         .all_query_values()
         .redact(&url)
