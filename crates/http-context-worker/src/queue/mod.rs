@@ -6,8 +6,9 @@
 //!
 //! # The promise
 //!
-//! What follows is that of the embedded queue; that of Redis is told there. Killed at any moment and started again on the same state, the program loses no job and writes no
-//! result line twice or torn. It rests on two commits, each one transaction of the database:
+//! What follows is that of the embedded queue; that of Redis is told there. Killed at any moment and
+//! started again on the same state, the program loses no job and writes no result line twice or
+//! torn. It rests on two commits, each one transaction of the database:
 //!
 //! - [`Queue::add`]: jobs enter the queue, their ids enter the list of known ids, and the input is
 //!   recorded as read up to behind them.
