@@ -2,12 +2,18 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use http_context_tests::{At, Fault, FaultProxy, Script, Server};
 
 use crate::BoxError;
 
 const SERVE: &str = "serve";
+
+/// How often the proxies reset whatever they carry.
+const RESET_EVERY: Duration = Duration::from_secs(5);
 
 /// Where jobs send their requests.
 #[derive(Clone)]
@@ -57,7 +63,18 @@ pub(crate) fn serve_if_asked() -> std::io::Result<bool> {
     }
     writeln!(stdout)?;
     stdout.flush()?;
-    std::io::stdin().read_to_end(&mut Vec::new())?;
+    let (end, ended) = mpsc::channel();
+    thread::spawn(move || {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        let _ = end.send(());
+    });
+    // A stalled connection whose client has gone stays: nobody reads there any more. Without this the
+    // proxies run out of descriptors after some minutes.
+    while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(RESET_EVERY) {
+        for proxy in &proxies {
+            proxy.reset_connections();
+        }
+    }
     Ok(true)
 }
 
