@@ -78,43 +78,35 @@ impl Bench {
             .enable_all()
             .build()
             .expect("a runtime can be built");
-        let (orders, mut ordered) = mpsc::unbounded_channel();
+        let (orders, ordered) = mpsc::unbounded_channel();
         let (tell, done) = mpsc::unbounded_channel();
         let url = server.url().to_owned();
-        if variant == Variant::Bare {
-            let client = bare();
-            runtime.spawn(async move {
-                while let Some(requests) = ordered.recv().await {
-                    for _ in 0..requests {
-                        let response = client.get(&url).send().await.expect("it answers");
+        match variant {
+            Variant::Bare => {
+                let client = bare();
+                runtime.spawn(fulfil(ordered, tell, async move || {
+                    let response = client.get(&url).send().await.expect("it answers");
+                    response.bytes().await.expect("it has a body");
+                }));
+            }
+            Variant::Peers | Variant::LeanPeers => {
+                let client = peers(variant);
+                runtime.spawn(fulfil(ordered, tell, async move || {
+                    let response = client.get(&url).send().await.expect("it answers");
+                    response.bytes().await.expect("it has a body");
+                }));
+            }
+            _ => {
+                runtime.spawn(context(variant).open(async move {
+                    let session = http_session()?;
+                    fulfil(ordered, tell, async move || {
+                        let response = session.get(&url).send().await.expect("it answers");
                         response.bytes().await.expect("it has a body");
-                    }
-                    let _ = tell.send(());
-                }
-            });
-        } else if matches!(variant, Variant::Peers | Variant::LeanPeers) {
-            let client = peers(variant);
-            runtime.spawn(async move {
-                while let Some(requests) = ordered.recv().await {
-                    for _ in 0..requests {
-                        let response = client.get(&url).send().await.expect("it answers");
-                        response.bytes().await.expect("it has a body");
-                    }
-                    let _ = tell.send(());
-                }
-            });
-        } else {
-            runtime.spawn(context(variant).open(async move {
-                let session = http_session()?;
-                while let Some(requests) = ordered.recv().await {
-                    for _ in 0..requests {
-                        let response = session.get(&url).send().await?;
-                        response.bytes().await?;
-                    }
-                    let _ = tell.send(());
-                }
-                Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
-            }));
+                    })
+                    .await;
+                    Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+                }));
+            }
         }
         let mut bench = Self {
             runtime,
@@ -135,6 +127,20 @@ impl Bench {
         self.orders.send(requests).expect("the sender is there");
         let done = self.runtime.block_on(self.done.recv());
         done.expect("every request is answered");
+    }
+}
+
+/// Sends as many requests as are ordered, one after the other, and tells when they are done.
+async fn fulfil(
+    mut ordered: mpsc::UnboundedReceiver<usize>,
+    tell: mpsc::UnboundedSender<()>,
+    send: impl AsyncFn(),
+) {
+    while let Some(requests) = ordered.recv().await {
+        for _ in 0..requests {
+            send().await;
+        }
+        let _ = tell.send(());
     }
 }
 
