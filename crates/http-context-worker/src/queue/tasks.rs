@@ -7,7 +7,7 @@ use apalis::prelude::{FromRequest, Task, TaskBuilder, TaskId};
 use ulid::Ulid;
 
 use crate::job::Job;
-use crate::queue::Ticket;
+use crate::queue::{Ticket, Turn};
 
 /// The id of a job's task.
 pub(super) fn task_id(ticket: Ticket) -> Ulid {
@@ -27,8 +27,19 @@ pub(super) fn task(ticket: Ticket, job: &Job) -> Result<Task<Vec<u8>>, serde_jso
 /// What the engine knows of an attempt beside the job.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Label {
-    pub(super) ticket: Ticket,
-    pub(super) attempt: u32,
+    ticket: Ticket,
+    attempt: u32,
+}
+
+impl Label {
+    /// The attempt, with its job.
+    pub(super) fn turn(self, job: Job) -> Turn {
+        Turn {
+            ticket: self.ticket,
+            attempt: self.attempt,
+            job,
+        }
+    }
 }
 
 /// A task that this program did not queue.

@@ -15,7 +15,7 @@ use super::QUEUE;
 use crate::job::Job;
 use crate::queue::tasks::Label;
 use crate::queue::wake::Wake;
-use crate::queue::{Handler, QueueError, Turn};
+use crate::queue::{Handler, QueueError};
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -43,15 +43,7 @@ pub(super) async fn work<H: Handler>(
         .parallelize(tokio::spawn)
         .build(move |job: Job, label: Label| {
             let handler = handler.clone();
-            async move {
-                handler
-                    .handle(Turn {
-                        ticket: label.ticket,
-                        attempt: label.attempt,
-                        job,
-                    })
-                    .await;
-            }
+            async move { handler.handle(label.turn(job)).await }
         });
     // Boxed where its type is known: the compiler cannot see through it that it is `Send`.
     let mut run: BoxFuture<'static, Result<(), WorkerError>> = worker.run().boxed();

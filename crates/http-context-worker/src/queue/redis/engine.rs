@@ -14,7 +14,7 @@ use super::workers::Counted;
 use crate::job::Job;
 use crate::queue::tasks::Label;
 use crate::queue::wake::{Wake, wake};
-use crate::queue::{Handler, QueueError, Turn};
+use crate::queue::{Handler, QueueError};
 
 /// The engine is told when there are jobs; this is for when it was not.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -62,15 +62,7 @@ pub(super) async fn work<H: Handler>(
             .parallelize(tokio::spawn)
             .build(move |job: Job, label: Label| {
                 let handler = handler.clone();
-                async move {
-                    handler
-                        .handle(Turn {
-                            ticket: label.ticket,
-                            attempt: label.attempt,
-                            job,
-                        })
-                        .await;
-                }
+                async move { handler.handle(label.turn(job)).await }
             });
         // Boxed where its type is known: the compiler cannot see through it that it is `Send`.
         let mut run: BoxFuture<'static, Result<(), WorkerError>> = worker.run().boxed();
