@@ -12,6 +12,7 @@ mod api;
 mod command;
 mod house_rules;
 mod msrv;
+mod mutants;
 mod plan;
 mod steps;
 mod tools;
@@ -28,6 +29,11 @@ cargo xtask list
     The steps, and what each does.
 cargo xtask api
     Write the public API of the libraries to crates/*/api.txt.
+cargo xtask mutants [OPTION…]
+    Change the libraries in every way that cargo-mutants knows, and expect a
+    test to fail. Takes hours: `--file` and `--re` choose some, `--shard 0/8` is
+    an eighth of all, `--list` only lists them. What it finds stands in
+    `mutants.out` in the target folder.
 cargo xtask tools
     Install every tool that a step or a benchmark can use, and say where it is.";
 
@@ -46,6 +52,7 @@ fn main() -> ExitCode {
             Ok(true)
         }
         ["api"] => Workspace::read().and_then(|workspace| api::write(&workspace).map(|()| true)),
+        ["mutants", options @ ..] => mutants(options).map(|()| true),
         ["tools"] => install_tools(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
@@ -68,6 +75,11 @@ fn test(options: &[&str]) -> Result<bool, String> {
     let plan = Plan::parse(options)?;
     let workspace = Workspace::read()?;
     Ok(plan.run(&workspace))
+}
+
+fn mutants(options: &[&str]) -> Result<(), String> {
+    let workspace = Workspace::read()?;
+    mutants::test(&workspace, &Toolbox::new(&workspace), options)
 }
 
 /// Whether every tool is there now.

@@ -57,6 +57,15 @@ pub(crate) const CARGO_DENY: Tool = Tool {
     },
 };
 
+pub(crate) const CARGO_MUTANTS: Tool = Tool {
+    program: "cargo-mutants",
+    probe: &["mutants", "--version"],
+    source: Source::Crate {
+        version: "27.1.0",
+        wheel: None,
+    },
+};
+
 pub(crate) const PROMTOOL: Tool = Tool {
     program: "promtool",
     probe: &["--version"],
@@ -164,6 +173,7 @@ pub(crate) const VALGRIND: Tool = Tool {
 
 pub(crate) const ALL: &[&Tool] = &[
     &CARGO_DENY,
+    &CARGO_MUTANTS,
     &CHECK_JSONSCHEMA,
     &CHROMIUM,
     &GUNGRAUN_RUNNER,

@@ -5,7 +5,7 @@
 //! and cancel, run into servers that break off, panic, and are aborted. Each second a line tells how
 //! far it is. The run is cut into rounds: after each, all work is over and everything is closed, and
 //! then the process must hold as many descriptors and tasks as after the warm-up, and no more than
-//! 1 % more memory. It ends with an error when that is not so, or when an invariant breaks.
+//! 1 % more on its heap. It ends with an error when that is not so, or when an invariant breaks.
 
 #![allow(
     clippy::print_stdout,
@@ -113,10 +113,11 @@ async fn tell(started: Instant, jobs: Arc<Jobs>, books: Arc<Books>) {
         let misfits = books.balance().misfits;
         let held = Held::now();
         println!(
-            "{:>7.0}  {:>9}  {:>9}  {:>7.1}  {:>5}  {:>5}  {:>5}  {:<3}  {}",
+            "{:>7.0}  {:>9}  {:>9}  {:>8}  {:>7.1}  {:>5}  {:>5}  {:>5}  {:<3}  {}",
             started.elapsed().as_secs_f64(),
             totals.contexts,
             totals.requests,
+            held.kibibytes(),
             held.mebibytes(),
             held.descriptors,
             held.tasks,

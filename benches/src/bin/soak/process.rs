@@ -3,15 +3,25 @@
 use std::fmt;
 use std::time::Duration;
 
+use peak_alloc::PeakAlloc;
 use tokio::runtime::Handle;
 
 use crate::BoxError;
 
-pub(crate) const HEADING: &str =
-    "seconds   contexts   requests  RSS MiB    fds  tasks   open  ok   errors";
+/// Knows what is allocated, to the byte.
+#[global_allocator]
+static HEAP: PeakAlloc = PeakAlloc;
 
-/// Memory may differ by that much however short the run: the allocator rounds.
-const SLACK: u64 = 1 << 20;
+pub(crate) const HEADING: &str =
+    "seconds   contexts   requests  heap KiB  RSS MiB    fds  tasks   open  ok   errors";
+
+/// The heap may differ by that much, however small it is: a table that was never as full as now
+/// doubles, once.
+const HEAP_SLACK: u64 = 8 << 10;
+
+/// What the system's allocator keeps for later may differ by that much, however little is in use:
+/// it has an arena for each thread.
+const MEMORY_SLACK: u64 = 1 << 20;
 
 /// For how long what is closing may take to be gone.
 const REST: Duration = Duration::from_millis(20);
@@ -19,6 +29,9 @@ const RESTS: u32 = 250;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Held {
+    /// Bytes that are allocated.
+    pub(crate) heap: u64,
+    /// Bytes of memory that are resident, with those that the allocator keeps for later.
     pub(crate) memory: u64,
     pub(crate) descriptors: usize,
     pub(crate) tasks: usize,
@@ -30,11 +43,16 @@ impl Held {
         let resident = pages.split(' ').nth(1).and_then(|pages| pages.parse().ok());
         let descriptors = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
         Self {
+            heap: HEAP.current_usage() as u64,
             memory: resident.unwrap_or(0) * 4096,
             // The one that looks is one of them.
             descriptors: descriptors.saturating_sub(1),
             tasks: Handle::current().metrics().num_alive_tasks(),
         }
+    }
+
+    pub(crate) fn kibibytes(&self) -> u64 {
+        self.heap >> 10
     }
 
     #[allow(clippy::cast_precision_loss, reason = "for people to read")]
@@ -44,6 +62,7 @@ impl Held {
 
     pub(crate) fn max(self, other: &Self) -> Self {
         Self {
+            heap: self.heap.max(other.heap),
             memory: self.memory.max(other.memory),
             descriptors: self.descriptors.max(other.descriptors),
             tasks: self.tasks.max(other.tasks),
@@ -55,7 +74,11 @@ impl Held {
         if later.descriptors > self.descriptors || later.tasks > self.tasks {
             return Err(format!("descriptors or tasks grow: {self}, then {later}").into());
         }
-        if later.memory > self.memory + (self.memory / 100).max(SLACK) {
+        let grown = |before: u64, after: u64, slack| after > before + (before / 100).max(slack);
+        if grown(self.heap, later.heap, HEAP_SLACK) {
+            return Err(format!("the heap grows by more than 1 %: {self}, then {later}").into());
+        }
+        if grown(self.memory, later.memory, MEMORY_SLACK) {
             return Err(format!("memory grows by more than 1 %: {self}, then {later}").into());
         }
         Ok(())
@@ -66,7 +89,8 @@ impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:.1} MiB, {} descriptors, {} tasks",
+            "{} KiB allocated, {:.1} MiB resident, {} descriptors, {} tasks",
+            self.kibibytes(),
             self.mebibytes(),
             self.descriptors,
             self.tasks
@@ -103,6 +127,7 @@ mod tests {
     fn what_grows_is_refused() {
         let mebibytes = |count: u64| count << 20;
         let baseline = Held {
+            heap: mebibytes(100),
             memory: mebibytes(400),
             descriptors: 10,
             tasks: 1,
@@ -115,6 +140,8 @@ mod tests {
         };
         assert!(later(|held| held.descriptors += 1).is_err());
         assert!(later(|held| held.tasks += 1).is_err());
+        assert!(later(|held| held.heap += 1 << 20).is_ok());
+        assert!(later(|held| held.heap += (1 << 20) + 1).is_err());
         assert!(later(|held| held.memory += 4 << 20).is_ok());
         assert!(later(|held| held.memory += 5 << 20).is_err());
     }
