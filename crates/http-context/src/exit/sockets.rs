@@ -123,14 +123,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_socket_that_stays_is_asked_for_ever_more_seldom_and_given_back() {
         let (_socket, _peer, connection) = connected();
-        let (begun, mut polls) = (Instant::now(), 0);
+        let (begun, mut polls, mut polls_at_once) = (Instant::now(), 0, 0);
         let mut waiting = pin!(wait_for_close(vec![connection]));
         let left = poll_fn(|cx| {
             polls += 1;
+            polls_at_once += u32::from(begun.elapsed().is_zero());
             assert!(polls < 100, "still asked for after {:?}", begun.elapsed());
             waiting.as_mut().poll(cx)
         });
         assert_eq!(left.await, [connection]);
+        assert_eq!(polls_at_once, 1 + TURNS_FOR_TASKS);
         assert!(begun.elapsed() >= SOCKETS_CLOSE_WITHIN);
     }
 
