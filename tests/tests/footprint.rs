@@ -37,6 +37,15 @@ fn a_hundred_thousand_open_lazy_contexts_take_at_most_a_kibibyte_each() {
     assert!(bytes <= 1024, "{bytes} bytes for a context");
 }
 
+#[test]
+fn a_builder_that_changes_no_default_allocates_nothing() {
+    drop(builder());
+    assert_eq!(
+        allocation_counter::measure(|| drop(builder())).count_total,
+        0
+    );
+}
+
 #[tokio::test]
 async fn a_lookup_allocates_nothing() {
     open(async {

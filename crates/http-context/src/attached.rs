@@ -78,4 +78,11 @@ mod tests {
         );
         assert_eq!(attached.get::<u16>(), None);
     }
+
+    #[test]
+    fn states_are_not_printed() {
+        let attached = Attached::default();
+        attached.attach("a secret");
+        assert_eq!(format!("{attached:?}"), "Attached { .. }");
+    }
 }

@@ -36,3 +36,26 @@ fn capture_one_in(one_in: u32) -> Option<Arc<Backtrace>> {
     let is_the_one = SEEN.fetch_add(1, Ordering::Relaxed).is_multiple_of(one_in);
     is_the_one.then(|| Arc::new(Backtrace::force_capture()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::Location;
+
+    use super::*;
+    use crate::place::PlaceCounts;
+
+    #[test]
+    fn sampling_takes_effect_at_once_also_where_something_was_acquired_before() {
+        let counts = PlaceCounts::default();
+        let acquire_both = || {
+            counts.acquire(Location::caller());
+            counts.acquire_also_late(Location::caller());
+        };
+        acquire_both();
+        sample_backtraces(1);
+        acquire_both();
+        sample_backtraces(0);
+        let mut places = counts.tell_live();
+        assert!(places.all(|holders| holders.backtrace.is_some()));
+    }
+}

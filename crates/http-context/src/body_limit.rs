@@ -101,3 +101,30 @@ impl http_body::Body for LimitedBody {
         self.inner.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body::Body as _;
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_within_the_limit_is_as_it_was() {
+        let mut body = limit(Body::from("four"), 4);
+        assert_eq!(body.size_hint().exact(), Some(4));
+        assert!(!body.is_end_stream());
+        let frame = body.frame().await.unwrap().unwrap();
+        assert_eq!(frame.into_data().unwrap(), "four");
+        assert!(body.is_end_stream());
+        assert!(body.frame().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_body_beyond_the_limit_ends_with_an_error_that_says_so() {
+        let error = limit(Body::from("four"), 3).collect().await.unwrap_err();
+        let found = BodyTooLarge::find(&error);
+        assert_eq!(found, Some(&BodyTooLarge { limit: 3 }));
+        assert_eq!(BodyTooLarge::find(&std::fmt::Error), None);
+    }
+}

@@ -240,24 +240,4 @@ fn of_hyper(error: &hyper::Error) -> ErrorKind {
 pub(crate) struct NameNotResolved(#[source] pub(crate) BoxError);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_kind_is_found_behind_other_errors() {
-        let wrapped = |error: BoxError| {
-            ErrorKind::of(&RequestError::Middleware(Box::new(io::Error::other(error))))
-        };
-        assert_eq!(
-            wrapped(Box::new(NameNotResolved("no such host".into()))),
-            ErrorKind::NameResolution
-        );
-        assert_eq!(
-            wrapped(Box::new(rustls::Error::HandshakeNotComplete)),
-            ErrorKind::SecureConnection
-        );
-        assert_eq!(wrapped("anything".into()), ErrorKind::Connection);
-        let text = RequestError::Middleware("timeout, connection refused".into());
-        assert_eq!(text.kind(), ErrorKind::Other);
-    }
-}
+mod tests;

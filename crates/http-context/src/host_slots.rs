@@ -2,10 +2,10 @@
 
 use std::any::Any;
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hashbrown::{Equivalent, HashSet};
+use hashbrown::{DefaultHashBuilder, HashTable};
 use reqwest::Url;
 use tokio::sync::Semaphore;
 
@@ -51,6 +51,14 @@ impl Host {
 
     pub(crate) fn limit(&self) -> usize {
         self.limit
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        Origin {
+            scheme: &self.scheme,
+            name: &self.name,
+            port: self.port,
+        }
     }
 
     /// A slot, when one is free and nobody waits for it.
@@ -110,9 +118,10 @@ pub(crate) struct HostSlots {
     hosts: Mutex<Hosts>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Hosts {
-    by_origin: HashSet<Key>,
+    by_origin: HashTable<Arc<Host>>,
+    hasher: DefaultHashBuilder,
     /// At this many hosts those without a request are forgotten, so that a session which sees
     /// ever new hosts stays bounded by what is under way.
     prune_at: usize,
@@ -124,7 +133,8 @@ impl HostSlots {
     /// `limit` is capped at what a semaphore can count.
     pub(crate) fn new(limit: usize) -> Self {
         let hosts = Hosts {
-            by_origin: HashSet::new(),
+            by_origin: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
             prune_at: FEWEST_TO_PRUNE,
         };
         Self {
@@ -136,14 +146,18 @@ impl HostSlots {
     pub(crate) fn host(&self, url: &Url) -> Arc<Host> {
         let origin = Origin::of(url);
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Key(host)) = hosts.by_origin.get(&origin) {
+        let Hosts {
+            by_origin,
+            hasher,
+            prune_at,
+        } = &mut *hosts;
+        let hash = hasher.hash_one(&origin);
+        if let Some(host) = by_origin.find(hash, |host| host.origin() == origin) {
             return Arc::clone(host);
         }
-        if hosts.by_origin.len() >= hosts.prune_at {
-            hosts
-                .by_origin
-                .retain(|Key(host)| Arc::strong_count(host) > 1);
-            hosts.prune_at = FEWEST_TO_PRUNE.max(hosts.by_origin.len() * 2);
+        if by_origin.len() >= *prune_at {
+            by_origin.retain(|host| Arc::strong_count(host) > 1);
+            *prune_at = FEWEST_TO_PRUNE.max(by_origin.len() * 2);
         }
         let host = Arc::new(Host {
             scheme: origin.scheme.into(),
@@ -153,7 +167,9 @@ impl HostSlots {
             slots: Semaphore::new(self.limit),
             attached: Attached::default(),
         });
-        hosts.by_origin.insert(Key(Arc::clone(&host)));
+        by_origin.insert_unique(hash, Arc::clone(&host), |host| {
+            hasher.hash_one(host.origin())
+        });
         host
     }
 }
@@ -181,39 +197,6 @@ impl<'u> Origin<'u> {
     }
 }
 
-#[derive(Debug)]
-struct Key(Arc<Host>);
-
-impl Key {
-    fn origin(&self) -> Origin<'_> {
-        Origin {
-            scheme: &self.0.scheme,
-            name: &self.0.name,
-            port: self.0.port,
-        }
-    }
-}
-
-impl PartialEq for Key {
-    fn eq(&self, other: &Self) -> bool {
-        self.origin() == other.origin()
-    }
-}
-
-impl Eq for Key {}
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.origin().hash(state);
-    }
-}
-
-impl Equivalent<Key> for Origin<'_> {
-    fn equivalent(&self, key: &Key) -> bool {
-        *self == key.origin()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,21 +212,58 @@ mod tests {
         assert!(Arc::ptr_eq(&host, &slots.host(&url("https://h:443/c"))));
         assert!(!Arc::ptr_eq(&host, &slots.host(&url("https://h:444/"))));
         assert!(!Arc::ptr_eq(&host, &slots.host(&url("http://h:443/"))));
-        assert_eq!(
-            slots.host(&url("http://[::1]:8080/")).to_string(),
-            "[::1]:8080"
-        );
+    }
+
+    #[test]
+    fn a_host_is_shown_as_it_stands_in_a_url() {
+        let slots = HostSlots::new(1);
+        for (of, scheme, name, port, shown) in [
+            ("http://[::1]:8080/", "http", "::1", 8080, "[::1]:8080"),
+            ("https://user@h/a?b", "https", "h", 443, "h:443"),
+        ] {
+            let host = slots.host(&url(of));
+            assert_eq!(
+                (host.scheme(), host.name(), host.port()),
+                (scheme, name, port)
+            );
+            assert_eq!(
+                (host.to_string(), format!("{host:?}")),
+                (shown.into(), shown.into())
+            );
+        }
+    }
+
+    /// So many hosts, of names that begin like this.
+    fn hosts(slots: &HostSlots, name: &str, count: usize) -> impl Iterator<Item = Arc<Host>> {
+        (0..count).map(move |n| slots.host(&url(&format!("http://{name}{n}/"))))
     }
 
     #[test]
     fn hosts_without_a_request_are_forgotten() {
         let slots = HostSlots::new(1);
         let busy = slots.host(&url("http://busy/"));
-        for n in 0..10_000 {
-            slots.host(&url(&format!("http://h{n}/")));
-        }
+        hosts(&slots, "idle", 10_000).for_each(drop);
         assert!(slots.hosts.lock().unwrap().by_origin.len() <= FEWEST_TO_PRUNE);
         assert!(Arc::ptr_eq(&busy, &slots.host(&url("http://busy/"))));
+    }
+
+    #[test]
+    fn hosts_without_a_request_are_remembered_while_they_are_few_beside_those_with_one() {
+        for busy in [0, 2 * FEWEST_TO_PRUNE] {
+            let slots = HostSlots::new(1);
+            let busy: Vec<_> = hosts(&slots, "busy", busy).collect();
+            let idle = url("http://idle/");
+            assert!(slots.host(&idle).attach("remembered"));
+            let few = FEWEST_TO_PRUNE.max(busy.len());
+            hosts(&slots, "new", few - 1).for_each(drop);
+            let known = slots.host(&idle);
+            assert_eq!(
+                known.attached(),
+                Some(&"remembered"),
+                "{} are busy",
+                busy.len()
+            );
+        }
     }
 
     #[tokio::test]

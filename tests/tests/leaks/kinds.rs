@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
-use http_context::testing::Fact;
-use http_context::{LeakKind, NoOpenContexts, OpenError, http_session};
+use http_context::testing::{Fact, Recorder};
+use http_context::{
+    ContextBuilder, Leak, LeakKind, LeakPolicy, NoOpenContexts, OpenError, current, http_session,
+};
 use http_context_tests::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -230,6 +232,14 @@ async fn switching_protocols() -> (std::net::SocketAddr, tokio::task::JoinHandle
     (address, server)
 }
 
+/// Waits in a context until it is told as overdue.
+async fn told_as_overdue(recorder: &Recorder) -> Result<(), OpenError> {
+    let id = current().unwrap().id();
+    let is_it = |fact: &Fact| matches!(fact, Fact::Leak(leak) if leak.context == id);
+    recorder.wait_for(is_it).await;
+    Ok(())
+}
+
 async fn upgraded(address: std::net::SocketAddr) -> Result<reqwest::Upgraded, BoxError> {
     let request = http_session()?.get(format!("http://{address}/"));
     let response = request
@@ -243,18 +253,40 @@ async fn upgraded(address: std::net::SocketAddr) -> Result<reqwest::Upgraded, Bo
 #[tokio::test]
 async fn a_socket_that_is_open_after_the_close() {
     let ((address, server), (recorder, context)) = (switching_protocols().await, recorded());
-    let (socket, report) = context.open(upgraded(address)).with_report().await;
+    let (socket, report) = context.clone().open(upgraded(address)).with_report().await;
     let leak = only_leak(&report.unwrap(), LeakKind::Connection, 0);
     assert!(
         leak.detail.as_ref().unwrap().contains(&address.to_string()),
         "{leak}"
     );
+    // Who looks after it looks after contexts too, and has looked at it by the second of those.
+    for _ in 0..2 {
+        let overdue = context.clone().overdue_after(Duration::from_millis(1));
+        overdue.open(told_as_overdue(&recorder)).await.unwrap();
+    }
+    let is_late = |leak: &Leak| leak.kind == LeakKind::Connection;
+    assert!(!recorder.resolved().iter().any(is_late), "it is still open");
     // Let go later, it is told as late.
     drop(socket.unwrap());
     recorder
-        .wait_for(|fact| matches!(fact, Fact::LeakResolved(_)))
+        .wait_for(|fact| matches!(fact, Fact::LeakResolved(leak) if is_late(leak)))
         .await;
     server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_socket_that_is_open_after_the_close_when_nobody_is_asked() {
+    let not_verified = |context: ContextBuilder| context.verify_sockets(false);
+    let off = |context: ContextBuilder| context.leaks(LeakPolicy::Off);
+    for unasked in [not_verified, off] {
+        let ((address, server), (recorder, context)) = (switching_protocols().await, recorded());
+        let work = unasked(context).open(upgraded(address));
+        let (socket, report) = work.with_report().await;
+        assert_eq!(recorder.reports().len(), 1);
+        clean(report);
+        drop(socket.unwrap());
+        server.await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -79,6 +79,22 @@ async fn everything_that_can_be_held() {
 }
 
 #[tokio::test]
+async fn a_body_but_not_the_future_of_its_request_that_is_over() {
+    let (server, (recorder, context)) = (Server::start(), recorded());
+    let work = context.open(async {
+        let mut request = Box::pin(http_session()?.get(server.url("/slow-body")).send());
+        let body = (&mut request).await?;
+        Ok::<_, BoxError>((request, body))
+    });
+    let (request, body) = work.await.unwrap();
+    assert_eq!(open_leaks(&recorder), 1, "{:?}", recorder.leaks());
+    drop(request);
+    assert_eq!(open_leaks(&recorder), 1);
+    drop(body);
+    assert_eq!(open_leaks(&recorder), 0);
+}
+
+#[tokio::test]
 async fn the_holder_of_a_cut_off_request_that_polls_it_again() {
     let (server, (recorder, context)) = (Server::start(), recorded());
     let work = context.open(async {

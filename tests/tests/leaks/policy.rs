@@ -117,6 +117,25 @@ async fn leaks_of_one_place_are_told_together() {
 }
 
 #[tokio::test]
+async fn leaks_of_two_places_are_told_apart() {
+    let (_, context) = recorded();
+    let work = context.open(async {
+        let one = http_context::spawn(std::future::pending::<()>());
+        let two = http_context::spawn(std::future::pending::<()>());
+        Ok::<_, OpenError>([one, two])
+    });
+    let (tasks, report) = work.with_report().await;
+    let leaks = report.unwrap().leaks;
+    let counts: Vec<_> = leaks.iter().map(|leak| leak.count).collect();
+    assert_eq!(counts, [1, 1]);
+    assert_ne!(leaks[0].acquired_at, leaks[1].acquired_at);
+    tasks
+        .unwrap()
+        .iter()
+        .for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
 async fn backtraces_are_sampled_when_asked_for() {
     let leak = async || {
         let (_, context) = recorded();

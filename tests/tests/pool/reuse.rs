@@ -33,6 +33,15 @@ async fn the_next_context_uses_the_connection_of_the_one_before() {
 }
 
 #[tokio::test]
+async fn a_context_says_whether_its_session_is_of_a_pool() {
+    let pool = SessionPool::builder().build();
+    for (context, is_pooled) in [(builder(), false), (builder().pool(pool), true)] {
+        let work = context.open(async { Ok::<_, OpenError>(current().unwrap().is_pooled()) });
+        assert_eq!(work.await.unwrap(), is_pooled);
+    }
+}
+
+#[tokio::test]
 async fn tls_handshakes_are_made_once() {
     let server = Server::builder().tls().http1().start();
     let session = builder()

@@ -108,11 +108,12 @@ async fn other_hosts_do_not_wait() {
 async fn a_wait_that_is_too_long_is_an_error_that_names_the_host_and_the_limit() {
     let server = Server::start();
     builder()
-        .max_connections_per_host(1)
+        .max_connections_per_host(2)
         .queue_timeout(Duration::from_millis(10))
         .open(async {
             let session = http_session()?;
-            let body = session.get(server.url("/slow-body")).send().await?;
+            let slow = async || session.get(server.url("/slow-body")).send().await;
+            let bodies = (slow().await?, slow().await?);
             let error = session.get(server.url("/ok")).send().await.unwrap_err();
             assert!(error.is_timeout());
             let RequestError::QueueTimeout {
@@ -125,13 +126,13 @@ async fn a_wait_that_is_too_long_is_an_error_that_names_the_host_and_the_limit()
             };
             assert_eq!(
                 (host.as_str(), *limit),
-                (server.addr().to_string().as_str(), 1)
+                (server.addr().to_string().as_str(), 2)
             );
             assert!(*waited >= Duration::from_millis(10));
-            drop(body);
+            drop(bodies);
             Ok::<_, BoxError>(())
         })
         .await
         .unwrap();
-    assert_eq!(server.counts().requests, 1);
+    assert_eq!(server.counts().requests, 2);
 }

@@ -51,14 +51,14 @@ async fn two_tasks_that_each_open_have_two_sessions() {
 
 #[tokio::test]
 async fn futures_polled_side_by_side_in_one_task_are_isolated() {
-    let context_id = || {
+    let context = || {
         open(async {
-            let before = current().unwrap().id();
+            let before = current().unwrap();
             tokio::task::yield_now().await;
-            assert_eq!(current().unwrap().id(), before);
+            assert_eq!(current().unwrap(), before);
             Ok::<_, OpenError>(before)
         })
     };
-    let (one, two) = tokio::join!(context_id(), context_id());
+    let (one, two) = tokio::join!(context(), context());
     assert_ne!(one.unwrap(), two.unwrap());
 }

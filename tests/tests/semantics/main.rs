@@ -11,15 +11,18 @@
 
 mod after_exit;
 mod children;
+mod errors;
 mod exit_awaited;
 mod exit_dropped;
 mod facts;
+mod handed_on;
 mod host_limit;
 mod job_binding;
 mod lookup;
 mod nested;
 mod open;
 mod options;
+mod printed;
 mod sdk_client;
 mod session;
 mod tls;

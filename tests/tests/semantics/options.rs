@@ -157,6 +157,47 @@ async fn middleware_stands_in_the_order_in_which_it_was_added() {
 }
 
 #[tokio::test]
+async fn a_connector_below_is_called_only_when_it_is_ready() {
+    use std::task::{Context, Poll};
+    use tower::Service;
+
+    #[derive(Clone)]
+    struct Strict<S> {
+        connector: S,
+        is_ready: bool,
+    }
+    impl<S: Service<R>, R> Service<R> for Strict<S> {
+        type Response = S::Response;
+        type Error = S::Error;
+        type Future = S::Future;
+
+        fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+            self.is_ready = true;
+            self.connector.poll_ready(cx)
+        }
+
+        fn call(&mut self, request: R) -> S::Future {
+            assert!(std::mem::take(&mut self.is_ready), "called before that");
+            self.connector.call(request)
+        }
+    }
+    let server = Server::start();
+    let strict = tower::layer::layer_fn(|connector| Strict {
+        connector,
+        is_ready: false,
+    });
+    builder()
+        .configure(move |client| client.connector_layer(strict))
+        .open(async {
+            let request = http_session()?.get(server.url("/ok"));
+            assert_eq!(request.send().await?.text().await?, "ok");
+            Ok::<_, BoxError>(())
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
 async fn an_idle_connection_is_kept_for_as_long_as_was_set() {
     let server = Server::start();
     builder()

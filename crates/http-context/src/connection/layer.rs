@@ -102,7 +102,6 @@ where
 
 pin_project! {
     /// A connection being made. Whatever becomes of it is told exactly once, by taking `attempt`.
-    #[derive(Debug)]
     pub(crate) struct Connecting<F> {
         #[pin]
         inner: F,
@@ -136,7 +135,6 @@ where
     }
 }
 
-#[derive(Debug)]
 struct Attempt {
     /// Taken when the end was told.
     exchange: Option<Arc<Exchange>>,

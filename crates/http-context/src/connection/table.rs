@@ -7,7 +7,7 @@ use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::Response;
 
 use super::{AddressPair, ConnectionInfo, ConnectionUse};
-use crate::sockets;
+use crate::sockets::{self, Connection};
 
 /// The connections that one session opened, by their addresses.
 #[derive(Debug, Default)]
@@ -44,17 +44,11 @@ impl ConnectionTable {
             return;
         };
         sockets::claim(addresses, info.id);
-        let mut connections = self.lock();
-        if connections.by_addresses.len() >= FEWEST_TO_PRUNE.max(connections.prune_at) {
-            connections.forget_closed();
-        }
-        connections.by_addresses.insert(
-            addresses,
-            Entry {
-                info: Arc::clone(info),
-                has_carried: false,
-            },
-        );
+        let entry = Entry {
+            info: Arc::clone(info),
+            has_carried: false,
+        };
+        self.lock().insert(addresses, entry, sockets::still_held);
     }
 
     /// Finds the connection that a response came over, and notes that it has carried one.
@@ -92,7 +86,7 @@ impl ConnectionTable {
 
     /// Takes every connection that was opened and not forgotten since. Who takes them has to
     /// [`release`](sockets::release) them.
-    pub(crate) fn take(&self) -> Vec<sockets::Connection> {
+    pub(crate) fn take(&self) -> Vec<Connection> {
         let taken = std::mem::take(&mut self.lock().by_addresses);
         taken
             .into_iter()
@@ -106,13 +100,25 @@ impl ConnectionTable {
 }
 
 impl Connections {
-    fn forget_closed(&mut self) {
+    fn insert(
+        &mut self,
+        addresses: AddressPair,
+        entry: Entry,
+        still_held: impl FnOnce(&[Connection]) -> Option<Vec<Connection>>,
+    ) {
+        if self.by_addresses.len() >= FEWEST_TO_PRUNE.max(self.prune_at) {
+            self.forget_closed(still_held);
+        }
+        self.by_addresses.insert(addresses, entry);
+    }
+
+    fn forget_closed(&mut self, still_held: impl FnOnce(&[Connection]) -> Option<Vec<Connection>>) {
         let all: Vec<_> = self
             .by_addresses
             .iter()
             .map(|(pair, entry)| (*pair, entry.info.id))
             .collect();
-        if let Some(held) = sockets::still_held(&all) {
+        if let Some(held) = still_held(&all) {
             let held: HashSet<_> = held.into_iter().collect();
             for (pair, id) in all {
                 if !held.contains(&(pair, id)) {
@@ -131,5 +137,85 @@ impl Drop for ConnectionTable {
         for (pair, entry) in &connections.by_addresses {
             sockets::release(*pair, entry.info.id);
         }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::attached::Attached;
+    use crate::host_slots::HostSlots;
+    use crate::id::{ConnectionId, SessionId};
+
+    fn info(local: SocketAddr, remote: SocketAddr) -> Arc<ConnectionInfo> {
+        let url = reqwest::Url::parse("http://h/").unwrap();
+        Arc::new(ConnectionInfo {
+            id: ConnectionId::next(),
+            session: SessionId::next(),
+            server: HostSlots::new(1).host(&url),
+            addresses: Some(AddressPair { local, remote }),
+            is_http2: false,
+            create_duration: Duration::ZERO,
+            attached: Attached::default(),
+        })
+    }
+
+    /// A connection without a socket.
+    fn closed(port: u16) -> Arc<ConnectionInfo> {
+        let at = |port| SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), port));
+        info(at(port), at(0))
+    }
+
+    /// A connection whose socket is open, and its two ends.
+    fn open() -> (Arc<ConnectionInfo>, [TcpStream; 2]) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (peer, local) = listener.accept().unwrap();
+        (info(local, socket.peer_addr().unwrap()), [socket, peer])
+    }
+
+    #[test]
+    fn of_very_many_connections_those_are_forgotten_that_are_closed() {
+        let (table, (held, _sockets)) = (ConnectionTable::default(), open());
+        table.opened(&held);
+        let ports = 1..u16::try_from(FEWEST_TO_PRUNE).unwrap();
+        ports.for_each(|port| table.opened(&closed(port)));
+        assert_eq!(table.lock().by_addresses.len(), FEWEST_TO_PRUNE);
+        let last = closed(0);
+        table.opened(&last);
+        let mut left: Vec<_> = table.take().into_iter().map(|(_, id)| id).collect();
+        left.sort_unstable();
+        assert_eq!(left, [held.id, last.id]);
+    }
+
+    #[test]
+    fn the_more_are_open_the_more_have_to_come_before_they_are_looked_at_again() {
+        let (mut connections, mut looked_at) = (Connections::default(), Vec::new());
+        for port in 0..2500 {
+            let (info, known) = (closed(port), connections.by_addresses.len());
+            let entry = Entry {
+                info: Arc::clone(&info),
+                has_carried: false,
+            };
+            connections.insert(info.addresses.unwrap(), entry, |all| {
+                looked_at.push(known);
+                Some(all.to_vec())
+            });
+        }
+        assert_eq!(looked_at, [1024, 2048]);
+    }
+
+    #[test]
+    fn a_table_that_is_dropped_claims_no_addresses() {
+        let (table, (held, _sockets)) = (ConnectionTable::default(), open());
+        table.opened(&held);
+        let connection = (held.addresses.unwrap(), held.id);
+        assert_eq!(sockets::still_held(&[connection]), Some(vec![connection]));
+        drop(table);
+        assert_eq!(sockets::still_held(&[connection]), Some(vec![]));
     }
 }

@@ -322,3 +322,31 @@ impl fmt::Debug for HttpContext {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::Location;
+
+    use crate::nested::{NestedOpen, NestedPolicy};
+    use crate::{OpenError, current, open};
+
+    #[tokio::test]
+    async fn a_nested_open_is_known_by_its_place() {
+        let work = open(async {
+            let context = current().unwrap();
+            let (first, other) = (Location::caller(), Location::caller());
+            assert!(!context.passes_through_unobserved(first));
+            context.note_nested(&NestedOpen {
+                outer: context.id(),
+                outer_place: context.opened_at(),
+                inner_place: first,
+                policy: NestedPolicy::PassThrough,
+            });
+            assert!(context.passes_through_unobserved(first));
+            assert!(!context.passes_through_unobserved(other));
+            Ok::<_, OpenError>(())
+        });
+        let report = work.with_report().await.1.unwrap();
+        assert_eq!(report.nested_opens, 2, "the two that were known");
+    }
+}

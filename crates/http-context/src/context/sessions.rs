@@ -93,3 +93,33 @@ impl HttpContext {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{OpenError, current, http_session, open};
+
+    #[tokio::test]
+    async fn a_lookup_takes_no_lock_once_the_session_is_built() {
+        let work = open(async {
+            let (context, _session) = (current().unwrap(), http_session().unwrap());
+            let (found, lookup) = mpsc::channel();
+            let building = lock(&context.0.building);
+            let elsewhere = context.clone();
+            let thread = thread::spawn(move || {
+                let has_session = elsewhere.sync_scope(|| http_session().is_ok());
+                found.send(has_session)
+            });
+            let found = lookup.recv_timeout(Duration::from_secs(5));
+            drop(building);
+            assert_eq!(found, Ok(true));
+            thread.join().unwrap().unwrap();
+            Ok::<_, OpenError>(())
+        });
+        work.await.unwrap();
+    }
+}

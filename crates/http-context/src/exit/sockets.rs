@@ -73,3 +73,83 @@ async fn still_held(connections: Vec<Connection>) -> Option<Vec<Connection>> {
         .ok()
         .flatten()
 }
+
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::net::{TcpListener, TcpStream};
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::connection::AddressPair;
+    use crate::id::ConnectionId;
+
+    /// A socket that is open, with the end of its peer, and the connection that it belongs to.
+    fn connected() -> (TcpStream, TcpStream, Connection) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (peer, local) = listener.accept().unwrap();
+        let remote = socket.peer_addr().unwrap();
+        let connection = (AddressPair { local, remote }, ConnectionId::next());
+        sockets::claim(connection.0, connection.1);
+        (socket, peer, connection)
+    }
+
+    #[test]
+    fn an_exit_that_is_over_answers_for_no_socket() {
+        let (_socket, _peer, connection) = connected();
+        let answered_for = || sockets::still_held(&[connection]);
+        assert_eq!(answered_for(), Some(vec![connection]));
+        drop(ToRelease(vec![connection]));
+        assert_eq!(answered_for(), Some(vec![]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_socket_that_its_task_closes_costs_turns_and_no_time() {
+        let (socket, _peer, connection) = connected();
+        let begun = Instant::now();
+        let closes = async move {
+            tokio::task::yield_now().await;
+            drop(socket);
+        };
+        let (left, ()) = tokio::join!(wait_for_close(vec![connection]), closes);
+        assert_eq!(left, []);
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_socket_that_stays_is_asked_for_ever_more_seldom_and_given_back() {
+        let (_socket, _peer, connection) = connected();
+        let (begun, mut polls, mut polls_at_once) = (Instant::now(), 0, 0);
+        let mut waiting = pin!(wait_for_close(vec![connection]));
+        let left = poll_fn(|cx| {
+            polls += 1;
+            polls_at_once += u32::from(begun.elapsed().is_zero());
+            assert!(polls < 100, "still asked for after {:?}", begun.elapsed());
+            waiting.as_mut().poll(cx)
+        });
+        assert_eq!(left.await, [connection]);
+        assert_eq!(polls_at_once, 1 + TURNS_FOR_TASKS);
+        assert!(begun.elapsed() >= SOCKETS_CLOSE_WITHIN);
+    }
+
+    #[test]
+    fn only_many_sockets_are_asked_for_on_a_thread_of_their_own() {
+        for (count, threads) in [(ASKED_IN_PLACE, 0), (ASKED_IN_PLACE + 1, 1)] {
+            let started = Arc::new(AtomicUsize::new(0));
+            let counted = Arc::clone(&started);
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .on_thread_start(move || {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                })
+                .build()
+                .unwrap();
+            let closed: Vec<_> = (0..count).map(|_| connected().2).collect();
+            assert_eq!(runtime.block_on(still_held(closed)), Some(vec![]));
+            assert_eq!(started.load(Ordering::Relaxed), threads);
+        }
+    }
+}
