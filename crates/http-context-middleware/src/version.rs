@@ -6,7 +6,7 @@ use reqwest::Version;
 const VALUES: [&str; 5] = ["1.1", "2", "3", "1.0", "0.9"];
 
 /// An HTTP version: an index into tables of handles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ProtocolVersion(u8);
 
 impl ProtocolVersion {
