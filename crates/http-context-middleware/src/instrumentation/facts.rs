@@ -145,11 +145,9 @@ impl http_context::Observer for Instrumentation {
     }
 
     fn response_headers(&self, request: &RequestInfo, headers: &HeaderMap) {
-        let shown = &self.options.response_headers;
-        if !shown.is_empty()
-            && let Some(state) = request.attached::<RequestState>()
-        {
-            state.set_response_attributes(shown.attributes(headers).collect());
+        if let Some(state) = request.attached::<RequestState>() {
+            let shown = self.options.response_headers.attributes(headers);
+            state.set_response_attributes(shown.collect());
         }
     }
 
