@@ -31,3 +31,21 @@ impl ProtocolVersion {
         VALUES[self.index()]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_told_as_the_conventions_write_it() {
+        for (version, expected) in [
+            (Version::HTTP_09, "0.9"),
+            (Version::HTTP_10, "1.0"),
+            (Version::HTTP_11, "1.1"),
+            (Version::HTTP_2, "2"),
+            (Version::HTTP_3, "3"),
+        ] {
+            assert_eq!(ProtocolVersion::of(version).as_str(), expected);
+        }
+    }
+}
