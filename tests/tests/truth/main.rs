@@ -8,6 +8,7 @@
 mod bodies;
 mod cardinality;
 mod connections;
+mod contexts;
 mod load;
 mod names;
 mod outcomes;

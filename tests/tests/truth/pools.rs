@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::poll;
 use http_context::{OpenError, SessionPool, http_session};
 use http_context_tests::{Server, sockets};
 
@@ -85,6 +86,31 @@ async fn a_pool_that_is_exhausted_is_told() {
         1,
         "{exported}"
     );
+    assert_eq!(exported.sum("http_context_pool_pending_requests", &[]), 0);
+    pool.close().await;
+}
+
+#[tokio::test]
+async fn those_who_wait_for_a_session_are_told_while_they_wait() {
+    let rig = Rig::new(Wire::Http1);
+    let pool = SessionPool::builder()
+        .session(rig.context())
+        .max_size(1)
+        .build();
+    let hold = || {
+        let pending = std::future::pending::<Result<(), OpenError>>();
+        Box::pin(rig.context().pool(pool.clone()).open(pending))
+    };
+    let mut contexts = [hold(), hold(), hold()];
+    for (waiting, context) in contexts.iter_mut().enumerate() {
+        assert!(poll!(context).is_pending());
+        let pending = rig
+            .exported()
+            .sum("http_context_pool_pending_requests", &[]);
+        assert_eq!(usize::try_from(pending).unwrap(), waiting);
+    }
+    drop(contexts);
+    let exported = rig.exported();
     assert_eq!(exported.sum("http_context_pool_pending_requests", &[]), 0);
     pool.close().await;
 }
