@@ -71,16 +71,15 @@ impl PoolMetrics {
         });
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let before = told.insert(status.pool, now).unwrap_or_default();
-        // Under the lock, so that steps of one pool follow one another.
+        // Under the lock, so that steps of one pool follow one another. Also steps of zero: by its
+        // first step a gauge begins to be there for OpenTelemetry.
         for (gauge, step) in [
             (&gauges.max, now.max - before.max),
             (&gauges.used, now.used - before.used),
             (&gauges.idle, now.idle - before.idle),
             (&gauges.pending, now.pending - before.pending),
         ] {
-            if step != 0.0 {
-                gauge.increment(step);
-            }
+            gauge.increment(step);
         }
     }
 

@@ -6,6 +6,7 @@
 )]
 
 mod bodies;
+mod both_ways;
 mod cardinality;
 mod connections;
 mod contexts;
