@@ -47,8 +47,14 @@ impl PoolMetrics {
         }
     }
 
-    /// Moves the gauges to what a pool tells now.
+    /// Moves the gauges to what a pool tells now. Once it is closed, and nothing of it is left, it
+    /// counts no more.
     pub(crate) fn told(&self, status: &PoolStatus) {
+        let is_empty = (status.used, status.idle, status.waiting) == (0, 0, 0);
+        if status.is_closed && is_empty {
+            self.forget(status.pool);
+            return;
+        }
         let now = Counts {
             max: to_f64(status.max_size),
             used: to_f64(status.used),
@@ -83,8 +89,7 @@ impl PoolMetrics {
         }
     }
 
-    /// The pool is closed: it counts no more.
-    pub(crate) fn forget(&self, pool: PoolId) {
+    fn forget(&self, pool: PoolId) {
         let gone = {
             let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
             told.remove(&pool)
