@@ -1,5 +1,7 @@
 //! Contexts, their sessions and their leaks are counted by what they were.
 
+use std::time::Duration;
+
 use futures_util::poll;
 use http_context::{NestedPolicy, OpenError, SessionPool, http_session};
 use tokio::sync::oneshot;
@@ -100,7 +102,8 @@ async fn a_session_is_counted_by_where_it_came_from() {
 async fn leaks_are_counted_by_kind_and_open_until_they_are_let_go() {
     let rig = Rig::new(Wire::Http1);
     let (exited, exit) = oneshot::channel::<()>();
-    let work = rig.context().open(async {
+    let context = rig.context().drain_timeout(Duration::from_millis(10));
+    let work = context.open(async {
         let task = http_context::spawn(async {
             exit.await.unwrap();
             http_session().unwrap_err();
