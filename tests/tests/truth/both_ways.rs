@@ -229,9 +229,14 @@ fn both_get_what_others_tell_under_the_names_it_has() {
         let of_queue = [("queue", "7")];
         assert_eq!(number(&both.numbers(), "queue_depth", &of_queue), 6.5);
         depth.set(2.0);
-        metrics::counter!("jobs_seen").increment(3);
-        let numbers = both.numbers();
-        assert_eq!(number(&numbers, "queue_depth", &of_queue), 2.0);
-        assert_eq!(number(&numbers, "jobs_seen", &[]), 3.0);
+        assert_eq!(number(&both.numbers(), "queue_depth", &of_queue), 2.0);
+        let seen = metrics::counter!("jobs_seen");
+        seen.increment(3);
+        assert_eq!(number(&both.numbers(), "jobs_seen", &[]), 3.0);
+        // A counter only goes up.
+        for absolute in [8, 5] {
+            seen.absolute(absolute);
+            assert_eq!(number(&both.numbers(), "jobs_seen", &[]), 8.0);
+        }
     });
 }
