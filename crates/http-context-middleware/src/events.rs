@@ -196,4 +196,16 @@ mod tests {
         tokio::time::advance(Duration::from_mins(1)).await;
         assert!(limit.lets_through("leak", (one, None)));
     }
+    #[tokio::test(start_paused = true)]
+    async fn beyond_the_cap_nothing_is_let_through_until_the_interval_is_over() {
+        let limit = RateLimit::new(Duration::from_mins(1));
+        let place = here();
+        let another = |n: usize| limit.lets_through(n.to_string().leak(), (place, None));
+        assert!((0..PLACES).all(another));
+        assert!(!another(PLACES));
+        tokio::time::advance(Duration::from_secs(59)).await;
+        assert!(!another(PLACES));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(another(PLACES));
+    }
 }

@@ -48,10 +48,6 @@ impl HeaderList {
             })
         })
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ const KNOWN: [&str; 10] = [
 ];
 
 /// A known method, or `_OTHER`: an index into tables of handles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct KnownMethod(u8);
 
 impl KnownMethod {

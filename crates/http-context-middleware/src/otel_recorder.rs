@@ -1,5 +1,6 @@
 //! Metrics of the facade as OpenTelemetry instruments.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hashbrown::HashMap;
@@ -64,6 +65,7 @@ impl Recorder for OpenTelemetryRecorder {
             BoundCounter {
                 counter: builder.build(),
                 attributes: attributes(key),
+                value: AtomicU64::new(0),
             }
         });
         Counter::from_arc(bound)
@@ -139,15 +141,21 @@ fn attributes(key: &Key) -> Vec<KeyValue> {
 struct BoundCounter {
     counter: otel::Counter<u64>,
     attributes: Vec<KeyValue>,
+    /// What it stands at, to tell `absolute` as a step.
+    value: AtomicU64,
 }
 
 impl CounterFn for BoundCounter {
-    fn increment(&self, value: u64) {
-        self.counter.add(value, &self.attributes);
+    fn increment(&self, by: u64) {
+        self.value.fetch_add(by, Ordering::Relaxed);
+        self.counter.add(by, &self.attributes);
     }
 
-    /// Nothing here counts in absolute numbers.
-    fn absolute(&self, _: u64) {}
+    fn absolute(&self, to: u64) {
+        let before = self.value.fetch_max(to, Ordering::Relaxed);
+        self.counter
+            .add(to.saturating_sub(before), &self.attributes);
+    }
 }
 
 #[derive(Debug)]

@@ -47,8 +47,14 @@ impl PoolMetrics {
         }
     }
 
-    /// Moves the gauges to what a pool tells now.
+    /// Moves the gauges to what a pool tells now. Once it is closed, and nothing of it is left, it
+    /// counts no more.
     pub(crate) fn told(&self, status: &PoolStatus) {
+        let is_empty = (status.used, status.idle, status.waiting) == (0, 0, 0);
+        if status.is_closed && is_empty {
+            self.forget(status.pool);
+            return;
+        }
         let now = Counts {
             max: to_f64(status.max_size),
             used: to_f64(status.used),
@@ -71,21 +77,19 @@ impl PoolMetrics {
         });
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let before = told.insert(status.pool, now).unwrap_or_default();
-        // Under the lock, so that steps of one pool follow one another.
+        // Under the lock, so that steps of one pool follow one another. Also steps of zero: by its
+        // first step a gauge begins to be there for OpenTelemetry.
         for (gauge, step) in [
             (&gauges.max, now.max - before.max),
             (&gauges.used, now.used - before.used),
             (&gauges.idle, now.idle - before.idle),
             (&gauges.pending, now.pending - before.pending),
         ] {
-            if step != 0.0 {
-                gauge.increment(step);
-            }
+            gauge.increment(step);
         }
     }
 
-    /// The pool is closed: it counts no more.
-    pub(crate) fn forget(&self, pool: PoolId) {
+    fn forget(&self, pool: PoolId) {
         let gone = {
             let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
             told.remove(&pool)

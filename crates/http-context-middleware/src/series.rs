@@ -1,6 +1,6 @@
 //! The histograms of requests, found by what tells them apart.
 
-use std::hash::{BuildHasher, Hasher};
+use std::hash::BuildHasher as _;
 use std::sync::OnceLock;
 
 use hashbrown::DefaultHashBuilder;
@@ -21,7 +21,7 @@ use crate::version::ProtocolVersion;
 const SLOTS: usize = 64;
 
 /// How a request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum End {
     Answered(StatusCode, ProtocolVersion),
     Failed(ErrorKind),
@@ -30,7 +30,7 @@ pub(crate) enum End {
 }
 
 /// What tells the series of one server apart. Each part comes from a closed or a bounded set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SeriesKey {
     pub(crate) method: KnownMethod,
     pub(crate) end: End,
@@ -38,31 +38,6 @@ pub(crate) struct SeriesKey {
 }
 
 impl SeriesKey {
-    /// Everything but the template, in one number.
-    fn packed(&self) -> u64 {
-        let end = match self.end {
-            End::Answered(status, version) => {
-                u64::from(status.as_u16()) | (version.index() as u64) << 16
-            }
-            End::Failed(kind) => 1 << 24 | error_index(kind) as u64,
-            End::Cancelled => 1 << 25,
-        };
-        (self.method.index() as u64) << 32 | end
-    }
-
-    fn hash(&self) -> u64 {
-        // Fibonacci hashing: the high bits are well mixed.
-        let packed = self.packed().wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let Some(template) = &self.template else {
-            return packed;
-        };
-        let mut hasher = HASHER
-            .get_or_init(DefaultHashBuilder::default)
-            .build_hasher();
-        hasher.write(template.as_bytes());
-        packed ^ hasher.finish()
-    }
-
     /// The labels, besides those of the server.
     pub(crate) fn labels(&self, mut labels: Vec<Label>) -> Vec<Label> {
         labels.push(label(HTTP_REQUEST_METHOD, self.method.as_str()));
@@ -87,12 +62,9 @@ impl SeriesKey {
 
 /// Where a kind stands among all of them.
 pub(crate) fn error_index(kind: ErrorKind) -> usize {
-    let last = ErrorKind::ALL.len() - 1;
     let found = ErrorKind::ALL.iter().position(|known| *known == kind);
-    found.unwrap_or(last)
+    found.expect("the list has every kind")
 }
-
-static HASHER: OnceLock<DefaultHashBuilder> = OnceLock::new();
 
 fn is_error(status: &str) -> bool {
     matches!(status.as_bytes().first(), Some(b'4'..=b'9'))
@@ -110,12 +82,14 @@ pub(crate) struct Series {
 #[derive(Debug)]
 pub(crate) struct SeriesTable {
     slots: Box<[OnceLock<(SeriesKey, Series)>]>,
+    hasher: DefaultHashBuilder,
 }
 
 impl Default for SeriesTable {
     fn default() -> Self {
         Self {
             slots: (0..SLOTS).map(|_| OnceLock::new()).collect(),
+            hasher: DefaultHashBuilder::default(),
         }
     }
 }
@@ -123,10 +97,10 @@ impl Default for SeriesTable {
 impl SeriesTable {
     /// The series of a key, or `None` once all slots are taken by others.
     pub(crate) fn get(&self, key: &SeriesKey) -> Option<&Series> {
-        #[allow(clippy::cast_possible_truncation, reason = "six bits are left")]
-        let start = (key.hash() >> (64 - SLOTS.trailing_zeros())) as usize;
+        #[allow(clippy::cast_possible_truncation, reason = "a few bits are enough")]
+        let start = self.hasher.hash_one(key) as usize;
         for step in 0..SLOTS {
-            let slot = &self.slots[(start + step) % SLOTS];
+            let slot = &self.slots[start.wrapping_add(step) % SLOTS];
             let (owner, series) = slot.get_or_init(|| {
                 let series = Series {
                     duration: OnceLock::new(),
@@ -186,5 +160,10 @@ mod tests {
         assert_eq!(names(answered(StatusCode::BAD_GATEWAY)), ["502"]);
         assert_eq!(names(End::Failed(ErrorKind::Timeout)), ["timeout"]);
         assert_eq!(names(End::Cancelled), Vec::<String>::new());
+    }
+    #[test]
+    fn every_kind_of_failure_has_a_place_of_its_own() {
+        let places = ErrorKind::ALL.map(error_index);
+        assert_eq!(places, std::array::from_fn(|place| place));
     }
 }

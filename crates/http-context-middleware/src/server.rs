@@ -144,7 +144,7 @@ impl Server {
     }
 
     pub(crate) fn create_duration(&self, error: Option<ErrorKind>) -> &Histogram {
-        let index = error.map_or(0, |kind| 1 + error_index(kind));
+        let index = error.map_or(ErrorKind::ALL.len(), error_index);
         self.create_duration[index].get_or_init(|| {
             let mut labels = self.labels();
             labels.extend(error.map(|kind| label(ERROR_TYPE, kind.as_str())));

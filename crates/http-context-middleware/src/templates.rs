@@ -42,6 +42,10 @@ impl Templates {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -51,5 +55,19 @@ mod tests {
         assert_eq!(templates.bounded(&first), first);
         assert_eq!(&*templates.bounded(&second), OTHER);
         assert_eq!(templates.bounded(&first), first);
+    }
+    #[test]
+    fn a_template_that_is_known_is_found_while_others_read() {
+        let templates = Templates::new(1);
+        let template = SharedString::const_str("/a");
+        templates.bounded(&template);
+        let reading = templates.known.read().unwrap();
+        let (found, told) = mpsc::channel();
+        thread::scope(|scope| {
+            scope.spawn(|| found.send(templates.bounded(&template)));
+            let told = told.recv_timeout(Duration::from_secs(10));
+            drop(reading);
+            assert_eq!(told, Ok(template.clone()));
+        });
     }
 }

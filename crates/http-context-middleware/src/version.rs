@@ -6,7 +6,7 @@ use reqwest::Version;
 const VALUES: [&str; 5] = ["1.1", "2", "3", "1.0", "0.9"];
 
 /// An HTTP version: an index into tables of handles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ProtocolVersion(u8);
 
 impl ProtocolVersion {
@@ -29,5 +29,23 @@ impl ProtocolVersion {
 
     pub(crate) fn as_str(self) -> &'static str {
         VALUES[self.index()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_told_as_the_conventions_write_it() {
+        for (version, expected) in [
+            (Version::HTTP_09, "0.9"),
+            (Version::HTTP_10, "1.0"),
+            (Version::HTTP_11, "1.1"),
+            (Version::HTTP_2, "2"),
+            (Version::HTTP_3, "3"),
+        ] {
+            assert_eq!(ProtocolVersion::of(version).as_str(), expected);
+        }
     }
 }

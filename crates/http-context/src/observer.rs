@@ -178,6 +178,10 @@ pub trait Observer: Send + Sync + 'static {
 
     /// Called when a pool closed a session instead of handing it on.
     fn pool_session_closed(&self, pool: &PoolStatus, reason: PoolCloseReason) {}
+
+    /// Called once for each pool, when it is closed, or let go of without that. Contexts that have a
+    /// place in it then still give it back.
+    fn pool_closed(&self, pool: &PoolStatus) {}
 }
 
 /// Where a session came from. The strings are the values of the label `source`.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::poll;
-use http_context::{OpenError, PoolError, builder};
+use http_context::{OpenError, PoolError, builder, http_session};
 use http_context_tests::{Server, sockets};
 use tokio::sync::oneshot;
 
@@ -38,6 +38,21 @@ async fn every_session_is_closed_and_its_sockets_are_verified() {
     );
     let again = pool.close().await;
     assert_eq!((again.sessions_closed, again.connections), (0, 0));
+    assert_eq!(facts.count("pool closed 0/0/0"), 1);
+    assert!(pool.status().is_closed);
+}
+
+#[tokio::test]
+async fn a_pool_that_is_let_go_of_unclosed_tells_that_it_is_gone() {
+    let (pool, facts) = Facts::of_pool(|pool| pool);
+    let work = builder().pool(pool.clone()).open(async {
+        http_session()?;
+        Ok::<_, OpenError>(())
+    });
+    work.await.unwrap();
+    assert_eq!((pool.status().idle, pool.status().is_closed), (1, false));
+    drop(pool);
+    assert_eq!(facts.all().last().unwrap(), "pool closed 0/0/0");
 }
 
 #[tokio::test]

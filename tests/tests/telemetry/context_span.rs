@@ -1,5 +1,8 @@
 //! The span of a context, and what happens in it as events.
 
+use std::panic::Location;
+use std::time::Duration;
+
 use http_context::{LeakPolicy, NestedPolicy, OpenError, http_session};
 use http_context_middleware::Spans;
 use opentelemetry_sdk::trace::SpanData;
@@ -54,6 +57,33 @@ async fn leaks_and_nested_opens_are_events_of_the_span_of_their_context() {
             .find(|a| a.key.as_str() == "kind")
             .unwrap();
         assert_eq!(kind.value.as_str(), "session_handle");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_event_of_a_leak_has_its_places_and_its_age() {
+    for way in WAYS {
+        let stage = Stage::new(way);
+        let name = format!("aged {way:?}");
+        let opened = Location::caller().line() + 1;
+        let work = stage.context().name(name.clone()).open(async {
+            let kept = http_session()?;
+            tokio::time::advance(Duration::from_millis(1234)).await;
+            Ok::<_, OpenError>((kept.clone(), kept))
+        });
+        let kept = work.await.unwrap();
+        let span = context_span(&name);
+        let leak = &span.events[0];
+        let told = |name: &str| {
+            let told = leak.attributes.iter().find(|a| a.key.as_str() == name);
+            told.unwrap().value.to_string()
+        };
+        assert_eq!((told("count"), told("age_ms")), ("2".into(), "1234".into()));
+        for (name, line) in [("opened_at", opened), ("acquired_at", opened + 1)] {
+            let place = format!("{}:{line}:", file!());
+            assert!(told(name).starts_with(&place), "{way:?} {}", told(name));
+        }
+        drop(kept);
     }
 }
 

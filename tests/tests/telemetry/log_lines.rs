@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http_context::{ContextBuilder, NestedPolicy, OpenError, builder, http_session};
-use http_context_middleware::{Instrumentation, Spans};
+use http_context_middleware::{Instrumentation, InstrumentationBuilder, Spans};
 use http_context_tests::Server;
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -45,10 +45,13 @@ fn logged() -> (Log, tracing::subscriber::DefaultGuard) {
 }
 
 fn instrumentation() -> Arc<Instrumentation> {
+    options().build()
+}
+
+fn options() -> InstrumentationBuilder {
     Instrumentation::builder()
         .spans(Spans::Off)
         .slow_queue(Duration::ZERO)
-        .build()
 }
 
 /// Three times a request while the body of another one is unread.
@@ -115,4 +118,44 @@ async fn a_nested_open_is_logged_with_both_places_at_the_level_of_its_policy() {
             "{lines:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn the_same_is_logged_again_after_the_interval_that_was_set() {
+    let (log, _guard) = logged();
+    let instrumentation = options().log_interval(Duration::ZERO).build();
+    let context = builder().lazy().observer(instrumentation).open(async {
+        for _ in 0..3 {
+            http_context::open(async { Ok::<_, OpenError>(()) }).await?;
+        }
+        Ok::<_, OpenError>(())
+    });
+    context.await.unwrap();
+    let lines = log.lines("opened inside another one");
+    assert_eq!(lines.len(), 3, "{lines:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leak_is_logged_with_its_places_and_its_age() {
+    let (log, _guard) = logged();
+    let opened = Location::caller().line() + 1;
+    let context = builder().observer(instrumentation()).open(async {
+        let kept = http_session()?;
+        tokio::time::advance(Duration::from_millis(1234)).await;
+        Ok::<_, OpenError>(kept)
+    });
+    let kept = context.await.unwrap();
+    assert_eq!(log.lines("left something behind").len(), 1);
+    // The message is a block of several lines, and the fields follow it.
+    let lines = log.lines("age_ms=");
+    let place = |name: &str, line| format!("{name}={}:{line}:", file!());
+    for field in [
+        place("opened_at", opened),
+        place("acquired_at", opened + 1),
+        r#"kind="session_handle" count=1"#.to_owned(),
+        "age_ms=1234".to_owned(),
+    ] {
+        assert!(lines[0].contains(&field), "{field} in {lines:?}");
+    }
+    drop(kept);
 }

@@ -1,9 +1,13 @@
 //! Labels are bounded, whatever is requested.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use http_context::{OpenError, http_session};
 use http_context_middleware::{Uninstrumented, UrlTemplate};
 use http_context_tests::Server;
 use reqwest::Method;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::rig::{Rig, Wire};
 
@@ -58,4 +62,57 @@ async fn a_request_can_be_kept_out_and_its_connection_is_still_known() {
     let exported = rig.wait_until(|e| e.open_connections() == 0).await;
     assert_eq!(exported.count(DURATION, &[]), 0, "{exported}");
     assert_eq!(exported.opened(), 1);
+}
+
+#[tokio::test]
+async fn a_server_keeps_its_place_below_the_cap_in_every_context() {
+    let rig = Rig::with(Wire::Http1, |b| b.max_servers(2));
+    let servers = [Server::start(), Server::start()];
+    for _ in 0..3 {
+        let work = rig.context().open(async {
+            let session = http_session().unwrap();
+            for server in &servers {
+                session.get(server.url("/ok")).send().await.unwrap();
+            }
+            Ok::<_, OpenError>(())
+        });
+        work.await.unwrap();
+    }
+    let exported = rig.exported();
+    for server in &servers {
+        let port = server.addr().port().to_string();
+        let own = [("server_address", "127.0.0.1"), ("server_port", &*port)];
+        assert_eq!(exported.count(DURATION, &own), 3, "{exported}");
+    }
+}
+
+/// Finds one address, whatever the name.
+struct Finds(SocketAddr);
+
+impl Resolve for Finds {
+    fn resolve(&self, _: Name) -> Resolving {
+        let addr = self.0;
+        Box::pin(async move { Ok(Box::new(std::iter::once(addr)) as Addrs) })
+    }
+}
+
+#[tokio::test]
+async fn as_many_servers_as_the_cap_are_told_apart() {
+    const SERVERS: usize = 200;
+    let (rig, server) = (Rig::new(Wire::Http1), Server::start());
+    let context = rig.context().dns_resolver(Arc::new(Finds(server.addr())));
+    let work = context.open(async {
+        let session = http_session().unwrap();
+        for n in 0..SERVERS {
+            let url = server.url_at(&format!("host{n}.test"), "/close");
+            session.get(url).send().await.unwrap();
+        }
+        Ok::<_, OpenError>(())
+    });
+    work.await.unwrap();
+    let exported = rig.exported();
+    for n in 0..SERVERS {
+        let own = [("server_address", &*format!("host{n}.test"))];
+        assert_eq!(exported.count(DURATION, &own), 1, "host{n}.test");
+    }
 }

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use http_context::{OpenError, http_session};
 use http_context_middleware::{CloseReason, NoCloses};
-use http_context_tests::{Server, sockets};
+use http_context_tests::{At, Fault, FaultProxy, Script, Server, sockets};
+use reqwest_middleware::{Middleware, Next};
 
 use crate::rig::{Rig, Wire};
 
@@ -278,5 +281,81 @@ fn closes_are_told_in_one_runtime_after_another_and_keep_none_alive() {
                 tokio::task::yield_now().await;
             }
         });
+    }
+}
+
+#[tokio::test]
+async fn a_connect_is_told_by_how_it_went() {
+    let (rig, server) = (
+        Rig::new(Wire::TlsHttp1),
+        Wire::TlsHttp1.server(Server::builder()),
+    );
+    let proxy = FaultProxy::start(server.addr());
+    let url = format!("https://{}/close", proxy.addr());
+    let not_tls = Fault::Say(Bytes::from_static(b"SSH-2.0-OpenSSH_9.9\r\n"));
+    let faults = [
+        ("connection_error", Fault::Reset, 1),
+        ("secure_connection_error", not_tls, 2),
+    ];
+    let work = rig.context().open(async {
+        let session = http_session().unwrap();
+        for (_, fault, times) in &faults {
+            for _ in 0..*times {
+                proxy.push(Script::fault(At::Accept, fault.clone()));
+                session.get(&url).send().await.unwrap_err();
+            }
+        }
+        for _ in 0..3 {
+            read(url.clone()).await;
+        }
+        Ok::<_, OpenError>(())
+    });
+    work.await.unwrap();
+    let exported = rig.wait_until(|e| e.open_connections() == 0).await;
+    let connects = "http_context_connection_create_duration_seconds";
+    for (error, _, times) in faults {
+        let failed = exported.count(connects, &[("error_type", error)]);
+        assert_eq!(failed, times, "{error} {exported}");
+    }
+    assert_eq!(exported.opened(), 3, "{exported}");
+    exported.assert_sound();
+}
+
+/// Answers requests to a path itself.
+struct Answers(&'static str);
+
+#[async_trait]
+impl Middleware for Answers {
+    async fn handle(
+        &self,
+        request: reqwest::Request,
+        extensions: &mut http::Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<reqwest::Response> {
+        if request.url().path() == self.0 {
+            return Ok(http::Response::new("of its own").into());
+        }
+        next.run(request, extensions).await
+    }
+}
+
+#[tokio::test]
+async fn a_response_is_told_by_the_use_of_its_connection() {
+    for wire in Wire::ALL {
+        let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
+        let work = rig.context().with(Answers("/by-itself")).open(async {
+            for path in ["/ok"; 3].into_iter().chain(["/by-itself"; 3]) {
+                read(server.url(path)).await;
+            }
+            Ok::<_, OpenError>(())
+        });
+        work.await.unwrap();
+        let exported = rig.wait_until(|e| e.open_connections() == 0).await;
+        let uses = ["new", "reused", "unknown"].map(|source| {
+            let source = [("source", source)];
+            exported.sum("http_context_request_connections_total", &source)
+        });
+        assert_eq!(uses, [1, 2, 3], "{wire:?} {exported}");
+        exported.assert_sound();
     }
 }

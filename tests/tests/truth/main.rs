@@ -6,8 +6,10 @@
 )]
 
 mod bodies;
+mod both_ways;
 mod cardinality;
 mod connections;
+mod contexts;
 mod load;
 mod names;
 mod outcomes;

@@ -1,14 +1,16 @@
-//! What Prometheus scrapes has the names of the catalogue.
+//! What is exported has the names of the catalogue.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http_context::{LeakKind, OpenError, http_session};
 use http_context_middleware::{
-    Instrumentation, MetricKind, Spans, catalogue, with_catalogue_buckets,
+    Instrumentation, MetricKind, MetricNames, MetricUnit, Spans, catalogue, with_catalogue_buckets,
 };
 use http_context_tests::Server;
+use metrics::Unit;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_util::debugging::DebuggingRecorder;
 
 #[tokio::test]
 async fn exported_names_types_and_labels_are_those_of_the_catalogue() {
@@ -70,4 +72,39 @@ async fn exported_names_types_and_labels_are_those_of_the_catalogue() {
             assert!(text.contains(&zero), "{kind}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_bridge_that_takes_names_as_they_are_gets_those_of_opentelemetry_with_their_units() {
+    let recorder = DebuggingRecorder::new();
+    let (told, server) = (recorder.snapshotter(), Server::start());
+    let instrumentation = Instrumentation::builder()
+        .spans(Spans::Off)
+        .recorder(Arc::new(recorder))
+        .metric_names(MetricNames::OpenTelemetry)
+        .build();
+    let context = http_context::builder()
+        .observer(instrumentation)
+        .configure(reqwest::ClientBuilder::no_proxy);
+    let work = context.open(async {
+        let request = http_session()?.get(server.url("/ok")).send();
+        request.await.unwrap().bytes().await.unwrap();
+        Ok::<_, OpenError>(())
+    });
+    work.await.unwrap();
+    let mut units = BTreeSet::new();
+    for (key, unit, description, _) in told.snapshot().into_vec() {
+        let name = key.key().name();
+        let metric = catalogue().find(|metric| metric.name == name);
+        let metric = metric.unwrap_or_else(|| panic!("{name} is not in the catalogue"));
+        let expected = match metric.unit {
+            MetricUnit::Seconds => Unit::Seconds,
+            MetricUnit::Bytes => Unit::Bytes,
+            _ => Unit::Count,
+        };
+        assert_eq!(unit, Some(expected), "{name}");
+        assert_eq!(description.as_deref(), Some(metric.description));
+        units.insert(expected.as_str());
+    }
+    assert_eq!(units.len(), 3, "{units:?}");
 }

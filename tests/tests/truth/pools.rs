@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::poll;
 use http_context::{OpenError, SessionPool, http_session};
 use http_context_tests::{Server, sockets};
 
@@ -87,4 +88,79 @@ async fn a_pool_that_is_exhausted_is_told() {
     );
     assert_eq!(exported.sum("http_context_pool_pending_requests", &[]), 0);
     pool.close().await;
+}
+
+#[tokio::test]
+async fn those_who_wait_for_a_session_are_told_while_they_wait() {
+    let rig = Rig::new(Wire::Http1);
+    let pool = SessionPool::builder()
+        .session(rig.context())
+        .max_size(1)
+        .build();
+    let hold = || {
+        let pending = std::future::pending::<Result<(), OpenError>>();
+        Box::pin(rig.context().pool(pool.clone()).open(pending))
+    };
+    let mut contexts = [hold(), hold(), hold()];
+    for (waiting, context) in contexts.iter_mut().enumerate() {
+        assert!(poll!(context).is_pending());
+        let pending = rig
+            .exported()
+            .sum("http_context_pool_pending_requests", &[]);
+        assert_eq!(usize::try_from(pending).unwrap(), waiting);
+    }
+    drop(contexts);
+    let exported = rig.exported();
+    assert_eq!(exported.sum("http_context_pool_pending_requests", &[]), 0);
+    pool.close().await;
+}
+
+#[tokio::test]
+async fn a_pool_that_is_gone_counts_no_more() {
+    let rig = Rig::new(Wire::Http1);
+    let counts = || {
+        let exported = rig.exported();
+        ["max", "sessions", "pending_requests"]
+            .map(|of| exported.sum(&format!("http_context_pool_{of}"), &[]))
+    };
+    let pool = || {
+        let pool = SessionPool::builder().session(rig.context());
+        pool.max_size(1).build()
+    };
+    let open = |pool: &SessionPool| {
+        let work = async { Ok::<_, OpenError>(http_session()?) };
+        rig.context().pool(pool.clone()).open(work)
+    };
+    let hold = |pool: &SessionPool| {
+        let pending = std::future::pending::<Result<(), OpenError>>();
+        Box::pin(rig.context().pool(pool.clone()).open(pending))
+    };
+
+    // Its only session was closed before: what it opened was left behind.
+    let empty = pool();
+    drop(open(&empty).await.unwrap());
+    assert_eq!(counts(), [1, 0, 0]);
+    empty.close().await;
+    assert_eq!(counts(), [0, 0, 0], "it was empty");
+
+    let used = pool();
+    let (mut holds, mut waits) = (hold(&used), hold(&used));
+    assert!(poll!(&mut holds).is_pending() && poll!(&mut waits).is_pending());
+    assert_eq!(counts(), [1, 1, 1]);
+    let mut closing = Box::pin(used.close());
+    assert!(poll!(&mut closing).is_pending());
+    waits.await.unwrap_err();
+    drop(holds);
+    closing.await;
+    assert_eq!(counts(), [0, 0, 0], "it was in use");
+
+    let dropped = pool();
+    let idle = rig.context().pool(dropped.clone()).open(async {
+        http_session()?;
+        Ok::<_, OpenError>(())
+    });
+    idle.await.unwrap();
+    assert_eq!(counts(), [1, 1, 0]);
+    drop(dropped);
+    assert_eq!(counts(), [0, 0, 0], "it was not closed");
 }

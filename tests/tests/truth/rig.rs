@@ -83,9 +83,7 @@ impl Rig {
     }
 
     pub(crate) fn exported(&self) -> Exported {
-        let text = self.exported.render();
-        let samples = text.lines().filter_map(Sample::parse).collect();
-        Exported { samples }
+        Exported::parse(&self.exported.render())
     }
 
     /// Waits until what is exported is as asked. The kernel tells of a close a few milliseconds
@@ -154,6 +152,21 @@ impl Sample {
 }
 
 impl Exported {
+    pub(crate) fn parse(text: &str) -> Self {
+        let samples = text.lines().filter_map(Sample::parse).collect();
+        Self { samples }
+    }
+
+    /// Every value, by its name and its sorted labels.
+    pub(crate) fn into_numbers(
+        self,
+    ) -> impl Iterator<Item = ((String, Vec<(String, String)>), f64)> {
+        self.samples.into_iter().map(|mut sample| {
+            sample.labels.sort();
+            ((sample.name, sample.labels), sample.value)
+        })
+    }
+
     /// The sum over all series of a metric with these labels; 0 when there is none.
     pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> i64 {
         let values = self.samples.iter().filter(|sample| {

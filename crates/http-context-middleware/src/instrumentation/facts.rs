@@ -145,11 +145,9 @@ impl http_context::Observer for Instrumentation {
     }
 
     fn response_headers(&self, request: &RequestInfo, headers: &HeaderMap) {
-        let shown = &self.options.response_headers;
-        if !shown.is_empty()
-            && let Some(state) = request.attached::<RequestState>()
-        {
-            state.set_response_attributes(shown.attributes(headers).collect());
+        if let Some(state) = request.attached::<RequestState>() {
+            let shown = self.options.response_headers.attributes(headers);
+            state.set_response_attributes(shown.collect());
         }
     }
 
@@ -333,12 +331,12 @@ impl http_context::Observer for Instrumentation {
         self.pools.used(used);
     }
 
-    fn pool_session_closed(&self, pool: &PoolStatus, reason: PoolCloseReason) {
-        if reason == PoolCloseReason::PoolClosed && pool.used + pool.idle + pool.waiting == 0 {
-            self.pools.forget(pool.pool);
-        } else {
-            self.pools.told(pool);
-        }
+    fn pool_session_closed(&self, pool: &PoolStatus, _: PoolCloseReason) {
+        self.pools.told(pool);
         self.ledger.pooled_session_closed();
+    }
+
+    fn pool_closed(&self, pool: &PoolStatus) {
+        self.pools.told(pool);
     }
 }

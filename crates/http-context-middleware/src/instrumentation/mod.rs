@@ -145,9 +145,7 @@ impl Instrumentation {
         if let Some(attributes) = &self.options.attributes {
             more.extend(attributes(head, extensions).0);
         }
-        if !self.options.request_headers.is_empty() {
-            more.extend(self.options.request_headers.attributes(head.headers()));
-        }
+        more.extend(self.options.request_headers.attributes(head.headers()));
         if self.options.body_sizes
             && let Some(bytes) = head.body().and_then(reqwest::Body::as_bytes)
         {

@@ -93,7 +93,7 @@ impl PoolBuilder {
         SessionPool(Arc::new(Inner {
             limits,
             session,
-            is_closed: Mutex::new(false),
+            closing: Mutex::default(),
             ledger,
             sessions,
         }))

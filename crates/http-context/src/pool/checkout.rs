@@ -80,21 +80,21 @@ impl Checkout {
             self.end(object, reason);
             return;
         }
-        let is_closed = self.pool.lock_closed();
-        if *is_closed || !object.is_warm() {
-            drop(is_closed);
+        let ledger = &self.pool.0.ledger;
+        let closing = self.pool.lock_closing();
+        if ledger.is_closed() || !object.is_warm() {
+            drop(closing);
             // A place without a session is no use to the next one, who might get it instead of a
             // warm one.
             self.end(object, PoolCloseReason::PoolClosed);
             return;
         }
-        let ledger = &self.pool.0.ledger;
         object.became_idle();
         ledger.left_used();
         // Counted before it can be taken out again.
         ledger.became_idle();
         drop(object);
-        drop(is_closed);
+        drop(closing);
         self.tell_returned();
     }
 

@@ -7,6 +7,7 @@ use super::status::PoolCloseReason;
 use super::{Inner, SessionPool};
 use crate::connection::AddressPair;
 use crate::exit::wait_for_close;
+use crate::observer::Observer;
 use crate::sockets::{self, Connection};
 
 /// What a pool did at its end, and what is left of it.
@@ -65,17 +66,20 @@ impl SessionPool {
             ..
         } = &*self.0;
         let closed_before = ledger.closed();
-        let idle = {
-            let mut is_closed = self.lock_closed();
-            *is_closed = true;
+        let (was_open, idle) = {
+            let _closing = self.lock_closing();
+            let was_open = ledger.close();
             // First, since closing drops what is idle under a lock.
             let idle = sessions.retain(|_, _| false).removed;
             sessions.close();
-            idle
+            (was_open, idle)
         };
         for mut session in idle {
             ledger.left_idle();
             session.close(ledger, PoolCloseReason::PoolClosed);
+        }
+        if was_open {
+            ledger.tell(Observer::pool_closed);
         }
         // Running out of time is no error: the report counts what is in use.
         let _ = tokio::time::timeout(session.drain_timeout, until_unused(ledger)).await;

@@ -1,7 +1,7 @@
 //! What a pool counts, and the sockets of sessions that it closed.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -22,6 +22,7 @@ pub(super) struct Ledger {
     used: AtomicUsize,
     idle: AtomicUsize,
     waiting: AtomicUsize,
+    is_closed: AtomicBool,
     closed: AtomicU64,
     /// When idle sessions were last looked through.
     looked: Mutex<Instant>,
@@ -40,6 +41,7 @@ impl Ledger {
             used: AtomicUsize::new(0),
             idle: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
+            is_closed: AtomicBool::new(false),
             closed: AtomicU64::new(0),
             looked: Mutex::new(Instant::now()),
             returned: Notify::new(),
@@ -55,7 +57,17 @@ impl Ledger {
             used: self.used.load(Ordering::Acquire),
             idle: self.idle.load(Ordering::Acquire),
             waiting: self.waiting.load(Ordering::Acquire),
+            is_closed: self.is_closed(),
         }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
+    }
+
+    /// From here on the pool is closed. Says whether it was open.
+    pub(super) fn close(&self) -> bool {
+        !self.is_closed.swap(true, Ordering::AcqRel)
     }
 
     pub(super) fn observer(&self) -> Option<&dyn Observer> {
@@ -137,6 +149,11 @@ impl Ledger {
 
 impl Drop for Ledger {
     fn drop(&mut self) {
+        if self.close() {
+            // They went with the pool.
+            self.idle.store(0, Ordering::Release);
+            self.tell(Observer::pool_closed);
+        }
         for (addresses, id) in self.take_unverified() {
             sockets::release(addresses, id);
         }

@@ -103,7 +103,7 @@ struct Inner {
     session: Arc<Config>,
     /// Locked while a session is given back and while the pool closes, so that none is given back
     /// to a pool that was closed.
-    is_closed: Mutex<bool>,
+    closing: Mutex<()>,
     ledger: Arc<Ledger>,
     sessions: Pool<Manager>,
 }
@@ -259,9 +259,9 @@ impl SessionPool {
         }
     }
 
-    fn lock_closed(&self) -> std::sync::MutexGuard<'_, bool> {
+    fn lock_closing(&self) -> std::sync::MutexGuard<'_, ()> {
         self.0
-            .is_closed
+            .closing
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }

@@ -16,6 +16,8 @@ pub struct PoolStatus {
     pub idle: usize,
     /// Contexts that wait for a place.
     pub waiting: usize,
+    /// Whether it is closed: no context gets a place any more.
+    pub is_closed: bool,
 }
 
 /// Why a pool closed a session instead of handing it on.
