@@ -1,6 +1,5 @@
 //! What a pool counts, and the sockets of sessions that it closed.
 
-use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -140,12 +139,6 @@ impl Drop for Ledger {
         for (addresses, id) in self.take_unverified() {
             sockets::release(addresses, id);
         }
-    }
-}
-
-impl fmt::Debug for Ledger {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.status().fmt(f)
     }
 }
 
