@@ -240,31 +240,57 @@ mod tests {
         assert!(counts.release(told));
     }
 
+    /// Four more than a table tells apart.
+    fn many_places() -> Vec<Place> {
+        vec![
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+        ]
+    }
+
+    #[test]
+    fn as_many_places_as_there_are_entries_are_told_apart() {
+        // Wherever in the table the search for each of them begins.
+        for places in many_places().windows(PLACES) {
+            let counts = PlaceCounts::default();
+            for place in places {
+                counts.acquire(place);
+            }
+            let told = live(&counts);
+            assert!(places.iter().all(|place| told.contains(&(Some(place), 1))));
+        }
+    }
+
+    #[test]
+    fn the_search_for_an_entry_begins_somewhere_else_for_most_places() {
+        let mut firsts: Vec<_> = many_places().into_iter().map(first_of).collect();
+        firsts.sort_unstable();
+        firsts.dedup();
+        assert!(firsts.len() > PLACES / 2, "{firsts:?}");
+    }
+
     #[test]
     fn more_places_than_entries_are_still_counted() {
         let counts = PlaceCounts::default();
-        let places: Vec<Place> = vec![
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-        ];
+        let places = many_places();
         for place in &places {
             counts.acquire(place);
         }
