@@ -11,6 +11,7 @@
 
 mod after_exit;
 mod children;
+mod debug;
 mod exit_awaited;
 mod exit_dropped;
 mod facts;
@@ -20,6 +21,9 @@ mod lookup;
 mod nested;
 mod open;
 mod options;
+mod recorder;
+mod request_body;
+mod request_info;
 mod sdk_client;
 mod session;
 mod tls;
