@@ -99,6 +99,20 @@ async fn the_layer_isolates_a_call_from_a_context_that_is_bound() {
         .unwrap();
 }
 
+#[tokio::test]
+async fn the_context_of_a_call_is_opened_where_its_layer_was_made() {
+    let line = line!() + 1;
+    let layer = builder().layer();
+    let service = ServiceBuilder::new()
+        .layer(layer)
+        .service(service_fn(async |()| {
+            Ok::<_, Infallible>(current().unwrap().opened_at())
+        }));
+    let place = service.oneshot(()).await.unwrap();
+    assert!(place.file().ends_with("job_binding.rs"), "{place}");
+    assert_eq!(place.line(), line);
+}
+
 /// A layer, and an `open`, of the same place.
 #[track_caller]
 fn layer_and_open() -> (

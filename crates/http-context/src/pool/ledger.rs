@@ -200,6 +200,7 @@ mod tests {
         }
     }
 
+    #[allow(clippy::unwrap_used, reason = "a part of tests")]
     /// A connection of ours, and its socket.
     fn opened() -> (Connection, (TcpStream, TcpListener)) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -212,8 +213,7 @@ mod tests {
     }
 
     /// One whose socket is gone.
-    fn gone(port: usize) -> Connection {
-        let port = u16::try_from(port).unwrap();
+    fn gone(port: u16) -> Connection {
         let address = |port| ([127, 0, 0, 1], port).into();
         let (local, remote) = (address(port), address(1));
         (AddressPair { local, remote }, ConnectionId::next())
@@ -223,10 +223,10 @@ mod tests {
     fn closed_sockets_are_forgotten_when_there_are_too_many_and_open_ones_are_not() {
         let ledger = Ledger::new(1, None);
         let (held, _socket) = opened();
-        let few: Vec<_> = (1..FEWEST_TO_PRUNE - 1).map(gone).collect();
-        ledger.note_closed([few.clone(), vec![held]].concat());
+        ledger.note_closed((1..).map(gone).take(FEWEST_TO_PRUNE - 2).collect());
+        ledger.note_closed(vec![held]);
         assert_eq!(ledger.lock_unverified().len(), FEWEST_TO_PRUNE - 1);
-        ledger.note_closed(vec![gone(FEWEST_TO_PRUNE)]);
+        ledger.note_closed(vec![gone(u16::MAX)]);
         assert_eq!(*ledger.lock_unverified(), [held]);
         assert_eq!(sockets::still_held(&[held]), Some(vec![held]), "still ours");
     }
