@@ -280,11 +280,11 @@ mod tests {
     }
 
     #[test]
-    fn the_search_for_an_entry_begins_somewhere_else_for_most_places() {
+    fn places_are_spread_over_the_entries() {
         let mut firsts: Vec<_> = many_places().into_iter().map(first_of).collect();
         firsts.sort_unstable();
         firsts.dedup();
-        assert!(firsts.len() > PLACES / 2, "{firsts:?}");
+        assert!(firsts.len() > PLACES / 4, "{firsts:?}");
     }
 
     #[test]

@@ -214,7 +214,6 @@ mod tests {
     }
 
     #[test]
-    #[rustfmt::skip]
     fn two_places_of_one_line_are_two() {
         let places = [here(), here()];
         assert_eq!(places[0].line(), places[1].line());

@@ -39,7 +39,7 @@ fn streamed(pieces: impl Stream<Item = io::Result<Vec<u8>>> + Send + 'static) ->
     Body::wrap_stream(pieces)
 }
 
-fn piece() -> stream::Iter<std::array::IntoIter<io::Result<Vec<u8>>, 1>> {
+fn piece() -> impl Stream<Item = io::Result<Vec<u8>>> + Send + 'static {
     stream::iter([Ok(vec![0; 700])])
 }
 
