@@ -47,6 +47,22 @@ fn a_builder_that_changes_no_default_allocates_nothing() {
 }
 
 #[tokio::test]
+async fn the_exit_of_a_session_that_made_no_connection_allocates_nothing() {
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let mut opened = std::pin::pin!(open(async {
+        ended.await.unwrap();
+        Ok::<_, OpenError>(())
+    }));
+    assert!(opened.as_mut().poll(&mut cx).is_pending());
+    end.send(()).unwrap();
+    let counted = allocation_counter::measure(|| {
+        assert!(opened.as_mut().poll(&mut cx).is_ready());
+    });
+    assert_eq!(counted.count_total, 0);
+}
+
+#[tokio::test]
 async fn a_lookup_allocates_nothing() {
     open(async {
         let first = http_session().unwrap();

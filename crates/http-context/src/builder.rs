@@ -250,6 +250,7 @@ impl ContextBuilder {
     /// A tower layer that runs each call of a service in a context of its own, built lazily.
     ///
     /// Use it when making a `tower::ServiceBuilder`, or the layers of an axum router.
+    #[track_caller]
     pub fn layer(self) -> ContextLayer {
         ContextLayer::new(self)
     }

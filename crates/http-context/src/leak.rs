@@ -176,3 +176,39 @@ pub enum LeakPolicy {
     /// As `Warn`; and `open` panics with the report once the context has closed. For tests.
     Panic,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_for_people_says_how_many_only_of_several() {
+        let here = std::panic::Location::caller();
+        let mut leak = Leak {
+            kind: LeakKind::ClientClone,
+            count: 1,
+            context: ContextId::next(),
+            name: Some("job 7".into()),
+            opened_at: here,
+            acquired_at: None,
+            age: Duration::from_millis(1500),
+            detail: None,
+            backtrace: None,
+        };
+        let rest = format!(
+            "\n  context    {} (job 7), opened at {here}\
+             \n  acquired   at an unknown place\
+             \n  age        1.5s\
+             \n  to mend    drop the client, and what was built on it, before the context exits",
+            leak.context
+        );
+        let what = "client_clone: client kept past the exit";
+        assert_eq!(leak.to_string(), format!("{what}{rest}"));
+        leak.count = 3;
+        leak.detail = Some("of an SDK".into());
+        assert_eq!(
+            leak.to_string(),
+            format!("{what} (of an SDK), 3 times{rest}")
+        );
+    }
+}

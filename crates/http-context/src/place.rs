@@ -52,16 +52,20 @@ pub(crate) struct Holders {
 /// Which entry of a [`PlaceCounts`] a live thing is counted in, and whether it came too late to be
 /// told as leaked with the others there.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PlaceIndex(u8);
-
-/// Set in the index of what was acquired after the others of its entry had been told: it is not one
-/// of those, and letting it go resolves nothing.
-const LATE: u8 = 1 << 7;
+pub(crate) struct PlaceIndex {
+    entry: u8,
+    /// Acquired after the others of its entry had been told: it is not one of those, and letting it
+    /// go resolves nothing.
+    is_late: bool,
+}
 
 impl PlaceIndex {
-    fn of(index: usize) -> Self {
-        #[allow(clippy::cast_possible_truncation, reason = "the table has 17 entries")]
-        Self(index as u8)
+    fn of(entry: usize) -> Self {
+        Self {
+            #[allow(clippy::cast_possible_truncation, reason = "the table has 17 entries")]
+            entry: entry as u8,
+            is_late: false,
+        }
     }
 }
 
@@ -98,27 +102,29 @@ impl PlaceCounts {
     /// As `acquire`, for what can also be acquired after the exit.
     pub(crate) fn acquire_also_late(&self, place: Place) -> PlaceIndex {
         let index = self.entry_of(place);
-        let told = self.entries[index].live.fetch_add(1, Ordering::AcqRel) & TOLD != 0;
+        let is_late = self.entries[index].live.fetch_add(1, Ordering::AcqRel) & TOLD != 0;
         if backtrace::is_on()
             && let Some(backtrace) = backtrace::sampled()
         {
             let _ = self.entries[index].backtrace.set(backtrace);
         }
-        let PlaceIndex(index) = PlaceIndex::of(index);
-        PlaceIndex(if told { index | LATE } else { index })
+        PlaceIndex {
+            is_late,
+            ..PlaceIndex::of(index)
+        }
     }
 
     /// Counts one more at a place that is known; says whether it is one more of those that were
     /// told as leaked.
     pub(crate) fn acquire_again(&self, index: PlaceIndex) -> bool {
         let was_told = self.entry(index).live.fetch_add(1, Ordering::AcqRel) & TOLD != 0;
-        was_told && index.0 & LATE == 0
+        was_told && !index.is_late
     }
 
     /// Gives one back; says whether it was told as leaked.
     pub(crate) fn release(&self, index: PlaceIndex) -> bool {
         let was_told = self.entry(index).live.fetch_sub(1, Ordering::AcqRel) & TOLD != 0;
-        was_told && index.0 & LATE == 0
+        was_told && !index.is_late
     }
 
     /// Every place with something still live, and how much, to be told as leaked.
@@ -156,7 +162,7 @@ impl PlaceCounts {
     }
 
     fn entry(&self, index: PlaceIndex) -> &Entry {
-        &self.entries[usize::from(index.0 & !LATE)]
+        &self.entries[usize::from(index.entry)]
     }
 
     fn entry_of(&self, place: Place) -> usize {
@@ -234,31 +240,57 @@ mod tests {
         assert!(counts.release(told));
     }
 
+    /// Four more than a table tells apart.
+    fn many_places() -> Vec<Place> {
+        vec![
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+        ]
+    }
+
+    #[test]
+    fn as_many_places_as_there_are_entries_are_told_apart() {
+        // Wherever in the table the search for each of them begins.
+        for places in many_places().windows(PLACES) {
+            let counts = PlaceCounts::default();
+            for place in places {
+                counts.acquire(place);
+            }
+            let told = live(&counts);
+            assert!(places.iter().all(|place| told.contains(&(Some(place), 1))));
+        }
+    }
+
+    #[test]
+    fn places_are_spread_over_the_entries() {
+        let mut firsts: Vec<_> = many_places().into_iter().map(first_of).collect();
+        firsts.sort_unstable();
+        firsts.dedup();
+        assert!(firsts.len() > PLACES / 4, "{firsts:?}");
+    }
+
     #[test]
     fn more_places_than_entries_are_still_counted() {
         let counts = PlaceCounts::default();
-        let places: Vec<Place> = vec![
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-            here(),
-        ];
+        let places = many_places();
         for place in &places {
             counts.acquire(place);
         }

@@ -172,3 +172,101 @@ fn make_room<K: Copy + Eq + std::hash::Hash, V>(
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+    use std::hash::BuildHasher as _;
+    use std::panic::Location;
+    use std::pin::pin;
+    use std::sync::mpsc;
+    use std::task::{Context, Waker};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::error::OpenError;
+    use crate::id::ContextId;
+
+    #[track_caller]
+    fn nested_at(inner_place: Place) -> NestedOpen {
+        NestedOpen {
+            outer: ContextId::next(),
+            outer_place: Location::caller(),
+            inner_place,
+            policy: NestedPolicy::PassThrough,
+        }
+    }
+
+    #[track_caller]
+    fn here() -> Place {
+        Location::caller()
+    }
+
+    #[test]
+    fn one_place_is_one_wherever_the_compiler_wrote_it_down() {
+        let here = here();
+        // A generic function has its places in every crate that uses it.
+        let elsewhere: Place = Box::leak(Box::new(*here));
+        let [one, other] = [here, elsewhere].map(|place| note_nested(&nested_at(place)));
+        assert!(Arc::ptr_eq(&one, &other));
+        assert_eq!(one.recent().count, 2);
+    }
+
+    #[test]
+    fn two_places_of_one_line_are_two() {
+        let places = [here(), here()];
+        assert_eq!(places[0].line(), places[1].line());
+        let [one, other] = places.map(|place| note_nested(&nested_at(place)));
+        assert!(!Arc::ptr_eq(&one, &other));
+        assert_eq!((one.recent().count, other.recent().count), (1, 1));
+    }
+
+    #[test]
+    fn places_of_different_lines_are_looked_up_apart() {
+        let builder = hashbrown::DefaultHashBuilder::default();
+        let hash = |place| builder.hash_one(QuickPlace(place));
+        let one = here();
+        let other = here();
+        assert_ne!(hash(one), hash(other));
+    }
+
+    #[test]
+    fn beyond_the_places_that_are_remembered_the_oldest_is_forgotten() {
+        let start = Instant::now();
+        let seconds = |n: usize| start + Duration::from_secs(n as u64);
+        let mut map: HashMap<usize, Instant> = HashMap::new();
+        for n in 0..REMEMBERED + 10 {
+            make_room(&mut map, |at| *at);
+            map.insert(n, seconds(n));
+        }
+        let mut kept: Vec<_> = map.into_keys().collect();
+        kept.sort_unstable();
+        assert_eq!(kept, (10..REMEMBERED + 10).collect::<Vec<_>>());
+    }
+
+    fn open_nested() -> bool {
+        let mut nested = pin!(crate::open(ready(Ok::<_, OpenError>(()))));
+        let mut cx = Context::from_waker(Waker::noop());
+        nested.as_mut().poll(&mut cx).is_ready()
+    }
+
+    #[tokio::test]
+    async fn a_nested_open_takes_no_lock_once_its_place_is_known() {
+        let work = crate::builder().lazy().open(async {
+            assert!(open_nested());
+            let context = crate::current().unwrap();
+            let locked = lock(&NESTED);
+            let (tell, told) = mpsc::channel();
+            let other = thread::spawn(move || tell.send(context.sync_scope(open_nested)));
+            let opened = told.recv_timeout(Duration::from_secs(10));
+            drop(locked);
+            assert_eq!(opened, Ok(true), "it waited for the lock");
+            other.join().unwrap().unwrap();
+            Ok::<_, OpenError>(())
+        });
+        let (result, report) = work.with_report().await;
+        result.unwrap();
+        assert_eq!(report.unwrap().nested_opens, 2);
+    }
+}

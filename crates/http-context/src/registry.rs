@@ -79,3 +79,25 @@ pub fn open_contexts() -> Vec<HttpContext> {
 fn lock(shard: &Shard) -> MutexGuard<'_, Slab<Weak<ContextInner>>> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::OpenError;
+
+    fn is_listed(context: &HttpContext) -> bool {
+        let is_it = |weak: &Weak<_>| std::ptr::eq(weak.as_ptr(), context.inner());
+        LIVE.iter()
+            .any(|shard| lock(shard).iter().any(|(_, weak)| is_it(weak)))
+    }
+
+    #[tokio::test]
+    async fn a_context_stands_on_the_lists_until_it_has_exited() {
+        let work = crate::open(async {
+            let context = crate::current().unwrap();
+            assert!(is_listed(&context));
+            Ok::<_, OpenError>(context)
+        });
+        assert!(!is_listed(&work.await.unwrap()));
+    }
+}

@@ -27,6 +27,20 @@ async fn a_session_handle_that_is_kept() {
     drop(kept);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_session_handle_that_is_kept_is_at_most_as_old_as_its_session() {
+    let (_, context) = recorded();
+    let work = context.lazy().open(async {
+        tokio::time::advance(Duration::from_secs(60)).await;
+        let session = http_session().unwrap();
+        tokio::time::advance(Duration::from_secs(5)).await;
+        Ok::<_, OpenError>(session)
+    });
+    let (kept, report) = work.with_report().await;
+    assert_eq!(report.unwrap().leaks[0].age, Duration::from_secs(5));
+    drop(kept);
+}
+
 #[tokio::test]
 async fn a_session_handle_that_is_dropped() {
     let (_, context) = recorded();

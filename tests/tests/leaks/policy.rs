@@ -153,4 +153,18 @@ async fn backtraces_are_sampled_when_asked_for() {
         "{sampled}"
     );
     assert!(leak().await.backtrace.is_none());
+
+    // It takes effect at once, also at a place that was seen before.
+    let (_, context) = recorded();
+    let work = context.open(async {
+        let handles = [0, 1].map(|one_in| {
+            sample_backtraces(one_in);
+            http_session().unwrap()
+        });
+        sample_backtraces(0);
+        Ok::<_, OpenError>(handles)
+    });
+    let (kept, report) = work.with_report().await;
+    drop(kept);
+    assert!(report.unwrap().leaks[0].backtrace.is_some());
 }

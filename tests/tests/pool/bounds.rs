@@ -38,6 +38,7 @@ async fn one_that_waits_gets_the_place_that_is_given_back() {
     assert!(waits.await.unwrap());
     assert_eq!(facts.count("wait started 1/0/1"), 1);
     assert_eq!(facts.count("checked out warm 1/0/0"), 1);
+    assert_eq!(facts.count("wait abandoned"), 0);
     assert_eq!((pool.status().used, pool.status().waiting), (0, 0));
 }
 
@@ -95,6 +96,7 @@ async fn a_wait_that_is_too_long_is_an_error_that_names_the_counts() {
     );
     assert!(poll!(&mut other).is_ready());
     assert_eq!(facts.count("timed out"), 2);
+    assert_eq!(facts.count("wait abandoned"), 0);
     assert_eq!(pool.status().waiting, 0);
 }
 

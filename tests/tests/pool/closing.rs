@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use futures_util::poll;
-use http_context::{OpenError, PoolError, builder, http_session};
+use http_context::{OpenError, PoolError, SessionError, builder, http_session};
 use http_context_tests::{Server, sockets};
 use tokio::sync::oneshot;
+use tower::{ServiceBuilder, ServiceExt, service_fn};
 
 use crate::facts::Facts;
 use crate::{BoxError, get};
@@ -104,6 +105,30 @@ async fn those_who_wait_are_told_that_it_closed() {
     assert_eq!(facts.count("wait abandoned"), 1);
     drop(holds);
     assert!(closing.await.is_clean());
+}
+
+#[tokio::test]
+async fn those_who_come_too_late_are_told_that_it_closed_and_did_not_wait() {
+    for wait in [Duration::ZERO, Duration::from_mins(1)] {
+        let (pool, facts) = Facts::of_pool(|pool| pool.wait_timeout(wait));
+        assert!(pool.close().await.is_clean());
+        let late = builder().pool(pool.clone());
+        let refused = late.open(async { Ok::<_, OpenError>(()) });
+        let error = refused.await.unwrap_err();
+        assert!(
+            matches!(error, OpenError::Pool(PoolError::Closed)),
+            "{error}"
+        );
+        let job = ServiceBuilder::new()
+            .layer(builder().pool(pool).layer())
+            .service(service_fn(async |()| Ok::<_, OpenError>(http_session())));
+        let error = job.oneshot(()).await.unwrap().unwrap_err();
+        assert!(
+            matches!(error, SessionError::Pool(PoolError::Closed)),
+            "{error}"
+        );
+        assert_eq!(facts.all(), [""; 0]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,7 @@
 //! The next context gets the session of the one before, connections and all.
 
+use std::sync::Arc;
+
 use http_context::{
     ConnectionUse, OpenError, SessionPool, SessionSource, builder, current, http_session,
 };
@@ -167,12 +169,44 @@ async fn what_a_session_is_built_from_comes_from_the_pool() {
     server.wait_until(|counts| counts.open() == 1).await;
 }
 
+#[tokio::test]
+async fn the_middleware_of_the_pools_observer_stands_in_its_sessions() {
+    use reqwest_middleware::{Middleware, Next, Result};
+
+    struct Marks;
+    #[async_trait::async_trait]
+    impl Middleware for Marks {
+        async fn handle(
+            &self,
+            mut request: reqwest::Request,
+            extensions: &mut http::Extensions,
+            next: Next<'_>,
+        ) -> Result<reqwest::Response> {
+            request
+                .headers_mut()
+                .insert("x-marked", "1".parse().unwrap());
+            next.run(request, extensions).await
+        }
+    }
+    impl http_context::Observer for Marks {
+        fn middleware(&self) -> Option<Arc<dyn Middleware>> {
+            Some(Arc::new(Self))
+        }
+    }
+    let server = Server::start();
+    let session = builder().observer(Arc::new(Marks));
+    let pool = SessionPool::builder().session(session).build();
+    let pooled = builder().pool(pool).open(get(&server, "/ok"));
+    pooled.await.unwrap();
+    assert_eq!(server.seen()[0].headers["x-marked"], "1");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_contexts_never_have_the_same_session_at_once() {
     let server = Server::start();
     let (pool, facts) = Facts::of_pool(|pool| pool.max_size(4));
     let mut jobs = tokio::task::JoinSet::new();
-    let server = std::sync::Arc::new(server);
+    let server = Arc::new(server);
     for _ in 0..200 {
         let (pooled, server) = (builder().pool(pool.clone()), server.clone());
         jobs.spawn(pooled.open(async move {

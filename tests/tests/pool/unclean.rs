@@ -1,8 +1,15 @@
 //! A session that leaked, or saw a request aborted, is not handed on.
 
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
-use http_context::{ConnectionUse, ContextBuilder, LeakKind, OpenError, builder, http_session};
+use futures_util::FutureExt as _;
+use http_context::testing::Recorder;
+use http_context::{
+    ConnectionUse, ContextBuilder, LeakKind, Observer, OpenError, PoolStatus, SessionPool, builder,
+    http_session,
+};
 use http_context_tests::{Server, sockets};
 
 use crate::facts::Facts;
@@ -76,16 +83,38 @@ async fn a_session_whose_context_was_dropped_is_closed() {
 
 #[tokio::test]
 async fn a_session_whose_context_panicked_is_closed() {
-    use futures_util::FutureExt as _;
     let (pool, facts) = Facts::of_pool(|pool| pool);
     let panics = builder().pool(pool.clone()).open(async {
         assert!(http_session().is_err(), "panics");
         Ok::<_, OpenError>(())
     });
-    let panic = std::panic::AssertUnwindSafe(panics).catch_unwind().await;
-    panic.unwrap_err();
+    AssertUnwindSafe(panics).catch_unwind().await.unwrap_err();
     assert_eq!(facts.count("closed unverified 0/0/0"), 1);
     assert_eq!(pool.status().used, 0);
+}
+
+#[tokio::test]
+async fn a_session_whose_observer_panicked_when_it_was_handed_on_is_closed() {
+    struct PanicsWhenWarm;
+    impl Observer for PanicsWhenWarm {
+        fn pool_checked_out(&self, _: &PoolStatus, _: Duration, is_warm: bool) {
+            assert!(!is_warm, "panics");
+        }
+    }
+    let session = builder().observer(Arc::new(PanicsWhenWarm));
+    let pool = SessionPool::builder().session(session).build();
+    let recorder = Arc::new(Recorder::new());
+    let open = || {
+        let pooled = builder().pool(pool.clone()).observer(recorder.clone());
+        pooled.open(async { Ok::<_, OpenError>(http_session().is_ok()) })
+    };
+    assert!(open().await.unwrap());
+    assert_eq!((pool.status().used, pool.status().idle), (0, 1));
+    AssertUnwindSafe(open()).catch_unwind().await.unwrap_err();
+    assert_eq!((pool.status().used, pool.status().idle), (0, 0));
+    assert_eq!(recorder.reports().len(), 2, "its context was closed");
+    assert!(open().await.unwrap());
+    assert_eq!((pool.status().used, pool.status().idle), (0, 1));
 }
 
 #[tokio::test]

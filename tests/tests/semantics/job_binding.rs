@@ -1,8 +1,11 @@
 //! Jobs are bound lazily, by the builder or by the tower layer.
 
 use std::convert::Infallible;
+use std::task::{Context, Poll};
 
-use http_context::{OpenError, SessionId, builder, http_session};
+use http_context::{
+    ContextLayer, Open, OpenError, SessionId, builder, current, http_session, open,
+};
 use http_context_tests::Server;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
@@ -94,6 +97,71 @@ async fn the_layer_isolates_a_call_from_a_context_that_is_bound() {
         })
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn the_context_of_a_call_is_opened_where_its_layer_was_made() {
+    let line = line!() + 1;
+    let layer = builder().layer();
+    let service = ServiceBuilder::new()
+        .layer(layer)
+        .service(service_fn(async |()| {
+            Ok::<_, Infallible>(current().unwrap().opened_at())
+        }));
+    let place = service.oneshot(()).await.unwrap();
+    assert!(place.file().ends_with("job_binding.rs"), "{place}");
+    assert_eq!(place.line(), line);
+}
+
+/// A layer, and an `open`, of the same place.
+#[track_caller]
+fn layer_and_open() -> (
+    ContextLayer,
+    Open<impl Future<Output = Result<(), OpenError>>>,
+) {
+    (builder().layer(), open(std::future::ready(Ok(()))))
+}
+
+#[tokio::test]
+async fn the_layer_isolates_a_call_also_where_an_open_of_its_place_has_passed_through() {
+    open(async {
+        let outer = current().unwrap();
+        let (layer, passes_through) = layer_and_open();
+        passes_through.await?;
+        let service = ServiceBuilder::new()
+            .layer(layer)
+            .service(service_fn(async |()| {
+                Ok::<_, OpenError>(current().unwrap())
+            }));
+        assert_ne!(service.oneshot(()).await?, outer);
+        Ok::<_, OpenError>(())
+    })
+    .await
+    .unwrap();
+}
+
+/// A service that has ended.
+struct Ended;
+
+impl Service<()> for Ended {
+    type Response = ();
+    type Error = &'static str;
+    type Future = std::future::Ready<Result<(), &'static str>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+        Poll::Ready(Err("ended"))
+    }
+
+    fn call(&mut self, (): ()) -> Self::Future {
+        unreachable!("it is never ready")
+    }
+}
+
+#[tokio::test]
+async fn the_layer_is_ready_when_what_it_wraps_is() {
+    let layer = builder().layer();
+    let mut service = ServiceBuilder::new().layer(layer).service(Ended);
+    assert_eq!(service.ready().await.err(), Some("ended"));
 }
 
 #[tokio::test]

@@ -32,11 +32,11 @@ async fn by_default_the_bound_session_is_yielded_and_left_untouched() {
 
 #[tokio::test]
 async fn each_nested_open_is_counted_and_located() {
-    for policy in [
-        NestedPolicy::PassThrough,
-        NestedPolicy::Warn,
-        NestedPolicy::Deny,
-        NestedPolicy::Isolate,
+    for (policy, label) in [
+        (NestedPolicy::PassThrough, "pass_through"),
+        (NestedPolicy::Warn, "warn"),
+        (NestedPolicy::Deny, "deny"),
+        (NestedPolicy::Isolate, "isolate"),
     ] {
         let facts = Facts::new();
         let mut lines = Vec::new();
@@ -52,7 +52,7 @@ async fn each_nested_open_is_counted_and_located() {
         result.unwrap();
         assert_eq!(report.unwrap().nested_opens, 2);
         for line in lines {
-            let fact = format!("nested open {} {line} in {outer_line}", policy.as_str());
+            let fact = format!("nested open {label} {line} in {outer_line}");
             assert_eq!(
                 facts.count(&fact),
                 2,
@@ -117,6 +117,22 @@ async fn isolate_is_a_fresh_session_and_the_outer_one_is_back_afterwards() {
         1,
         "the inner one has no observer of its own"
     );
+}
+
+#[tokio::test]
+async fn isolate_is_fresh_each_time_also_with_nobody_to_tell() {
+    builder()
+        .nested(NestedPolicy::Isolate)
+        .open(async {
+            let mut ids = vec![current().unwrap().id()];
+            for _ in 0..2 {
+                ids.push(open(async { Ok::<_, OpenError>(current().unwrap().id()) }).await?);
+            }
+            assert!(ids.is_sorted_by(|one, next| one < next), "{ids:?}");
+            Ok::<_, OpenError>(())
+        })
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

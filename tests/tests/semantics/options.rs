@@ -198,6 +198,44 @@ async fn a_connector_below_is_called_only_when_it_is_ready() {
 }
 
 #[tokio::test]
+async fn what_is_handed_to_the_middleware_with_a_request_arrives() {
+    use reqwest_middleware::{Middleware, Next, Result};
+
+    struct SendsWhatItIsHanded;
+    #[async_trait::async_trait]
+    impl Middleware for SendsWhatItIsHanded {
+        async fn handle(
+            &self,
+            mut request: reqwest::Request,
+            extensions: &mut http::Extensions,
+            next: Next<'_>,
+        ) -> Result<reqwest::Response> {
+            let handed: &http::HeaderValue = extensions.get().unwrap();
+            request.headers_mut().insert("x-handed", handed.clone());
+            next.run(request, extensions).await
+        }
+    }
+    let server = Server::start();
+    let [one, other] = ["one", "other"].map(http::HeaderValue::from_static);
+    builder()
+        .with(SendsWhatItIsHanded)
+        .open(async {
+            let session = http_session()?;
+            let request = session.get(server.url("/ok")).with_extension(one);
+            request.send().await?.bytes().await?;
+            let mut request = session.get(server.url("/ok"));
+            request.extensions().insert(other);
+            request.send().await?.bytes().await?;
+            Ok::<_, BoxError>(())
+        })
+        .await
+        .unwrap();
+    let seen = server.seen();
+    let handed: Vec<_> = seen.iter().map(|seen| &seen.headers["x-handed"]).collect();
+    assert_eq!(handed, ["one", "other"]);
+}
+
+#[tokio::test]
 async fn an_idle_connection_is_kept_for_as_long_as_was_set() {
     let server = Server::start();
     builder()

@@ -123,8 +123,9 @@ impl<F: Future> OpenWithReport<F> {
                                 return Poll::Ready(refused(error));
                             }
                             Opened::Fresh(context) => {
+                                // First, so that it also exits when an observer panics.
+                                start.guard = Some(ExitGuard::new(context.clone()));
                                 start.waiting = context.begin_checkout();
-                                start.guard = Some(ExitGuard::new(context));
                             }
                         }
                     }

@@ -1,6 +1,5 @@
 //! The place of one context in a pool, from open to exit.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,13 +126,5 @@ impl Drop for Checkout {
         if let Some(object) = self.object.take() {
             self.end(object, PoolCloseReason::Unverified);
         }
-    }
-}
-
-impl fmt::Debug for Checkout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Checkout")
-            .field("is_warm", &self.is_warm())
-            .finish_non_exhaustive()
     }
 }

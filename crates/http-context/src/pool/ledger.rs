@@ -1,6 +1,5 @@
 //! What a pool counts, and the sockets of sessions that it closed.
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -160,12 +159,6 @@ impl Drop for Ledger {
     }
 }
 
-impl fmt::Debug for Ledger {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.status().fmt(f)
-    }
-}
-
 /// One that waits for a place. Dropped before its end, it has given up.
 pub(super) struct Waiting<'l>(Option<&'l Ledger>);
 
@@ -190,5 +183,78 @@ impl Drop for Waiting<'_> {
             ledger.waiting.fetch_sub(1, Ordering::AcqRel);
             ledger.tell(Observer::pool_wait_abandoned);
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::connection::AddressPair;
+    use crate::id::ConnectionId;
+
+    #[tokio::test(start_paused = true)]
+    async fn expired_sessions_are_looked_for_eight_times_in_the_time_that_one_takes_to_expire() {
+        let limits = Limits {
+            max_size: 1,
+            idle_timeout: Duration::from_secs(80),
+            max_lifetime: Duration::from_secs(800),
+            wait_timeout: Duration::ZERO,
+        };
+        let ledger = Ledger::new(1, None);
+        let pause = Duration::from_secs(10);
+        tokio::time::advance(pause).await;
+        assert!(!ledger.may_have_expired(&limits), "none is idle");
+        ledger.became_idle();
+        for _ in 0..2 {
+            assert!(ledger.may_have_expired(&limits));
+            assert!(!ledger.may_have_expired(&limits));
+            tokio::time::advance(pause / 2).await;
+            assert!(!ledger.may_have_expired(&limits));
+            tokio::time::advance(pause / 2).await;
+        }
+    }
+
+    #[allow(clippy::unwrap_used, reason = "a part of tests")]
+    /// A connection of ours, and its socket.
+    fn opened() -> (Connection, (TcpStream, TcpListener)) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let remote = listener.local_addr().unwrap();
+        let socket = TcpStream::connect(remote).unwrap();
+        let local = socket.local_addr().unwrap();
+        let connection = (AddressPair { local, remote }, ConnectionId::next());
+        sockets::claim(connection.0, connection.1);
+        (connection, (socket, listener))
+    }
+
+    /// One whose socket is gone.
+    fn gone(port: u16) -> Connection {
+        let address = |port| ([127, 0, 0, 1], port).into();
+        let (local, remote) = (address(port), address(1));
+        (AddressPair { local, remote }, ConnectionId::next())
+    }
+
+    #[test]
+    fn closed_sockets_are_forgotten_when_there_are_too_many_and_open_ones_are_not() {
+        let ledger = Ledger::new(1, None);
+        let (held, _socket) = opened();
+        ledger.note_closed((1..).map(gone).take(FEWEST_TO_PRUNE - 2).collect());
+        ledger.note_closed(vec![held]);
+        assert_eq!(ledger.lock_unverified().len(), FEWEST_TO_PRUNE - 1);
+        ledger.note_closed(vec![gone(u16::MAX)]);
+        assert_eq!(*ledger.lock_unverified(), [held]);
+        assert_eq!(sockets::still_held(&[held]), Some(vec![held]), "still ours");
+    }
+
+    #[test]
+    fn a_pool_that_is_dropped_answers_for_no_socket_any_more() {
+        let (connection, _socket) = opened();
+        let ledger = Ledger::new(1, None);
+        ledger.note_closed(vec![connection]);
+        assert_eq!(sockets::still_held(&[connection]), Some(vec![connection]));
+        drop(ledger);
+        assert_eq!(sockets::still_held(&[connection]), Some(vec![]));
     }
 }

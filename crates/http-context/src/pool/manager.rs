@@ -1,6 +1,5 @@
 //! What stands in a place of the pool, and what is refused when it is taken out again.
 
-use std::fmt;
 use std::sync::Arc;
 
 use deadpool::managed::{Metrics, RecycleError, RecycleResult};
@@ -82,16 +81,7 @@ impl PooledSession {
     }
 }
 
-impl fmt::Debug for PooledSession {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PooledSession")
-            .field("is_warm", &self.is_warm())
-            .finish()
-    }
-}
-
 /// Makes places, which cost nothing, and refuses warm ones that expired or are of another runtime.
-#[derive(Debug)]
 pub(super) struct Manager {
     ledger: Arc<Ledger>,
     limits: Limits,

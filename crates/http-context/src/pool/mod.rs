@@ -157,6 +157,9 @@ impl SessionPool {
     /// Dropping the future gives the place in the queue up, and no session is lost.
     pub(crate) fn checkout(self) -> CheckingOut {
         Box::pin(async move {
+            if self.0.sessions.is_closed() {
+                return Err(PoolError::Closed);
+            }
             if self.0.limits.wait_timeout.is_zero() {
                 return Err(self.refuse_exhausted(Duration::ZERO));
             }

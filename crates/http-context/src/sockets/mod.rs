@@ -128,5 +128,15 @@ mod tests {
         release(pair, id);
         assert_eq!(still_held(&[(pair, next)]), Some(vec![(pair, next)]));
         release(pair, next);
+        assert_eq!(still_held(&[(pair, next)]), Some(vec![]), "nobody's now");
+    }
+
+    #[test]
+    fn whoever_opened_them_connections_are_held_until_they_are_closed() {
+        let (closed, gone, _peer) = socket("127.0.0.1:0");
+        let (_socket, open, _other) = socket("127.0.0.1:0");
+        assert_eq!(held_connections(&[gone, open]), Some(vec![gone, open]));
+        drop(closed);
+        assert_eq!(held_connections(&[gone, open]), Some(vec![open]));
     }
 }

@@ -88,8 +88,8 @@ pub enum Fact {
 #[derive(Debug)]
 pub struct Recorder {
     facts: Mutex<Vec<Fact>>,
-    /// How many there are, for those who wait for more.
-    count: watch::Sender<usize>,
+    /// Told of each fact, for those who wait for one.
+    told: watch::Sender<()>,
 }
 
 impl Recorder {
@@ -97,7 +97,7 @@ impl Recorder {
     pub fn new() -> Self {
         Self {
             facts: Mutex::default(),
-            count: watch::Sender::new(0),
+            told: watch::Sender::new(()),
         }
     }
 
@@ -141,10 +141,10 @@ impl Recorder {
     ///
     /// Dropping the future loses nothing.
     pub async fn wait_for(&self, mut is_it: impl FnMut(&Fact) -> bool) -> Fact {
-        let mut count = self.count.subscribe();
+        let mut told = self.told.subscribe();
         let mut seen = 0;
         loop {
-            count.borrow_and_update();
+            told.borrow_and_update();
             {
                 let facts = self.lock();
                 if let Some(fact) = facts[seen..].iter().find(|fact| is_it(fact)) {
@@ -152,7 +152,7 @@ impl Recorder {
                 }
                 seen = facts.len();
             }
-            if count.changed().await.is_err() {
+            if told.changed().await.is_err() {
                 unreachable!("the sender lives as long as the recorder");
             }
         }
@@ -160,7 +160,7 @@ impl Recorder {
 
     fn note(&self, fact: Fact) {
         self.lock().push(fact);
-        self.count.send_modify(|count| *count += 1);
+        self.told.send_replace(());
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Fact>> {

@@ -1,0 +1,71 @@
+//! The observer for tests keeps all that it is told.
+
+use std::sync::Arc;
+
+use http_context::testing::{Fact, Recorder};
+use http_context::{OpenError, builder, http_session, open};
+use http_context_tests::{RefusedPort, Server};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The name of its variant.
+fn name(fact: &Fact) -> Option<String> {
+    let text = format!("{fact:?}");
+    text.split(['(', ' ']).next().map(str::to_owned)
+}
+
+#[tokio::test]
+async fn it_keeps_every_fact_in_the_order_in_which_they_were_told() {
+    let (server, recorder) = (Server::start(), Arc::new(Recorder::new()));
+    let refused = RefusedPort::new();
+    builder()
+        .observer(recorder.clone())
+        .max_connections_per_host(1)
+        .open(async {
+            open(async { Ok::<_, OpenError>(()) }).await?;
+            let session = http_session()?;
+            let redirected = session.get(server.url("/redirect/1?sig=hunter2"));
+            redirected.send().await?.bytes().await?;
+            let mut cancelled = Box::pin(session.get(server.url("/never")).send());
+            assert!(futures_util::poll!(&mut cancelled).is_pending());
+            let mut queued = Box::pin(session.get(server.url("/ok")).send());
+            assert!(futures_util::poll!(&mut queued).is_pending());
+            drop(cancelled);
+            queued.await?.bytes().await?;
+            let failed = session.get(format!("http://{}/", refused.addr()));
+            failed.send().await.unwrap_err();
+            Ok::<_, BoxError>(())
+        })
+        .await
+        .unwrap();
+    let expected = [
+        "ContextOpened",
+        "SessionOpened",
+        "NestedOpen",
+        "RequestStarted",
+        "RequestRedirected",
+        "RequestAnswered",
+        "ResponseBodyEnded",
+        "RequestStarted",
+        "RequestStarted",
+        "RequestQueued",
+        "RequestCancelled",
+        "RequestDequeued",
+        "RequestAnswered",
+        "ResponseBodyEnded",
+        "RequestStarted",
+        "RequestFailed",
+        "SessionClosed",
+        "ContextClosed",
+    ];
+    assert_eq!(recorder.all(name), expected);
+    let facts = recorder.facts();
+    assert_eq!(facts.iter().filter_map(name).collect::<Vec<_>>(), expected);
+    let texts = format!("{facts:?}");
+    assert!(!texts.contains("hunter2"), "{texts}");
+    let cause = recorder.all(|fact| match fact {
+        Fact::RequestFailed { error, .. } => Some(error.contains("refused")),
+        _ => None,
+    });
+    assert_eq!(cause, [true], "with the sources of an error: {texts}");
+}

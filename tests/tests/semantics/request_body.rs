@@ -1,0 +1,121 @@
+//! What is known of the body of a request: its length, whether it was sent, and whether it failed.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _, stream};
+use http_body_util::{BodyExt as _, Empty, Full};
+use http_context::{
+    Observer, RequestError, RequestInfo, ResponseHead, builder, http_session, open,
+};
+use http_context_tests::{Server, empty_body};
+use reqwest::Body;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The size of each body when its request was answered or had failed, and whether it had failed.
+#[derive(Default)]
+struct Bodies(Mutex<Vec<(Option<u64>, bool)>>);
+
+impl Bodies {
+    fn note(&self, request: &RequestInfo) {
+        let seen = (request.body_size(), request.body_failed());
+        self.0.lock().unwrap().push(seen);
+    }
+}
+
+impl Observer for Bodies {
+    fn request_answered(&self, request: &RequestInfo, _: &ResponseHead) {
+        self.note(request);
+    }
+
+    fn request_failed(&self, request: &RequestInfo, _: &RequestError) {
+        self.note(request);
+    }
+}
+
+fn streamed(pieces: impl Stream<Item = io::Result<Vec<u8>>> + Send + 'static) -> Body {
+    Body::wrap_stream(pieces)
+}
+
+fn piece() -> impl Stream<Item = io::Result<Vec<u8>>> + Send + 'static {
+    stream::iter([Ok(vec![0; 700])])
+}
+
+/// Answers when it has seen the first piece of a body.
+fn impatient() -> Server {
+    let handler = |request: http::Request<hyper::body::Incoming>| async {
+        let mut body = request.into_body();
+        assert!(body.frame().await.is_some());
+        http::Response::new(empty_body())
+    };
+    Server::builder().handler("/impatient", handler).start()
+}
+
+#[tokio::test]
+async fn it_has_a_size_once_all_of_it_was_sent_and_has_failed_when_its_source_did() {
+    let (server, bodies) = (impatient(), Arc::new(Bodies::default()));
+    builder()
+        .observer(bodies.clone())
+        .open(async {
+            let session = http_session()?;
+            let upload = || session.post(server.url("/upload"));
+            upload().send().await?.bytes().await?;
+            let in_memory = upload().body(vec![0; 1000]);
+            in_memory.send().await?.bytes().await?;
+            let whole = upload().body(streamed(piece().chain(piece())));
+            whole.send().await?.bytes().await?;
+            let gone = stream::iter([Err(io::Error::other("the disk is gone"))]);
+            let failing = upload().body(streamed(piece().chain(gone)));
+            failing.send().await.unwrap_err();
+            let endless = session.post(server.url("/impatient"));
+            let endless = endless.body(streamed(piece().chain(stream::pending())));
+            endless.send().await?.bytes().await?;
+            Ok::<_, BoxError>(())
+        })
+        .await
+        .unwrap();
+    let seen = bodies.0.lock().unwrap();
+    let expected = [
+        (None, false),
+        (Some(1000), false),
+        (Some(1400), false),
+        (None, true),
+        (None, false),
+    ];
+    assert_eq!(*seen, expected);
+}
+
+#[tokio::test]
+async fn its_length_is_announced_as_by_reqwest_alone() {
+    let bodies: [fn() -> Body; 3] = [
+        || Body::wrap(Full::new(Bytes::from_static(b"known"))),
+        || Body::wrap(Empty::<Bytes>::new()),
+        || streamed(piece()),
+    ];
+    let server = Server::start();
+    let url = server.url("/upload");
+    let alone = reqwest::Client::builder().no_proxy().build().unwrap();
+    open(async {
+        for body in bodies {
+            let request = alone.post(&url).body(body());
+            request.send().await?.bytes().await?;
+            let request = http_session()?.post(&url).body(body());
+            request.send().await?.bytes().await?;
+        }
+        Ok::<_, BoxError>(())
+    })
+    .await
+    .unwrap();
+    let seen = server.seen();
+    assert_eq!(seen.len(), 2 * bodies.len());
+    for pair in seen.chunks(2) {
+        for name in ["content-length", "transfer-encoding"] {
+            let [alone, ours] = [&pair[0], &pair[1]].map(|seen| seen.headers.get(name));
+            assert_eq!(ours, alone, "{name}");
+        }
+    }
+    assert_eq!(seen[1].headers["content-length"], "5");
+    assert_eq!(seen[5].headers["transfer-encoding"], "chunked");
+}
