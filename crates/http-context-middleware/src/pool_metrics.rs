@@ -1,5 +1,6 @@
 //! The metrics of session pools, all pools of the process together.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,8 +15,7 @@ use crate::sink::{Lazy, Sink, label};
 #[derive(Debug, Default)]
 pub(crate) struct PoolMetrics {
     sink: Sink,
-    /// What each pool told last. The gauges are the sums.
-    told: Mutex<HashMap<PoolId, Counts>>,
+    told: Mutex<Told>,
     gauges: Lazy<Gauges>,
     wait_time: Lazy<Histogram>,
     create_time: Lazy<Histogram>,
@@ -23,8 +23,20 @@ pub(crate) struct PoolMetrics {
     timeouts: Lazy<Counter>,
 }
 
+/// Of so many pools that are gone it is known that they are, should a slow thread tell of them still.
+const GONE: usize = 64;
+
+#[derive(Debug, Default)]
+struct Told {
+    /// What each pool told last. The gauges are the sums.
+    pools: HashMap<PoolId, Counts>,
+    /// Those that are closed and empty, in the order in which they came to be.
+    gone: VecDeque<PoolId>,
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
+    sequence: u64,
     max: f64,
     used: f64,
     idle: f64,
@@ -47,21 +59,41 @@ impl PoolMetrics {
         }
     }
 
-    /// Moves the gauges to what a pool tells now. Once it is closed, and nothing of it is left, it
-    /// counts no more.
+    /// Moves the gauges to what a pool tells, unless it told of a later moment before. A pool that
+    /// is closed, and of which nothing is left, counts no more.
     pub(crate) fn told(&self, status: &PoolStatus) {
-        let is_empty = (status.used, status.idle, status.waiting) == (0, 0, 0);
-        if status.is_closed && is_empty {
-            self.forget(status.pool);
-            return;
-        }
+        let is_gone = status.is_closed && (status.used, status.idle, status.waiting) == (0, 0, 0);
         let now = Counts {
-            max: to_f64(status.max_size),
+            sequence: status.sequence,
+            max: to_f64(if is_gone { 0 } else { status.max_size }),
             used: to_f64(status.used),
             idle: to_f64(status.idle),
             pending: to_f64(status.waiting),
         };
-        let gauges = self.gauges.get_or_init(|| {
+        let gauges = self.gauges();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = told.pools.entry(status.pool).or_default();
+        if now.sequence < known.sequence {
+            return;
+        }
+        let before = std::mem::replace(known, now);
+        // Under the lock, so that steps of one pool follow one another. Also steps of zero: by its
+        // first step a gauge begins to be there for OpenTelemetry.
+        for (gauge, step) in [
+            (&gauges.max, now.max - before.max),
+            (&gauges.used, now.used - before.used),
+            (&gauges.idle, now.idle - before.idle),
+            (&gauges.pending, now.pending - before.pending),
+        ] {
+            gauge.increment(step);
+        }
+        if is_gone {
+            told.is_gone(status.pool);
+        }
+    }
+
+    fn gauges(&self) -> &Gauges {
+        self.gauges.get_or_init(|| {
             let sessions = |state| {
                 let labels = vec![label(STATE, state)];
                 self.sink.gauge(&catalogue::POOL_SESSIONS, labels)
@@ -74,32 +106,7 @@ impl PoolMetrics {
                     .sink
                     .gauge(&catalogue::POOL_PENDING_REQUESTS, Vec::new()),
             }
-        });
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = told.insert(status.pool, now).unwrap_or_default();
-        // Under the lock, so that steps of one pool follow one another. Also steps of zero: by its
-        // first step a gauge begins to be there for OpenTelemetry.
-        for (gauge, step) in [
-            (&gauges.max, now.max - before.max),
-            (&gauges.used, now.used - before.used),
-            (&gauges.idle, now.idle - before.idle),
-            (&gauges.pending, now.pending - before.pending),
-        ] {
-            gauge.increment(step);
-        }
-    }
-
-    fn forget(&self, pool: PoolId) {
-        let gone = {
-            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-            told.remove(&pool)
-        };
-        if let (Some(gone), Some(gauges)) = (gone, self.gauges.get()) {
-            gauges.max.decrement(gone.max);
-            gauges.used.decrement(gone.used);
-            gauges.idle.decrement(gone.idle);
-            gauges.pending.decrement(gone.pending);
-        }
+        })
     }
 
     pub(crate) fn waited(&self, waited: Duration) {
@@ -130,7 +137,43 @@ impl PoolMetrics {
     }
 }
 
+impl Told {
+    /// Forgets the pool that went first, when they are too many.
+    fn is_gone(&mut self, pool: PoolId) {
+        if self.gone.contains(&pool) {
+            return;
+        }
+        self.gone.push_back(pool);
+        if self.gone.len() > GONE
+            && let Some(first) = self.gone.pop_front()
+        {
+            self.pools.remove(&first);
+        }
+    }
+}
+
 #[allow(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
 fn to_f64(count: usize) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use http_context::SessionPool;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn of_pools_that_are_gone_only_some_are_remembered() {
+        let metrics = PoolMetrics::default();
+        let open = SessionPool::builder().build();
+        metrics.told(&open.status());
+        for _ in 0..1000 {
+            let pool = SessionPool::builder().build();
+            pool.close().await;
+            metrics.told(&pool.status());
+            metrics.told(&pool.status());
+        }
+        assert_eq!(metrics.told.lock().unwrap().pools.len(), 1 + GONE);
+    }
 }

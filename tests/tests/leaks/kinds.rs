@@ -31,7 +31,7 @@ async fn a_session_handle_that_is_kept() {
 async fn a_session_handle_that_is_kept_is_at_most_as_old_as_its_session() {
     let (_, context) = recorded();
     let work = context.lazy().open(async {
-        tokio::time::advance(Duration::from_secs(60)).await;
+        tokio::time::advance(Duration::from_mins(1)).await;
         let session = http_session().unwrap();
         tokio::time::advance(Duration::from_secs(5)).await;
         Ok::<_, OpenError>(session)

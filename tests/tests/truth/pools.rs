@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::poll;
-use http_context::{OpenError, SessionPool, http_session};
+use http_context::{Observer as _, OpenError, SessionPool, http_session};
 use http_context_tests::{Server, sockets};
 
 use crate::rig::{Rig, Wire};
@@ -113,6 +113,36 @@ async fn those_who_wait_for_a_session_are_told_while_they_wait() {
     let exported = rig.exported();
     assert_eq!(exported.sum("http_context_pool_pending_requests", &[]), 0);
     pool.close().await;
+}
+
+#[tokio::test]
+async fn what_a_slower_thread_tells_of_a_moment_before_changes_nothing() {
+    let rig = Rig::new(Wire::Http1);
+    let pool = SessionPool::builder().max_size(1).build();
+    let max_and_used = || {
+        let (exported, used) = (rig.exported(), [("state", "used")]);
+        let used = exported.sum("http_context_pool_sessions", &used);
+        (exported.sum("http_context_pool_max", &[]), used)
+    };
+    let open = http_context::builder()
+        .pool(pool.clone())
+        .open(async { Ok::<_, OpenError>(pool.status()) });
+    let (instrumentation, used) = (&rig.instrumentation, open.await.unwrap());
+    let returned = pool.status();
+    assert_eq!((used.used, returned.used), (1, 0));
+    pool.close().await;
+    let closed = pool.status();
+
+    instrumentation.pool_checked_out(&used, Duration::ZERO, false);
+    assert_eq!(max_and_used(), (1, 1));
+    instrumentation.pool_returned(&returned, Duration::ZERO);
+    assert_eq!(max_and_used(), (1, 0));
+    instrumentation.pool_session_created(&used, Duration::ZERO);
+    assert_eq!(max_and_used(), (1, 0));
+    instrumentation.pool_closed(&closed);
+    assert_eq!(max_and_used(), (0, 0));
+    instrumentation.pool_returned(&returned, Duration::ZERO);
+    assert_eq!(max_and_used(), (0, 0));
 }
 
 #[tokio::test]

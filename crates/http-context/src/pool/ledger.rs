@@ -23,6 +23,8 @@ pub(super) struct Ledger {
     waiting: AtomicUsize,
     is_closed: AtomicBool,
     closed: AtomicU64,
+    /// How often the counts were taken.
+    sequence: Mutex<u64>,
     /// When idle sessions were last looked through.
     looked: Mutex<Instant>,
     /// Told when a place was given back.
@@ -42,6 +44,7 @@ impl Ledger {
             waiting: AtomicUsize::new(0),
             is_closed: AtomicBool::new(false),
             closed: AtomicU64::new(0),
+            sequence: Mutex::default(),
             looked: Mutex::new(Instant::now()),
             returned: Notify::new(),
             unverified: Mutex::default(),
@@ -50,6 +53,9 @@ impl Ledger {
     }
 
     pub(super) fn status(&self) -> PoolStatus {
+        // Held while they are read, so that a later number stands for later counts.
+        let mut sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
+        *sequence += 1;
         PoolStatus {
             pool: self.id,
             max_size: self.max_size,
@@ -57,6 +63,7 @@ impl Ledger {
             idle: self.idle.load(Ordering::Acquire),
             waiting: self.waiting.load(Ordering::Acquire),
             is_closed: self.is_closed(),
+            sequence: *sequence,
         }
     }
 

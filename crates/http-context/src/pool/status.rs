@@ -18,6 +18,9 @@ pub struct PoolStatus {
     pub waiting: usize,
     /// Whether it is closed: no context gets a place any more.
     pub is_closed: bool,
+    /// The counts of one pool with a higher number were taken later. Threads may tell an observer of
+    /// them in another order.
+    pub sequence: u64,
 }
 
 /// Why a pool closed a session instead of handing it on.
