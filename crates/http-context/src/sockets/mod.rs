@@ -3,6 +3,8 @@
 //! This is the ground truth of an exit: not whether the library believes that a connection is
 //! closed, but whether the kernel still has its socket open in this process.
 
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
 #[cfg(target_os = "linux")]
 mod proc_fs;
 #[cfg(target_os = "linux")]
@@ -14,6 +16,8 @@ use hashbrown::HashMap;
 
 use crate::connection::AddressPair;
 use crate::id::ConnectionId;
+#[cfg(not(target_os = "linux"))]
+use elsewhere::ask;
 
 /// Who last opened a connection with these addresses, in the whole process.
 ///
@@ -74,11 +78,6 @@ fn ask(connections: impl Iterator<Item = Connection> + Clone) -> Option<Vec<Conn
                 .collect(),
         )
     })
-}
-
-#[cfg(not(target_os = "linux"))]
-fn ask(_: impl Iterator<Item = Connection>) -> Option<Vec<Connection>> {
-    None
 }
 
 #[cfg(all(test, target_os = "linux"))]
