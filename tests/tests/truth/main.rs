@@ -8,6 +8,7 @@
 mod bodies;
 mod cardinality;
 mod connections;
+mod ledger;
 mod load;
 mod names;
 mod outcomes;
