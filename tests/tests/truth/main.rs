@@ -8,6 +8,7 @@
 mod bodies;
 mod cardinality;
 mod connections;
+mod leaks;
 mod ledger;
 mod load;
 mod names;

@@ -121,6 +121,37 @@ async fn a_name_that_is_not_known_is_a_name_resolution_error() {
 }
 
 #[tokio::test]
+async fn a_lookup_that_finds_nothing_has_failed_and_one_that_finds_something_has_not() {
+    struct Of(SocketAddr);
+    impl reqwest::dns::Resolve for Of {
+        fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+            let found = (name.as_str() == "server.test").then_some(self.0);
+            let found: reqwest::dns::Addrs = Box::new(found.into_iter());
+            Box::pin(async { Ok(found) })
+        }
+    }
+    let (rig, server) = (Rig::new(Wire::Http1), Server::start());
+    let lookups = || {
+        let (exported, name) = (rig.exported(), "dns_lookup_duration_seconds");
+        let failed = [("error_type", "name_resolution_error")];
+        (exported.count(name, &[]), exported.count(name, &failed))
+    };
+    rig.context()
+        .dns_resolver(std::sync::Arc::new(Of(server.addr())))
+        .open(async {
+            let session = http_session().unwrap();
+            let found = session.get(server.url_at("server.test", "/ok"));
+            found.send().await.unwrap();
+            assert_eq!(lookups(), (1, 0));
+            get(server.url_at("nowhere.test", "/ok")).await;
+            assert_eq!(lookups(), (2, 1));
+            Ok::<_, OpenError>(())
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
 async fn a_certificate_for_another_name_is_a_secure_connection_error() {
     let server = Server::builder().tls_with(Leaf::WrongName).start();
     let get = async || get(server.url("/ok")).await;
