@@ -7,7 +7,7 @@ use metrics::SharedString;
 use tokio::time::Instant;
 
 use crate::extensions::SpanAttribute;
-use crate::ledger::Connection;
+use crate::ledger::{Connection, Use};
 use crate::method::KnownMethod;
 use crate::series::{End, SeriesKey};
 use crate::server::Server;
@@ -129,20 +129,17 @@ impl RequestState {
         wait(hop.as_ref().unwrap_or(&self.server), -1);
     }
 
-    /// Whether a connection that was just made is for this request: it still waits for one.
-    pub(crate) fn wants_connection(&self) -> bool {
-        matches!(self.lock().stage, Stage::Connecting)
-    }
-
-    pub(crate) fn reserve(&self, connection: &Arc<Connection>) {
+    /// A connection that it asked for was made: for this request, if it still waits for one. It
+    /// cannot be answered in between.
+    pub(crate) fn connected(&self, open: impl FnOnce(Use) -> Arc<Connection>) -> Arc<Connection> {
         let mut way = self.lock();
-        if matches!(way.stage, Stage::Connecting) {
-            way.stage = Stage::Reserved(Arc::clone(connection));
-            return;
-        }
-        drop(way);
-        // It was answered in between.
-        connection.not_needed(false);
+        let Stage::Connecting = way.stage else {
+            drop(way);
+            return open(Use::Spare);
+        };
+        let connection = open(Use::Reserved);
+        way.stage = Stage::Reserved(Arc::clone(&connection));
+        connection
     }
 
     pub(crate) fn take_setup(&self) -> Option<tracing::Span> {
@@ -172,10 +169,8 @@ impl RequestState {
         // One change of the books where the wait and the connection are of the same server.
         let stops_waiting = matches!(before, Stage::Waiting) && Arc::ptr_eq(at, &connection.server);
         let idle = connection.answered(version, sent, stops_waiting);
-        match &before {
-            Stage::Reserved(reserved) if Arc::ptr_eq(reserved, &connection) => {}
-            _ if stops_waiting => {}
-            before => self.leave(before, Some(at), false),
+        if !stops_waiting {
+            self.leave(&before, Some(at), false);
         }
         idle
     }

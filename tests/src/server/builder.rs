@@ -1,11 +1,11 @@
 //! How a server is set up before it starts.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     future::Future,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use http::{Request, Response};
@@ -199,10 +199,22 @@ impl Family {
 }
 
 fn listen(ip: IpAddr, port: u16) -> io::Result<TcpListener> {
-    let socket = match ip {
-        IpAddr::V4(_) => TcpSocket::new_v4()?,
-        IpAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    socket.bind(SocketAddr::new(ip, port))?;
-    socket.listen(BACKLOG)
+    loop {
+        let socket = match ip {
+            IpAddr::V4(_) => TcpSocket::new_v4()?,
+            IpAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        socket.bind(SocketAddr::new(ip, port))?;
+        if port != 0 || is_first_with(socket.local_addr()?.port()) {
+            return socket.listen(BACKLOG);
+        }
+    }
+}
+
+/// Whether no server of this process had this port before: tests know what was told of a server by
+/// its port, also when the server is gone.
+fn is_first_with(port: u16) -> bool {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    given.insert(port)
 }

@@ -78,29 +78,31 @@ async fn a_request_that_waits_for_a_slot_has_a_child_span() {
     for way in WAYS {
         let server = Server::start();
         let stage = Stage::with(way, |builder| builder.queue_spans(true));
+        let name = format!("HTTP wait_for_connection {}", server.addr());
         stage
             .context()
             .max_connections_per_host(1)
             .open(async {
                 let session = http_session().unwrap();
                 let first = session.get(server.url("/slow-head")).send();
-                let second = async {
-                    server.wait_until(|counts| counts.held == 1).await;
-                    let second = session.get(server.url("/ok")).send();
-                    tokio::pin!(second);
-                    assert!(futures_util::poll!(&mut second).is_pending());
+                let second = session.get(server.url("/slow-head/second")).send();
+                let look = async {
+                    server.wait_until(|counts| counts.requests == 1).await;
+                    assert_eq!(spans_named(&name).len(), 0, "{way:?} it waits");
                     server.gate().open();
-                    second.await.unwrap();
+                    server.wait_until(|counts| counts.requests == 2).await;
+                    assert_eq!(spans_named(&name).len(), 1, "{way:?} it has a slot");
+                    server.gate_named("second").open();
                 };
                 tokio::join!(
                     async { first.await.unwrap().bytes().await.unwrap() },
-                    second
+                    async { second.await.unwrap() },
+                    look
                 );
                 Ok::<_, OpenError>(())
             })
             .await
             .unwrap();
-        let name = format!("HTTP wait_for_connection {}", server.addr());
         let waits = spans_named(&name);
         assert_eq!(waits.len(), 1, "{way:?}");
         let requests = spans_to(server.addr().port());
@@ -108,7 +110,7 @@ async fn a_request_that_waits_for_a_slot_has_a_child_span() {
             .iter()
             .find(|r| r.span_context.span_id() == waits[0].parent_span_id)
             .unwrap();
-        assert!(text(parent, "url.full").unwrap().ends_with("/ok"));
+        assert!(text(parent, "url.full").unwrap().ends_with("/second"));
         assert!(attribute(&span(&parent.span_context), "error.type").is_none());
     }
 }

@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use http_context::{LeakPolicy, NestedPolicy, OpenError, http_session};
-use http_context_middleware::Spans;
+use http_context_middleware::{Spans, span_context_of};
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::stage::{Stage, WAYS, spans_named, text};
@@ -101,6 +101,25 @@ async fn a_context_that_is_dropped_ends_its_span() {
         drop(open);
         assert_eq!(text(&context_span(&name), "outcome").unwrap(), "cancelled");
     }
+}
+
+#[tokio::test]
+async fn a_log_line_can_tell_the_trace_of_a_context() {
+    for way in WAYS {
+        let stage = Stage::new(way);
+        let name = format!("traced {way:?}");
+        let open = stage.context().name(name.clone()).open(async {
+            let context = http_context::current().unwrap();
+            Ok::<_, OpenError>(span_context_of(&context).unwrap())
+        });
+        let told = open.await.unwrap();
+        assert_eq!(context_span(&name).span_context, told);
+    }
+    let open = Stage::new(Spans::Off).context().open(async {
+        let context = http_context::current().unwrap();
+        Ok::<_, OpenError>(span_context_of(&context))
+    });
+    assert_eq!(open.await.unwrap(), None);
 }
 
 #[tokio::test]

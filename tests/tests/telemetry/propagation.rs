@@ -1,7 +1,7 @@
 //! Trace context on requests as they are sent.
 
 use http_context::{OpenError, http_session};
-use http_context_middleware::{Uninstrumented, WithoutPropagation};
+use http_context_middleware::{Uninstrumented, UrlTemplate, WithoutPropagation};
 use http_context_tests::Server;
 
 use crate::stage::{Stage, WAYS, spans_to};
@@ -47,6 +47,11 @@ async fn it_can_be_turned_off_for_a_request_for_a_host_and_altogether() {
                 let session = http_session().unwrap();
                 session.get(server.url("/ok")).send().await.unwrap();
                 assert!(carried(), "{way:?}");
+                let named = session
+                    .get(server.url("/ok"))
+                    .with_extension(UrlTemplate::new("/ok"));
+                named.send().await.unwrap();
+                assert!(carried(), "{way:?}");
                 let without = session
                     .get(server.url("/ok"))
                     .with_extension(WithoutPropagation);
@@ -79,6 +84,6 @@ async fn it_can_be_turned_off_for_a_request_for_a_host_and_altogether() {
             .await
             .unwrap();
         // One request was not instrumented; the others have their spans all the same.
-        assert_eq!(spans_to(server.addr().port()).len(), 4);
+        assert_eq!(spans_to(server.addr().port()).len(), 5);
     }
 }

@@ -1,11 +1,12 @@
 //! The span of a request: name, kind, attributes, status, parent and time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use http_context::{OpenError, http_session};
-use http_context_middleware::{SpanAttributes, Spans, UrlTemplate};
+use http_context_middleware::{Instrumentation, SpanAttributes, Spans, UrlTemplate};
 use http_context_tests::Server;
 use opentelemetry::trace::{SpanId, SpanKind, Status, TraceContextExt as _};
 use reqwest_middleware::{Middleware, Next};
@@ -79,6 +80,51 @@ async fn an_answered_request_has_a_client_span_with_every_attribute() {
             ] {
                 assert!(shown.iter().any(|name| name == first), "{way:?} {shown:?}");
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_span_tells_of_which_context_and_connection_it_is() {
+    for way in WAYS {
+        let (stage, server) = (Stage::new(way), Server::start());
+        let open = stage.context().open(async {
+            let session = http_session().unwrap();
+            session.get(server.url("/ok")).send().await.unwrap();
+            let connection = stage.ledger().connections()[0].id;
+            Ok::<_, OpenError>((session.context().id(), connection))
+        });
+        let (context, connection) = open.await.unwrap();
+        let span = &spans_to(server.addr().port())[0];
+        for (name, id) in [
+            ("http_context.id", context.get()),
+            ("http_context.connection.id", connection.get()),
+        ] {
+            let id = i64::try_from(id).unwrap();
+            assert_eq!(attribute(span, name), Some(id.into()), "{way:?} {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_span_names_its_server_also_where_metrics_tell_other_ones_together() {
+    for way in WAYS {
+        let stage = Stage::with(way, |builder| builder.max_servers(1));
+        let servers = [Server::start(), Server::start()];
+        stage
+            .context()
+            .open(async {
+                let session = http_session().unwrap();
+                for server in &servers {
+                    session.get(server.url("/ok")).send().await.unwrap();
+                }
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        for server in servers {
+            let span = &spans_to(server.addr().port())[0];
+            assert_eq!(text(span, "server.address").unwrap(), "127.0.0.1");
         }
     }
 }
@@ -342,6 +388,31 @@ async fn attributes_headers_and_sizes_are_shown_when_asked_for() {
         assert!(text(span, "http.response.header.content-length").is_some());
         assert_eq!(text(span, "http.request.header.authorization"), None);
     }
+}
+
+#[tokio::test]
+async fn no_attributes_are_made_where_no_subscriber_wants_a_span() {
+    let (server, asked) = (Server::start(), Arc::new(AtomicU32::new(0)));
+    let counts = Arc::clone(&asked);
+    let instrumentation = Instrumentation::builder()
+        .span_attributes(move |_, _| {
+            counts.fetch_add(1, Ordering::Relaxed);
+            SpanAttributes::new()
+        })
+        .build();
+    let context = http_context::builder()
+        .observer(instrumentation)
+        .configure(reqwest::ClientBuilder::no_proxy);
+    let ask = async || {
+        let session = http_session().unwrap();
+        session.get(server.url("/ok")).send().await.unwrap();
+        Ok::<_, OpenError>(())
+    };
+    context.clone().open(ask()).await.unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    let _subscriber = Stage::new(Spans::Tracing);
+    context.open(ask()).await.unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock, Mutex};
 
 use http_context::ContextBuilder;
-use http_context_middleware::{Instrumentation, InstrumentationBuilder, Spans};
+use http_context_middleware::{Instrumentation, InstrumentationBuilder, Ledger, Spans};
 use opentelemetry::trace::{SpanContext, TracerProvider as _};
 use opentelemetry::{Key, Value};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -75,6 +75,10 @@ impl Stage {
             instrumentation: options(Instrumentation::builder().spans(way)).build(),
             _subscriber: subscriber,
         }
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        self.instrumentation.ledger()
     }
 
     pub(crate) fn context(&self) -> ContextBuilder {

@@ -359,3 +359,170 @@ async fn a_response_is_told_by_the_use_of_its_connection() {
         exported.assert_sound();
     }
 }
+
+#[tokio::test]
+async fn a_redirected_request_is_on_a_connection_to_the_host_that_it_leads_to() {
+    let target = Server::start();
+    let location = target.url("/slow-head");
+    let front = Server::builder()
+        .handler("/away", move |_| {
+            let location = location.clone();
+            async move {
+                let response = http::Response::builder()
+                    .status(307)
+                    .header("location", location);
+                response.body(http_context_tests::empty_body()).unwrap()
+            }
+        })
+        .start();
+    let rig = Rig::new(Wire::Http1);
+    let states = |server: &Server| rig.exported().active_and_idle_to(server.addr());
+    rig.context()
+        .open(async {
+            // Over connections that are made for it, and over those that are there.
+            for _ in 0..2 {
+                let request = read(front.url("/away"));
+                let look = async {
+                    target.wait_until(|counts| counts.held == 1).await;
+                    assert_eq!((states(&front), states(&target)), ((0, 1), (1, 0)));
+                    target.gate().let_one_pass();
+                };
+                tokio::join!(request, look);
+                assert_eq!((states(&front), states(&target)), ((0, 1), (0, 1)));
+            }
+            Ok::<_, OpenError>(())
+        })
+        .await
+        .unwrap();
+}
+
+/// Sends a request that the server never answers, and drops it there.
+async fn cancel(server: &Server) {
+    let session = http_session().unwrap();
+    tokio::select! {
+        _ = session.get(server.url("/never")).send() => unreachable!("it never answers"),
+        _ = server.wait_until(|counts| counts.held == 1) => {}
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_request_leaves_an_http2_connection_idle() {
+    for wire in [Wire::Http2, Wire::TlsHttp2] {
+        let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
+        rig.context()
+            .open(async {
+                read(server.url("/ok")).await;
+                cancel(&server).await;
+                assert_eq!(rig.exported().active_and_idle(), (0, 1), "{wire:?}");
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_request_takes_one_http1_connection_along_and_the_next_is_its_peers_to_close() {
+    for wire in [Wire::Http1, Wire::TlsHttp1] {
+        let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
+        rig.context()
+            .open(async {
+                read(server.url("/ok")).await;
+                cancel(&server).await;
+                let exported = rig.wait_until(|e| e.open_connections() == 0).await;
+                assert_eq!(exported.closed(CloseReason::Unknown), 1, "{exported}");
+                read(server.url("/ok")).await;
+                server.close_idle();
+                let exported = rig.wait_until(|e| e.open_connections() == 0).await;
+                assert_eq!(exported.closed(CloseReason::Remote), 1, "{exported}");
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_comes_too_late_is_idle_and_its_first_request_does_not_reuse_it() {
+    // Before its request is answered over another one, and after.
+    for is_awaited in [true, false] {
+        let (rig, server) = (
+            Rig::new(Wire::TlsHttp1),
+            Wire::TlsHttp1.server(Server::builder()),
+        );
+        let proxy = FaultProxy::start(server.addr());
+        proxy.push(Script::new());
+        proxy.push(Script::fault(At::ResponseBytes(0), Fault::Stall));
+        let come = async || {
+            proxy.gate().open();
+            rig.wait_until(|e| e.open_connections() == 2).await;
+        };
+        rig.context()
+            .open(async {
+                let session = http_session().unwrap();
+                let get = |path: &str| session.get(format!("https://{}{path}", proxy.addr()));
+                let first = get("/slow-body").send().await.unwrap();
+                let second = async { get("/slow-head").send().await.unwrap() };
+                let late = async {
+                    proxy.wait_until(|counts| counts.stalled == 1).await;
+                    server.gate().let_one_pass();
+                    first.bytes().await.unwrap();
+                    server.wait_until(|counts| counts.held == 1).await;
+                    if is_awaited {
+                        come().await;
+                    }
+                    server.gate().let_one_pass();
+                };
+                let (second, ()) = tokio::join!(second, late);
+                if !is_awaited {
+                    come().await;
+                }
+                second.bytes().await.unwrap();
+                assert_eq!(rig.exported().active_and_idle(), (0, 2), "{is_awaited}");
+                let both = async {
+                    server.wait_until(|counts| counts.held == 2).await;
+                    assert_eq!(rig.exported().active_and_idle(), (2, 0), "{is_awaited}");
+                    server.gate().open();
+                };
+                let held = || get("/slow-head").send();
+                let (third, fourth, ()) = tokio::join!(held(), held(), both);
+                drop((third.unwrap(), fourth.unwrap()));
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        let exported = rig.wait_until(|e| e.open_connections() == 0).await;
+        let uses = "http_context_request_connections_total";
+        assert_eq!(exported.sum(uses, &[("source", "new")]), 2, "{exported}");
+        let idle = "http_context_connection_idle_seconds";
+        assert_eq!(exported.count(idle, &[]), 2, "{exported}");
+        exported.assert_sound();
+    }
+}
+
+#[tokio::test]
+async fn a_request_on_a_connection_with_others_has_not_found_it_idle() {
+    for wire in [Wire::Http2, Wire::TlsHttp2] {
+        let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
+        let idle = || {
+            rig.exported()
+                .count("http_context_connection_idle_seconds", &[])
+        };
+        rig.context()
+            .open(async {
+                let session = http_session().unwrap();
+                let long = session.get(server.url("/slow-body")).send().await.unwrap();
+                for _ in 0..2 {
+                    read(server.url("/ok")).await;
+                    assert_eq!(idle(), 0, "{wire:?}");
+                }
+                server.gate().open();
+                long.bytes().await.unwrap();
+                read(server.url("/ok")).await;
+                assert_eq!(idle(), 1, "{wire:?}");
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+    }
+}

@@ -10,6 +10,8 @@ mod both_ways;
 mod cardinality;
 mod connections;
 mod contexts;
+mod leaks;
+mod ledger;
 mod load;
 mod names;
 mod outcomes;

@@ -1,6 +1,7 @@
 //! Each request is told once, by how it ended.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use http_context::{ContextBuilder, OpenError, http_session};
 use http_context_tests::{Server, tls::Leaf};
@@ -117,6 +118,37 @@ async fn a_name_that_is_not_known_is_a_name_resolution_error() {
         error_type_of(Wire::Http1, resolver, get).await,
         "name_resolution_error"
     );
+}
+
+#[tokio::test]
+async fn a_lookup_that_finds_nothing_has_failed_and_one_that_finds_something_has_not() {
+    struct Of(SocketAddr);
+    impl reqwest::dns::Resolve for Of {
+        fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+            let found = (name.as_str() == "server.test").then_some(self.0);
+            let found: reqwest::dns::Addrs = Box::new(found.into_iter());
+            Box::pin(async { Ok(found) })
+        }
+    }
+    let (rig, server) = (Rig::new(Wire::Http1), Server::start());
+    let lookups = || {
+        let (exported, name) = (rig.exported(), "dns_lookup_duration_seconds");
+        let failed = [("error_type", "name_resolution_error")];
+        (exported.count(name, &[]), exported.count(name, &failed))
+    };
+    rig.context()
+        .dns_resolver(std::sync::Arc::new(Of(server.addr())))
+        .open(async {
+            let session = http_session().unwrap();
+            let found = session.get(server.url_at("server.test", "/ok"));
+            found.send().await.unwrap();
+            assert_eq!(lookups(), (1, 0));
+            get(server.url_at("nowhere.test", "/ok")).await;
+            assert_eq!(lookups(), (2, 1));
+            Ok::<_, OpenError>(())
+        })
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -320,6 +352,45 @@ async fn whoever_turns_away_is_told_as_cancelled() {
                 "a cancelled request closes its connection: {exported}"
             );
         }
+    }
+}
+
+#[tokio::test]
+async fn only_what_an_exit_cuts_off_is_told_as_aborted() {
+    for wire in Wire::ALL {
+        let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
+        let aborted = || {
+            rig.exported()
+                .sum("http_context_requests_aborted_total", &[])
+        };
+        let context = rig.context().drain_timeout(Duration::ZERO);
+        let closes_its_session = context.clone().open(async {
+            let session = http_session().unwrap();
+            let body = session.get(server.url("/slow-body")).send().await.unwrap();
+            let request = session.get(server.url("/never")).send();
+            let close = async {
+                server.wait_until(|counts| counts.held == 2).await;
+                session.close();
+            };
+            let (request, ()) = tokio::join!(request, close);
+            assert!(request.unwrap_err().is_session_closed());
+            body.bytes().await.unwrap_err();
+            Ok::<_, OpenError>(())
+        });
+        closes_its_session.await.unwrap();
+        assert_eq!(aborted(), 0, "{wire:?}");
+        let leaves_a_body = context.open(async {
+            let session = http_session().unwrap();
+            let read = session.get(server.url("/ok")).send().await.unwrap();
+            read.bytes().await.unwrap();
+            let body = session.get(server.url("/slow-body")).send().await;
+            Ok::<_, OpenError>(body.unwrap())
+        });
+        let left = leaves_a_body.await.unwrap();
+        assert_eq!(aborted(), 1, "{wire:?}");
+        left.bytes().await.unwrap_err();
+        let exported = rig.wait_until(|e| e.open_connections() == 0).await;
+        exported.assert_sound();
     }
 }
 

@@ -1,12 +1,14 @@
 //! An instrumentation of its own for each test, and what it exported.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http_context::{ContextBuilder, HttpVersions, Tls};
 use http_context_middleware::{
-    Instrumentation, InstrumentationBuilder, Spans, with_catalogue_buckets,
+    CloseReason, ConnectionState, Instrumentation, InstrumentationBuilder, Spans,
+    with_catalogue_buckets,
 };
 use http_context_tests::{Server, ServerBuilder, tls};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -199,6 +201,32 @@ impl Exported {
 
     pub(crate) fn open_connections(&self) -> i64 {
         self.sum("http_client_open_connections", &[])
+    }
+
+    /// The connections with a request on them, and those without.
+    pub(crate) fn active_and_idle(&self) -> (i64, i64) {
+        self.active_and_idle_with(&[])
+    }
+
+    /// As [`active_and_idle`](Self::active_and_idle), to one server of this address.
+    pub(crate) fn active_and_idle_to(&self, server: SocketAddr) -> (i64, i64) {
+        let (address, port) = (server.ip().to_string(), server.port().to_string());
+        self.active_and_idle_with(&[("server_address", &*address), ("server_port", &*port)])
+    }
+
+    fn active_and_idle_with(&self, labels: &[(&str, &str)]) -> (i64, i64) {
+        let of = |state: ConnectionState| {
+            let state = ("http_connection_state", state.as_str());
+            let labels = [labels, &[state]].concat();
+            self.sum("http_client_open_connections", &labels)
+        };
+        (of(ConnectionState::Active), of(ConnectionState::Idle))
+    }
+
+    /// The connections that closed for this reason.
+    pub(crate) fn closed(&self, reason: CloseReason) -> i64 {
+        let reason = [("reason", reason.as_str())];
+        self.sum("http_context_connections_closed_total", &reason)
     }
 
     /// Requests that ended, each once, by how they did.

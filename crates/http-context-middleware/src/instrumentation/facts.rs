@@ -64,7 +64,7 @@ impl http_context::Observer for Instrumentation {
         head: &reqwest::Request,
         extensions: &Extensions,
     ) {
-        if !extensions.is_empty() && extensions.get::<Uninstrumented>().is_some() {
+        if extensions.get::<Uninstrumented>().is_some() {
             return;
         }
         let server = self.servers.of(request.server());

@@ -25,7 +25,7 @@ use crate::server::Server;
 use crate::servers::Servers;
 #[cfg(feature = "opentelemetry")]
 use crate::span::OtelTracer;
-use crate::span::{Begin, ContextSpan, RequestSpan, Spans, TracingSetup, TracingSpan};
+use crate::span::{Begin, ContextSpan, Link, RequestSpan, Spans, TracingSetup, TracingSpan};
 use crate::templates::Templates;
 
 /// Spans, metrics, log lines and the connection ledger of every session that it observes.
@@ -173,56 +173,40 @@ impl Instrumentation {
         let server = self.servers.of(&info.server);
         server.create_duration(None).record(info.create_duration);
         let keep_alive = request.map_or(Duration::MAX, |request| request.context().keep_alive());
-        let opened_for = match state {
-            Some(state) if state.wants_connection() => Use::Reserved,
-            _ => Use::Spare,
-        };
-        let connection = self.ledger.opened(info, server, keep_alive, opened_for);
-        if opened_for == Use::Reserved
-            && let Some(state) = state
-        {
-            state.reserve(&connection);
+        let open = |opened_for| self.ledger.opened(info, server, keep_alive, opened_for);
+        match state {
+            Some(state) => state.connected(open),
+            None => open(Use::Spare),
         }
-        connection
     }
 
-    #[cfg(feature = "opentelemetry")]
+    #[cfg_attr(
+        not(feature = "opentelemetry"),
+        allow(
+            unused_variables,
+            clippy::unused_self,
+            reason = "only an OpenTelemetry tracer makes the span now, from all of this"
+        )
+    )]
     fn note_setup(
         &self,
         state: Option<&RequestState>,
         server: &Host,
         took: Duration,
         error: Option<ErrorKind>,
-    ) -> Option<crate::span::Link> {
+    ) -> Option<Link> {
         let setup = state.and_then(RequestState::take_setup);
-        if !self.options.connection_spans {
-            return None;
+        #[cfg(feature = "opentelemetry")]
+        if let Some(tracer) = &self.tracer {
+            let is_shown = self.options.connection_spans;
+            return is_shown.then(|| tracer.connection_setup(server, took, error));
         }
-        match &self.tracer {
-            Some(tracer) => Some(tracer.connection_setup(server, took, error)),
-            None => setup.and_then(|span| TracingSetup::end(&span, error)),
-        }
-    }
-
-    #[cfg(not(feature = "opentelemetry"))]
-    #[allow(
-        clippy::unused_self,
-        reason = "the same call with and without the feature"
-    )]
-    fn note_setup(
-        &self,
-        state: Option<&RequestState>,
-        _: &Host,
-        _: Duration,
-        error: Option<ErrorKind>,
-    ) -> Option<crate::span::Link> {
-        let setup = state.and_then(RequestState::take_setup)?;
-        TracingSetup::end(&setup, error)
+        TracingSetup::end(&setup?, error)
     }
 
     fn may_propagate(&self, request: &RequestInfo, extensions: &Extensions) -> bool {
         self.options.propagates
-            && (extensions.is_empty() || extensions.get::<WithoutPropagation>().is_none())
+            && extensions.get::<WithoutPropagation>().is_none()
             && !self
                 .options
                 .not_propagated_to

@@ -93,7 +93,7 @@ fn listen() -> Result<OwnedFd, Errno> {
     let socket = socket_with(
         AddressFamily::NETLINK,
         SocketType::DGRAM,
-        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+        SocketFlags::CLOEXEC,
         Some(netlink::SOCK_DIAG),
     )?;
     // As much as the kernel grants; an overflow is told, and answered with a comparison.
@@ -104,7 +104,7 @@ fn listen() -> Result<OwnedFd, Errno> {
 
 impl Watch {
     fn run(&self) {
-        let mut pause = self.announcements.is_none().then_some(SLOWEST_COMPARE);
+        let mut pause = self.next_pause(None, false);
         loop {
             let timeout = pause.map(|pause| Timespec {
                 tv_sec: i64::try_from(pause.as_secs()).unwrap_or(i64::MAX),
@@ -120,13 +120,7 @@ impl Watch {
                 // The pause is over.
                 Ok(0) => {
                     let is_due_again = self.tell(CloseEvent::Compare);
-                    pause = match (&self.announcements, pause) {
-                        (None, _) => Some(SLOWEST_COMPARE),
-                        (Some(_), Some(pause)) if is_due_again => {
-                            Some((pause * 2).min(SLOWEST_COMPARE))
-                        }
-                        _ => None,
-                    };
+                    pause = self.next_pause(pause, is_due_again);
                 }
                 Ok(_) => {
                     if self.take_wake() {
@@ -145,6 +139,15 @@ impl Watch {
                 }
             }
         }
+    }
+
+    /// How long to wait for the next comparison; `None` waits for a reason to make one.
+    fn next_pause(&self, last: Option<Duration>, is_due_again: bool) -> Option<Duration> {
+        if self.announcements.is_none() {
+            return Some(SLOWEST_COMPARE);
+        }
+        let last = last.filter(|_| is_due_again)?;
+        Some((last * 2).min(SLOWEST_COMPARE))
     }
 
     fn take_wake(&self) -> bool {
@@ -225,6 +228,7 @@ fn destroyed(message: &[u8]) -> Option<AddressPair> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc;
 
     use super::*;
@@ -250,6 +254,42 @@ mod tests {
             let mut events = closes.iter();
             assert!(events.any(|event| event == CloseEvent::Closed(pair)));
         }
+    }
+
+    #[test]
+    fn a_comparison_that_is_asked_for_is_made_again_while_it_is_due() {
+        let (told, comparisons) = mpsc::channel();
+        let is_first = AtomicBool::new(true);
+        let tell = move |event| match event {
+            CloseEvent::Compare if told.send(()).is_err() => ControlFlow::Break(()),
+            CloseEvent::Compare => ControlFlow::Continue(is_first.swap(false, Ordering::Relaxed)),
+            CloseEvent::Closed(_) => ControlFlow::Continue(false),
+        };
+        assert!(KernelCloses.start(Box::new(tell)));
+        KernelCloses.check_soon();
+        for nth in ["first", "second"] {
+            let comparison = comparisons.recv_timeout(Duration::from_secs(10));
+            comparison.unwrap_or_else(|_| panic!("no {nth} comparison"));
+        }
+    }
+
+    #[test]
+    fn comparisons_become_rarer_and_go_on_for_ever_only_where_nothing_is_announced() {
+        let watch = |announcements| Watch {
+            listeners: Mutex::default(),
+            wake: eventfd(0, EventfdFlags::CLOEXEC).unwrap(),
+            announcements,
+        };
+        let listens = watch(Some(listen().unwrap()));
+        let doubled = Some(FIRST_COMPARE * 2);
+        assert_eq!(listens.next_pause(Some(FIRST_COMPARE), true), doubled);
+        let slowest = Some(SLOWEST_COMPARE);
+        assert_eq!(listens.next_pause(slowest, true), slowest);
+        assert_eq!(listens.next_pause(slowest, false), None);
+        assert_eq!(listens.next_pause(None, false), None);
+        let deaf = watch(None);
+        assert_eq!(deaf.next_pause(Some(FIRST_COMPARE), true), slowest);
+        assert_eq!(deaf.next_pause(None, false), slowest);
     }
 
     #[test]

@@ -207,3 +207,8 @@ impl ContextSpan {
         delegate!(self, span => span.close(outcome));
     }
 }
+
+/// OpenTelemetry has no unsigned integers, and `tracing-opentelemetry` makes strings of them.
+fn to_i64(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -10,7 +10,7 @@ use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceContextExt, Trace
 use opentelemetry::{Context, KeyValue, StringValue};
 use tokio::time::Instant;
 
-use super::{Begin, ContextSpan, Head, Link, NoHead, Waiting};
+use super::{Begin, ContextSpan, Head, Link, NoHead, Waiting, to_i64};
 use crate::attribute;
 use crate::events::ContextEvent;
 use crate::propagation;
@@ -252,8 +252,4 @@ impl OtelContextSpan {
         span.set_attribute(KeyValue::new(attribute::OUTCOME, outcome.as_str()));
         span.end();
     }
-}
-
-fn to_i64(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -7,7 +7,7 @@ use http_context::{ErrorKind, Host, HttpContext, Outcome};
 use tracing::field::Empty;
 use tracing::{Id, Span, dispatcher, info_span, record_all};
 
-use super::{Begin, ContextSpan, Head, Link, NoHead, Waiting};
+use super::{Begin, ContextSpan, Head, Link, NoHead, Waiting, to_i64};
 use crate::events::ContextEvent;
 use crate::extensions::SpanAttribute;
 
@@ -295,9 +295,4 @@ impl TracingContextSpan {
             record_all!(span, outcome = outcome.as_str(),);
         }
     }
-}
-
-/// OpenTelemetry has no unsigned integers, and `tracing-opentelemetry` makes strings of them.
-fn to_i64(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
