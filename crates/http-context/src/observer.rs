@@ -178,6 +178,10 @@ pub trait Observer: Send + Sync + 'static {
 
     /// Called when a pool closed a session instead of handing it on.
     fn pool_session_closed(&self, pool: &PoolStatus, reason: PoolCloseReason) {}
+
+    /// Called when a pool was closed and nothing is left in it: no session, nobody with a place and
+    /// nobody who waits for one. A pool that is dropped without being closed tells it as well.
+    fn pool_closed(&self, pool: &PoolStatus) {}
 }
 
 /// Where a session came from. The strings are the values of the label `source`.

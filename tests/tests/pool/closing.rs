@@ -38,6 +38,7 @@ async fn every_session_is_closed_and_its_sockets_are_verified() {
     );
     let again = pool.close().await;
     assert_eq!((again.sessions_closed, again.connections), (0, 0));
+    assert_eq!(facts.count("over 0/0/0"), 1);
 }
 
 #[tokio::test]
@@ -87,7 +88,9 @@ async fn those_who_wait_are_told_that_it_closed() {
     let refused = waits.await.unwrap_err();
     assert!(matches!(refused, OpenError::Pool(PoolError::Closed)));
     assert_eq!(facts.count("wait abandoned"), 1);
+    assert_eq!(facts.count("over"), 0);
     drop(holds);
+    assert_eq!(facts.count("over 0/0/0"), 1);
     assert!(closing.await.is_clean());
 }
 

@@ -79,4 +79,8 @@ impl Observer for Facts {
     fn pool_session_closed(&self, pool: &PoolStatus, reason: PoolCloseReason) {
         self.note(&format!("closed {}", reason.as_str()), pool);
     }
+
+    fn pool_closed(&self, pool: &PoolStatus) {
+        self.note("over", pool);
+    }
 }

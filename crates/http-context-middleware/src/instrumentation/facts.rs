@@ -333,12 +333,12 @@ impl http_context::Observer for Instrumentation {
         self.pools.used(used);
     }
 
-    fn pool_session_closed(&self, pool: &PoolStatus, reason: PoolCloseReason) {
-        if reason == PoolCloseReason::PoolClosed && pool.used + pool.idle + pool.waiting == 0 {
-            self.pools.forget(pool.pool);
-        } else {
-            self.pools.told(pool);
-        }
+    fn pool_session_closed(&self, pool: &PoolStatus, _: PoolCloseReason) {
+        self.pools.told(pool);
         self.ledger.pooled_session_closed();
+    }
+
+    fn pool_closed(&self, pool: &PoolStatus) {
+        self.pools.forget(pool.pool);
     }
 }

@@ -118,6 +118,7 @@ impl Checkout {
         let used = self.since.elapsed();
         let ledger = &self.pool.0.ledger;
         ledger.tell(|observer, status| observer.pool_returned(status, used));
+        ledger.tell_if_over();
         ledger.returned.notify_waiters();
     }
 }

@@ -65,17 +65,20 @@ impl SessionPool {
             ..
         } = &*self.0;
         let closed_before = ledger.closed();
-        let idle = {
+        let (idle, was_closed) = {
             let mut is_closed = self.lock_closed();
-            *is_closed = true;
+            let was_closed = std::mem::replace(&mut *is_closed, true);
             // First, since closing drops what is idle under a lock.
             let idle = sessions.retain(|_, _| false).removed;
             sessions.close();
-            idle
+            (idle, was_closed)
         };
         for mut session in idle {
             ledger.left_idle();
             session.close(ledger, PoolCloseReason::PoolClosed);
+        }
+        if !was_closed {
+            ledger.pool_closed();
         }
         // Running out of time is no error: the report counts what is in use.
         let _ = tokio::time::timeout(session.drain_timeout, until_unused(ledger)).await;

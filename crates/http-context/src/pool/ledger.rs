@@ -1,7 +1,7 @@
 //! What a pool counts, and the sockets of sessions that it closed.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -23,6 +23,8 @@ pub(super) struct Ledger {
     idle: AtomicUsize,
     waiting: AtomicUsize,
     closed: AtomicU64,
+    /// Whether the pool was closed.
+    is_closed: AtomicBool,
     /// When idle sessions were last looked through.
     looked: Mutex<Instant>,
     /// Told when a place was given back.
@@ -41,6 +43,7 @@ impl Ledger {
             idle: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             closed: AtomicU64::new(0),
+            is_closed: AtomicBool::new(false),
             looked: Mutex::new(Instant::now()),
             returned: Notify::new(),
             unverified: Mutex::default(),
@@ -113,6 +116,27 @@ impl Ledger {
         self.lock_unverified().extend(connections);
     }
 
+    /// The pool was closed, and its idle sessions with it.
+    pub(super) fn pool_closed(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        self.tell_if_over();
+    }
+
+    /// Tells that the pool is over, when it was closed and what left it now was the last.
+    pub(super) fn tell_if_over(&self) {
+        // Who closes and who leaves both write first and look second, so that one of them sees it.
+        fence(Ordering::SeqCst);
+        let PoolStatus {
+            used,
+            idle,
+            waiting,
+            ..
+        } = self.status();
+        if self.is_closed.load(Ordering::Acquire) && (used, idle, waiting) == (0, 0, 0) {
+            self.tell(Observer::pool_closed);
+        }
+    }
+
     /// Whether it is worth looking for expired sessions: as often as one can have expired.
     pub(super) fn may_have_expired(&self, limits: &Limits) -> bool {
         if self.idle.load(Ordering::Acquire) == 0 {
@@ -139,6 +163,10 @@ impl Drop for Ledger {
     fn drop(&mut self) {
         for (addresses, id) in self.take_unverified() {
             sockets::release(addresses, id);
+        }
+        if !*self.is_closed.get_mut() {
+            *self.idle.get_mut() = 0;
+            self.tell(Observer::pool_closed);
         }
     }
 }
@@ -172,6 +200,7 @@ impl Drop for Waiting<'_> {
         if let Some(ledger) = self.0.take() {
             ledger.waiting.fetch_sub(1, Ordering::AcqRel);
             ledger.tell(Observer::pool_wait_abandoned);
+            ledger.tell_if_over();
         }
     }
 }
