@@ -172,15 +172,13 @@ async fn a_failure_has_an_error_type_and_a_cancellation_has_none() {
                     .send()
                     .await
                     .unwrap_err();
-                let dropped = session.get(server.url("/never")).send();
+                let mut dropped = Box::pin(session.get(server.url("/never")).send());
+                assert!(futures_util::poll!(&mut dropped).is_pending());
+                // From its begin on, and it is not looked at once more.
                 let over = std::future::pending::<()>();
                 let over = tokio::time::timeout(Duration::from_millis(20), over);
-                tokio::select! {
-                    // First, so that the request is not looked at once more.
-                    biased;
-                    _ = over => {}
-                    _ = dropped => unreachable!("it never answers"),
-                }
+                over.await.unwrap_err();
+                drop(dropped);
                 Ok::<_, OpenError>(())
             })
             .await
