@@ -3,10 +3,53 @@
 use std::time::Duration;
 
 use futures_util::poll;
-use http_context::{Observer as _, OpenError, SessionPool, http_session};
+use http_context::{ContextBuilder, Observer as _, OpenError, SessionPool, http_session};
 use http_context_tests::{Server, sockets};
 
 use crate::rig::{Rig, Wire};
+
+/// What all pools together are told to have.
+#[derive(Debug, Default, PartialEq)]
+struct Told {
+    max: i64,
+    used: i64,
+    idle: i64,
+    waiting: i64,
+}
+
+impl Told {
+    fn of(rig: &Rig) -> Self {
+        let exported = rig.exported();
+        let sessions = |state| exported.sum("http_context_pool_sessions", &[("state", state)]);
+        Self {
+            max: exported.sum("http_context_pool_max", &[]),
+            used: sessions("used"),
+            idle: sessions("idle"),
+            waiting: exported.sum("http_context_pool_pending_requests", &[]),
+        }
+    }
+}
+
+/// A pool, and contexts with a place in it.
+fn pool_of(rig: &Rig, max_size: usize) -> (SessionPool, ContextBuilder) {
+    let pool = SessionPool::builder()
+        .session(rig.context())
+        .max_size(max_size)
+        .build();
+    let jobs = rig.context().pool(pool.clone());
+    (pool, jobs)
+}
+
+async fn read(server: &Server) -> Result<(), OpenError> {
+    let session = http_session().unwrap();
+    let response = session.get(server.url("/ok")).send().await.unwrap();
+    response.bytes().await.unwrap();
+    Ok(())
+}
+
+async fn hold() -> Result<(), OpenError> {
+    std::future::pending().await
+}
 
 #[tokio::test]
 async fn a_pool_is_told_from_its_first_session_to_its_close() {
@@ -91,39 +134,142 @@ async fn a_pool_that_is_exhausted_is_told() {
 }
 
 #[tokio::test]
-async fn those_who_wait_for_a_session_are_told_while_they_wait() {
+async fn a_context_that_waits_is_told_until_it_has_a_place_or_leaves() {
     let rig = Rig::new(Wire::Http1);
-    let pool = SessionPool::builder()
-        .session(rig.context())
-        .max_size(1)
-        .build();
-    let hold = || {
-        let pending = std::future::pending::<Result<(), OpenError>>();
-        Box::pin(rig.context().pool(pool.clone()).open(pending))
+    let (_pool, jobs) = pool_of(&rig, 1);
+    let told = |used, waiting| {
+        let expected = Told {
+            max: 1,
+            used,
+            waiting,
+            ..Told::default()
+        };
+        assert_eq!(Told::of(&rig), expected);
     };
-    let mut contexts = [hold(), hold(), hold()];
-    for (waiting, context) in contexts.iter_mut().enumerate() {
-        assert!(poll!(context).is_pending());
-        let pending = rig
-            .exported()
-            .sum("http_context_pool_pending_requests", &[]);
-        assert_eq!(usize::try_from(pending).unwrap(), waiting);
+    let holds = || Box::pin(jobs.clone().open(hold()));
+    let (mut first, mut second, mut third) = (holds(), holds(), holds());
+    assert!(poll!(&mut first).is_pending());
+    told(1, 0);
+    assert!(poll!(&mut second).is_pending() && poll!(&mut third).is_pending());
+    told(1, 2);
+    drop(third);
+    told(1, 1);
+    drop(first);
+    assert!(poll!(&mut second).is_pending());
+    told(1, 0);
+}
+
+/// An empty pool that counts, of this size.
+fn empty(max: i64) -> Told {
+    Told {
+        max,
+        ..Told::default()
     }
-    drop(contexts);
-    let exported = rig.exported();
-    assert_eq!(exported.sum("http_context_pool_pending_requests", &[]), 0);
+}
+
+/// Two contexts at once, each with a session of its own.
+async fn use_two(jobs: &ContextBuilder) {
+    let server = Server::start();
+    let job = || jobs.clone().open(read(&server));
+    let (one, two) = tokio::join!(job(), job());
+    one.and(two).unwrap();
+}
+
+#[tokio::test]
+async fn a_closed_pool_counts_while_a_context_has_a_place_in_it() {
+    let rig = Rig::new(Wire::Http1);
+    let (pool, jobs) = pool_of(&rig, 3);
+    let mut holds = Box::pin(jobs.clone().open(hold()));
+    assert!(poll!(&mut holds).is_pending());
+    use_two(&jobs).await;
+    let mut closing = Box::pin(pool.close());
+    assert!(poll!(&mut closing).is_pending());
+    assert_eq!(
+        Told::of(&rig),
+        Told {
+            used: 1,
+            ..empty(3)
+        }
+    );
+    drop(holds);
+    assert_eq!(Told::of(&rig), empty(0));
+    assert!(closing.await.is_clean());
+}
+
+#[tokio::test]
+async fn a_closed_pool_counts_while_one_that_waits_has_not_heard_of_it() {
+    let (rig, server) = (Rig::new(Wire::Http1), Server::start());
+    let (pool, jobs) = pool_of(&rig, 1);
+    let mut waits = Box::pin(jobs.clone().open(hold()));
+    let job = jobs.open(async {
+        let session = http_session().unwrap();
+        let response = session.get(server.url("/slow-head")).send().await.unwrap();
+        response.bytes().await.unwrap();
+        Ok::<_, OpenError>(())
+    });
+    let wait = async {
+        server.wait_until(|counts| counts.held == 1).await;
+        assert!(poll!(&mut waits).is_pending());
+        server.gate().open();
+    };
+    let (job, ()) = tokio::join!(job, wait);
+    job.unwrap();
     pool.close().await;
+    let waiting = Told {
+        waiting: 1,
+        ..empty(1)
+    };
+    assert_eq!(Told::of(&rig), waiting);
+    waits.await.unwrap_err();
+    assert_eq!(Told::of(&rig), empty(0));
+}
+
+#[tokio::test]
+async fn a_pool_counts_no_more_when_it_is_closed_with_sessions_or_with_none() {
+    let rig = Rig::new(Wire::Http1);
+    let (pool, jobs) = pool_of(&rig, 2);
+    use_two(&jobs).await;
+    assert_eq!(
+        Told::of(&rig),
+        Told {
+            idle: 2,
+            ..empty(2)
+        }
+    );
+    pool.close().await;
+    assert_eq!(Told::of(&rig), empty(0));
+
+    let (pool, jobs) = pool_of(&rig, 1);
+    let spoil = async {
+        http_session().unwrap().close();
+        Ok::<_, OpenError>(())
+    };
+    jobs.open(spoil).await.unwrap();
+    assert_eq!(Told::of(&rig), empty(1), "its session is not handed on");
+    pool.close().await;
+    assert_eq!(Told::of(&rig), empty(0));
+}
+
+#[tokio::test]
+async fn a_pool_that_is_dropped_counts_no_more() {
+    let rig = Rig::new(Wire::Http1);
+    let (pool, jobs) = pool_of(&rig, 2);
+    use_two(&jobs).await;
+    assert_eq!(
+        Told::of(&rig),
+        Told {
+            idle: 2,
+            ..empty(2)
+        }
+    );
+    drop((pool, jobs));
+    assert_eq!(Told::of(&rig), empty(0));
 }
 
 #[tokio::test]
 async fn what_a_slower_thread_tells_of_a_moment_before_changes_nothing() {
     let rig = Rig::new(Wire::Http1);
     let pool = SessionPool::builder().max_size(1).build();
-    let max_and_used = || {
-        let (exported, used) = (rig.exported(), [("state", "used")]);
-        let used = exported.sum("http_context_pool_sessions", &used);
-        (exported.sum("http_context_pool_max", &[]), used)
-    };
     let open = http_context::builder()
         .pool(pool.clone())
         .open(async { Ok::<_, OpenError>(pool.status()) });
@@ -133,64 +279,22 @@ async fn what_a_slower_thread_tells_of_a_moment_before_changes_nothing() {
     pool.close().await;
     let closed = pool.status();
 
+    let told = |max, used, idle| {
+        let expected = Told {
+            used,
+            idle,
+            ..empty(max)
+        };
+        assert_eq!(Told::of(&rig), expected);
+    };
     instrumentation.pool_checked_out(&used, Duration::ZERO, false);
-    assert_eq!(max_and_used(), (1, 1));
+    told(1, 1, 0);
     instrumentation.pool_returned(&returned, Duration::ZERO);
-    assert_eq!(max_and_used(), (1, 0));
+    told(1, 0, 1);
     instrumentation.pool_session_created(&used, Duration::ZERO);
-    assert_eq!(max_and_used(), (1, 0));
+    told(1, 0, 1);
     instrumentation.pool_closed(&closed);
-    assert_eq!(max_and_used(), (0, 0));
+    told(0, 0, 0);
     instrumentation.pool_returned(&returned, Duration::ZERO);
-    assert_eq!(max_and_used(), (0, 0));
-}
-
-#[tokio::test]
-async fn a_pool_that_is_gone_counts_no_more() {
-    let rig = Rig::new(Wire::Http1);
-    let counts = || {
-        let exported = rig.exported();
-        ["max", "sessions", "pending_requests"]
-            .map(|of| exported.sum(&format!("http_context_pool_{of}"), &[]))
-    };
-    let pool = || {
-        let pool = SessionPool::builder().session(rig.context());
-        pool.max_size(1).build()
-    };
-    let open = |pool: &SessionPool| {
-        let work = async { Ok::<_, OpenError>(http_session()?) };
-        rig.context().pool(pool.clone()).open(work)
-    };
-    let hold = |pool: &SessionPool| {
-        let pending = std::future::pending::<Result<(), OpenError>>();
-        Box::pin(rig.context().pool(pool.clone()).open(pending))
-    };
-
-    // Its only session was closed before: what it opened was left behind.
-    let empty = pool();
-    drop(open(&empty).await.unwrap());
-    assert_eq!(counts(), [1, 0, 0]);
-    empty.close().await;
-    assert_eq!(counts(), [0, 0, 0], "it was empty");
-
-    let used = pool();
-    let (mut holds, mut waits) = (hold(&used), hold(&used));
-    assert!(poll!(&mut holds).is_pending() && poll!(&mut waits).is_pending());
-    assert_eq!(counts(), [1, 1, 1]);
-    let mut closing = Box::pin(used.close());
-    assert!(poll!(&mut closing).is_pending());
-    waits.await.unwrap_err();
-    drop(holds);
-    closing.await;
-    assert_eq!(counts(), [0, 0, 0], "it was in use");
-
-    let dropped = pool();
-    let idle = rig.context().pool(dropped.clone()).open(async {
-        http_session()?;
-        Ok::<_, OpenError>(())
-    });
-    idle.await.unwrap();
-    assert_eq!(counts(), [1, 1, 0]);
-    drop(dropped);
-    assert_eq!(counts(), [0, 0, 0], "it was not closed");
+    told(0, 0, 0);
 }
