@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use http_context::Host;
 use metrics::SharedString;
 use tokio::time::Instant;
 
@@ -33,8 +34,16 @@ struct Way {
     hop: Option<Arc<Server>>,
     end: Option<End>,
     waiting: Option<Waiting>,
-    setup: Option<tracing::Span>,
+    connect: Option<Connect>,
     response_attributes: Vec<SpanAttribute>,
+}
+
+/// The making of a connection that it asked for.
+#[derive(Debug)]
+struct Connect {
+    host: Arc<Host>,
+    setup: Option<tracing::Span>,
+    given_up_after: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -72,7 +81,7 @@ impl RequestState {
                 hop: None,
                 end: None,
                 waiting: None,
-                setup: None,
+                connect: None,
                 response_attributes: Vec::new(),
             }),
         }
@@ -119,9 +128,13 @@ impl RequestState {
         wait(to, 1);
     }
 
-    pub(crate) fn connect_started(&self, setup: Option<tracing::Span>) {
+    pub(crate) fn connect_started(&self, host: &Arc<Host>, setup: Option<tracing::Span>) {
         let mut way = self.lock();
-        way.setup = setup;
+        way.connect = Some(Connect {
+            host: Arc::clone(host),
+            setup,
+            given_up_after: None,
+        });
         let Stage::Waiting = way.stage else { return };
         way.stage = Stage::Connecting;
         let hop = way.hop.clone();
@@ -142,8 +155,21 @@ impl RequestState {
         connection
     }
 
+    pub(crate) fn connect_abandoned(&self, after: Duration) {
+        if let Some(connect) = &mut self.lock().connect {
+            connect.given_up_after = Some(after);
+        }
+    }
+
+    /// The host that it could not be connected to before it was given up, and after how long.
+    pub(crate) fn connect_given_up(&self) -> Option<(Arc<Host>, Duration)> {
+        let way = self.lock();
+        let connect = way.connect.as_ref()?;
+        Some((Arc::clone(&connect.host), connect.given_up_after?))
+    }
+
     pub(crate) fn take_setup(&self) -> Option<tracing::Span> {
-        self.lock().setup.take()
+        self.lock().connect.take()?.setup
     }
 
     /// Says how long the connection had been idle, when it was reused.

@@ -321,6 +321,41 @@ async fn a_connect_is_told_by_how_it_went() {
     exported.assert_sound();
 }
 
+#[tokio::test]
+async fn a_connect_that_takes_too_long_is_told_as_a_timeout_and_one_that_is_given_up_is_not() {
+    let (rig, server) = (
+        Rig::new(Wire::TlsHttp1),
+        Wire::TlsHttp1.server(Server::builder()),
+    );
+    let proxy = FaultProxy::start(server.addr());
+    let url = format!("https://{}/ok", proxy.addr());
+    let patience = Duration::from_millis(50);
+    let context = rig.context();
+    let work = context
+        .configure(move |client| client.connect_timeout(patience))
+        .open(async {
+            proxy.push(Script::fault(At::Accept, Fault::Stall));
+            let error = http_session().unwrap().get(&url).send().await.unwrap_err();
+            assert!(error.is_timeout() && error.is_connect(), "{error:?}");
+            Ok::<_, OpenError>(())
+        });
+    work.await.unwrap();
+    let given_up = rig.context().open(async {
+        proxy.push(Script::fault(At::Accept, Fault::Stall));
+        tokio::select! {
+            _ = http_session().unwrap().get(&url).send() => unreachable!("it never connects"),
+            _ = proxy.wait_until(|counts| counts.stalled == 2) => {}
+        }
+        Ok::<_, OpenError>(())
+    });
+    given_up.await.unwrap();
+    let exported = rig.exported();
+    let connects = "http_context_connection_create_duration_seconds";
+    let took = exported.count(connects, &[("error_type", "timeout")]);
+    assert_eq!((took, exported.count(connects, &[])), (1, 1), "{exported}");
+    exported.assert_sound();
+}
+
 /// Answers requests to a path itself.
 struct Answers(&'static str);
 

@@ -207,6 +207,13 @@ impl http_context::Observer for Instrumentation {
         };
         // An exit cuts off by closing the session; so does a caller, in a context that is open.
         let is_ours = kind == ErrorKind::SessionClosed;
+        // That a connect took too long is told by the request only: the connect itself was given up.
+        if kind == ErrorKind::Timeout
+            && error.is_connect()
+            && let Some((server, after)) = state.connect_given_up()
+        {
+            self.not_connected(Some(state), &server, after, kind);
+        }
         state.ended(is_ours || kind == ErrorKind::Timeout);
         if is_ours && request.context().is_closed() {
             state.server.aborted().increment(1);
@@ -271,7 +278,8 @@ impl http_context::Observer for Instrumentation {
             return;
         };
         let by_tracing = self.options.connection_spans && self.options.spans == Spans::Tracing;
-        state.connect_started(by_tracing.then(|| TracingSetup::begin(server)));
+        let setup = by_tracing.then(|| TracingSetup::begin(server));
+        state.connect_started(server, setup);
     }
 
     fn connection_opened(&self, request: Option<&RequestInfo>, connection: &Arc<ConnectionInfo>) {
@@ -286,11 +294,14 @@ impl http_context::Observer for Instrumentation {
     }
 
     fn connect_failed(&self, request: Option<&RequestInfo>, failure: &ConnectFailure<'_>) {
-        let kind = failure.kind();
-        let server = self.servers.of(failure.server);
-        server.create_duration(Some(kind)).record(failure.duration);
         let state = request.and_then(|request| request.attached::<RequestState>());
-        self.note_setup(state, failure.server, failure.duration, Some(kind));
+        self.not_connected(state, failure.server, failure.duration, failure.kind());
+    }
+
+    fn connect_abandoned(&self, request: Option<&RequestInfo>, after: Duration) {
+        if let Some(state) = request.and_then(|request| request.attached::<RequestState>()) {
+            state.connect_abandoned(after);
+        }
     }
 
     fn leak(&self, context: &HttpContext, leak: &Leak) {

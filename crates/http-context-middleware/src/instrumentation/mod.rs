@@ -180,6 +180,18 @@ impl Instrumentation {
         }
     }
 
+    fn not_connected(
+        &self,
+        state: Option<&RequestState>,
+        server: &Host,
+        took: Duration,
+        kind: ErrorKind,
+    ) {
+        let known = self.servers.of(server);
+        known.create_duration(Some(kind)).record(took);
+        self.note_setup(state, server, took, Some(kind));
+    }
+
     #[cfg_attr(
         not(feature = "opentelemetry"),
         allow(
