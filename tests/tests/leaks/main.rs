@@ -7,6 +7,7 @@
 )]
 
 mod attribute;
+mod contexts;
 mod kinds;
 mod late;
 mod no_false_alarm;

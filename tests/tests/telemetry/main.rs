@@ -8,6 +8,7 @@
 mod connection_spans;
 mod context_span;
 mod log_lines;
+mod parents;
 mod propagation;
 mod request_spans;
 mod secrets;

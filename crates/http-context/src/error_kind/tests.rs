@@ -1,3 +1,5 @@
+//! Each kind, told from errors as the libraries make them.
+
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
