@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http_context::{RequestError, http_session, open};
+use http_context::{BodyTooLarge, RequestError, builder, http_session, open};
 use http_context_tests::{RefusedPort, Server};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -35,4 +35,19 @@ async fn an_error_is_a_timeout_or_of_the_connect_or_of_the_end_of_the_session() 
     })
     .await
     .unwrap();
+}
+
+#[tokio::test]
+async fn a_body_that_is_longer_than_allowed_fails_with_the_limit_in_its_error() {
+    let server = Server::start();
+    for (limit, is_read) in [(1, false), (2, true)] {
+        let work = builder().max_response_body(limit).open(async {
+            let response = http_session()?.get(server.url("/ok")).send().await?;
+            Ok::<_, BoxError>(response.text().await)
+        });
+        match work.await.unwrap() {
+            Ok(text) => assert!(is_read && text == "ok", "{limit} {text}"),
+            Err(error) => assert!(!is_read && BodyTooLarge::find(&error).is_some()),
+        }
+    }
 }
