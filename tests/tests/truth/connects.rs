@@ -93,11 +93,16 @@ async fn a_connect_that_takes_too_long_is_told_as_a_timeout_and_one_that_is_give
         });
     work.await.unwrap();
     let given_up = rig.context().open(async {
+        let get = || http_session().unwrap().get(&url);
         proxy.push(Script::fault(At::Accept, Fault::Stall));
         tokio::select! {
-            _ = http_session().unwrap().get(&url).send() => unreachable!("it never connects"),
+            _ = get().send() => unreachable!("it never connects"),
             _ = proxy.wait_until(|counts| counts.stalled == 2) => {}
         }
+        // The request took too long, whatever it did.
+        proxy.push(Script::fault(At::Accept, Fault::Stall));
+        let error = get().timeout(patience).send().await.unwrap_err();
+        assert!(error.is_timeout() && !error.is_connect(), "{error:?}");
         Ok::<_, OpenError>(())
     });
     given_up.await.unwrap();
