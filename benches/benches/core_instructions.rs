@@ -33,7 +33,7 @@ mod committed {
     pub(super) const NESTED_OPEN: u64 = 278;
     pub(super) const EAGER: u64 = 22_675;
     pub(super) const LAZY: u64 = 2_570;
-    pub(super) const POOLED: u64 = 6_674;
+    pub(super) const POOLED: u64 = 6_883;
     pub(super) const REQUESTS_BARE: u64 = 6_121_155;
     pub(super) const REQUESTS_IN_CONTEXT: u64 = 7_051_519;
 }

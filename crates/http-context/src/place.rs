@@ -49,23 +49,22 @@ pub(crate) struct Holders {
     pub(crate) backtrace: Option<Arc<Backtrace>>,
 }
 
-/// Which entry of a [`PlaceCounts`] a live thing is counted in, and whether it came too late to be
-/// told as leaked with the others there.
+/// Which entry of a [`PlaceCounts`] a live thing is counted in.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PlaceIndex {
-    entry: u8,
-    /// Acquired after the others of its entry had been told: it is not one of those, and letting it
-    /// go resolves nothing.
-    is_late: bool,
-}
+pub(crate) struct PlaceIndex(u8);
+
+/// Set in the index of what was acquired after the others of its entry had been told: it is not one
+/// of those, and letting it go resolves nothing.
+const LATE: u8 = 1 << 7;
 
 impl PlaceIndex {
-    fn of(entry: usize) -> Self {
-        Self {
-            #[allow(clippy::cast_possible_truncation, reason = "the table has 17 entries")]
-            entry: entry as u8,
-            is_late: false,
-        }
+    fn of(index: usize) -> Self {
+        #[allow(clippy::cast_possible_truncation, reason = "the table has 17 entries")]
+        Self(index as u8)
+    }
+
+    fn is_late(self) -> bool {
+        self.0 & LATE != 0
     }
 }
 
@@ -108,23 +107,21 @@ impl PlaceCounts {
         {
             let _ = self.entries[index].backtrace.set(backtrace);
         }
-        PlaceIndex {
-            is_late,
-            ..PlaceIndex::of(index)
-        }
+        let PlaceIndex(index) = PlaceIndex::of(index);
+        PlaceIndex(if is_late { index | LATE } else { index })
     }
 
     /// Counts one more at a place that is known; says whether it is one more of those that were
     /// told as leaked.
     pub(crate) fn acquire_again(&self, index: PlaceIndex) -> bool {
         let was_told = self.entry(index).live.fetch_add(1, Ordering::AcqRel) & TOLD != 0;
-        was_told && !index.is_late
+        was_told && !index.is_late()
     }
 
     /// Gives one back; says whether it was told as leaked.
     pub(crate) fn release(&self, index: PlaceIndex) -> bool {
         let was_told = self.entry(index).live.fetch_sub(1, Ordering::AcqRel) & TOLD != 0;
-        was_told && !index.is_late
+        was_told && !index.is_late()
     }
 
     /// Every place with something still live, and how much, to be told as leaked.
@@ -162,7 +159,7 @@ impl PlaceCounts {
     }
 
     fn entry(&self, index: PlaceIndex) -> &Entry {
-        &self.entries[usize::from(index.entry)]
+        &self.entries[usize::from(index.0 & !LATE)]
     }
 
     fn entry_of(&self, place: Place) -> usize {
@@ -264,6 +261,20 @@ mod tests {
             here(),
             here(),
         ]
+    }
+
+    #[test]
+    fn what_comes_too_late_is_counted_at_its_place_and_resolves_nothing() {
+        for place in many_places() {
+            let counts = PlaceCounts::default();
+            let told = counts.acquire(place);
+            assert_eq!(counts.tell_live().count(), 1);
+            let late = counts.acquire_also_late(place);
+            assert_eq!(counts.place(late), Some(place));
+            assert!(!counts.release(late));
+            assert!(counts.release(told));
+            assert!(!counts.any_live());
+        }
     }
 
     #[test]

@@ -121,7 +121,9 @@ async fn those_who_come_too_late_are_told_that_it_closed_and_did_not_wait() {
         );
         let job = ServiceBuilder::new()
             .layer(builder().pool(pool).layer())
-            .service(service_fn(async |()| Ok::<_, OpenError>(http_session())));
+            .service(service_fn(|()| async {
+                Ok::<_, OpenError>(http_session())
+            }));
         let error = job.oneshot(()).await.unwrap().unwrap_err();
         assert!(
             matches!(error, SessionError::Pool(PoolError::Closed)),

@@ -48,10 +48,9 @@ impl ExitGuard {
     }
 
     /// The context whose exit this is.
-    pub(crate) fn context(&self) -> HttpContext {
-        self.context
-            .clone()
-            .expect("taken when the exit is complete")
+    pub(crate) fn context(&self) -> &HttpContext {
+        let context = self.context.as_ref();
+        context.expect("taken when the exit is complete")
     }
 
     /// Exits at once, since the work has panicked.

@@ -124,8 +124,8 @@ impl<F: Future> OpenWithReport<F> {
                             }
                             Opened::Fresh(context) => {
                                 // First, so that it also exits when an observer panics.
-                                start.guard = Some(ExitGuard::new(context.clone()));
-                                start.waiting = context.begin_checkout();
+                                let guard = start.guard.insert(ExitGuard::new(context));
+                                start.waiting = guard.context().begin_checkout();
                             }
                         }
                     }
@@ -134,7 +134,7 @@ impl<F: Future> OpenWithReport<F> {
                         None => None,
                     };
                     let mut guard = start.guard.take().expect("made above");
-                    let context = guard.context();
+                    let context = guard.context().clone();
                     if let Err(error) = start.enter(&context, checked_out) {
                         // Opened and closed: the observer's books stay balanced.
                         let _ = guard.exit_at_once(Outcome::Failed);
