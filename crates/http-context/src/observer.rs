@@ -142,7 +142,9 @@ pub trait Observer: Send + Sync + 'static {
     /// Called when a connection could not be made.
     fn connect_failed(&self, request: Option<&RequestInfo>, failure: &ConnectFailure<'_>) {}
 
-    /// Called when making a connection was given up, because nobody needed it any more.
+    /// Called when making a connection was given up: nobody needed it any more, or it took longer
+    /// than `connect_timeout`. In the latter case the request fails with the error that says so,
+    /// unless a middleware sends it again.
     fn connect_abandoned(&self, request: Option<&RequestInfo>, after: Duration) {}
 
     /// Called for each leak that is found: those of an exit right before `context_closed`, an
