@@ -167,6 +167,14 @@ fn empty(max: i64) -> Told {
     }
 }
 
+/// A pool for two, both of which it keeps warm.
+fn two_idle() -> Told {
+    Told {
+        idle: 2,
+        ..empty(2)
+    }
+}
+
 /// Two contexts at once, each with a session of its own.
 async fn use_two(jobs: &ContextBuilder) {
     let server = Server::start();
@@ -229,13 +237,7 @@ async fn a_pool_counts_no_more_when_it_is_closed_with_sessions_or_with_none() {
     let rig = Rig::new(Wire::Http1);
     let (pool, jobs) = pool_of(&rig, 2);
     use_two(&jobs).await;
-    assert_eq!(
-        Told::of(&rig),
-        Told {
-            idle: 2,
-            ..empty(2)
-        }
-    );
+    assert_eq!(Told::of(&rig), two_idle());
     pool.close().await;
     assert_eq!(Told::of(&rig), empty(0));
 
@@ -255,13 +257,7 @@ async fn a_pool_that_is_dropped_counts_no_more() {
     let rig = Rig::new(Wire::Http1);
     let (pool, jobs) = pool_of(&rig, 2);
     use_two(&jobs).await;
-    assert_eq!(
-        Told::of(&rig),
-        Told {
-            idle: 2,
-            ..empty(2)
-        }
-    );
+    assert_eq!(Told::of(&rig), two_idle());
     drop((pool, jobs));
     assert_eq!(Told::of(&rig), empty(0));
 }

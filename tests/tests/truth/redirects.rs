@@ -31,21 +31,24 @@ async fn redirects_are_counted_and_their_hops_are_not_responses() {
     }
 }
 
+/// A server whose `/away` leads there.
+fn leads_to(location: String) -> Server {
+    let redirect = move |_| {
+        let location = location.clone();
+        async move {
+            let response = http::Response::builder()
+                .status(307)
+                .header("location", location);
+            response.body(http_context_tests::empty_body()).unwrap()
+        }
+    };
+    Server::builder().handler("/away", redirect).start()
+}
+
 #[tokio::test]
 async fn a_connection_belongs_to_the_host_that_a_redirect_leads_to() {
     let target = Server::start();
-    let location = target.url("/ok");
-    let front = Server::builder()
-        .handler("/away", move |_| {
-            let location = location.clone();
-            async move {
-                let response = http::Response::builder()
-                    .status(307)
-                    .header("location", location);
-                response.body(http_context_tests::empty_body()).unwrap()
-            }
-        })
-        .start();
+    let front = leads_to(target.url("/ok"));
     let rig = Rig::new(Wire::Http1);
     rig.context()
         .open(async {
@@ -70,18 +73,7 @@ async fn a_connection_belongs_to_the_host_that_a_redirect_leads_to() {
 #[tokio::test]
 async fn a_redirected_request_is_on_a_connection_to_the_host_that_it_leads_to() {
     let target = Server::start();
-    let location = target.url("/slow-head");
-    let front = Server::builder()
-        .handler("/away", move |_| {
-            let location = location.clone();
-            async move {
-                let response = http::Response::builder()
-                    .status(307)
-                    .header("location", location);
-                response.body(http_context_tests::empty_body()).unwrap()
-            }
-        })
-        .start();
+    let front = leads_to(target.url("/slow-head"));
     let rig = Rig::new(Wire::Http1);
     let states = |server: &Server| rig.exported().active_and_idle_to(server.addr());
     rig.context()
