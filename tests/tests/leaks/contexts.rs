@@ -34,7 +34,9 @@ async fn a_context_that_is_open_for_too_long() {
     clean(report);
     // Once, and taken back by the close.
     assert_eq!((recorder.leaks().len(), recorder.resolved().len()), (1, 1));
-    assert_eq!(recorder.resolved()[0].kind, LeakKind::ContextOverdue);
+    let (told, resolved) = (&recorder.leaks()[0], &recorder.resolved()[0]);
+    assert_eq!(resolved.kind, LeakKind::ContextOverdue);
+    assert!(resolved.age > told.age, "it is told as old as it became");
 }
 
 #[tokio::test]

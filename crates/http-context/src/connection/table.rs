@@ -53,13 +53,13 @@ impl ConnectionTable {
 
     /// Finds the connection that a response came over, and notes that it has carried one.
     pub(crate) fn carried(&self, response: &Response) -> Carrier {
-        let unknown = Carrier {
+        let unknown = |addresses| Carrier {
             connection_use: ConnectionUse::Unknown,
             connection: None,
-            addresses: None,
+            addresses,
         };
         let Some(info) = response.extensions().get::<HttpInfo>() else {
-            return unknown;
+            return unknown(None);
         };
         let addresses = AddressPair {
             local: info.local_addr(),
@@ -67,10 +67,7 @@ impl ConnectionTable {
         };
         let mut connections = self.lock();
         let Some(entry) = connections.by_addresses.get_mut(&addresses) else {
-            return Carrier {
-                addresses: Some(addresses),
-                ..unknown
-            };
+            return unknown(Some(addresses));
         };
         let had_carried = std::mem::replace(&mut entry.has_carried, true);
         Carrier {

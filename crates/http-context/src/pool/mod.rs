@@ -139,7 +139,8 @@ impl SessionPool {
         self.close_idle();
         let at_once = Timeouts {
             wait: Some(Duration::ZERO),
-            ..Timeouts::default()
+            create: None,
+            recycle: None,
         };
         let got = pin!(self.0.sessions.timeout_get(&at_once));
         // Creating and recycling wait for nothing, and neither does this.
