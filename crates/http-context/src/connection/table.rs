@@ -140,7 +140,7 @@ impl Drop for ConnectionTable {
 #[cfg(target_os = "linux")]
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+    use std::net::{Ipv4Addr, SocketAddr, TcpStream};
     use std::time::Duration;
 
     use super::*;
@@ -169,10 +169,8 @@ mod tests {
 
     /// A connection whose socket is open, and its two ends.
     fn open() -> (Arc<ConnectionInfo>, [TcpStream; 2]) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (peer, local) = listener.accept().unwrap();
-        (info(local, socket.peer_addr().unwrap()), [socket, peer])
+        let (socket, (pair, _), peer) = sockets::tests::socket("127.0.0.1:0");
+        (info(pair.local, pair.remote), [socket, peer])
     }
 
     #[test]

@@ -78,22 +78,16 @@ async fn still_held(connections: Vec<Connection>) -> Option<Vec<Connection>> {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
-    use std::net::{TcpListener, TcpStream};
+    use std::net::TcpStream;
     use std::pin::pin;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::connection::AddressPair;
-    use crate::id::ConnectionId;
 
     /// A socket that is open, with the end of its peer, and the connection that it belongs to.
     fn connected() -> (TcpStream, TcpStream, Connection) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (peer, local) = listener.accept().unwrap();
-        let remote = socket.peer_addr().unwrap();
-        let connection = (AddressPair { local, remote }, ConnectionId::next());
+        let (socket, connection, peer) = sockets::tests::socket("127.0.0.1:0");
         sockets::claim(connection.0, connection.1);
         (socket, peer, connection)
     }

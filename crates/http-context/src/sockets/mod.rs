@@ -81,14 +81,14 @@ fn ask(connections: impl Iterator<Item = Connection> + Clone) -> Option<Vec<Conn
 }
 
 #[cfg(all(test, target_os = "linux"))]
-mod tests {
+pub(crate) mod tests {
     use std::net::{TcpListener, TcpStream};
 
     use super::*;
 
     #[allow(clippy::unwrap_used, reason = "a part of tests")]
     /// A connected socket, its addresses, and the end of its peer.
-    fn socket(address: &str) -> (TcpStream, Connection, TcpStream) {
+    pub(crate) fn socket(address: &str) -> (TcpStream, Connection, TcpStream) {
         let listener = TcpListener::bind(address).unwrap();
         let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let pair = AddressPair {
