@@ -82,12 +82,12 @@ fn ask(connections: impl Iterator<Item = Connection> + Clone) -> Option<Vec<Conn
 
 #[cfg(all(test, target_os = "linux"))]
 pub(crate) mod tests {
-    use std::net::{TcpListener, TcpStream};
+    use std::net::{SocketAddr, TcpListener, TcpStream};
 
     use super::*;
 
-    #[allow(clippy::unwrap_used, reason = "a part of tests")]
     /// A connected socket, its addresses, and the end of its peer.
+    #[allow(clippy::unwrap_used, reason = "a part of tests")]
     pub(crate) fn socket(address: &str) -> (TcpStream, Connection, TcpStream) {
         let listener = TcpListener::bind(address).unwrap();
         let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -113,6 +113,18 @@ pub(crate) mod tests {
             // The peer holds on, so the kernel keeps the socket without an owner (FIN-WAIT-2).
             drop(socket);
             assert!(!by_proc() && !by_diag(), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_connection_is_not_held_by_a_listener_that_has_its_port_now() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let listener = TcpListener::bind(address).unwrap();
+            let local = listener.local_addr().unwrap();
+            let remote = SocketAddr::new(local.ip(), 1);
+            let gone = (AddressPair { local, remote }, ConnectionId::next());
+            assert_eq!(held_connections(&[gone]), Some(vec![]), "{address}");
+            assert!(!proc_fs::held().unwrap().contains(&gone.0), "{address}");
         }
     }
 
