@@ -13,6 +13,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -24,8 +25,8 @@ use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv,
 
 use super::closes::{CloseEvent, ConnectionCloses, TellClose};
 
-/// `SKNLGRP_INET_TCP_DESTROY` and `SKNLGRP_INET6_TCP_DESTROY`, as bits.
-const GROUPS: u32 = 1 << 0 | 1 << 2;
+/// The first and the third: `SKNLGRP_INET_TCP_DESTROY` and `SKNLGRP_INET6_TCP_DESTROY`.
+const GROUPS: u32 = 0b101;
 /// The queue for announcements, in bytes; the kernel caps it. One takes some hundred bytes.
 const QUEUE: usize = 4 << 20;
 /// The first comparison after a session has closed comes so late; each further one twice as late.
@@ -182,12 +183,16 @@ impl Watch {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let mut is_due_again = false;
-        listeners.retain(|listener| match listener(event) {
-            ControlFlow::Continue(again) => {
-                is_due_again |= again;
-                true
+        listeners.retain(|listener| {
+            // A metrics recorder may panic in there, which is not to make the others deaf.
+            let told = catch_unwind(AssertUnwindSafe(|| listener(event)));
+            match told.unwrap_or(ControlFlow::Continue(false)) {
+                ControlFlow::Continue(again) => {
+                    is_due_again |= again;
+                    true
+                }
+                ControlFlow::Break(()) => false,
             }
-            ControlFlow::Break(()) => false,
         });
         is_due_again
     }
@@ -228,31 +233,91 @@ fn destroyed(message: &[u8]) -> Option<AddressPair> {
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
+    use std::net::{TcpListener, TcpStream};
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc;
 
     use super::*;
 
+    /// Connects and closes.
+    fn close_one(family: &str) -> AddressPair {
+        let listener = TcpListener::bind(family).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let pair = AddressPair {
+            local: client.local_addr().unwrap(),
+            remote: client.peer_addr().unwrap(),
+        };
+        drop(client);
+        drop(listener.accept().unwrap());
+        pair
+    }
+
+    /// A listener, and what it is told.
+    fn listener() -> (TellClose, mpsc::Receiver<CloseEvent>) {
+        let (told, events) = mpsc::channel();
+        let tell = move |event| match told.send(event) {
+            Ok(()) => ControlFlow::Continue(false),
+            Err(_) => ControlFlow::Break(()),
+        };
+        (Box::new(tell), events)
+    }
+
+    fn idle_watch(announcements: Option<OwnedFd>) -> Watch {
+        Watch {
+            listeners: Mutex::default(),
+            wake: eventfd(0, EventfdFlags::CLOEXEC).unwrap(),
+            announcements,
+        }
+    }
+
     #[test]
     fn a_close_is_announced_with_its_addresses() {
         for family in ["127.0.0.1:0", "[::1]:0"] {
-            let (told, closes) = mpsc::channel();
-            let tell = move |event| match told.send(event) {
-                Ok(()) => ControlFlow::Continue(false),
-                Err(_) => ControlFlow::Break(()),
-            };
-            assert!(KernelCloses.start(Box::new(tell)));
+            let (tell, events) = listener();
+            assert!(KernelCloses.start(tell));
             assert!(watch().unwrap().announcements.is_some());
-            let listener = std::net::TcpListener::bind(family).unwrap();
-            let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-            let pair = AddressPair {
-                local: client.local_addr().unwrap(),
-                remote: client.peer_addr().unwrap(),
-            };
-            drop(client);
-            drop(listener.accept().unwrap());
-            let mut events = closes.iter();
-            assert!(events.any(|event| event == CloseEvent::Closed(pair)));
+            let closed = CloseEvent::Closed(close_one(family));
+            let mut events = iter::from_fn(|| events.recv_timeout(Duration::from_secs(10)).ok());
+            assert!(events.any(|event| event == closed), "{family}");
+        }
+    }
+
+    #[test]
+    fn announcements_that_nobody_reads_yet_wait_in_the_queue() {
+        const PATIENCE: Timespec = Timespec {
+            tv_sec: 10,
+            tv_nsec: 0,
+        };
+        let [prompt, late] = [(), ()].map(|()| idle_watch(Some(listen().unwrap())));
+        let closed = (0..50).map(|_| CloseEvent::Closed(close_one("127.0.0.1:0")));
+        let closed: Vec<_> = closed.collect();
+        // What one has heard waits for the other.
+        for watch in [prompt, late] {
+            let (tell, told) = listener();
+            watch.listeners.lock().unwrap().push(tell);
+            let mut missing = closed.clone();
+            while !missing.is_empty() {
+                let queue = watch.announcements.as_ref().unwrap();
+                let mut queue = [PollFd::new(queue, PollFlags::IN)];
+                assert_eq!(poll(&mut queue, Some(&PATIENCE)), Ok(1), "{missing:?}");
+                assert!(!watch.read_announcements(), "some were lost");
+                for event in told.try_iter() {
+                    missing.retain(|missing| *missing != event);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_listener_that_panics_keeps_nothing_from_the_others() {
+        let watch = idle_watch(None);
+        let (tell, told) = listener();
+        let panics: TellClose = Box::new(|_| panic!("on purpose"));
+        watch.listeners.lock().unwrap().extend([panics, tell]);
+        for _ in 0..2 {
+            assert!(!watch.tell(CloseEvent::Compare));
+            assert_eq!(told.try_recv(), Ok(CloseEvent::Compare));
         }
     }
 
@@ -275,19 +340,14 @@ mod tests {
 
     #[test]
     fn comparisons_become_rarer_and_go_on_for_ever_only_where_nothing_is_announced() {
-        let watch = |announcements| Watch {
-            listeners: Mutex::default(),
-            wake: eventfd(0, EventfdFlags::CLOEXEC).unwrap(),
-            announcements,
-        };
-        let listens = watch(Some(listen().unwrap()));
+        let listens = idle_watch(Some(listen().unwrap()));
         let doubled = Some(FIRST_COMPARE * 2);
         assert_eq!(listens.next_pause(Some(FIRST_COMPARE), true), doubled);
         let slowest = Some(SLOWEST_COMPARE);
         assert_eq!(listens.next_pause(slowest, true), slowest);
         assert_eq!(listens.next_pause(slowest, false), None);
         assert_eq!(listens.next_pause(None, false), None);
-        let deaf = watch(None);
+        let deaf = idle_watch(None);
         assert_eq!(deaf.next_pause(Some(FIRST_COMPARE), true), slowest);
         assert_eq!(deaf.next_pause(None, false), slowest);
     }
