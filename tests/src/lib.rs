@@ -55,6 +55,7 @@ mod books;
 mod dead_ports;
 mod fault_proxy;
 mod gate;
+mod middleware;
 mod runtime_thread;
 mod server;
 #[cfg(target_os = "linux")]
@@ -66,6 +67,7 @@ pub use books::{Balance, Books, Totals};
 pub use dead_ports::{RefusedPort, SilentPort};
 pub use fault_proxy::{At, Fault, FaultProxy, ProxyCounts, Script};
 pub use gate::Gate;
+pub use middleware::Edit;
 pub use server::{
     BoxError, Counts, ResponseBody, Seen, Server, ServerBuilder, empty_body, full_body,
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http_context::{
     ConnectionUse, OpenError, SessionPool, SessionSource, builder, current, http_session,
 };
-use http_context_tests::{Server, sockets};
+use http_context_tests::{Edit, Server, sockets};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
 use crate::facts::Facts;
@@ -171,26 +171,14 @@ async fn what_a_session_is_built_from_comes_from_the_pool() {
 
 #[tokio::test]
 async fn the_middleware_of_the_pools_observer_stands_in_its_sessions() {
-    use reqwest_middleware::{Middleware, Next, Result};
-
     struct Marks;
-    #[async_trait::async_trait]
-    impl Middleware for Marks {
-        async fn handle(
-            &self,
-            mut request: reqwest::Request,
-            extensions: &mut http::Extensions,
-            next: Next<'_>,
-        ) -> Result<reqwest::Response> {
-            request
-                .headers_mut()
-                .insert("x-marked", "1".parse().unwrap());
-            next.run(request, extensions).await
-        }
-    }
     impl http_context::Observer for Marks {
-        fn middleware(&self) -> Option<Arc<dyn Middleware>> {
-            Some(Arc::new(Self))
+        fn middleware(&self) -> Option<Arc<dyn reqwest_middleware::Middleware>> {
+            let mark = |request: &mut reqwest::Request, _: &http::Extensions| {
+                let one = http::HeaderValue::from_static("1");
+                request.headers_mut().insert("x-marked", one);
+            };
+            Some(Arc::new(Edit(mark)))
         }
     }
     let server = Server::start();

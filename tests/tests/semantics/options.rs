@@ -1,7 +1,7 @@
 //! Options of a context reach its client.
 
 use http_context::{HttpVersions, builder, http_session};
-use http_context_tests::{Server, tls};
+use http_context_tests::{Edit, Server, tls};
 use reqwest::{Proxy, Version, redirect};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -115,27 +115,18 @@ async fn the_resolver_is_the_one_that_was_set() {
 
 #[tokio::test]
 async fn middleware_stands_in_the_order_in_which_it_was_added() {
-    use reqwest_middleware::{Middleware, Next, Result};
-
-    struct Adds(&'static str);
-    #[async_trait::async_trait]
-    impl Middleware for Adds {
-        async fn handle(
-            &self,
-            mut request: reqwest::Request,
-            extensions: &mut http::Extensions,
-            next: Next<'_>,
-        ) -> Result<reqwest::Response> {
-            request
-                .headers_mut()
-                .append("x-way", self.0.parse().unwrap());
-            next.run(request, extensions).await
-        }
-    }
+    let adds = |way: &'static str| {
+        Edit(
+            move |request: &mut reqwest::Request, _: &http::Extensions| {
+                let way = http::HeaderValue::from_static(way);
+                request.headers_mut().append("x-way", way);
+            },
+        )
+    };
     let server = Server::start();
     builder()
-        .with(Adds("outer"))
-        .with_arc(std::sync::Arc::new(Adds("inner")))
+        .with(adds("outer"))
+        .with_arc(std::sync::Arc::new(adds("inner")))
         .open(async {
             http_session()?
                 .get(server.url("/ok"))
@@ -199,26 +190,14 @@ async fn a_connector_below_is_called_only_when_it_is_ready() {
 
 #[tokio::test]
 async fn what_is_handed_to_the_middleware_with_a_request_arrives() {
-    use reqwest_middleware::{Middleware, Next, Result};
-
-    struct SendsWhatItIsHanded;
-    #[async_trait::async_trait]
-    impl Middleware for SendsWhatItIsHanded {
-        async fn handle(
-            &self,
-            mut request: reqwest::Request,
-            extensions: &mut http::Extensions,
-            next: Next<'_>,
-        ) -> Result<reqwest::Response> {
-            let handed: &http::HeaderValue = extensions.get().unwrap();
-            request.headers_mut().insert("x-handed", handed.clone());
-            next.run(request, extensions).await
-        }
-    }
+    let sends_what_it_is_handed = |request: &mut reqwest::Request, handed: &http::Extensions| {
+        let handed: &http::HeaderValue = handed.get().unwrap();
+        request.headers_mut().insert("x-handed", handed.clone());
+    };
     let server = Server::start();
     let [one, other] = ["one", "other"].map(http::HeaderValue::from_static);
     builder()
-        .with(SendsWhatItIsHanded)
+        .with(Edit(sends_what_it_is_handed))
         .open(async {
             let session = http_session()?;
             let request = session.get(server.url("/ok")).with_extension(one);
