@@ -229,7 +229,9 @@ impl RequestState {
                 let server = hop.unwrap_or(&self.server);
                 let (active, idle) = server.books.change(|counts| {
                     counts.waiting -= 1;
-                    counts.cancelled += u32::from(let_go);
+                    if let_go {
+                        counts.note_cancelled(Instant::now());
+                    }
                 });
                 server.move_connections(active, idle);
             }

@@ -16,7 +16,7 @@ use crate::version::ProtocolVersion;
 const IDLE_TOLERANCE: Duration = Duration::from_secs(1);
 
 /// A connection that closes so soon after a request on it was dropped closes for that.
-const LET_GO_CLOSES_WITHIN: Duration = Duration::from_millis(250);
+pub(super) const LET_GO_CLOSES_WITHIN: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -178,10 +178,9 @@ impl Connection {
             return false;
         }
         let mut was = false;
-        self.server.books.change(|counts| {
-            was = counts.cancelled > 0;
-            counts.cancelled = counts.cancelled.saturating_sub(1);
-        });
+        self.server
+            .books
+            .change(|counts| was = counts.take_cancelled(Instant::now()));
         was
     }
 
