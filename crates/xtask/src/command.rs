@@ -4,12 +4,20 @@ use std::process::{Command, Stdio};
 
 /// Runs a command that talks to the user, and fails when it fails.
 pub(crate) fn run(command: &mut Command) -> Result<(), String> {
+    run_with(command, |_| false)
+}
+
+/// Runs a command that may also end well with some exit codes of its own.
+pub(crate) fn run_with(
+    command: &mut Command,
+    ends_well: impl FnOnce(i32) -> bool,
+) -> Result<(), String> {
     println!("$ {}", shown(command));
     let status = command
         .stdin(Stdio::null())
         .status()
         .map_err(|error| format!("`{}` did not start: {error}", shown(command)))?;
-    if status.success() {
+    if status.success() || status.code().is_some_and(ends_well) {
         Ok(())
     } else {
         Err(format!("`{}` ended with {status}", shown(command)))

@@ -5,7 +5,7 @@
 use std::process::Command;
 
 use crate::{
-    command::{cargo, run},
+    command::{cargo, run, run_with},
     tools::{self, Toolbox},
     workspace::Workspace,
 };
@@ -31,6 +31,8 @@ const QUICK: [&str; 12] = [
 
 /// Seconds that the tests may take with a change, which can make one of them hang.
 const PATIENCE: &str = "60";
+/// How cargo-mutants ends after that, whether or not another change went unnoticed.
+const SOME_HUNG: i32 = 3;
 
 /// Changes the libraries in each way that cargo-mutants knows, one at a time, and fails when no
 /// test does. The options are those of cargo-mutants.
@@ -56,7 +58,12 @@ pub(crate) fn test(
     }
     command.args(["--baseline", "skip", "--timeout", PATIENCE]);
     command.arg("--output").arg(&workspace.target);
-    run(quick(command.args(options).arg("--")))
+    // A hang is a failure, of the tests too.
+    let all_noticed = |code| {
+        let missed = workspace.target.join("mutants.out/missed.txt");
+        code == SOME_HUNG && std::fs::read(missed).is_ok_and(|missed| missed.is_empty())
+    };
+    run_with(quick(command.args(options).arg("--")), all_noticed)
 }
 
 fn quick(command: &mut Command) -> &mut Command {
