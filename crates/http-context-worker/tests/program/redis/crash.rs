@@ -10,21 +10,14 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{RedisServer, counted, enqueue, serve};
-use crate::crash::Random;
+use crate::crash::{Random, kills};
 use crate::support::{Files, Server, to_lines, until, worker};
-
-/// How often workers are killed. `HTTP_CONTEXT_KILLS` asks for more.
-const KILLS: usize = 15;
-
-fn kills() -> usize {
-    let asked = std::env::var("HTTP_CONTEXT_KILLS").ok();
-    asked.map_or(KILLS, |asked| asked.parse().unwrap())
-}
 
 #[test]
 fn workers_killed_at_many_moments_lose_no_job_and_no_result_stands_twice_or_torn() {
     let (files, server, redis) = (Files::new(), Server::start(), RedisServer::start());
-    let (n, mut random) = (kills() * 400, Random(0x5eed_0004));
+    let rounds = kills(15);
+    let (n, mut random) = (rounds * 400, Random(0x5eed_0004));
     let jobs = (0..n).map(|i| json!({"id": format!("job-{i}"), "url": server.url("/item/1")}));
     enqueue(&redis, &files.write("jobs", to_lines(jobs)), &[]);
     let names: Vec<String> = (0..3).map(|i| format!("results-{i}")).collect();
@@ -40,7 +33,7 @@ fn workers_killed_at_many_moments_lose_no_job_and_no_result_stands_twice_or_torn
         serve(&redis, &files.path(name), &more)
     };
     let mut workers: Vec<_> = names.iter().map(start).collect();
-    for round in 0..kills() {
+    for round in 0..rounds {
         let at = usize::try_from(random.below(3)).unwrap();
         let wait = Duration::from_micros(random.below(250_000));
         let changes = if round % 2 == 0 {
