@@ -6,126 +6,104 @@ use bytes::Bytes;
 use http_context::{HttpSession, RequestError, current, http_session};
 
 use crate::BoxError;
-use crate::cut::Cut;
 use crate::rig::{Protocol, Rig, over_both};
 
-/// Cuts what is made of a session. The context goes on after it, and closes clean.
-async fn inside<F: Future<Output = Result<(), BoxError>>>(
-    rig: &Rig,
-    cut: Cut,
-    request: impl FnOnce(HttpSession) -> F,
-) -> bool {
-    let opened = rig.context().max_connections_per_host(2).open(async {
-        let ended = cut.run(request(http_session()?)).await;
-        assert_eq!(current().unwrap().requests_in_flight(), 0);
-        // Both slots are there, and the session works.
-        let others = (rig.get("/ok"), rig.get("/ok"));
-        let (one, other) = futures_util::future::join(others.0, others.1).await;
-        one?.bytes().await?;
-        other?.bytes().await?;
-        Ok::<_, BoxError>(ended)
-    });
-    let ended = opened.await.unwrap();
-    rig.nothing_is_open_now();
-    ended.map(Result::unwrap).is_some()
+/// Cuts what is made of a session, over both protocols. The context goes on after it, and closes
+/// clean.
+async fn each_cut(request: impl AsyncFn(&Rig, HttpSession) -> Result<(), BoxError>) {
+    over_both(async |rig, cut| {
+        let opened = rig.context().max_connections_per_host(2).open(async {
+            let ended = cut.run(request(rig, http_session()?)).await;
+            assert_eq!(current().unwrap().requests_in_flight(), 0);
+            // Both slots are there, and the session works.
+            let others = (rig.get("/ok"), rig.get("/ok"));
+            let (one, other) = futures_util::future::join(others.0, others.1).await;
+            one?.bytes().await?;
+            other?.bytes().await?;
+            Ok::<_, BoxError>(ended)
+        });
+        let ended = opened.await.unwrap();
+        rig.nothing_is_open_now();
+        ended.map(Result::unwrap).is_some()
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_request() {
-    over_both(async |rig, cut| {
+    each_cut(async |rig, session| {
         let url = rig.server.url("/slow-head");
-        inside(rig, cut, async |session| {
-            Ok(session.get(url).send().await.map(drop)?)
-        })
-        .await
+        Ok(session.get(url).send().await.map(drop)?)
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_whose_connection_runs_on_another_thread() {
-    over_both(async |rig, cut| {
+    each_cut(async |rig, session| {
         let url = rig.server.url("/slow-head");
-        inside(rig, cut, async |session| {
-            Ok(session.get(url).send().await.map(drop)?)
-        })
-        .await
+        Ok(session.get(url).send().await.map(drop)?)
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_request_that_was_built_elsewhere() {
-    over_both(async |rig, cut| {
+    each_cut(async |rig, session| {
         let url = rig.server.url("/ok");
-        inside(rig, cut, async |session| {
-            let request = session.get(url).build()?;
-            Ok(session.execute(request).await.map(drop)?)
-        })
-        .await
+        let request = session.get(url).build()?;
+        Ok(session.execute(request).await.map(drop)?)
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_request_of_a_client() {
-    over_both(async |rig, cut| {
+    each_cut(async |rig, session| {
         let url = rig.server.url("/ok");
-        inside(rig, cut, async |session| {
-            Ok(session.client().get(url).send().await.map(drop)?)
-        })
-        .await
+        Ok(session.client().get(url).send().await.map(drop)?)
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_request_that_is_redirected() {
-    over_both(async |rig, cut| {
+    each_cut(async |rig, session| {
         let url = rig.server.url("/redirect/3");
-        inside(rig, cut, async |session| {
-            Ok(session.get(url).send().await.map(drop)?)
-        })
-        .await
+        Ok(session.get(url).send().await.map(drop)?)
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_request_with_a_time_limit() {
-    over_both(async |rig, cut| {
+    each_cut(async |rig, session| {
         let url = rig.server.url("/ok");
-        inside(rig, cut, async |session| {
-            let request = session.get(url).timeout(Duration::from_secs(20));
-            Ok(request.send().await.map(drop)?)
-        })
-        .await
+        let request = session.get(url).timeout(Duration::from_secs(20));
+        Ok(request.send().await.map(drop)?)
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_request_that_waits_for_a_slot() {
-    over_both(async |rig, cut| {
+    each_cut(async |rig, session| {
         let (url, held) = (rig.server.url("/ok"), rig.server.url("/slow-body"));
-        inside(rig, cut, async |session| {
-            let (one, other) = futures_util::future::join(
-                session.get(held.as_str()).send(),
-                session.get(held.as_str()).send(),
-            )
-            .await;
-            let waits = session.get(url).send();
-            let (one, other) = (one?.bytes(), other?.bytes());
-            let read = async {
-                tokio::task::yield_now().await;
-                futures_util::future::join(one, other).await
-            };
-            let (answer, (one, other)) = futures_util::future::join(waits, read).await;
-            one?;
-            other?;
-            Ok(answer.map(drop)?)
-        })
-        .await
+        let (one, other) = futures_util::future::join(
+            session.get(held.as_str()).send(),
+            session.get(held.as_str()).send(),
+        )
+        .await;
+        let waits = session.get(url).send();
+        let (one, other) = (one?.bytes(), other?.bytes());
+        let read = async {
+            tokio::task::yield_now().await;
+            futures_util::future::join(one, other).await
+        };
+        let (answer, (one, other)) = futures_util::future::join(waits, read).await;
+        one?;
+        other?;
+        Ok(answer.map(drop)?)
     })
     .await;
 }
@@ -144,43 +122,34 @@ fn pieces(count: usize) -> reqwest::Body {
 
 #[tokio::test]
 async fn an_upload_in_pieces() {
-    over_both(async |rig, cut| {
+    each_cut(async |rig, session| {
         let url = rig.server.url("/upload");
-        inside(rig, cut, async |session| {
-            let response = session.post(url).body(pieces(8)).send().await?;
-            assert_eq!(response.text().await?, "160000");
-            Ok(())
-        })
-        .await
+        let response = session.post(url).body(pieces(8)).send().await?;
+        assert_eq!(response.text().await?, "160000");
+        Ok(())
     })
     .await;
 }
 
 #[tokio::test]
 async fn an_upload_that_comes_back_as_it_goes() {
-    over_both(async |rig, cut| {
+    each_cut(async |rig, session| {
         let url = rig.server.url("/echo");
-        inside(rig, cut, async |session| {
-            let response = session.post(url).body(pieces(8)).send().await?;
-            assert_eq!(response.bytes().await?.len(), 160_000);
-            Ok(())
-        })
-        .await
+        let response = session.post(url).body(pieces(8)).send().await?;
+        assert_eq!(response.bytes().await?.len(), 160_000);
+        Ok(())
     })
     .await;
 }
 
 #[tokio::test]
 async fn an_upload_of_bytes_in_memory() {
-    over_both(async |rig, cut| {
+    each_cut(async |rig, session| {
         let url = rig.server.url("/upload");
-        inside(rig, cut, async |session| {
-            let body = vec![b'x'; 300_000];
-            let response = session.post(url).body(body).send().await?;
-            assert_eq!(response.text().await?, "300000");
-            Ok(())
-        })
-        .await
+        let body = vec![b'x'; 300_000];
+        let response = session.post(url).body(body).send().await?;
+        assert_eq!(response.text().await?, "300000");
+        Ok(())
     })
     .await;
 }
