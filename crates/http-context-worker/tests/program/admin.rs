@@ -34,19 +34,15 @@ impl Waiting {
             json!({"id": format!("job-{i}"), "requests": vec![json!({"url": url}); 4]})
         });
         let waits = json!({"id": last, "url": gate.url("/")});
-        let jobs = files.write("jobs", to_lines(jobs.chain([waits])));
-        let mut run = Running::start(&mut run_command(&[
-            &"--jobs",
-            &jobs,
-            &"--results",
-            &files.path("results"),
-            &"--json",
-            &"--concurrency",
-            &"1",
-            &"--drain-timeout",
-            &"30",
-            &"--admin",
-            &"127.0.0.1:0",
+        files.write("jobs", to_lines(jobs.chain([waits])));
+        let mut run = Running::start(files.command(&[]).args([
+            "--concurrency",
+            "1",
+            "--drain-timeout",
+            "30",
+            "--admin",
+            "127.0.0.1:0",
+            "--json",
         ]));
         let address = told_address(&mut run);
         let arrival = gate.next();

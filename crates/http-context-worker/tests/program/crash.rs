@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::support::{Files, Server, finish, nobody, run_command, to_lines};
+use crate::support::{Files, Server, finish, nobody, to_lines};
 
 /// A generator for the moments of the kills.
 pub(crate) struct Random(pub(crate) u64);
@@ -103,21 +103,9 @@ fn kill_and_finish(
     seed: u64,
 ) -> Aftermath {
     let mut random = Random(seed);
-    let (jobs, results) = (files.path("jobs"), files.path("results"));
-    let (rejects, state) = (files.path("rejects"), files.path("state"));
     let command = || {
-        let mut command = run_command(&[
-            &"--jobs",
-            &jobs,
-            &"--results",
-            &results,
-            &"--rejects",
-            &rejects,
-            &"--state",
-            &state,
-            &"--json",
-        ]);
-        command.args(extra);
+        let mut command = files.command(&[("--rejects", "rejects"), ("--state", "state")]);
+        command.arg("--json").args(extra);
         command
     };
     let mut killed = 0;

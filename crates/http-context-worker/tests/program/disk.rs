@@ -26,15 +26,9 @@ fn jobs() -> String {
 }
 
 fn command(files: &Files) -> Command {
-    run_command(&[
-        &"--jobs",
-        &files.path("jobs"),
-        &"--results",
-        &files.path("results"),
-        &"--state",
-        &files.path("state"),
-        &"--json",
-    ])
+    let mut command = files.command(&[("--state", "state")]);
+    command.arg("--json");
+    command
 }
 
 /// The same command in a shell that has said this first.

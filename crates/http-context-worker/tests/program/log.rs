@@ -17,15 +17,9 @@ fn run_some(files: &Files, server: &Server, more: &[&str]) -> Finished {
         ),
     ]);
     jobs += "{\"id\":\"bad\",\"url\":\"ftp://me:hunter2@host/\"}\n";
-    let mut command = run_command(&[
-        &"--jobs",
-        &files.write("jobs", jobs),
-        &"--results",
-        &files.path("results"),
-        &"--rejects",
-        &files.path("rejects"),
-        &"--json",
-    ]);
+    files.write("jobs", jobs);
+    let mut command = files.command(&[("--rejects", "rejects")]);
+    command.arg("--json");
     finish(
         command
             .args(["--max-attempts", "2", "--retry-delay", "0"])
@@ -101,14 +95,9 @@ fn as_text_the_same_lines_are_for_people_and_the_level_bounds_them() {
 fn what_is_said_beside_the_log_is_json_too() {
     let (files, gate) = (Files::new(), Gate::start());
     let jobs = job_lines([("stuck".to_owned(), gate.url("/"))]);
-    let mut command = run_command(&[
-        &"--jobs",
-        &files.write("jobs", jobs),
-        &"--results",
-        &files.path("results"),
-        &"--drain-timeout",
-        &"0",
-    ]);
+    files.write("jobs", jobs);
+    let mut command = files.command(&[]);
+    command.args(["--drain-timeout", "0"]);
     command.args([
         "--log-format",
         "json",
@@ -183,12 +172,8 @@ async fn lines_of_a_job_have_the_trace_that_the_collector_received() {
     let slow = json!({"id": "slow", "concurrency": 250, "requests": requests});
     let gone = json!({"id": "gone", "url": nobody()});
     let to_lines = crate::support::to_lines;
-    let mut command = run_command(&[
-        &"--jobs",
-        &files.write("jobs", to_lines([slow, gone])),
-        &"--results",
-        &files.path("results"),
-    ]);
+    files.write("jobs", to_lines([slow, gone]));
+    let mut command = files.command(&[]);
     command
         .args(["--log-format", "json", "--log-level", "debug"])
         .env(

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{Files, Server, finish, nobody, run_command, to_lines, until};
+use crate::support::{Files, Server, finish, nobody, to_lines, until};
 
 const NAME: &str = "a-service";
 
@@ -72,13 +72,9 @@ fn run_jobs(files: &Files, protocol: &str, port: u16) -> Value {
         json!({"id": format!("job-{i}"), "requests": vec![json!({"url": url}); 4]})
     });
     let gone = json!({"id": "gone", "url": nobody()});
-    let mut command = run_command(&[
-        &"--jobs",
-        &files.write("jobs", to_lines(jobs.chain([gone]))),
-        &"--results",
-        &files.path("results"),
-        &"--json",
-    ]);
+    files.write("jobs", to_lines(jobs.chain([gone])));
+    let mut command = files.command(&[]);
+    command.arg("--json");
     let endpoint = format!("http://127.0.0.1:{port}");
     let done = finish(
         command

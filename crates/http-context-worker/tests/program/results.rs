@@ -16,17 +16,9 @@ fn each_job_has_one_result_line_and_the_summary_adds_them_up() {
             .collect();
         json!({"id": format!("job-{i}"), "requests": requests})
     }));
-    let jobs = files.write("jobs", jobs);
-    let done = finish(&mut run_command(&[
-        &"--jobs",
-        &jobs,
-        &"--results",
-        &files.path("results"),
-        // Each opens its own connection, so that each line is known.
-        &"--pool",
-        &"0",
-        &"--json",
-    ]));
+    files.write("jobs", jobs);
+    // Each opens its own connection, so that each line is known.
+    let done = finish(files.command(&[]).args(["--pool", "0", "--json"]));
     assert_eq!(done.code(), 0, "{}", done.stderr);
     assert_eq!(done.stderr, "");
     assert_eq!(done.stdout.lines().count(), 1);
@@ -155,13 +147,8 @@ fn a_job_goes_through_its_own_proxy() {
         json!({"id": "through", "url": "http://nowhere.invalid/item/1", "proxy": server.url("")}),
         json!({"id": "direct", "url": "http://nowhere.invalid/item/1"}),
     ];
-    let jobs = files.write("jobs", format!("{}\n{}\n", jobs[0], jobs[1]));
-    let done = finish(&mut run_command(&[
-        &"--jobs",
-        &jobs,
-        &"--results",
-        &files.path("results"),
-    ]));
+    files.write("jobs", format!("{}\n{}\n", jobs[0], jobs[1]));
+    let done = finish(&mut files.command(&[]));
     assert_eq!(done.code(), 1);
     for line in files.json("results") {
         let expected = if line["id"] == "through" {
@@ -207,14 +194,8 @@ fn a_failed_job_says_why_without_any_secret() {
         json!({"id": "late", "url": slow, "timeout_ms": 20}),
         json!({"id": "later-ones-run", "requests": [{"url": gone}, {"url": server.url("/item/1")}]}),
     ];
-    let jobs = files.write("jobs", to_lines(jobs));
-    let done = finish(&mut run_command(&[
-        &"--jobs",
-        &jobs,
-        &"--results",
-        &files.path("results"),
-        &"--json",
-    ]));
+    files.write("jobs", to_lines(jobs));
+    let done = files.run(&[]);
     assert_eq!(done.code(), 1);
     assert_eq!(done.summary()["jobs"]["failed"], 3);
     let text = files.read("results");

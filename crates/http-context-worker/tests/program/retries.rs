@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use crate::support::{Files, Server, finish, job_lines, nobody, run_command};
+use crate::support::{Files, Server, finish, job_lines, nobody};
 
 #[test]
 fn a_fault_that_goes_away_is_retried_and_told() {
     let (files, server) = (Files::new(), Server::start());
-    let jobs = files.write(
+    files.write(
         "jobs",
         job_lines([
             ("busy".to_owned(), server.url("/unavailable-once/a")),
@@ -15,19 +15,13 @@ fn a_fault_that_goes_away_is_retried_and_told() {
             ("fine".to_owned(), server.url("/item/1")),
         ]),
     );
-    let done = finish(&mut run_command(&[
-        &"--jobs",
-        &jobs,
-        &"--results",
-        &files.path("results"),
-        &"--max-attempts",
-        &"3",
-        &"--retry-delay",
-        &"0",
-        &"--fail-on-status",
-        &"--json",
-        &"--metrics-file",
-        &files.path("metrics"),
+    let done = finish(files.command(&[("--metrics-file", "metrics")]).args([
+        "--max-attempts",
+        "3",
+        "--retry-delay",
+        "0",
+        "--fail-on-status",
+        "--json",
     ]));
     assert_eq!(done.code(), 0, "{}{}", done.stderr, files.read("results"));
     assert_eq!(
@@ -52,18 +46,10 @@ fn a_fault_that_goes_away_is_retried_and_told() {
 #[test]
 fn the_last_attempt_is_the_result() {
     let files = Files::new();
-    let jobs = files.write("jobs", job_lines([("gone".to_owned(), nobody())]));
-    let done = finish(&mut run_command(&[
-        &"--jobs",
-        &jobs,
-        &"--results",
-        &files.path("results"),
-        &"--max-attempts",
-        &"4",
-        &"--retry-delay",
-        &"0",
-        &"--json",
-    ]));
+    files.write("jobs", job_lines([("gone".to_owned(), nobody())]));
+    let mut command = files.command(&[]);
+    command.args(["--max-attempts", "4", "--retry-delay", "0", "--json"]);
+    let done = finish(&mut command);
     assert_eq!(done.code(), 1);
     assert_eq!(
         done.summary()["jobs"],
@@ -80,18 +66,10 @@ fn a_job_that_waits_for_its_next_attempt_holds_no_slot() {
     let (files, server) = (Files::new(), Server::start());
     let mut jobs = vec![("gone".to_owned(), nobody())];
     jobs.extend((0..5).map(|i| (format!("fine-{i}"), server.url("/item/1"))));
-    let jobs = files.write("jobs", job_lines(jobs));
-    let done = finish(&mut run_command(&[
-        &"--jobs",
-        &jobs,
-        &"--results",
-        &files.path("results"),
-        &"--max-attempts",
-        &"2",
-        &"--concurrency",
-        &"1",
-        &"--json",
-    ]));
+    files.write("jobs", job_lines(jobs));
+    let mut command = files.command(&[]);
+    command.args(["--max-attempts", "2", "--concurrency", "1", "--json"]);
+    let done = finish(&mut command);
     assert_eq!(done.code(), 1);
     let results = files.json("results");
     assert_eq!(results.last().unwrap()["id"], "gone");

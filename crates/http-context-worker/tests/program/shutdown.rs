@@ -136,15 +136,8 @@ fn jobs_that_outlive_the_drain_deadline_are_cut_off_in_bounded_time_and_run_agai
 #[test]
 fn a_second_signal_ends_the_process_at_once() {
     let (files, gate) = (Files::new(), Gate::start());
-    let jobs = files.write("jobs", jobs_at(&gate, 1));
-    let run = Running::start(&mut run_command(&[
-        &"--jobs",
-        &jobs,
-        &"--results",
-        &files.path("results"),
-        &"--drain-timeout",
-        &"3600",
-    ]));
+    files.write("jobs", jobs_at(&gate, 1));
+    let run = Running::start(files.command(&[]).args(["--drain-timeout", "3600"]));
     let stuck = gate.next();
     let asked = Instant::now();
     run.signal("TERM");

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::exposition::Exposition;
-use crate::support::{Files, Finished, Gate, Running, Server, job_lines, run_command, until};
+use crate::support::{Files, Finished, Gate, Running, Server, job_lines, until};
 
 const AT_ONCE: usize = 64;
 const DRAIN: Duration = Duration::from_secs(3);
@@ -17,21 +17,10 @@ const DRAIN: Duration = Duration::from_secs(3);
 const MORE: Duration = Duration::from_secs(2);
 
 fn command(files: &Files, jobs: String, collector: &str) -> Command {
-    let mut command = run_command(&[
-        &"--jobs",
-        &files.write("jobs", jobs),
-        &"--results",
-        &files.path("results"),
-        &"--state",
-        &files.path("state"),
-        &"--metrics-file",
-        &files.path("metrics"),
-        &"--concurrency",
-        &AT_ONCE.to_string(),
-        &"--drain-timeout",
-        &DRAIN.as_secs().to_string(),
-        &"--json",
-    ]);
+    files.write("jobs", jobs);
+    let mut command = files.command(&[("--state", "state"), ("--metrics-file", "metrics")]);
+    command.args(["--json", "--concurrency", &AT_ONCE.to_string()]);
+    command.args(["--drain-timeout", &DRAIN.as_secs().to_string()]);
     command.env("OTEL_EXPORTER_OTLP_ENDPOINT", collector);
     command
 }

@@ -14,8 +14,10 @@ fn a_finished_run(files: &Files, server: &Server) -> crate::support::Finished {
     run_again(files)
 }
 
+const STATE: [(&str, &str); 1] = [("--state", "state")];
+
 fn run_again(files: &Files) -> crate::support::Finished {
-    files.run(&[("--state", "state")])
+    files.run(&STATE)
 }
 
 #[test]
@@ -95,14 +97,7 @@ fn results_that_were_cut_short_are_not_glossed_over() {
 fn a_state_in_use_is_refused() {
     let (files, gate) = (Files::new(), Gate::start());
     files.write("jobs", job_lines([("a".to_owned(), gate.url("/"))]));
-    let first = Running::start(&mut run_command(&[
-        &"--jobs",
-        &files.path("jobs"),
-        &"--results",
-        &files.path("results"),
-        &"--state",
-        &files.path("state"),
-    ]));
+    let first = Running::start(&mut files.command(&STATE));
     let arrival = gate.next();
     let second = run_again(&files);
     assert!(
@@ -121,24 +116,10 @@ fn a_state_in_use_is_refused() {
 fn a_killed_run_lets_go_of_its_state() {
     let (files, gate) = (Files::new(), Gate::start());
     files.write("jobs", job_lines([("a".to_owned(), gate.url("/"))]));
-    let first = Running::start(&mut run_command(&[
-        &"--jobs",
-        &files.path("jobs"),
-        &"--results",
-        &files.path("results"),
-        &"--state",
-        &files.path("state"),
-    ]));
+    let first = Running::start(&mut files.command(&STATE));
     let _held = gate.next();
     drop(first);
-    let second = Running::start(&mut run_command(&[
-        &"--jobs",
-        &files.path("jobs"),
-        &"--results",
-        &files.path("results"),
-        &"--state",
-        &files.path("state"),
-    ]));
+    let second = Running::start(&mut files.command(&STATE));
     // At once: the engine by itself would give the job back after a minute.
     gate.next().answer();
     assert_eq!(second.wait().code(), 0);
@@ -190,16 +171,7 @@ fn an_unfinished_state_keeps_to_its_results_and_its_jobs() {
         "jobs",
         job_lines(["a", "b"].map(|id| (id.to_owned(), gate.url("/")))),
     );
-    let first = Running::start(&mut run_command(&[
-        &"--jobs",
-        &files.path("jobs"),
-        &"--results",
-        &files.path("results"),
-        &"--state",
-        &files.path("state"),
-        &"--concurrency",
-        &"1",
-    ]));
+    let first = Running::start(files.command(&STATE).args(["--concurrency", "1"]));
     let _held = gate.next();
     drop(first);
     let other = finish(&mut run_command(&[

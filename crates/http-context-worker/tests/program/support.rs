@@ -41,15 +41,19 @@ impl Files {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
-    /// `run` to the end, from the file `jobs` to the file `results`, with these flags and files
-    /// beside them.
-    pub(crate) fn run(&self, also: &[(&str, &str)]) -> Finished {
-        let mut command = run_command(&[&"--json", &"--jobs", &self.path("jobs")]);
+    /// `run` from the file `jobs` to the file `results`, with these flags and files beside them.
+    pub(crate) fn command(&self, also: &[(&str, &str)]) -> Command {
+        let mut command = run_command(&[&"--jobs", &self.path("jobs")]);
         command.arg("--results").arg(self.path("results"));
         for (flag, name) in also {
             command.arg(flag).arg(self.path(name));
         }
-        finish(&mut command)
+        command
+    }
+
+    /// The same to the end, with a summary.
+    pub(crate) fn run(&self, also: &[(&str, &str)]) -> Finished {
+        finish(self.command(also).arg("--json"))
     }
 
     /// The lines of a file, each of which must be whole and JSON.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::exposition::Exposition;
-use crate::support::{Files, Gate, Running, Server, finish, job_lines, run_command, to_lines};
+use crate::support::{Files, Gate, Running, Server, finish, job_lines, to_lines};
 
 const JOBS: i64 = 200;
 const AT_ONCE: i64 = 4;
@@ -13,18 +13,9 @@ const FEW: i64 = 5 * AT_ONCE;
 
 /// Runs jobs of one request each, and returns the summary.
 fn run_jobs(files: &Files, jobs: String, more: &[&str]) -> Value {
-    let jobs = files.write("jobs", jobs);
-    let mut command = run_command(&[
-        &"--jobs",
-        &jobs,
-        &"--results",
-        &files.path("results"),
-        &"--metrics-file",
-        &files.path("metrics"),
-        &"--concurrency",
-        &AT_ONCE.to_string(),
-        &"--json",
-    ]);
+    files.write("jobs", jobs);
+    let mut command = files.command(&[("--metrics-file", "metrics")]);
+    command.args(["--json", "--concurrency", &AT_ONCE.to_string()]);
     let done = finish(command.args(more));
     assert_eq!((done.code(), done.stderr.as_str()), (0, ""));
     done.summary()
@@ -129,17 +120,9 @@ fn a_job_with_a_proxy_has_a_session_of_its_own() {
 fn with_fewer_sessions_than_jobs_at_once_the_sessions_bound_the_load() {
     let (files, gate) = (Files::new(), Gate::start());
     let jobs = job_lines((0..6).map(|i| (format!("job-{i}"), gate.url("/"))));
-    let run = Running::start(&mut run_command(&[
-        &"--jobs",
-        &files.write("jobs", jobs),
-        &"--results",
-        &files.path("results"),
-        &"--concurrency",
-        &"6",
-        &"--pool",
-        &"2",
-        &"--json",
-    ]));
+    files.write("jobs", jobs);
+    let mut command = files.command(&[]);
+    let run = Running::start(command.args(["--concurrency", "6", "--pool", "2", "--json"]));
     for _ in 0..3 {
         let two = [gate.next(), gate.next()];
         assert!(gate.arrived().is_none(), "a third job has a session");

@@ -9,17 +9,8 @@ use crate::support::{
 
 /// `run` on this queue.
 fn run(redis: &RedisServer, files: &Files, more: &[&str]) -> Finished {
-    let mut command = run_command(&[
-        &"--jobs",
-        &files.path("jobs"),
-        &"--results",
-        &files.path("results"),
-        &"--rejects",
-        &files.path("rejects"),
-        &"--queue",
-        &redis.url(),
-        &"--json",
-    ]);
+    let mut command = files.command(&[("--rejects", "rejects")]);
+    command.args(["--queue", &redis.url(), "--json"]);
     finish(command.args(more))
 }
 
