@@ -1,6 +1,7 @@
 //! Every observable fact, as a plain call.
 
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -31,6 +32,11 @@ use crate::request_info::RequestInfo;
 ///
 /// Each request is told as started once and then ends once: answered, failed, or cancelled. An
 /// answered one ends a second time with its body.
+///
+/// A panic in a method ends there, after the panic hook has printed it: by the convention of
+/// OpenTelemetry, what observes a program does not end it. So a test looks at what its observer has
+/// noted, rather than to assert in it. Only [`poll_request`](Self::poll_request) and
+/// [`middleware`](Self::middleware), which are no facts, pass a panic on.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
@@ -266,6 +272,12 @@ pub fn set_default_observer(observer: Arc<dyn Observer>) -> Result<(), ObserverA
     DEFAULT_OBSERVER
         .set(observer)
         .map_err(|_| ObserverAlreadySet)
+}
+
+/// Tells a fact. All of them are told through here.
+pub(crate) fn tell(observer: &dyn Observer, fact: impl FnOnce(&dyn Observer)) {
+    // A panic of it is not to take along a request, an exit, or a thread that looks after others.
+    drop(catch_unwind(AssertUnwindSafe(|| fact(observer))));
 }
 
 pub(crate) fn default_observer() -> Option<Arc<dyn Observer>> {

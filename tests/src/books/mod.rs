@@ -45,6 +45,8 @@ pub struct Books {
     lines: Mutex<Lines>,
     /// How many facts there were, for those who wait for more.
     facts: watch::Sender<u64>,
+    /// The fact after which it panics.
+    panics_at: Option<u64>,
 }
 
 impl Books {
@@ -53,7 +55,22 @@ impl Books {
         Self {
             lines: Mutex::default(),
             facts: watch::Sender::new(0),
+            panics_at: None,
         }
+    }
+
+    /// Empty ones that panic when they have noted so many facts, as an observer may that has a
+    /// fault. What is told after it must fit all the same.
+    pub fn that_panic_at(fact: u64) -> Self {
+        Self {
+            panics_at: Some(fact),
+            ..Self::new()
+        }
+    }
+
+    /// How many facts were noted.
+    pub fn facts(&self) -> u64 {
+        *self.facts.borrow()
     }
 
     /// What was counted so far.
@@ -110,7 +127,12 @@ impl Books {
 
     fn note(&self, write: impl FnOnce(&mut Lines)) {
         write(&mut self.lock());
-        self.facts.send_modify(|facts| *facts += 1);
+        let mut noted = 0;
+        self.facts.send_modify(|facts| {
+            *facts += 1;
+            noted = *facts;
+        });
+        assert_ne!(Some(noted), self.panics_at, "on purpose");
     }
 
     fn lock(&self) -> MutexGuard<'_, Lines> {

@@ -12,6 +12,7 @@ mod kinds;
 mod late;
 mod no_false_alarm;
 mod order;
+mod panics;
 mod policy;
 mod snapshot;
 mod support;

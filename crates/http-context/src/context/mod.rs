@@ -23,7 +23,7 @@ use crate::current::{BOUND, Bound};
 use crate::id::ContextId;
 use crate::leak::{Leak, LeakPolicy};
 use crate::nested::NestedOpen;
-use crate::observer::{Observer, default_observer};
+use crate::observer::{self, Observer, default_observer};
 use crate::place::Place;
 use crate::pool::Checkout;
 use crate::recent::{self, NestedCount};
@@ -254,14 +254,8 @@ impl HttpContext {
     }
 
     pub(crate) fn tell(&self, fact: impl FnOnce(&dyn Observer)) {
-        let Some(observer) = &self.0.observer else {
-            return;
-        };
-        if std::thread::panicking() {
-            // A second panic would end the process. The first one is the one to be seen.
-            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| fact(&**observer)));
-        } else {
-            fact(&**observer);
+        if let Some(observer) = self.observer() {
+            observer::tell(observer, fact);
         }
     }
 }

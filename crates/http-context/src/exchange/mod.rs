@@ -166,6 +166,7 @@ impl Exchange {
         self.state()
             .totals
             .answered(connection_use, self.info.upload.bytes());
+        self.tell(|observer| observer.response_headers(&self.info, response.headers()));
         self.tell(|observer| {
             let head = ResponseHead {
                 status: response.status(),
@@ -175,7 +176,6 @@ impl Exchange {
                 peer: carrier.addresses.map(|pair| pair.remote),
                 content_length,
             };
-            observer.response_headers(&self.info, response.headers());
             observer.request_answered(&self.info, &head);
         });
         if !has_body {

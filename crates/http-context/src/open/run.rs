@@ -123,7 +123,7 @@ impl<F: Future> OpenWithReport<F> {
                                 return Poll::Ready(refused(error));
                             }
                             Opened::Fresh(context) => {
-                                // First, so that it also exits when an observer panics.
+                                // First: it exits also when its future is dropped while it waits.
                                 let guard = start.guard.insert(ExitGuard::new(context));
                                 start.waiting = guard.context().begin_checkout();
                             }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::Limits;
 use super::status::PoolStatus;
 use crate::id::PoolId;
-use crate::observer::Observer;
+use crate::observer::{self, Observer};
 use crate::sockets::{self, Connection};
 
 /// At this many connections of closed sessions those whose socket is gone are forgotten.
@@ -82,8 +82,8 @@ impl Ledger {
 
     /// Tells a fact with the counts as they are after it.
     pub(super) fn tell(&self, fact: impl FnOnce(&dyn Observer, &PoolStatus)) {
-        if let Some(observer) = &self.observer {
-            fact(&**observer, &self.status());
+        if let Some(observer) = self.observer() {
+            observer::tell(observer, |observer| fact(observer, &self.status()));
         }
     }
 
