@@ -87,6 +87,25 @@ impl Jobs {
         told.join(", ")
     }
 
+    /// Opens more connections at once than the jobs ever do: a table that has held them all has no
+    /// reason to grow later.
+    pub(crate) async fn warm_up(&self) -> Result<(), BoxError> {
+        const AT_ONCE: usize = 6 * JOBS;
+        let context = builder()
+            .observer(self.books.clone())
+            .max_connections_per_host(AT_ONCE);
+        let work = context.open(async {
+            let session = http_session()?;
+            let url = format!("{}/ok", self.urls.http1);
+            let responses = (0..AT_ONCE).map(|_| session.get(&url).send());
+            for response in futures_util::future::join_all(responses).await {
+                response?.bytes().await?;
+            }
+            Ok::<_, BoxError>(())
+        });
+        work.await
+    }
+
     /// Runs jobs until the goal is reached, and all of them to their end.
     pub(crate) async fn run_until(self: &Arc<Self>, goal: Goal) -> Result<(), BoxError> {
         let context = builder()

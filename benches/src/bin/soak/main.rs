@@ -67,6 +67,7 @@ async fn soak(options: &Options, servers: Servers) -> Result<(), BoxError> {
     // What it holds before the first job has no share in what grows.
     let mut baseline: Option<Held> = None;
     let mut most = Held::default();
+    jobs.warm_up().await?;
     for round in 0..options.rounds {
         let goal = options.goal.after(round, options.rounds, started);
         jobs.run_until(goal).await?;

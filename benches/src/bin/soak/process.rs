@@ -15,8 +15,8 @@ static HEAP: PeakAlloc = PeakAlloc;
 pub(crate) const HEADING: &str =
     "seconds   contexts   requests  heap KiB  RSS MiB    fds  tasks   open  ok   errors";
 
-/// The heap may differ by that much, however small it is: a table that was never as full as now
-/// doubles, once.
+/// The heap may differ by that much, however small it is: a small table that was never as full as
+/// now doubles, once.
 const HEAP_SLACK: u64 = 8 << 10;
 
 /// What the system's allocator keeps for later may differ by that much, however little is in use:
