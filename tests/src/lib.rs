@@ -13,6 +13,8 @@
 //! * [`sockets`] asks the operating system which sockets this process holds.
 //! * [`Books`] hold each fact that an observer is told against those before it.
 //!
+//! [`Storm`] does to contexts, on several threads at once, whatever can be done to them.
+//!
 //! A test that needs a program beyond Rust asks [`tools`] for it.
 //!
 //! Nothing here waits for time. A test waits for a count
@@ -56,10 +58,12 @@ mod dead_ports;
 mod fault_proxy;
 mod gate;
 mod middleware;
+mod random;
 mod runtime_thread;
 mod server;
 #[cfg(target_os = "linux")]
 pub mod sockets;
+mod storm;
 pub mod tls;
 pub mod tools;
 
@@ -68,6 +72,8 @@ pub use dead_ports::{RefusedPort, SilentPort};
 pub use fault_proxy::{At, Fault, FaultProxy, ProxyCounts, Script};
 pub use gate::Gate;
 pub use middleware::Edit;
+pub use random::Random;
 pub use server::{
     BoxError, Counts, ResponseBody, Seen, Server, ServerBuilder, empty_body, full_body,
 };
+pub use storm::Storm;

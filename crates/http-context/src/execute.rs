@@ -106,6 +106,8 @@ fn admit(
     let transport = state.transport().ok_or_else(closed)?;
     let host = transport.hosts.host(request.url());
     let info = |key| {
+        // Here, so that an exit which sees the request in flight reports it as well.
+        state.totals.started();
         let info = RequestInfo {
             id: RequestId::next(),
             context: context.clone(),
@@ -125,7 +127,6 @@ fn admit(
         .in_flight
         .admit(|| hold.session.is_open(), info)
         .ok_or_else(closed)?;
-    state.totals.started();
     exchange.tell(|observer| observer.request_started(&exchange.info, &request, &extensions));
     upload::track(&mut request, &exchange);
     exchange.start(Way::new(&exchange, transport, request, extensions));

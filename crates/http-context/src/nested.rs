@@ -1,5 +1,7 @@
 //! What an `open` does where a context is already bound.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::id::ContextId;
 use crate::place::Place;
 
@@ -49,4 +51,43 @@ pub struct NestedOpen {
     pub inner_place: Place,
     /// What was done.
     pub policy: NestedPolicy,
+}
+
+/// How often `open` was called inside a context, until its exit began.
+#[derive(Debug, Default)]
+pub(crate) struct NestedOpens(AtomicU64);
+
+impl NestedOpens {
+    /// Set from the exit on, when nothing is counted any more.
+    const CLOSED: u64 = 1 << 63;
+
+    /// Counts one more; says whether it came before the exit.
+    pub(crate) fn note(&self) -> bool {
+        let one_more = |count| (count & Self::CLOSED == 0).then_some(count + 1);
+        self.0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+            .is_ok()
+    }
+
+    pub(crate) fn close(&self) {
+        self.0.fetch_or(Self::CLOSED, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed) & !Self::CLOSED
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_after_the_exit_is_not_counted() {
+        let opens = NestedOpens::default();
+        assert!(opens.note() && opens.note());
+        opens.close();
+        assert!(!opens.note());
+        assert_eq!(opens.count(), 2);
+    }
 }

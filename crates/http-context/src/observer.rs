@@ -23,8 +23,13 @@ use crate::request_info::RequestInfo;
 /// Is told what happens in contexts, sessions, requests and connections.
 ///
 /// Facts leave the library only through here. A method is called on the thread where its fact
-/// happens, with no lock held, and should return soon; what it does cannot change the course of a
-/// request. Every method does nothing unless it is implemented.
+/// happens, and should return soon; what it does cannot change the course of a request. Every
+/// method does nothing unless it is implemented.
+///
+/// No lock is held meanwhile, but for one: while the session of a context is opened or closed, and
+/// until that is told, other threads that want to open or close it wait, and so does the exit. Thus
+/// a session is told as opened before any request of it, and as closed before the next one is told
+/// as opened. The thread that is told may ask for the session itself.
 ///
 /// An observer serves the whole process after [`set_default_observer`], or one context after
 /// [`ContextBuilder::observer`](crate::ContextBuilder::observer), which then replaces the default
@@ -68,15 +73,18 @@ pub trait Observer: Send + Sync + 'static {
     /// Called when `open` was called inside a context, whatever its policy.
     fn nested_open(&self, context: &HttpContext, nested: &NestedOpen) {}
 
-    /// Called when a context has exited, by every way out, as the last fact of it. Only the end of a
-    /// request that another thread was polling when the exit cut it off can come right after.
+    /// Called when a context has exited, by every way out, as the last fact of it. Only what other
+    /// threads were at when the exit cut them off can come right after: a request that was being
+    /// polled is told as ended then, one that was being admitted also as started, and an `open`
+    /// inside the context as nested. The report has counted them.
     fn context_closed(&self, context: &HttpContext, report: &ExitReport) {}
 
     /// Called when a session is ready for use.
     fn session_opened(&self, context: &HttpContext, session: SessionId, source: SessionSource) {}
 
     /// Called when a session was closed: early by [`HttpSession::close`](crate::HttpSession::close),
-    /// or by the exit of its context.
+    /// or by the exit of its context. A request that another thread was admitting meanwhile is told
+    /// right after, as started and as failed.
     fn session_closed(&self, context: &HttpContext, session: SessionId) {}
 
     /// Called when a request was admitted, in the task of its caller: before it waits for a host

@@ -59,7 +59,7 @@ pub fn snapshot() -> Snapshot {
                 .session_if_built()
                 .map_or(0, |state| state.totals.requests.load(Ordering::Relaxed)),
             children: context.children(),
-            nested_opens: inner.nested_opens.load(Ordering::Relaxed),
+            nested_opens: inner.nested_opens.count(),
             context,
         }
     };

@@ -103,7 +103,7 @@ impl Rig {
         // The kernel first: a connection may wait to be accepted yet, and the server not know it.
         sockets::wait_until(self.server.addr(), 0).await;
         self.server.wait_until(|counts| counts.open() == 0).await;
-        assert_eq!((totals.leaks, totals.ended_late), (0, 0), "{totals:?}");
+        assert_eq!((totals.leaks, totals.late), (0, 0), "{totals:?}");
         totals
     }
 }

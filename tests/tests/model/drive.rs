@@ -346,8 +346,8 @@ impl<'s> Run<'s> {
         let totals = self.books.settled().await;
         let handle = tokio::runtime::Handle::current();
         let is_alone = handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::CurrentThread;
-        if is_alone && totals.ended_late > 0 {
-            return Err(format!("{} requests ended late", totals.ended_late));
+        if is_alone && totals.late > 0 {
+            return Err(format!("{} facts were late", totals.late));
         }
         let got = reference::Totals {
             contexts: totals.contexts,

@@ -84,7 +84,7 @@ async fn the_layer_isolates_a_call_from_a_context_that_is_bound() {
     let service = || {
         ServiceBuilder::new()
             .layer(builder().layer())
-            .service(service_fn(async |()| {
+            .service(service_fn(|()| async {
                 Ok::<_, Infallible>(http_session().unwrap().id())
             }))
     };
@@ -105,7 +105,7 @@ async fn the_context_of_a_call_is_opened_where_its_layer_was_made() {
     let layer = builder().layer();
     let service = ServiceBuilder::new()
         .layer(layer)
-        .service(service_fn(async |()| {
+        .service(service_fn(|()| async {
             Ok::<_, Infallible>(current().unwrap().opened_at())
         }));
     let place = service.oneshot(()).await.unwrap();
@@ -130,7 +130,7 @@ async fn the_layer_isolates_a_call_also_where_an_open_of_its_place_has_passed_th
         passes_through.await?;
         let service = ServiceBuilder::new()
             .layer(layer)
-            .service(service_fn(async |()| {
+            .service(service_fn(|()| async {
                 Ok::<_, OpenError>(current().unwrap())
             }));
         assert_ne!(service.oneshot(()).await?, outer);
@@ -170,7 +170,7 @@ async fn a_call_that_fails_is_told_as_failed() {
     let layer = builder().observer(facts.clone()).layer();
     let service = ServiceBuilder::new()
         .layer(layer)
-        .service(service_fn(async |()| Err::<(), _>("broken")));
+        .service(service_fn(|()| async { Err::<(), _>("broken") }));
     assert_eq!(service.oneshot(()).await, Err("broken"));
     assert_eq!(facts.all().last().unwrap(), "context closed failed");
 }

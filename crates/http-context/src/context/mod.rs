@@ -5,11 +5,13 @@ mod sessions;
 
 use std::any::Any;
 use std::backtrace::Backtrace;
+use std::cell::Cell;
 use std::fmt;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use parking_lot::ReentrantMutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -20,9 +22,9 @@ use crate::backtrace;
 use crate::children::Children;
 use crate::config::Config;
 use crate::current::{BOUND, Bound};
-use crate::id::ContextId;
+use crate::id::{ContextId, SessionId};
 use crate::leak::{Leak, LeakPolicy};
-use crate::nested::NestedOpen;
+use crate::nested::{NestedOpen, NestedOpens};
 use crate::observer::{self, Observer, default_observer};
 use crate::place::Place;
 use crate::pool::Checkout;
@@ -50,12 +52,14 @@ pub(crate) struct ContextInner {
     /// When it began to refuse requests.
     closed: OnceLock<Instant>,
     session: OnceLock<Box<SessionState>>,
-    /// Held while a session is built, so that two tasks do not build two.
-    building: Mutex<()>,
+    /// Held while a session is opened or closed, until that is told: one after another, and none
+    /// in the middle of an exit. Re-entrant, since whoever is told may ask for the session. Has the
+    /// session that is being told as opened, which nobody can find yet.
+    sessions: ReentrantMutex<Cell<Option<SessionId>>>,
     /// Its place in the pool of its session, from open to exit.
     pub(crate) checkout: Mutex<Option<Box<Checkout>>>,
     pub(crate) children: Children,
-    pub(crate) nested_opens: AtomicU64,
+    pub(crate) nested_opens: NestedOpens,
     /// The count of the first place where an `open` passed through.
     nested_at: OnceLock<Arc<NestedCount>>,
     /// Told when the last request, body or child is gone and an exit may wait for that.
@@ -91,10 +95,10 @@ impl HttpContext {
             phase: AtomicU8::new(OPEN),
             closed: OnceLock::new(),
             session: OnceLock::new(),
-            building: Mutex::new(()),
+            sessions: ReentrantMutex::default(),
             checkout: Mutex::new(None),
             children: Children::default(),
-            nested_opens: AtomicU64::new(0),
+            nested_opens: NestedOpens::default(),
             nested_at: OnceLock::new(),
             idle: Notify::new(),
             backtrace: backtrace::sampled(),
@@ -223,30 +227,31 @@ impl HttpContext {
         self.0.config.keep_alive
     }
 
-    /// Notes a nested open, whatever becomes of it.
-    pub(crate) fn note_nested(&self, nested: &NestedOpen) {
-        self.0.nested_opens.fetch_add(1, Ordering::Relaxed);
+    /// Notes a nested open, whatever becomes of it; says whether it came before the exit.
+    pub(crate) fn note_nested(&self, nested: &NestedOpen) -> bool {
+        if !self.0.nested_opens.note() {
+            return false;
+        }
         let count = recent::note_nested(nested);
         if nested.policy.passes_through() {
             let _ = self.0.nested_at.set(count);
         }
+        true
     }
 
     /// Notes a nested open that passes through with nobody to tell, if it is known to be one by an
     /// earlier one at the same place.
     pub(crate) fn passes_through_unobserved(&self, place: Place) -> bool {
         let inner = &*self.0;
-        if self.is_closed() || inner.observer.is_some() {
-            return false;
+        if inner.observer.is_none()
+            && let Some(known) = inner.nested_at.get()
+            && std::ptr::eq(known.nested.inner_place, place)
+            && inner.nested_opens.note()
+        {
+            known.note();
+            return true;
         }
-        match inner.nested_at.get() {
-            Some(known) if std::ptr::eq(known.nested.inner_place, place) => {
-                inner.nested_opens.fetch_add(1, Ordering::Relaxed);
-                known.note();
-                true
-            }
-            _ => false,
-        }
+        false
     }
 
     pub(crate) fn observer(&self) -> Option<&dyn Observer> {
@@ -261,14 +266,6 @@ impl HttpContext {
 }
 
 impl ContextInner {
-    /// Begins an exit: from here on nothing is admitted.
-    pub(crate) fn begin_exit(&self) {
-        let _ = self.closed.set(Instant::now());
-        self.phase.store(CLOSING, Ordering::Release);
-        // One that is opening a session either sees that, or has opened it when this returns.
-        drop(lock(&self.building));
-    }
-
     /// Ends an exit; says what was told of the context as leaked and is resolved by it.
     pub(crate) fn end_exit(&self) -> Vec<Leak> {
         self.phase.store(CLOSED, Ordering::Release);

@@ -1,6 +1,10 @@
 //! The sessions of a context: one after another, built or taken from a pool.
 
-use super::{HttpContext, lock};
+use std::sync::atomic::Ordering;
+
+use tokio::time::Instant;
+
+use super::{CLOSING, HttpContext};
 use crate::error::{SessionClosed, SessionError};
 use crate::id::SessionId;
 use crate::observer::SessionSource;
@@ -48,17 +52,20 @@ impl HttpContext {
 
     /// Opens the session if none is open; `None` when the exit came first.
     pub(crate) fn ensure_session(&self) -> Result<Option<SessionId>, SessionError> {
-        // Before the lock, since observers are told.
+        // Before the lock, since a pool tells its observers of it.
         self.ensure_checkout()?;
-        let building = lock(&self.0.building);
+        let sessions = self.0.sessions.lock();
         if self.is_closed() {
-            drop(building);
+            drop(sessions);
             // The exit may have come before the place did. Closed and not given back: another task
             // may have used its session meanwhile, and be at it still.
             if let Some(checkout) = self.take_checkout() {
                 checkout.close(PoolCloseReason::Unverified);
             }
             return Ok(None);
+        }
+        if let Some(id) = sessions.get() {
+            return Ok(Some(id));
         }
         let recreated = match self.0.session.get() {
             Some(state) => match state.open_id() {
@@ -74,15 +81,50 @@ impl HttpContext {
         } = self.check_transport_out()?;
         let source = recreated.unwrap_or(source);
         let state = self.0.session.get_or_init(Box::default);
-        let id = state.open(transport, || !self.is_closed());
-        drop(building);
+        let id = SessionId::next();
+        sessions.set(Some(id));
         if let Some(took) = built_in {
             self.tell_pool_created(took);
         }
-        if let Some(id) = id {
-            self.tell(|observer| observer.session_opened(self, id, source));
+        self.tell(|observer| observer.session_opened(self, id, source));
+        sessions.set(None);
+        state.open(id, transport);
+        Ok(Some(id))
+    }
+
+    /// Closes a session early; does nothing if it is closed.
+    pub(crate) fn close_session(&self, id: SessionId) {
+        let _sessions = self.0.sessions.lock();
+        let state = self.session_state();
+        if !state.close(id) {
+            return;
         }
-        Ok(id)
+        // Taken first: what is cut off below may run code that opens the next session.
+        let transport = state.take_transport();
+        let pooled = self.take_pooled_session();
+        for exchange in state.in_flight.snapshot() {
+            if exchange.info.session == id {
+                exchange.abort();
+            }
+        }
+        state.retire(transport);
+        self.close_pooled_session(pooled);
+        self.tell(|observer| observer.session_closed(self, id));
+    }
+
+    /// Begins an exit: from here on nothing is admitted.
+    pub(crate) fn begin_exit(&self) {
+        let _ = self.0.closed.set(Instant::now());
+        self.0.phase.store(CLOSING, Ordering::Release);
+        self.0.nested_opens.close();
+        // Who is opening a session either sees that, or has opened it by now.
+        let _sessions = self.0.sessions.lock();
+        if let Some(state) = self.session_if_built()
+            && let Some(id) = state.open_id()
+            && state.close(id)
+        {
+            self.tell(|observer| observer.session_closed(self, id));
+        }
     }
 
     pub(crate) fn session_closed_error(&self, session: SessionId) -> SessionClosed {
@@ -108,14 +150,14 @@ mod tests {
         let work = open(async {
             let (context, _session) = (current().unwrap(), http_session().unwrap());
             let (found, lookup) = mpsc::channel();
-            let building = lock(&context.0.building);
+            let sessions = context.0.sessions.lock();
             let elsewhere = context.clone();
             let thread = thread::spawn(move || {
                 let has_session = elsewhere.sync_scope(|| http_session().is_ok());
                 found.send(has_session)
             });
             let found = lookup.recv_timeout(Duration::from_secs(5));
-            drop(building);
+            drop(sessions);
             assert_eq!(found, Ok(true));
             thread.join().unwrap().unwrap();
             Ok::<_, OpenError>(())

@@ -54,8 +54,9 @@ pub(crate) struct Exchange {
 }
 
 enum Stage {
-    /// Admitted, and not on its way yet.
-    Admitted,
+    /// Its caller's thread tells that it was started, or answered. Nobody else takes it from here,
+    /// so that its end is not told before that.
+    Telling,
     Request {
         way: Way,
         waker: Option<Waker>,
@@ -80,15 +81,19 @@ impl Exchange {
             hop: Mutex::default(),
             aborted: AtomicBool::new(false),
             told: AtomicU8::new(NOT_TOLD),
-            stage: Mutex::new(Stage::Admitted),
+            stage: Mutex::new(Stage::Telling),
         }
     }
 
-    /// Sends it on its way. Nothing happens if it was cut off before.
+    /// Sends it on its way, unless it was to be cut off meanwhile.
     pub(crate) fn start(&self, way: Way) {
-        let mut stage = self.lock();
-        if matches!(*stage, Stage::Admitted) {
-            *stage = Stage::Request { way, waker: None };
+        self.has_told(Stage::Request { way, waker: None });
+    }
+
+    fn has_told(&self, next: Stage) {
+        *self.lock() = next;
+        if self.aborted.load(Ordering::SeqCst) {
+            self.abort();
         }
     }
 
@@ -146,20 +151,21 @@ impl Exchange {
         let connection_use = carrier.connection_use;
         let content_length = response.content_length();
         let has_body = content_length != Some(0);
-        let (mut response, over) = if has_body {
+        let (mut response, next) = if has_body {
             let (response, body) = body::track(response, Arc::clone(self));
             let (since, received) = (Instant::now(), 0);
-            let next = Stage::Body {
+            let body = Stage::Body {
                 body,
                 _slot: slot,
                 since,
                 received,
                 waker: None,
             };
-            (response, std::mem::replace(&mut *stage, next))
+            (response, body)
         } else {
-            (response, std::mem::replace(&mut *stage, Stage::Over))
+            (response, Stage::Over)
         };
+        let over = std::mem::replace(&mut *stage, Stage::Telling);
         drop(stage);
         drop(over);
         response.extensions_mut().insert(connection_use);
@@ -178,6 +184,7 @@ impl Exchange {
             };
             observer.request_answered(&self.info, &head);
         });
+        self.has_told(next);
         if !has_body {
             let reason = BodyEndReason::Complete;
             self.end_body(BodyEnd {
@@ -185,8 +192,6 @@ impl Exchange {
                 bytes: 0,
                 duration: Duration::ZERO,
             });
-        } else if self.aborted.load(Ordering::SeqCst) {
-            self.abort();
         }
         response
     }
@@ -194,7 +199,7 @@ impl Exchange {
     /// The caller dropped the future of the request, be it before or after its end.
     pub(crate) fn drop_request(&self) {
         let mut stage = self.lock();
-        if matches!(*stage, Stage::Admitted | Stage::Request { .. }) {
+        if matches!(*stage, Stage::Request { .. }) {
             let over = std::mem::replace(&mut *stage, Stage::Over);
             drop(stage);
             // The future goes first: by the time its end is told, its connection is let go.
@@ -315,7 +320,7 @@ impl Exchange {
             return;
         };
         match &*stage {
-            Stage::Admitted | Stage::Request { .. } => {
+            Stage::Request { .. } => {
                 let over = std::mem::replace(&mut *stage, Stage::Aborted);
                 drop(stage);
                 if let Stage::Request { way, waker } = over {
@@ -327,7 +332,8 @@ impl Exchange {
                 self.end_failed(&self.closed().into());
             }
             Stage::Body { .. } => self.take_body(stage, Stage::Aborted, BodyEndReason::Aborted),
-            Stage::Aborted | Stage::Over => {}
+            // Who tells it looks at `aborted` afterwards.
+            Stage::Telling | Stage::Aborted | Stage::Over => {}
         }
     }
 

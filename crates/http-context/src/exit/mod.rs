@@ -66,8 +66,7 @@ impl ExitGuard {
         }
         self.begun = Some(Instant::now());
         self.outcome = outcome;
-        context.inner().begin_exit();
-        refuse(context);
+        context.begin_exit();
     }
 
     /// The whole exit, when there is nothing to wait for: nothing in flight, and no connection
@@ -138,7 +137,8 @@ impl ExitGuard {
             has_leaked().then_some(PoolCloseReason::Leaked)
         };
         match (spent, state) {
-            (None, Some(state)) => state.detach_transport(),
+            // The pool hands it on.
+            (None, Some(state)) => drop(state.take_transport()),
             // Its sockets are verified by this exit.
             (Some(_), Some(state)) => state.drop_transport(),
             (_, None) => {}
@@ -178,7 +178,7 @@ impl ExitGuard {
             connections_reused: total(|state| &state.totals.connections_reused),
             bytes_sent: total(|state| &state.totals.bytes_sent),
             bytes_received: total(|state| &state.totals.bytes_received),
-            nested_opens: inner.nested_opens.load(Ordering::Relaxed),
+            nested_opens: inner.nested_opens.count(),
             leaks: std::mem::take(&mut self.leaks),
         };
         for leak in resolved {
@@ -220,15 +220,6 @@ impl Drop for ExitGuard {
         // Children that were aborted with the work may not have been dropped yet, so what they
         // hold is no leak: nothing more is looked for.
         self.report();
-    }
-}
-
-fn refuse(context: &HttpContext) {
-    if let Some(state) = context.session_if_built()
-        && let Some(id) = state.open_id()
-        && state.close(id)
-    {
-        context.tell(|observer| observer.session_closed(context, id));
     }
 }
 

@@ -238,21 +238,11 @@ impl<O> Start<O> {
     }
 
     fn open_slowly(&mut self) -> Opened {
-        if let Some(outer) = current::open_context() {
-            let policy = if self.binds_always {
-                NestedPolicy::Isolate
-            } else {
-                outer.inner().config.nested
-            };
-            let nested = NestedOpen {
-                outer: outer.id(),
-                outer_place: outer.opened_at(),
-                inner_place: self.place,
-                policy,
-            };
-            outer.note_nested(&nested);
+        if let Some(outer) = current::open_context()
+            && let Some(nested) = self.nested_in(&outer)
+        {
             outer.tell(|observer| observer.nested_open(&outer, &nested));
-            match policy {
+            match nested.policy {
                 NestedPolicy::PassThrough | NestedPolicy::Warn => return Opened::PassThrough,
                 NestedPolicy::Deny => {
                     let denied = NestedDenied {
@@ -268,6 +258,22 @@ impl<O> Start<O> {
         let context = HttpContext::new(config, name, self.place);
         context.tell(|observer| observer.context_opened(&context));
         Opened::Fresh(context)
+    }
+
+    /// Notes that this opens inside a context, unless the exit of that has begun just now.
+    fn nested_in(&self, outer: &HttpContext) -> Option<NestedOpen> {
+        let policy = if self.binds_always {
+            NestedPolicy::Isolate
+        } else {
+            outer.inner().config.nested
+        };
+        let nested = NestedOpen {
+            outer: outer.id(),
+            outer_place: outer.opened_at(),
+            inner_place: self.place,
+            policy,
+        };
+        outer.note_nested(&nested).then_some(nested)
     }
 
     /// Makes a context that was opened ready for its work.

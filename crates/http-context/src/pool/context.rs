@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::manager::PooledSession;
 use super::{CheckedOut, CheckingOut, Checkout, PoolCloseReason, PoolError};
 use crate::context::HttpContext;
 use crate::error::BuildError;
@@ -74,14 +75,17 @@ impl HttpContext {
         lock(&self.inner().checkout).take()
     }
 
-    /// A session of a pool was closed early: it is not handed on.
-    pub(crate) fn close_pooled_session(&self) {
-        let closed = lock(&self.inner().checkout)
+    /// Takes the session of a pool out of its place, to be closed early and not handed on.
+    pub(crate) fn take_pooled_session(&self) -> Option<PooledSession> {
+        lock(&self.inner().checkout)
             .as_mut()
-            .and_then(|checkout| checkout.take_session());
-        // Told with no lock held.
-        if let (Some(closed), Some(pool)) = (closed, &self.inner().config.pool) {
-            pool.close_session(closed, PoolCloseReason::ClosedEarly);
+            .and_then(|checkout| checkout.take_session())
+    }
+
+    /// Closes a session that was taken out of its place.
+    pub(crate) fn close_pooled_session(&self, taken: Option<PooledSession>) {
+        if let (Some(taken), Some(pool)) = (taken, &self.inner().config.pool) {
+            pool.close_session(taken, PoolCloseReason::ClosedEarly);
         }
     }
 }

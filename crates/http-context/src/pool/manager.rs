@@ -12,7 +12,7 @@ use crate::transport::Transport;
 
 /// A place: warm with a session, or still without one.
 #[derive(Default)]
-pub(super) struct PooledSession {
+pub(crate) struct PooledSession {
     warm: Option<Warm>,
 }
 

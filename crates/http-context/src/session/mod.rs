@@ -110,19 +110,7 @@ impl HttpSession {
     /// [`SessionClosed`](crate::SessionClosed), idle connections are closed. The next
     /// `http_session()` builds a fresh one. Does nothing if it is closed already.
     pub fn close(&self) {
-        let SessionRef { context, id } = &self.session;
-        let state = self.state();
-        if !state.close(*id) {
-            return;
-        }
-        for exchange in state.in_flight.snapshot() {
-            if exchange.info.session == *id {
-                exchange.abort();
-            }
-        }
-        state.drop_transport();
-        context.close_pooled_session();
-        context.tell(|observer| observer.session_closed(context, *id));
+        self.session.context.close_session(self.session.id);
     }
 
     /// Whether the session was closed, by [`close`](Self::close) or by the exit of its context.

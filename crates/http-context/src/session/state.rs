@@ -37,26 +37,11 @@ impl SessionState {
         SessionId::from_raw(self.open.load(Ordering::Acquire))
     }
 
-    /// Opens a session on this transport, unless the exit came first.
-    pub(crate) fn open(
-        &self,
-        transport: Arc<Transport>,
-        may_open: impl FnOnce() -> bool,
-    ) -> Option<SessionId> {
-        // Under the lock of admission, where the exit refuses too: after it nothing opens.
-        self.in_flight.barrier(|| {
-            if !may_open() {
-                return None;
-            }
-            let id = SessionId::next();
-            let _ = self.built.set(Instant::now());
-            *self
-                .transport
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = Some(transport);
-            self.open.store(id.get(), Ordering::Release);
-            Some(id)
-        })
+    /// Opens a session on this transport; none is open.
+    pub(crate) fn open(&self, id: SessionId, transport: Arc<Transport>) {
+        let _ = self.built.set(Instant::now());
+        *self.lock_transport() = Some(transport);
+        self.open.store(id.get(), Ordering::Release);
     }
 
     /// Refuses further requests of this session; says whether it was open.
@@ -69,32 +54,24 @@ impl SessionState {
     }
 
     pub(crate) fn transport(&self) -> Option<Arc<Transport>> {
-        self.transport
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.lock_transport().clone()
     }
 
-    /// Drops the client and its pool. Requests on their way keep theirs until they end.
-    pub(crate) fn drop_transport(&self) {
-        let transport = self
-            .transport
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+    /// Lets go of the client without closing it.
+    pub(crate) fn take_transport(&self) -> Option<Arc<Transport>> {
+        self.lock_transport().take()
+    }
+
+    /// Drops a client that was taken, and its pool. Requests on their way keep it until they end.
+    pub(crate) fn retire(&self, transport: Option<Arc<Transport>>) {
         if let Some(transport) = transport {
             self.lock_connections().extend(transport.connections.take());
         }
     }
 
-    /// Lets go of the client without closing it, for the pool to hand it on.
-    pub(crate) fn detach_transport(&self) {
-        let transport = self
-            .transport
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        drop(transport);
+    /// Drops the client of the session.
+    pub(crate) fn drop_transport(&self) {
+        self.retire(self.take_transport());
     }
 
     /// Whether someone holds a handle, a client, or a request that is being built.
@@ -109,6 +86,12 @@ impl SessionState {
 
     pub(crate) fn has_connections(&self) -> bool {
         !self.lock_connections().is_empty()
+    }
+
+    fn lock_transport(&self) -> MutexGuard<'_, Option<Arc<Transport>>> {
+        self.transport
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_connections(&self) -> MutexGuard<'_, Vec<Connection>> {

@@ -1,0 +1,373 @@
+//! What several threads do to one context at once: in which order it is told, and that it holds.
+
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use futures_util::poll;
+use http_context::{
+    BodyEnd, ExitReport, HttpContext, HttpSession, NestedOpen, Observer, OpenError, RequestError,
+    RequestInfo, ResponseHead, SessionClosed, SessionId, SessionSource, builder, current,
+    http_session, open, spawn,
+};
+use http_context_tests::{Books, Server};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Within this, what is to happen has happened.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// What is to wait for another thread has not happened after this.
+const A_WHILE: Duration = Duration::from_millis(100);
+
+/// Notes facts, and before it notes the first of one kind it stops the thread that tells it.
+struct Stopping {
+    books: Books,
+    at: &'static str,
+    stop: Mutex<Option<(Sender<()>, Receiver<()>)>>,
+    facts: Mutex<Vec<&'static str>>,
+}
+
+/// A thread that is stopped. Dropped, it goes on.
+struct Stopped {
+    is_there: Receiver<()>,
+    #[expect(dead_code, reason = "its drop is what is waited for")]
+    go_on: Sender<()>,
+}
+
+impl Stopping {
+    fn at(fact: &'static str) -> (Arc<Self>, Stopped) {
+        let (there, is_there) = mpsc::channel();
+        let (go_on, goes_on) = mpsc::channel();
+        let observer = Arc::new(Self {
+            books: Books::new(),
+            at: fact,
+            stop: Mutex::new(Some((there, goes_on))),
+            facts: Mutex::default(),
+        });
+        (observer, Stopped { is_there, go_on })
+    }
+
+    fn facts(&self) -> Vec<&'static str> {
+        self.facts.lock().unwrap().clone()
+    }
+
+    fn about(&self, what: &str) -> Vec<&'static str> {
+        let mut facts = self.facts();
+        facts.retain(|fact| fact.starts_with(what));
+        facts
+    }
+
+    fn note(&self, fact: &'static str) {
+        let stop = (fact == self.at).then(|| self.stop.lock().unwrap().take());
+        if let Some((there, goes_on)) = stop.flatten() {
+            there.send(()).unwrap();
+            assert_eq!(
+                goes_on.recv_timeout(DEADLINE),
+                Err(RecvTimeoutError::Disconnected)
+            );
+        }
+        self.facts.lock().unwrap().push(fact);
+    }
+}
+
+impl Stopped {
+    fn wait(&self) {
+        self.is_there.recv_timeout(DEADLINE).unwrap();
+    }
+}
+
+impl Observer for Stopping {
+    fn context_opened(&self, context: &HttpContext) {
+        self.books.context_opened(context);
+    }
+
+    fn context_closed(&self, context: &HttpContext, report: &ExitReport) {
+        self.note("context closed");
+        self.books.context_closed(context, report);
+    }
+
+    fn nested_open(&self, context: &HttpContext, nested: &NestedOpen) {
+        self.note("nested open");
+        self.books.nested_open(context, nested);
+    }
+
+    fn session_opened(&self, context: &HttpContext, session: SessionId, source: SessionSource) {
+        self.note("session opened");
+        self.books.session_opened(context, session, source);
+    }
+
+    fn session_closed(&self, context: &HttpContext, session: SessionId) {
+        self.note("session closed");
+        self.books.session_closed(context, session);
+    }
+
+    fn request_started(
+        &self,
+        request: &RequestInfo,
+        head: &reqwest::Request,
+        extensions: &http::Extensions,
+    ) {
+        self.note("request started");
+        self.books.request_started(request, head, extensions);
+    }
+
+    fn request_failed(&self, request: &RequestInfo, error: &RequestError) {
+        self.note("request failed");
+        self.books.request_failed(request, error);
+    }
+
+    fn request_answered(&self, request: &RequestInfo, head: &ResponseHead) {
+        self.note("request answered");
+        self.books.request_answered(request, head);
+    }
+
+    fn response_body_ended(&self, request: &RequestInfo, end: &BodyEnd) {
+        self.note("body ended");
+        self.books.response_body_ended(request, end);
+    }
+}
+
+/// A thread of the context that looks its session up, and says so when it has it.
+fn lookup_elsewhere(context: &HttpContext) -> Receiver<HttpSession> {
+    let (found, lookup) = mpsc::channel();
+    let context = context.clone();
+    thread::spawn(move || {
+        let session = context.sync_scope(|| http_session().unwrap());
+        found.send(session).unwrap();
+    });
+    lookup
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_starts_while_its_session_is_closed_is_told_as_started_first() {
+    let (observer, stopped) = Stopping::at("request started");
+    let server = Server::start();
+    let work = builder().observer(observer.clone()).open(async {
+        let session = http_session()?;
+        let request = session.get(server.url("/ok")).send();
+        let request = spawn(request);
+        stopped.wait();
+        session.close();
+        drop(stopped);
+        assert!(request.await?.unwrap_err().is_session_closed());
+        Ok::<_, BoxError>(())
+    });
+    let (result, report) = work.with_report().await;
+    result.unwrap();
+    assert_eq!(report.unwrap().requests, 1);
+    assert_eq!(observer.books.balanced().late, 1, "its start");
+    assert_eq!(
+        observer.about("request"),
+        ["request started", "request failed"]
+    );
+    assert_eq!(server.counts().accepted, 0, "it never got on its way");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_starts_while_its_context_exits_is_told_once_and_reported() {
+    let (observer, stopped) = Stopping::at("request started");
+    let server = Server::start();
+    let (ended, end) = mpsc::channel();
+    let mut open = Box::pin(builder().observer(observer.clone()).open(async {
+        let request = http_session()?.get(server.url("/ok")).send();
+        spawn(async move { ended.send(request.await.unwrap_err()) });
+        std::future::pending::<Result<(), BoxError>>().await
+    }));
+    assert!(poll!(&mut open).is_pending());
+    stopped.wait();
+    drop(open);
+    drop(stopped);
+    assert!(end.recv_timeout(DEADLINE).unwrap().is_session_closed());
+    assert_eq!(
+        observer.about("request"),
+        ["request started", "request failed"]
+    );
+    assert_eq!(observer.about("context"), ["context closed"]);
+    assert_eq!(observer.books.balanced().late, 1, "its start");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_is_answered_while_its_session_is_closed_is_told_so_before_its_body_ends() {
+    let (observer, stopped) = Stopping::at("request answered");
+    let server = Server::start();
+    let work = builder().observer(observer.clone()).open(async {
+        let session = http_session()?;
+        let request = spawn(session.get(server.url("/slow-body")).send());
+        stopped.wait();
+        session.close();
+        drop(stopped);
+        let body = request.await??.bytes().await;
+        assert!(SessionClosed::find(&body.unwrap_err()).is_some());
+        Ok::<_, BoxError>(())
+    });
+    work.await.unwrap();
+    let mut facts = observer.facts();
+    facts.retain(|fact| !fact.starts_with("session"));
+    assert_eq!(
+        facts,
+        [
+            "request started",
+            "request answered",
+            "body ended",
+            "context closed"
+        ]
+    );
+    let totals = observer.books.balanced();
+    assert_eq!((totals.bodies_aborted, totals.late), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_open_inside_a_context_that_exits_meanwhile_is_told_once_and_reported() {
+    let (observer, stopped) = Stopping::at("nested open");
+    let (ended, end) = mpsc::channel();
+    let mut open = Box::pin(builder().observer(observer.clone()).open(async {
+        spawn(async move {
+            let nested = open(async { Ok::<_, OpenError>(current().unwrap().is_closed()) });
+            ended.send(nested.await.unwrap())
+        });
+        std::future::pending::<Result<(), BoxError>>().await
+    }));
+    assert!(poll!(&mut open).is_pending());
+    stopped.wait();
+    drop(open);
+    drop(stopped);
+    let passed_through = end.recv_timeout(DEADLINE).unwrap();
+    assert!(passed_through, "into the context that has exited meanwhile");
+    assert_eq!(observer.books.balanced().late, 1);
+}
+
+#[tokio::test]
+async fn a_session_is_told_as_opened_before_another_thread_has_it() {
+    let (observer, stopped) = Stopping::at("session opened");
+    let context = builder().observer(observer.clone()).lazy();
+    let work = context.open(async {
+        let context = current().unwrap();
+        let first = lookup_elsewhere(&context);
+        stopped.wait();
+        let second = lookup_elsewhere(&context);
+        assert_eq!(
+            second.recv_timeout(A_WHILE).err(),
+            Some(RecvTimeoutError::Timeout)
+        );
+        drop(stopped);
+        let first = first.recv_timeout(DEADLINE).unwrap();
+        assert_eq!(second.recv_timeout(DEADLINE).unwrap(), first);
+        Ok::<_, OpenError>(())
+    });
+    work.await.unwrap();
+    assert_eq!(
+        observer.facts(),
+        ["session opened", "session closed", "context closed"]
+    );
+    assert_eq!(observer.books.balanced().late, 0);
+}
+
+#[tokio::test]
+async fn a_session_that_is_wanted_while_one_is_closed_early_comes_after_it_and_works() {
+    let (observer, stopped) = Stopping::at("request failed");
+    let server = Server::start();
+    let work = builder().observer(observer.clone()).open(async {
+        let (context, closed) = (current().unwrap(), http_session()?);
+        let mut request = Box::pin(closed.get(server.url("/never")).send());
+        assert!(poll!(&mut request).is_pending());
+        let closing = thread::spawn(move || closed.close());
+        stopped.wait();
+        let lookup = lookup_elsewhere(&context);
+        assert_eq!(
+            lookup.recv_timeout(A_WHILE).err(),
+            Some(RecvTimeoutError::Timeout)
+        );
+        drop(stopped);
+        let fresh = lookup.recv_timeout(DEADLINE).unwrap();
+        closing.join().unwrap();
+        assert!(request.await.unwrap_err().is_session_closed());
+        assert!(!fresh.is_closed());
+        Ok::<_, BoxError>(())
+    });
+    work.await.unwrap();
+    assert_eq!(
+        observer.about("session"),
+        [
+            "session opened",
+            "session closed",
+            "session opened",
+            "session closed"
+        ]
+    );
+    assert_eq!(observer.books.balanced().late, 0);
+}
+
+#[tokio::test]
+async fn an_exit_waits_for_an_early_close_that_another_thread_is_at() {
+    let (observer, stopped) = Stopping::at("session closed");
+    let mut open = Box::pin(builder().observer(observer.clone()).open(async {
+        let session = http_session()?;
+        thread::spawn(move || session.close());
+        std::future::pending::<Result<(), OpenError>>().await
+    }));
+    assert!(poll!(&mut open).is_pending());
+    stopped.wait();
+    let (exited, exit) = mpsc::channel();
+    thread::spawn(move || {
+        drop(open);
+        exited.send(()).unwrap();
+    });
+    assert_eq!(exit.recv_timeout(A_WHILE), Err(RecvTimeoutError::Timeout));
+    drop(stopped);
+    exit.recv_timeout(DEADLINE).unwrap();
+    assert_eq!(
+        observer.facts(),
+        ["session opened", "session closed", "context closed"]
+    );
+    assert_eq!(observer.books.balanced().late, 0);
+}
+
+/// Looks the session up at facts of sessions and of failed requests.
+#[derive(Default)]
+struct Asking(Mutex<Vec<(&'static str, Option<HttpSession>)>>);
+
+impl Asking {
+    fn ask(&self, at: &'static str) {
+        let session = http_session().ok();
+        self.0.lock().unwrap().push((at, session));
+    }
+}
+
+impl Observer for Asking {
+    fn session_opened(&self, _: &HttpContext, _: SessionId, _: SessionSource) {
+        self.ask("session opened");
+    }
+
+    fn request_failed(&self, _: &RequestInfo, _: &RequestError) {
+        self.ask("request failed");
+    }
+}
+
+#[tokio::test]
+async fn an_observer_that_asks_for_the_session_while_that_changes_gets_one() {
+    let asking = Arc::new(Asking::default());
+    let server = Server::start();
+    let work = builder().observer(asking.clone()).lazy().open(async {
+        let closed = http_session()?;
+        let mut request = Box::pin(closed.get(server.url("/never")).send());
+        assert!(poll!(&mut request).is_pending());
+        closed.close();
+        assert!(request.await.unwrap_err().is_session_closed());
+        let fresh = http_session()?;
+        fresh.get(server.url("/ok")).send().await?.bytes().await?;
+        let mut asked = asking.0.lock().unwrap();
+        let asked: Vec<_> = std::mem::take(&mut *asked);
+        let expected = [
+            ("session opened", Some(closed)),
+            ("session opened", Some(fresh.clone())),
+            ("request failed", Some(fresh)),
+        ];
+        assert_eq!(asked, expected);
+        Ok::<_, BoxError>(())
+    });
+    let (result, report) = work.with_report().await;
+    result.unwrap();
+    assert!(report.unwrap().is_clean());
+}
