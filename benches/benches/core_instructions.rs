@@ -29,11 +29,11 @@ use tokio::runtime::{Builder, Runtime};
 /// The committed figures: instructions of one step, or of [`REQUESTS`] requests.
 mod committed {
     pub(super) const LOOKUP: u64 = 60;
-    pub(super) const LOOKUP_AND_DROP: u64 = 99;
-    pub(super) const NESTED_OPEN: u64 = 278;
-    pub(super) const EAGER: u64 = 22_675;
-    pub(super) const LAZY: u64 = 2_570;
-    pub(super) const POOLED: u64 = 6_883;
+    pub(super) const LOOKUP_AND_DROP: u64 = 95;
+    pub(super) const NESTED_OPEN: u64 = 275;
+    pub(super) const EAGER: u64 = 22_020;
+    pub(super) const LAZY: u64 = 2_623;
+    pub(super) const POOLED: u64 = 6_396;
     pub(super) const REQUESTS_BARE: u64 = 6_121_155;
     pub(super) const REQUESTS_IN_CONTEXT: u64 = 7_051_519;
 }

@@ -47,13 +47,10 @@ mod tests {
     #[test]
     fn sampling_takes_effect_at_once_also_where_something_was_acquired_before() {
         let counts = PlaceCounts::default();
-        let acquire_both = || {
-            counts.acquire(Location::caller());
-            counts.acquire_also_late(Location::caller());
-        };
-        acquire_both();
+        let acquire = || counts.acquire(Location::caller());
+        acquire();
         sample_backtraces(1);
-        acquire_both();
+        acquire();
         sample_backtraces(0);
         let mut places = counts.tell_live();
         assert!(places.all(|holders| holders.backtrace.is_some()));

@@ -63,14 +63,16 @@ impl NestedOpens {
 
     /// Counts one more; says whether it came before the exit.
     pub(crate) fn note(&self) -> bool {
-        let one_more = |count| (count & Self::CLOSED == 0).then_some(count + 1);
-        self.0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
-            .is_ok()
+        let is_counted = self.0.fetch_add(1, Ordering::Relaxed) & Self::CLOSED == 0;
+        if !is_counted {
+            self.0.fetch_sub(1, Ordering::Relaxed);
+        }
+        is_counted
     }
 
-    pub(crate) fn close(&self) {
-        self.0.fetch_or(Self::CLOSED, Ordering::Relaxed);
+    /// Counts no more; says how many there were.
+    pub(crate) fn close(&self) -> u64 {
+        self.0.fetch_or(Self::CLOSED, Ordering::Relaxed)
     }
 
     pub(crate) fn count(&self) -> u64 {
@@ -86,7 +88,7 @@ mod tests {
     fn what_comes_after_the_exit_is_not_counted() {
         let opens = NestedOpens::default();
         assert!(opens.note() && opens.note());
-        opens.close();
+        assert_eq!(opens.close(), 2);
         assert!(!opens.note());
         assert_eq!(opens.count(), 2);
     }

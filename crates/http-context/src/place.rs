@@ -27,15 +27,23 @@ const TOLD: usize = 1 << (usize::BITS - 1);
 /// a thing can give itself back without searching.
 #[derive(Debug, Default)]
 pub(crate) struct PlaceCounts {
-    entries: [Entry; PLACES + 1],
+    counts: [Count; PLACES + 1],
+    sources: [Source; PLACES + 1],
     /// A bit for each entry that was ever claimed, so that an exit looks at those alone.
     claimed: AtomicU32,
 }
 
+/// Small, since a lookup goes through it.
 #[derive(Debug, Default)]
-struct Entry {
-    place: OnceLock<Place>,
+struct Count {
+    /// The address of the place, to know it again by. 0 until there is one.
+    key: AtomicUsize,
     live: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Source {
+    place: OnceLock<Place>,
     /// Of the first that was sampled here.
     backtrace: OnceLock<Arc<Backtrace>>,
 }
@@ -63,6 +71,15 @@ impl PlaceIndex {
         Self(index as u8)
     }
 
+    #[cold]
+    fn late(index: usize) -> Self {
+        Self(Self::of(index).0 | LATE)
+    }
+
+    fn entry(self) -> usize {
+        usize::from(self.0 & !LATE)
+    }
+
     fn is_late(self) -> bool {
         self.0 & LATE != 0
     }
@@ -76,13 +93,11 @@ impl PlaceCounts {
     #[inline(always)]
     pub(crate) fn acquire(&self, place: Place) -> PlaceIndex {
         let first = first_of(place);
-        let entry = &self.entries[first];
         // Nearly always it was seen before, nothing else stands in its way, and nothing is sampled.
-        if matches!(entry.place.get(), Some(known) if std::ptr::eq(*known, place))
+        if self.counts[first].key.load(Ordering::Acquire) == address_of(place)
             && !backtrace::is_on()
         {
-            entry.live.fetch_add(1, Ordering::Relaxed);
-            return PlaceIndex::of(first);
+            return self.acquire_at(first);
         }
         self.acquire_slowly(place)
     }
@@ -91,83 +106,83 @@ impl PlaceCounts {
     #[inline(never)]
     fn acquire_slowly(&self, place: Place) -> PlaceIndex {
         let index = self.entry_of(place);
-        self.entries[index].live.fetch_add(1, Ordering::Relaxed);
         if let Some(backtrace) = backtrace::sampled() {
-            let _ = self.entries[index].backtrace.set(backtrace);
+            let _ = self.sources[index].backtrace.set(backtrace);
         }
-        PlaceIndex::of(index)
+        self.acquire_at(index)
     }
 
-    /// As `acquire`, for what can also be acquired after the exit.
-    pub(crate) fn acquire_also_late(&self, place: Place) -> PlaceIndex {
-        let index = self.entry_of(place);
-        let is_late = self.entries[index].live.fetch_add(1, Ordering::AcqRel) & TOLD != 0;
-        if backtrace::is_on()
-            && let Some(backtrace) = backtrace::sampled()
-        {
-            let _ = self.entries[index].backtrace.set(backtrace);
+    #[inline]
+    fn acquire_at(&self, index: usize) -> PlaceIndex {
+        if self.counts[index].live.fetch_add(1, Ordering::SeqCst) & TOLD != 0 {
+            return PlaceIndex::late(index);
         }
-        let PlaceIndex(index) = PlaceIndex::of(index);
-        PlaceIndex(if is_late { index | LATE } else { index })
+        PlaceIndex::of(index)
     }
 
     /// Counts one more at a place that is known; says whether it is one more of those that were
     /// told as leaked.
     pub(crate) fn acquire_again(&self, index: PlaceIndex) -> bool {
-        let was_told = self.entry(index).live.fetch_add(1, Ordering::AcqRel) & TOLD != 0;
+        let was_told = self.count(index).fetch_add(1, Ordering::SeqCst) & TOLD != 0;
         was_told && !index.is_late()
     }
 
     /// Gives one back; says whether it was told as leaked.
     pub(crate) fn release(&self, index: PlaceIndex) -> bool {
-        let was_told = self.entry(index).live.fetch_sub(1, Ordering::AcqRel) & TOLD != 0;
+        let was_told = self.count(index).fetch_sub(1, Ordering::SeqCst) & TOLD != 0;
         was_told && !index.is_late()
     }
 
     /// Every place with something still live, and how much, to be told as leaked.
     pub(crate) fn tell_live(&self) -> impl Iterator<Item = Holders> + '_ {
         self.claimed()
-            .map(|entry| Holders {
-                place: entry.place.get().copied(),
-                count: entry.live.fetch_or(TOLD, Ordering::AcqRel) & !TOLD,
-                backtrace: entry.backtrace.get().cloned(),
+            .map(|index| {
+                let (count, source) = (&self.counts[index], &self.sources[index]);
+                Holders {
+                    count: count.live.fetch_or(TOLD, Ordering::SeqCst) & !TOLD,
+                    place: source.place.get().copied(),
+                    backtrace: source.backtrace.get().cloned(),
+                }
             })
             .filter(|holders| holders.count > 0)
     }
 
     pub(crate) fn any_live(&self) -> bool {
-        let is_live = |entry: &Entry| entry.live.load(Ordering::Acquire) & !TOLD > 0;
-        self.claimed().any(is_live)
+        let live = |index: usize| self.counts[index].live.load(Ordering::SeqCst) & !TOLD;
+        self.claimed().any(|index| live(index) > 0)
     }
 
-    fn claimed(&self) -> impl Iterator<Item = &Entry> {
-        let mut left = self.claimed.load(Ordering::Acquire);
+    fn claimed(&self) -> impl Iterator<Item = usize> + use<> {
+        let mut left = self.claimed.load(Ordering::SeqCst);
         std::iter::from_fn(move || {
             let index = (left != 0).then(|| left.trailing_zeros())?;
             left &= left - 1;
-            Some(&self.entries[index as usize])
+            Some(index as usize)
         })
     }
 
     /// Marks an entry as claimed, before anything is counted in it.
     fn claim(&self, index: usize) {
-        self.claimed.fetch_or(1 << index, Ordering::Release);
+        self.claimed.fetch_or(1 << index, Ordering::SeqCst);
     }
 
     pub(crate) fn place(&self, index: PlaceIndex) -> Option<Place> {
-        self.entry(index).place.get().copied()
+        self.sources[index.entry()].place.get().copied()
     }
 
-    fn entry(&self, index: PlaceIndex) -> &Entry {
-        &self.entries[usize::from(index.0 & !LATE)]
+    fn count(&self, index: PlaceIndex) -> &AtomicUsize {
+        &self.counts[index.entry()].live
     }
 
     fn entry_of(&self, place: Place) -> usize {
         let start = first_of(place);
         for step in 0..PLACES {
             let index = (start + step) % PLACES;
-            let owner = self.entries[index].place.get_or_init(|| {
+            let owner = self.sources[index].place.get_or_init(|| {
                 self.claim(index);
+                self.counts[index]
+                    .key
+                    .store(address_of(place), Ordering::Relaxed);
                 place
             });
             if std::ptr::eq(*owner, place) {
@@ -182,7 +197,11 @@ impl PlaceCounts {
 /// Where the search for the entry of a place begins.
 fn first_of(place: Place) -> usize {
     // Locations are aligned statics: the low bits say nothing.
-    (std::ptr::from_ref(place).addr() >> 4) % PLACES
+    (address_of(place) >> 4) % PLACES
+}
+
+fn address_of(place: Place) -> usize {
+    std::ptr::from_ref(place).addr()
 }
 
 #[cfg(test)]
@@ -229,9 +248,9 @@ mod tests {
     fn what_is_acquired_after_the_others_were_told_is_none_of_them() {
         let counts = PlaceCounts::default();
         let place = here();
-        let told = counts.acquire_also_late(place);
+        let told = counts.acquire(place);
         assert_eq!(live(&counts), [(Some(place), 1)]);
-        let late = counts.acquire_also_late(place);
+        let late = counts.acquire(place);
         assert!(!counts.acquire_again(late));
         assert!(!counts.release(late) && !counts.release(late));
         assert!(counts.release(told));
@@ -269,7 +288,7 @@ mod tests {
             let counts = PlaceCounts::default();
             let told = counts.acquire(place);
             assert_eq!(counts.tell_live().count(), 1);
-            let late = counts.acquire_also_late(place);
+            let late = counts.acquire(place);
             assert_eq!(counts.place(late), Some(place));
             assert!(!counts.release(late));
             assert!(counts.release(told));

@@ -142,7 +142,7 @@ impl HttpContext {
 
     /// Whether its exit has begun: it gives no session, and admits no request.
     pub fn is_closed(&self) -> bool {
-        self.0.phase.load(Ordering::Acquire) != OPEN
+        self.0.phase.load(Ordering::SeqCst) != OPEN
     }
 
     /// Whether its exit has ended and was reported.

@@ -7,8 +7,9 @@ use tokio::time::Instant;
 use super::{CLOSING, HttpContext};
 use crate::error::{SessionClosed, SessionError};
 use crate::id::SessionId;
+use crate::leak::{Leak, LeakKind};
 use crate::observer::SessionSource;
-use crate::place::Place;
+use crate::place::{Place, PlaceIndex};
 use crate::pool::{CheckedOut, PoolCloseReason};
 use crate::session::{HttpSession, SessionState};
 
@@ -28,8 +29,13 @@ impl HttpContext {
     /// A handle of the open session, if there is one.
     pub(crate) fn acquire_open(&self, place: Place) -> Option<HttpSession> {
         let state = self.0.session.get()?;
-        let id = state.open_id()?;
+        // Counted first and looked second, where an exit closes first and counts second: it sees
+        // the handle, or the handle is none.
         let place = state.handles.acquire(place);
+        let Some(id) = state.open_id() else {
+            self.give_back(place);
+            return None;
+        };
         Some(HttpSession::new(self.clone(), id, place))
     }
 
@@ -39,15 +45,38 @@ impl HttpContext {
         place: Place,
         spawned_at: Option<Place>,
     ) -> Result<HttpSession, SessionError> {
-        if self.is_closed() {
-            return Err(self.used_after_exit(place, spawned_at).into());
+        if !self.is_closed()
+            && let Some(id) = self.ensure_session()?
+        {
+            let handle = self.session_state().handles.acquire(place);
+            // As above.
+            if !self.is_closed() {
+                return Ok(HttpSession::new(self.clone(), id, handle));
+            }
+            self.give_back(handle);
         }
-        let id = self.ensure_session()?;
-        let Some(id) = id else {
-            return Err(self.used_after_exit(place, spawned_at).into());
-        };
-        let place = self.session_state().handles.acquire(place);
-        Ok(HttpSession::new(self.clone(), id, place))
+        Err(self.used_after_exit(place, spawned_at).into())
+    }
+
+    /// Takes a handle off the count that came too late to be one.
+    #[cold]
+    #[inline(never)]
+    fn give_back(&self, place: PlaceIndex) {
+        if self.session_state().handles.release(place) {
+            self.tell_handle_released(place);
+        }
+    }
+
+    /// A handle that was told as leaked was let go.
+    #[cold]
+    pub(crate) fn tell_handle_released(&self, place: PlaceIndex) {
+        self.tell_resolved(&self.handle_leak(place));
+    }
+
+    /// One handle more, or less, than was told at the exit.
+    pub(crate) fn handle_leak(&self, place: PlaceIndex) -> Leak {
+        let state = self.session_state();
+        state.holder_leak(self, LeakKind::SessionHandle, state.handles.place(place))
     }
 
     /// Opens the session if none is open; `None` when the exit came first.
@@ -112,11 +141,10 @@ impl HttpContext {
         self.tell(|observer| observer.session_closed(self, id));
     }
 
-    /// Begins an exit: from here on nothing is admitted.
-    pub(crate) fn begin_exit(&self) {
+    /// Begins an exit: from here on nothing is admitted. Says how many opens were nested in it.
+    pub(crate) fn begin_exit(&self) -> u64 {
         let _ = self.0.closed.set(Instant::now());
-        self.0.phase.store(CLOSING, Ordering::Release);
-        self.0.nested_opens.close();
+        self.0.phase.store(CLOSING, Ordering::SeqCst);
         // Who is opening a session either sees that, or has opened it by now.
         let _sessions = self.0.sessions.lock();
         if let Some(state) = self.session_if_built()
@@ -125,6 +153,7 @@ impl HttpContext {
         {
             self.tell(|observer| observer.session_closed(self, id));
         }
+        self.0.nested_opens.close()
     }
 
     pub(crate) fn session_closed_error(&self, session: SessionId) -> SessionClosed {

@@ -25,8 +25,9 @@ pub(crate) struct ExitGuard {
     outcome: Outcome,
     /// What the outcome is when this is dropped.
     when_dropped: Outcome,
-    /// What was cut off, for the report.
+    /// What was cut off, and what was opened inside, for the report.
     aborted: u64,
+    nested_opens: u64,
     /// What was found so far. Kept here, so that an exit which is dropped tells it as well: once it
     /// is marked, its release will be told.
     leaks: Vec<Leak>,
@@ -42,6 +43,7 @@ impl ExitGuard {
             outcome: Outcome::Cancelled,
             when_dropped: Outcome::Cancelled,
             aborted: 0,
+            nested_opens: 0,
             leaks: Vec::new(),
             holds_resolved: false,
         }
@@ -66,7 +68,7 @@ impl ExitGuard {
         }
         self.begun = Some(Instant::now());
         self.outcome = outcome;
-        context.begin_exit();
+        self.nested_opens = context.begin_exit();
     }
 
     /// The whole exit, when there is nothing to wait for: nothing in flight, and no connection
@@ -178,7 +180,7 @@ impl ExitGuard {
             connections_reused: total(|state| &state.totals.connections_reused),
             bytes_sent: total(|state| &state.totals.bytes_sent),
             bytes_received: total(|state| &state.totals.bytes_received),
-            nested_opens: inner.nested_opens.count(),
+            nested_opens: self.nested_opens,
             leaks: std::mem::take(&mut self.leaks),
         };
         for leak in resolved {

@@ -32,7 +32,7 @@ pub(crate) struct SessionHold {
 
 impl SessionHold {
     pub(crate) fn new(session: SessionRef, place: Place) -> Self {
-        let index = session.state().clients.acquire_also_late(place);
+        let index = session.state().clients.acquire(place);
         Self {
             session,
             place,

@@ -17,7 +17,6 @@ use crate::context::HttpContext;
 use crate::error::RequestError;
 use crate::execute;
 use crate::id::SessionId;
-use crate::leak::{Leak, LeakKind};
 use crate::place::{Place, PlaceIndex};
 use crate::request::RequestBuilder;
 
@@ -132,13 +131,6 @@ impl HttpSession {
         self.session.state()
     }
 
-    /// One handle more, or less, than was told at the exit.
-    fn late_leak(&self) -> Leak {
-        let place = self.state().handles.place(self.place);
-        self.state()
-            .holder_leak(self.context(), LeakKind::SessionHandle, place)
-    }
-
     fn hold(&self, place: Place) -> SessionHold {
         SessionHold::new(self.session.clone(), place)
     }
@@ -147,7 +139,8 @@ impl HttpSession {
 impl Clone for HttpSession {
     fn clone(&self) -> Self {
         if self.state().handles.acquire_again(self.place) {
-            self.session.context.tell_leak(&self.late_leak());
+            let context = self.context();
+            context.tell_leak(&context.handle_leak(self.place));
         }
         Self {
             session: self.session.clone(),
@@ -159,7 +152,7 @@ impl Clone for HttpSession {
 impl Drop for HttpSession {
     fn drop(&mut self) {
         if self.state().handles.release(self.place) {
-            self.session.context.tell_resolved(&self.late_leak());
+            self.context().tell_handle_released(self.place);
         }
     }
 }

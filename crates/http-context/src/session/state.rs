@@ -34,7 +34,7 @@ pub(crate) struct SessionState {
 
 impl SessionState {
     pub(crate) fn open_id(&self) -> Option<SessionId> {
-        SessionId::from_raw(self.open.load(Ordering::Acquire))
+        SessionId::from_raw(self.open.load(Ordering::SeqCst))
     }
 
     /// Opens a session on this transport; none is open.
@@ -48,7 +48,7 @@ impl SessionState {
     pub(crate) fn close(&self, id: SessionId) -> bool {
         self.in_flight.barrier(|| {
             self.open
-                .compare_exchange(id.get(), 0, Ordering::AcqRel, Ordering::Acquire)
+                .compare_exchange(id.get(), 0, Ordering::SeqCst, Ordering::SeqCst)
                 .is_ok()
         })
     }
