@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use futures_util::poll;
 use http_context::{
-    BodyEnd, ExitReport, HttpContext, HttpSession, NestedOpen, Observer, OpenError, RequestError,
-    RequestInfo, ResponseHead, SessionClosed, SessionId, SessionSource, builder, current,
-    http_session, open, spawn,
+    BodyEnd, ConnectionUse, ExitReport, HttpContext, HttpSession, NestedOpen, Observer, OpenError,
+    RequestError, RequestInfo, ResponseHead, SessionClosed, SessionId, SessionSource, builder,
+    current, http_session, open, spawn,
 };
 use http_context_tests::{Books, Server};
 
@@ -24,10 +24,12 @@ const A_WHILE: Duration = Duration::from_millis(100);
 /// Notes facts, and before it notes the first of one kind it stops the thread that tells it.
 struct Stopping {
     books: Books,
-    at: &'static str,
-    stop: Mutex<Option<(Sender<()>, Receiver<()>)>>,
+    stop: Mutex<Option<Stop>>,
     facts: Mutex<Vec<&'static str>>,
 }
+
+/// Where to stop, whom to tell, and what to wait for.
+struct Stop(&'static str, Sender<()>, Receiver<()>);
 
 /// A thread that is stopped. Dropped, it goes on.
 struct Stopped {
@@ -38,15 +40,20 @@ struct Stopped {
 
 impl Stopping {
     fn at(fact: &'static str) -> (Arc<Self>, Stopped) {
-        let (there, is_there) = mpsc::channel();
-        let (go_on, goes_on) = mpsc::channel();
         let observer = Arc::new(Self {
             books: Books::new(),
-            at: fact,
-            stop: Mutex::new(Some((there, goes_on))),
+            stop: Mutex::default(),
             facts: Mutex::default(),
         });
-        (observer, Stopped { is_there, go_on })
+        let stopped = observer.stop_at(fact);
+        (observer, stopped)
+    }
+
+    fn stop_at(&self, fact: &'static str) -> Stopped {
+        let (there, is_there) = mpsc::channel();
+        let (go_on, goes_on) = mpsc::channel();
+        *self.stop.lock().unwrap() = Some(Stop(fact, there, goes_on));
+        Stopped { is_there, go_on }
     }
 
     fn facts(&self) -> Vec<&'static str> {
@@ -59,15 +66,19 @@ impl Stopping {
         facts
     }
 
-    fn note(&self, fact: &'static str) {
-        let stop = (fact == self.at).then(|| self.stop.lock().unwrap().take());
-        if let Some((there, goes_on)) = stop.flatten() {
+    fn stop(&self, fact: &'static str) {
+        let stop = self.stop.lock().unwrap().take_if(|stop| stop.0 == fact);
+        if let Some(Stop(_, there, goes_on)) = stop {
             there.send(()).unwrap();
             assert_eq!(
                 goes_on.recv_timeout(DEADLINE),
                 Err(RecvTimeoutError::Disconnected)
             );
         }
+    }
+
+    fn note(&self, fact: &'static str) {
+        self.stop(fact);
         self.facts.lock().unwrap().push(fact);
     }
 }
@@ -121,6 +132,11 @@ impl Observer for Stopping {
     fn request_answered(&self, request: &RequestInfo, head: &ResponseHead) {
         self.note("request answered");
         self.books.request_answered(request, head);
+    }
+
+    fn poll_request(&self, _: &RequestInfo, poll: &mut dyn FnMut()) {
+        self.stop("poll");
+        poll();
     }
 
     fn response_body_ended(&self, request: &RequestInfo, end: &BodyEnd) {
@@ -216,6 +232,31 @@ async fn a_request_that_is_answered_while_its_session_is_closed_is_told_so_befor
     );
     let totals = observer.books.balanced();
     assert_eq!((totals.bodies_aborted, totals.late), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_whose_answer_is_there_while_its_session_is_closed_came_over_its_connection() {
+    let (observer, first_poll) = Stopping::at("poll");
+    let server = Server::start();
+    let work = builder().observer(observer.clone()).open(async {
+        let session = http_session()?;
+        let request = spawn(session.get(server.url("/slow-head")).send());
+        first_poll.wait();
+        drop(first_poll);
+        server.wait_until(|counts| counts.held == 1).await;
+        let stopped = observer.stop_at("poll");
+        server.gate().open();
+        stopped.wait();
+        session.close();
+        drop(stopped);
+        let answer = request.await??;
+        assert_eq!(answer.extensions().get(), Some(&ConnectionUse::New));
+        Ok::<_, BoxError>(())
+    });
+    let (result, report) = work.with_report().await;
+    result.unwrap();
+    assert!(report.as_ref().unwrap().is_clean(), "{report:?}");
+    server.wait_until(|counts| counts.open() == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

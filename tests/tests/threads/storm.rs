@@ -59,10 +59,11 @@ impl Rig {
             storm.await.unwrap();
         }
         let totals = self.books.settled().await;
-        println!("{}: {totals:?}", self.name);
         // Some are aborted before they are opened.
         assert!(totals.contexts > rounds / 2, "{totals:?}");
         assert!(totals.requests_answered > rounds, "{totals:?}");
+        let known = totals.answered_new + totals.answered_reused;
+        assert_eq!(totals.requests_answered, known, "{totals:?}");
         if let Some(pool) = self.pool {
             let report = pool.close().await;
             assert!(report.is_clean(), "{report}");

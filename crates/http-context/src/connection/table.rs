@@ -26,6 +26,25 @@ struct Connections {
 struct Entry {
     info: Arc<ConnectionInfo>,
     has_carried: bool,
+    /// Whether another has taken it, to release it.
+    is_taken: bool,
+}
+
+impl Entry {
+    fn new(info: &Arc<ConnectionInfo>) -> Self {
+        Self {
+            info: Arc::clone(info),
+            has_carried: false,
+            is_taken: false,
+        }
+    }
+
+    /// Who opened the connection last is not known from here on, unless it was taken.
+    fn forget(self, addresses: AddressPair) {
+        if !self.is_taken {
+            sockets::release(addresses, self.info.id);
+        }
+    }
 }
 
 /// How a response came.
@@ -44,11 +63,8 @@ impl ConnectionTable {
             return;
         };
         sockets::claim(addresses, info.id);
-        let entry = Entry {
-            info: Arc::clone(info),
-            has_carried: false,
-        };
-        self.lock().insert(addresses, entry, sockets::still_held);
+        self.lock()
+            .insert(addresses, Entry::new(info), sockets::still_held);
     }
 
     /// Finds the connection that a response came over, and notes that it has carried one.
@@ -81,13 +97,16 @@ impl ConnectionTable {
         }
     }
 
-    /// Takes every connection that was opened and not forgotten since. Who takes them has to
-    /// [`release`](sockets::release) them.
+    /// Takes every connection that was opened and neither taken nor forgotten since. Who takes them
+    /// has to [`release`](sockets::release) them. They stay known to what they carry meanwhile.
     pub(crate) fn take(&self) -> Vec<Connection> {
-        let taken = std::mem::take(&mut self.lock().by_addresses);
-        taken
-            .into_iter()
-            .map(|(pair, entry)| (pair, entry.info.id))
+        self.lock()
+            .by_addresses
+            .iter_mut()
+            .filter_map(|(pair, entry)| {
+                let was_taken = std::mem::replace(&mut entry.is_taken, true);
+                (!was_taken).then_some((*pair, entry.info.id))
+            })
             .collect()
     }
 
@@ -118,9 +137,10 @@ impl Connections {
         if let Some(held) = still_held(&all) {
             let held: HashSet<_> = held.into_iter().collect();
             for (pair, id) in all {
-                if !held.contains(&(pair, id)) {
-                    sockets::release(pair, id);
-                    self.by_addresses.remove(&pair);
+                if !held.contains(&(pair, id))
+                    && let Some(closed) = self.by_addresses.remove(&pair)
+                {
+                    closed.forget(pair);
                 }
             }
         }
@@ -131,8 +151,8 @@ impl Connections {
 impl Drop for ConnectionTable {
     fn drop(&mut self) {
         let connections = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for (pair, entry) in &connections.by_addresses {
-            sockets::release(*pair, entry.info.id);
+        for (pair, entry) in connections.by_addresses.drain() {
+            entry.forget(pair);
         }
     }
 }
@@ -192,16 +212,23 @@ mod tests {
         let (mut connections, mut looked_at) = (Connections::default(), Vec::new());
         for port in 0..2500 {
             let (info, known) = (closed(port), connections.by_addresses.len());
-            let entry = Entry {
-                info: Arc::clone(&info),
-                has_carried: false,
-            };
-            connections.insert(info.addresses.unwrap(), entry, |all| {
+            connections.insert(info.addresses.unwrap(), Entry::new(&info), |all| {
                 looked_at.push(known);
                 Some(all.to_vec())
             });
         }
         assert_eq!(looked_at, [1024, 2048]);
+    }
+
+    #[test]
+    fn what_was_taken_is_released_by_who_took_it() {
+        let (table, (held, _sockets)) = (ConnectionTable::default(), open());
+        table.opened(&held);
+        let taken = table.take();
+        assert_eq!(taken, [(held.addresses.unwrap(), held.id)]);
+        assert_eq!(table.take(), [], "once");
+        drop(table);
+        assert_eq!(sockets::still_held(&taken), Some(taken));
     }
 
     #[test]

@@ -171,7 +171,6 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
-    use super::*;
     use crate::{OpenError, current, http_session, open};
 
     #[tokio::test]
