@@ -19,4 +19,5 @@ mod outcomes;
 mod pools;
 mod redirects;
 mod rig;
+mod storm;
 mod turned_away;
