@@ -13,7 +13,7 @@
 //! * [`sockets`] asks the operating system which sockets this process holds.
 //! * [`Books`] hold each fact that an observer is told against those before it.
 //!
-//! [`Storm`] does to contexts, on several threads at once, whatever can be done to them.
+//! A [`storm`] does to contexts, on several threads at once, whatever can be done to them.
 //!
 //! A test that needs a program beyond Rust asks [`tools`] for it.
 //!
@@ -76,4 +76,4 @@ pub use random::Random;
 pub use server::{
     BoxError, Counts, ResponseBody, Seen, Server, ServerBuilder, empty_body, full_body,
 };
-pub use storm::Storm;
+pub use storm::storm;

@@ -1,55 +1,75 @@
 //! What children of a context do to it at once, on as many threads as there are.
 
-use std::{pin::pin, task::Poll, time::Duration};
+use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
 use http_context::{
-    ContextBuilder, HttpSession, JoinSet, http_session, open, spawn, spawn_blocking,
+    ContextBuilder, JoinSet, RequestBuilder, http_session, open, spawn, spawn_blocking,
 };
 use tokio::task::{self, yield_now};
 
 use crate::{BoxError, Random, Server};
 
-/// Opens contexts in which children look sessions up, close them, make requests and nested
+/// Contexts at once.
+const AT_ONCE: u64 = 4;
+
+/// Opens so many contexts in which children look sessions up, close them, make requests and nested
 /// contexts, keep what they get too long, panic, and are aborted, all at once; and which end in every
-/// way, mostly in the middle of that.
+/// way, mostly in the middle of that. Returns how many were asked for: `STORM_ROUNDS`, if that is
+/// set.
 ///
-/// What is done is drawn at random, the same for the same seed. What comes first is up to the
-/// threads.
-#[derive(Debug)]
-pub struct Storm {
-    url: String,
-    random: Random,
+/// What is done is drawn at random, the same for the same seed, `STORM_SEED`. What comes first is up
+/// to the threads. What was kept of the last contexts may be let go a moment after the end of this.
+///
+/// # Panics
+///
+/// When one of the variables is no number.
+///
+/// # Cancel safety
+///
+/// Dropping the future ends no context: they go on in their tasks.
+#[expect(clippy::print_stdout, reason = "the seed of a long run, to repeat it")]
+pub async fn storm(name: &str, server: &Server, context: &ContextBuilder, contexts: u64) -> u64 {
+    let asked = number("STORM_ROUNDS");
+    let contexts = asked.unwrap_or(contexts);
+    let seed = number("STORM_SEED");
+    let seed = seed.unwrap_or_else(|| asked.map_or(0, |_| std::process::id().into()));
+    if asked.is_some() {
+        println!("{name}: {contexts} contexts, STORM_SEED={seed}");
+    }
+    let storms = (0..AT_ONCE).map(|nth| {
+        let mut random = Random::new((seed * AT_ONCE + nth) << 1);
+        let (context, url) = (context.clone(), server.url(""));
+        task::spawn(async move {
+            for _ in 0..contexts / AT_ONCE {
+                one(context.clone(), url.clone(), &mut random).await;
+            }
+        })
+    });
+    for storm in storms.collect::<Vec<_>>() {
+        storm.await.expect("what panics is another task");
+    }
+    contexts
 }
 
-impl Storm {
-    /// One that makes its requests to this server.
-    pub fn new(server: &Server, seed: u64) -> Self {
-        Self {
-            url: server.url(""),
-            random: Random::new(seed),
-        }
-    }
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().expect("a number"))
+}
 
-    /// Opens one context and sees it to its end, and everything that was kept of it.
-    pub async fn round(&mut self, context: ContextBuilder) {
-        let random = &mut self.random;
-        let context = if random.one_in(2) {
-            context
-        } else {
-            context.lazy()
-        };
-        let context = context.drain_timeout(Duration::from_millis(random.below(3)));
-        let work = context.open(work(self.url.clone(), random.another()));
-        let job = tokio::spawn(work);
-        if random.one_in(3) {
-            for _ in 0..random.below(60) {
-                yield_now().await;
-            }
-            job.abort();
+/// Opens one context, and sees it to its end.
+async fn one(context: ContextBuilder, url: String, random: &mut Random) {
+    let is_lazy = random.one_in(2);
+    let context = if is_lazy { context.lazy() } else { context };
+    let context = context.drain_timeout(Duration::from_millis(random.below(3)));
+    let job = task::spawn(context.open(work(url, random.another())));
+    if random.one_in(3) {
+        for _ in 0..random.below(60) {
+            yield_now().await;
         }
-        // However it ends.
-        drop(job.await);
+        job.abort();
     }
+    // However it ends.
+    drop(job.await);
 }
 
 async fn work(url: String, mut random: Random) -> Result<(), BoxError> {
@@ -71,14 +91,11 @@ async fn child(url: String, mut random: Random) -> Result<(), BoxError> {
         let session = http_session()?;
         let ok = format!("{url}/ok");
         let long = format!("{url}/bytes/20000");
-        match random.below(16) {
+        match random.below(24) {
             0 | 1 => session.close(),
-            2 => cancelled(&session, &long, random.below(6)).await,
+            2 => cancelled(session.get(&long), random.below(6)).await,
             3 => open(read_ambient(&ok)).await?,
-            4 => {
-                let request = session.client().get(&ok).send();
-                drop(request.await);
-            }
+            4 => drop(session.client().get(&ok).send().await),
             5 => {
                 let task = spawn(async move { read_ambient(&ok).await });
                 if random.one_in(2) {
@@ -98,29 +115,63 @@ async fn child(url: String, mut random: Random) -> Result<(), BoxError> {
                 }
             }
             10 => drop(session.get(&long).send().await),
-            _ => read(&session, &ok).await,
+            11 => read(session.get(format!("{url}/redirect/2"))).await,
+            12 => read(session.get(format!("{url}/chunked/3/100"))).await,
+            13 => {
+                let upload = session
+                    .post(format!("{url}/upload"))
+                    .body("x".repeat(3_000));
+                cancelled(upload, random.below(6)).await;
+            }
+            14 => {
+                let limit = Duration::from_micros(random.below(2_000));
+                read(session.get(&long).timeout(limit)).await;
+            }
+            15 => {
+                let client = session.client();
+                drop(session);
+                drop(client.get(&ok).send().await);
+                keep(client, random.below(20));
+            }
+            16 => drop(http_context::snapshot()),
+            17 => {
+                let requests = [session.get(&ok), session.get(&long), session.get(&ok)];
+                let mut requests = requests.map(|request| Box::pin(request.send()));
+                // All on their way at once; then one is read, and the others are dropped.
+                for request in &mut requests {
+                    let polled = poll_fn(|cx| Poll::Ready(request.as_mut().poll(cx)));
+                    if polled.await.is_ready() {
+                        return Ok(());
+                    }
+                }
+                let [first, second, last] = requests;
+                // Held and not polled, they would keep the last one from its connection.
+                drop((first, second));
+                drop(last.await);
+            }
+            _ => read(session.get(&ok)).await,
         }
     }
     Ok(())
 }
 
 /// A request that is read, if its session lets it.
-async fn read(session: &HttpSession, url: &str) {
-    if let Ok(response) = session.get(url).send().await {
+async fn read(request: RequestBuilder) {
+    if let Ok(response) = request.send().await {
         drop(response.bytes().await);
     }
 }
 
 async fn read_ambient(url: &str) -> Result<(), BoxError> {
-    read(&http_session()?, url).await;
+    read(http_session()?.get(url)).await;
     Ok(())
 }
 
 /// A request that is dropped after so many polls.
-async fn cancelled(session: &HttpSession, url: &str, polls: u64) {
-    let mut request = pin!(session.get(url).send());
+async fn cancelled(request: RequestBuilder, polls: u64) {
+    let mut request = pin!(request.send());
     for _ in 0..polls {
-        let polled = std::future::poll_fn(|cx| Poll::Ready(request.as_mut().poll(cx))).await;
+        let polled = poll_fn(|cx| Poll::Ready(request.as_mut().poll(cx))).await;
         if polled.is_ready() {
             return;
         }

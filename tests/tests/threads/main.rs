@@ -6,7 +6,6 @@
 
 #![allow(
     clippy::unwrap_used,
-    clippy::print_stdout,
     reason = "a test that cannot go on fails, and says where"
 )]
 

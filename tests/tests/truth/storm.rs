@@ -1,40 +1,26 @@
 //! Children of contexts that do everything at once, on several threads, and what is exported in the
 //! end.
 
-use http_context_tests::{Server, Storm};
+use http_context_tests::{Server, storm};
 
-use crate::rig::{Rig, Wire};
+use crate::rig::{Exported, Rig, Wire};
 
-/// Contexts at once, and after one another.
-const AT_ONCE: u64 = 4;
-const ROUNDS: u64 = 60;
+/// How many contexts are opened over each wire.
+const CONTEXTS: u64 = 250;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn whatever_threads_do_at_once_everything_exported_fits_in_the_end() {
     for wire in Wire::ALL {
         let server = wire.server(Server::builder());
         let rig = Rig::new(wire);
-        let storms = (0..AT_ONCE).map(|seed| {
-            let (mut storm, context) = (Storm::new(&server, seed << 1), rig.context());
-            tokio::spawn(async move {
-                for _ in 0..ROUNDS {
-                    storm.round(context.clone()).await;
-                }
-            })
-        });
-        for storm in storms.collect::<Vec<_>>() {
-            storm.await.unwrap();
-        }
+        storm(&format!("{wire:?}"), &server, &rig.context(), CONTEXTS).await;
         let counts = server.wait_until(|counts| counts.open() == 0).await;
         let exported = rig
             .wait_until(|exported| {
-                let gauges = [
-                    "http_client_active_requests",
-                    "http_client_open_connections",
-                    "http_context_contexts_active",
-                ];
-                let open = |gauge: &&str| exported.sum(gauge, &[]) != 0;
-                !gauges.iter().any(|gauge| open(&gauge)) && leaks_open(exported) == 0
+                let requests = exported.sum("http_client_active_requests", &[]);
+                let contexts = exported.sum("http_context_contexts_active", &[]);
+                let open = [requests, contexts, exported.open_connections()];
+                open == [0; 3] && leaks_open(exported) == 0
             })
             .await;
         exported.assert_sound();
@@ -53,7 +39,7 @@ async fn whatever_threads_do_at_once_everything_exported_fits_in_the_end() {
 }
 
 /// Leaks that were not let go. A use after the exit has nothing to let go.
-fn leaks_open(exported: &crate::rig::Exported) -> i64 {
+fn leaks_open(exported: &Exported) -> i64 {
     let open = |labels| exported.sum("http_context_leaks_open", labels);
     open(&[]) - open(&[("kind", "use_after_exit")])
 }

@@ -9,7 +9,7 @@ use futures_util::poll;
 use http_context::{
     ContextBuilder, ErrorKind, HttpVersions, JoinSet, OpenError, SessionPool, builder, http_session,
 };
-use http_context_tests::Books;
+use http_context_tests::{Books, Random};
 use tokio::time::Instant;
 
 use crate::BoxError;
@@ -31,31 +31,6 @@ pub(crate) struct Jobs {
     seed: AtomicU64,
     pub(crate) open: AtomicI64,
     errors: Mutex<BTreeMap<&'static str, u64>>,
-}
-
-/// Numbers drawn at random (xorshift64*).
-struct Random(u64);
-
-impl Random {
-    fn draw(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        (self.draw() >> 33) % bound
-    }
-
-    /// Another, for somebody else.
-    fn another(&mut self) -> Self {
-        Self(self.draw() | 1)
-    }
-
-    fn one_in(&mut self, bound: u64) -> bool {
-        self.below(bound) == 0
-    }
 }
 
 /// The contexts that jobs open in one round.
@@ -152,7 +127,7 @@ impl Jobs {
         let seed = self
             .seed
             .fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
-        let mut random = Random(seed | 1);
+        let mut random = Random::new(seed);
         while !self.is_reached(goal) {
             self.open.fetch_add(1, Ordering::Relaxed);
             self.job(&round, &mut random).await;
