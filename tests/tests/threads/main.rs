@@ -10,4 +10,5 @@
 )]
 
 mod order;
+mod stopping;
 mod storm;

@@ -1,149 +1,23 @@
 //! What several threads do to one context at once: in which order it is told, and that it holds.
 
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use futures_util::poll;
 use http_context::{
-    BodyEnd, ConnectionUse, ExitReport, HttpContext, HttpSession, NestedOpen, Observer, OpenError,
-    RequestError, RequestInfo, ResponseHead, SessionClosed, SessionId, SessionSource, builder,
-    current, http_session, open, spawn,
+    ConnectionUse, HttpContext, HttpSession, Observer, OpenError, RequestError, RequestInfo,
+    SessionClosed, SessionId, SessionSource, builder, current, http_session, open, spawn,
 };
-use http_context_tests::{Books, Server};
+use http_context_tests::Server;
+
+use crate::stopping::{DEADLINE, Stopping};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Within this, what is to happen has happened.
-const DEADLINE: Duration = Duration::from_secs(20);
-
 /// What is to wait for another thread has not happened after this.
 const A_WHILE: Duration = Duration::from_millis(100);
-
-/// Notes facts, and before it notes the first of one kind it stops the thread that tells it.
-struct Stopping {
-    books: Books,
-    stop: Mutex<Option<Stop>>,
-    facts: Mutex<Vec<&'static str>>,
-}
-
-/// Where to stop, whom to tell, and what to wait for.
-struct Stop(&'static str, Sender<()>, Receiver<()>);
-
-/// A thread that is stopped. Dropped, it goes on.
-struct Stopped {
-    is_there: Receiver<()>,
-    #[expect(dead_code, reason = "its drop is what is waited for")]
-    go_on: Sender<()>,
-}
-
-impl Stopping {
-    fn at(fact: &'static str) -> (Arc<Self>, Stopped) {
-        let observer = Arc::new(Self {
-            books: Books::new(),
-            stop: Mutex::default(),
-            facts: Mutex::default(),
-        });
-        let stopped = observer.stop_at(fact);
-        (observer, stopped)
-    }
-
-    fn stop_at(&self, fact: &'static str) -> Stopped {
-        let (there, is_there) = mpsc::channel();
-        let (go_on, goes_on) = mpsc::channel();
-        *self.stop.lock().unwrap() = Some(Stop(fact, there, goes_on));
-        Stopped { is_there, go_on }
-    }
-
-    fn facts(&self) -> Vec<&'static str> {
-        self.facts.lock().unwrap().clone()
-    }
-
-    fn about(&self, what: &str) -> Vec<&'static str> {
-        let mut facts = self.facts();
-        facts.retain(|fact| fact.starts_with(what));
-        facts
-    }
-
-    fn stop(&self, fact: &'static str) {
-        let stop = self.stop.lock().unwrap().take_if(|stop| stop.0 == fact);
-        if let Some(Stop(_, there, goes_on)) = stop {
-            there.send(()).unwrap();
-            assert_eq!(
-                goes_on.recv_timeout(DEADLINE),
-                Err(RecvTimeoutError::Disconnected)
-            );
-        }
-    }
-
-    fn note(&self, fact: &'static str) {
-        self.stop(fact);
-        self.facts.lock().unwrap().push(fact);
-    }
-}
-
-impl Stopped {
-    fn wait(&self) {
-        self.is_there.recv_timeout(DEADLINE).unwrap();
-    }
-}
-
-impl Observer for Stopping {
-    fn context_opened(&self, context: &HttpContext) {
-        self.books.context_opened(context);
-    }
-
-    fn context_closed(&self, context: &HttpContext, report: &ExitReport) {
-        self.note("context closed");
-        self.books.context_closed(context, report);
-    }
-
-    fn nested_open(&self, context: &HttpContext, nested: &NestedOpen) {
-        self.note("nested open");
-        self.books.nested_open(context, nested);
-    }
-
-    fn session_opened(&self, context: &HttpContext, session: SessionId, source: SessionSource) {
-        self.note("session opened");
-        self.books.session_opened(context, session, source);
-    }
-
-    fn session_closed(&self, context: &HttpContext, session: SessionId) {
-        self.note("session closed");
-        self.books.session_closed(context, session);
-    }
-
-    fn request_started(
-        &self,
-        request: &RequestInfo,
-        head: &reqwest::Request,
-        extensions: &http::Extensions,
-    ) {
-        self.note("request started");
-        self.books.request_started(request, head, extensions);
-    }
-
-    fn request_failed(&self, request: &RequestInfo, error: &RequestError) {
-        self.note("request failed");
-        self.books.request_failed(request, error);
-    }
-
-    fn request_answered(&self, request: &RequestInfo, head: &ResponseHead) {
-        self.note("request answered");
-        self.books.request_answered(request, head);
-    }
-
-    fn poll_request(&self, _: &RequestInfo, poll: &mut dyn FnMut()) {
-        self.stop("poll");
-        poll();
-    }
-
-    fn response_body_ended(&self, request: &RequestInfo, end: &BodyEnd) {
-        self.note("body ended");
-        self.books.response_body_ended(request, end);
-    }
-}
 
 /// A thread of the context that looks its session up, and says so when it has it.
 fn lookup_elsewhere(context: &HttpContext) -> Receiver<HttpSession> {
