@@ -76,4 +76,4 @@ pub use random::Random;
 pub use server::{
     BoxError, Counts, ResponseBody, Seen, Server, ServerBuilder, empty_body, full_body,
 };
-pub use storm::storm;
+pub use storm::{drawn, storm};

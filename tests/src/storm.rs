@@ -3,7 +3,7 @@
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
 use http_context::{
-    ContextBuilder, JoinSet, RequestBuilder, http_session, open, spawn, spawn_blocking,
+    ContextBuilder, JoinSet, Open, RequestBuilder, http_session, open, spawn, spawn_blocking,
 };
 use tokio::task::{self, yield_now};
 
@@ -41,7 +41,7 @@ pub async fn storm(name: &str, server: &Server, context: &ContextBuilder, contex
         let (context, url) = (context.clone(), server.url(""));
         task::spawn(async move {
             for _ in 0..contexts / AT_ONCE {
-                one(context.clone(), url.clone(), &mut random).await;
+                one(context.clone(), &url, &mut random).await;
             }
         })
     });
@@ -57,11 +57,8 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 /// Opens one context, and sees it to its end.
-async fn one(context: ContextBuilder, url: String, random: &mut Random) {
-    let is_lazy = random.one_in(2);
-    let context = if is_lazy { context.lazy() } else { context };
-    let context = context.drain_timeout(Duration::from_millis(random.below(3)));
-    let job = task::spawn(context.open(work(url, random.another())));
+async fn one(context: ContextBuilder, url: &str, random: &mut Random) {
+    let job = task::spawn(drawn(context, url, random));
     if random.one_in(3) {
         for _ in 0..random.below(60) {
             yield_now().await;
@@ -70,6 +67,18 @@ async fn one(context: ContextBuilder, url: String, random: &mut Random) {
     }
     // However it ends.
     drop(job.await);
+}
+
+/// One context of a [`storm`], with what its children do; it may panic.
+pub fn drawn(
+    context: ContextBuilder,
+    url: &str,
+    random: &mut Random,
+) -> Open<impl Future<Output = Result<(), BoxError>> + Send + use<>> {
+    let is_lazy = random.one_in(2);
+    let context = if is_lazy { context.lazy() } else { context };
+    let context = context.drain_timeout(Duration::from_millis(random.below(3)));
+    context.open(work(url.to_owned(), random.another()))
 }
 
 async fn work(url: String, mut random: Random) -> Result<(), BoxError> {

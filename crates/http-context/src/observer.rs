@@ -76,7 +76,8 @@ pub trait Observer: Send + Sync + 'static {
     /// Called when a context has exited, by every way out, as the last fact of it. Only what other
     /// threads were at when the exit cut them off can come right after: a request that was being
     /// polled is told as ended then, one that was being admitted also as started, and an `open`
-    /// inside the context as nested. The report has counted them.
+    /// inside the context as nested. The report has counted them. An exit that is awaited waits for
+    /// such requests, up to two seconds.
     fn context_closed(&self, context: &HttpContext, report: &ExitReport) {}
 
     /// Called when a session is ready for use.

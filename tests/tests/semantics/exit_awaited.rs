@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use http_context::{
-    LeakKind, LeakPolicy, OpenError, RequestError, SessionClosed, builder, http_session, open,
+    LeakKind, LeakPolicy, OpenError, RequestError, SessionClosed, Tls, builder, http_session, open,
 };
-use http_context_tests::{Server, sockets};
+use http_context_tests::{At, Fault, FaultProxy, Script, Server, sockets, tls};
 
 use crate::facts::Facts;
 
@@ -204,6 +204,45 @@ async fn once_it_has_exited_no_socket_is_left() {
         result.unwrap();
         assert!(report.unwrap().is_clean());
         assert_eq!(sockets::to(server.addr()).len(), 0, "in round {n}");
+    }
+}
+
+/// A request that finds no connection free makes one, and takes one that comes free meanwhile: then
+/// the other goes on being made, in a task of `reqwest`.
+#[tokio::test]
+async fn a_connection_that_nobody_waits_for_any_more_is_given_up_with_its_session() {
+    for closes_early in [false, true] {
+        let server = Server::builder().http1().tls().start();
+        let proxy = FaultProxy::start(server.addr());
+        proxy.push(Script::new());
+        proxy.set_usual(Script::fault(At::Accept, Fault::Stall));
+        let url = |path| format!("https://localhost:{}{path}", proxy.addr().port());
+        let context = builder().tls(Tls::Config(tls::client_config()));
+        let work = context.open(async {
+            let session = http_session()?;
+            let first = session.get(url("/slow-head")).send();
+            let second = async {
+                server.wait_until(|counts| counts.held == 1).await;
+                session.get(url("/ok")).send().await
+            };
+            let let_go = async {
+                proxy.wait_until(|counts| counts.stalled > 0).await;
+                server.gate().open();
+            };
+            let first = async { Ok::<_, BoxError>(first.await?.bytes().await?) };
+            let (first, second, ()) = tokio::join!(first, second, let_go);
+            (first?, second?.bytes().await?);
+            if closes_early {
+                session.close();
+                sockets::wait_until(proxy.addr(), 0).await;
+            }
+            Ok::<_, BoxError>(())
+        });
+        let (result, report) = work.with_report().await;
+        result.unwrap();
+        let report = report.unwrap();
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(sockets::to(proxy.addr()), [], "{closes_early}");
     }
 }
 

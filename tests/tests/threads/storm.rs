@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http_context::{ContextBuilder, HttpVersions, LeakKind, SessionPool, builder};
-use http_context_tests::{Books, Server, ServerBuilder, storm};
+use http_context_tests::{Books, Random, Server, ServerBuilder, drawn, sockets, storm};
 
 /// How many contexts are opened.
 const CONTEXTS: u64 = 1_000;
@@ -74,4 +74,25 @@ async fn with_a_pool_every_fact_fits() {
     rig.context = rig.context.pool(pool.clone());
     rig.pool = Some(pool);
     rig.storm(Server::builder().http1()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn once_an_exit_was_awaited_no_socket_is_left_whatever_threads_were_at() {
+    let (server, mut random) = (Server::start(), Random::new(0));
+    // Each asks for every socket of the machine.
+    for _ in 0..CONTEXTS / 5 {
+        let open = drawn(builder(), &server.url(""), &mut random);
+        let ended = tokio::spawn(open.with_report()).await;
+        match ended {
+            Ok((_, report)) => {
+                let held = sockets::to(server.addr());
+                assert!(held.is_empty(), "{held:?} after {}", report.unwrap());
+            }
+            // A panic does not wait for its exit.
+            Err(panicked) => {
+                assert!(panicked.is_panic());
+                sockets::wait_until(server.addr(), 0).await;
+            }
+        }
+    }
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::table::ConnectionTable;
+use super::table::{Connect, ConnectionTable};
 use super::{AddressPair, ConnectFailure, ConnectionInfo};
 use crate::attached::Attached;
 use crate::exchange::{CURRENT_REQUEST, Exchange};
@@ -85,27 +85,28 @@ where
             Attempt {
                 server,
                 exchange: Some(exchange),
-                table: Arc::clone(&self.shared.table),
                 started: Instant::now(),
             }
         });
+        let connector = self.ready.take();
+        let mut connector = connector.unwrap_or_else(|| self.shared.inner.clone());
         Connecting {
-            inner: self
-                .ready
-                .take()
-                .unwrap_or_else(|| self.shared.inner.clone())
-                .call(request),
+            inner: Some(connector.call(request)),
             attempt,
+            connect: Some(self.shared.table.connect()),
         }
     }
 }
 
 pin_project! {
-    /// A connection being made. Whatever becomes of it is told exactly once, by taking `attempt`.
+    /// A connection being made, until it is, or its session closes. Whatever becomes of it is told
+    /// exactly once, by taking `attempt`.
     pub(crate) struct Connecting<F> {
         #[pin]
-        inner: F,
+        inner: Option<F>,
         attempt: Option<Attempt>,
+        // Dropped last: by then the socket is gone, or known.
+        connect: Option<Connect>,
     }
 }
 
@@ -117,20 +118,35 @@ where
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
+        let mut this = self.project();
         let exchange = this
             .attempt
             .as_ref()
             .and_then(|attempt| attempt.exchange.clone());
-        // Bound again, so that the resolver knows whose name it looks up in any task.
-        let polled = match exchange {
-            Some(exchange) => CURRENT_REQUEST.sync_scope(exchange, || this.inner.poll(cx)),
-            None => this.inner.poll(cx),
+        let (Some(inner), Some(connect)) =
+            (this.inner.as_mut().as_pin_mut(), this.connect.as_mut())
+        else {
+            unreachable!("it is not polled again once it has ended");
         };
-        let result = ready!(polled);
-        if let Some(attempt) = this.attempt.take() {
-            attempt.end(&result);
-        }
+        let result = if connect.is_given_up(cx) {
+            this.inner.set(None);
+            *this.attempt = None;
+            Err(exchange.map_or_else(
+                || "the session of the connection was closed".into(),
+                |exchange| exchange.closed().into(),
+            ))
+        } else {
+            // Bound again, so that the resolver knows whose name it looks up in any task.
+            let result = ready!(match exchange {
+                Some(exchange) => CURRENT_REQUEST.sync_scope(exchange, || inner.poll(cx)),
+                None => inner.poll(cx),
+            });
+            if let Some(attempt) = this.attempt.take() {
+                attempt.end(&result, connect);
+            }
+            result
+        };
+        *this.connect = None;
         Poll::Ready(result)
     }
 }
@@ -139,18 +155,18 @@ struct Attempt {
     /// Taken when the end was told.
     exchange: Option<Arc<Exchange>>,
     server: Arc<Host>,
-    table: Arc<ConnectionTable>,
     started: Instant,
 }
 
 impl Attempt {
-    fn end<C: Connection>(mut self, result: &Result<C, BoxError>) {
+    fn end<C: Connection>(mut self, result: &Result<C, BoxError>, connect: &Connect) {
         let Some(exchange) = self.exchange.take() else {
             return;
         };
         match result {
             Ok(connection) => {
                 let info = self.opened(connection, &exchange);
+                connect.opened(&info);
                 exchange.note_connection_opened(&info);
             }
             Err(error) => exchange.note_connect_failed(&ConnectFailure {
@@ -169,7 +185,7 @@ impl Attempt {
             local: info.local_addr(),
             remote: info.remote_addr(),
         });
-        let info = Arc::new(ConnectionInfo {
+        Arc::new(ConnectionInfo {
             id: ConnectionId::next(),
             session: exchange.info.session(),
             server: Arc::clone(&self.server),
@@ -177,9 +193,7 @@ impl Attempt {
             is_http2: connected.is_negotiated_h2(),
             create_duration: self.started.elapsed(),
             attached: Attached::default(),
-        });
-        self.table.opened(&info);
-        info
+        })
     }
 }
 

@@ -1,21 +1,34 @@
 //! Which connection of a session a pair of addresses stands for.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Context;
 
 use hashbrown::{HashMap, HashSet};
 use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::Response;
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
 
 use super::{AddressPair, ConnectionInfo, ConnectionUse};
 use crate::sockets::{self, Connection};
 
-/// The connections that one session opened, by their addresses.
+/// The connections that one session opened, by their addresses, and those that it is making.
 #[derive(Debug, Default)]
-pub(crate) struct ConnectionTable(Mutex<Connections>);
+pub(crate) struct ConnectionTable {
+    connections: Mutex<Connections>,
+    /// Told when the session is closed: connections that are being made are given up.
+    closing: Arc<Notify>,
+    /// Told when the last of them is gone after that.
+    given_up: Notify,
+}
 
 #[derive(Debug, Default)]
 struct Connections {
     by_addresses: HashMap<AddressPair, Entry>,
+    /// How many are being made.
+    connecting: usize,
+    is_closed: bool,
     /// At this many entries those whose socket is gone are forgotten.
     prune_at: usize,
 }
@@ -58,13 +71,56 @@ pub(crate) struct Carrier {
 const FEWEST_TO_PRUNE: usize = 1024;
 
 impl ConnectionTable {
-    pub(crate) fn opened(&self, info: &Arc<ConnectionInfo>) {
+    fn opened(&self, info: &Arc<ConnectionInfo>) {
         let Some(addresses) = info.addresses else {
             return;
         };
         sockets::claim(addresses, info.id);
         self.lock()
             .insert(addresses, Entry::new(info), sockets::still_held);
+    }
+
+    /// Begins to make a connection.
+    pub(super) fn connect(self: &Arc<Self>) -> Connect {
+        // Listens before it looks, so that a close in between is heard.
+        let closing = Arc::clone(&self.closing).notified_owned();
+        let mut connections = self.lock();
+        connections.connecting += 1;
+        Connect {
+            closing: Box::pin(closing),
+            is_closed: connections.is_closed,
+            table: Arc::clone(self),
+        }
+    }
+
+    /// Makes no connection any more, and gives up those that are being made: where a request was
+    /// served by another one, `reqwest` goes on with its own in a task that nobody waits for, and
+    /// which keeps all of the client alive. Says whether it was open: who closes it answers for its
+    /// connections.
+    pub(crate) fn close(&self) -> bool {
+        let was_closed = std::mem::replace(&mut self.lock().is_closed, true);
+        self.closing.notify_waiters();
+        !was_closed
+    }
+
+    /// Waits until those that were being made when it was closed are given up.
+    pub(crate) async fn until_given_up(&self) {
+        loop {
+            let given_up = self.given_up.notified();
+            tokio::pin!(given_up);
+            given_up.as_mut().enable();
+            if self.lock().connecting == 0 {
+                return;
+            }
+            given_up.await;
+        }
+    }
+
+    /// Whether any was opened that nobody has taken, or is being made.
+    pub(crate) fn has_any(&self) -> bool {
+        let connections = self.lock();
+        let mut entries = connections.by_addresses.values();
+        connections.connecting > 0 || entries.any(|entry| !entry.is_taken)
     }
 
     /// Finds the connection that a response came over, and notes that it has carried one.
@@ -111,7 +167,37 @@ impl ConnectionTable {
     }
 
     fn lock(&self) -> MutexGuard<'_, Connections> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that is being made, until this is dropped.
+pub(super) struct Connect {
+    closing: Pin<Box<OwnedNotified>>,
+    is_closed: bool,
+    table: Arc<ConnectionTable>,
+}
+
+impl Connect {
+    /// Whether it is to be given up. Otherwise it is heard when it is.
+    pub(super) fn is_given_up(&mut self, cx: &mut Context<'_>) -> bool {
+        self.is_closed || self.closing.as_mut().poll(cx).is_ready()
+    }
+
+    pub(super) fn opened(&self, info: &Arc<ConnectionInfo>) {
+        self.table.opened(info);
+    }
+}
+
+impl Drop for Connect {
+    fn drop(&mut self) {
+        let mut connections = self.table.lock();
+        connections.connecting -= 1;
+        if connections.connecting == 0 {
+            self.table.given_up.notify_waiters();
+        }
     }
 }
 
@@ -150,7 +236,8 @@ impl Connections {
 
 impl Drop for ConnectionTable {
     fn drop(&mut self) {
-        let connections = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let connections = self.connections.get_mut();
+        let connections = connections.unwrap_or_else(PoisonError::into_inner);
         for (pair, entry) in connections.by_addresses.drain() {
             entry.forget(pair);
         }
@@ -218,6 +305,45 @@ mod tests {
             });
         }
         assert_eq!(looked_at, [1024, 2048]);
+    }
+
+    fn is_given_up(connect: &mut Connect) -> bool {
+        connect.is_given_up(&mut Context::from_waker(std::task::Waker::noop()))
+    }
+
+    #[test]
+    fn who_closes_it_first_answers_for_what_it_has() {
+        let table = Arc::new(ConnectionTable::default());
+        assert!(!table.has_any());
+        assert!(table.close());
+        assert!(!table.close());
+        assert!(!table.has_any());
+        let (opened, _sockets) = open();
+        table.opened(&opened);
+        assert!(table.has_any());
+        table.take();
+        assert!(!table.has_any());
+    }
+
+    #[tokio::test]
+    async fn what_is_being_made_is_given_up_at_the_close_and_waited_for() {
+        let table = Arc::new(ConnectionTable::default());
+        let mut connects = [table.connect(), table.connect()];
+        assert!(table.has_any());
+        assert!(!connects.iter_mut().any(is_given_up));
+        table.close();
+        assert!(connects.iter_mut().all(is_given_up));
+        assert!(is_given_up(&mut table.connect()), "that comes later");
+        let [first, last] = connects;
+        drop(first);
+        let mut given_up = std::pin::pin!(table.until_given_up());
+        let is_over = std::future::poll_fn(|cx| {
+            std::task::Poll::Ready(given_up.as_mut().poll(cx).is_ready())
+        });
+        assert!(!is_over.await);
+        drop(last);
+        given_up.await;
+        assert!(!table.has_any());
     }
 
     #[test]

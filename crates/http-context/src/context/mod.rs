@@ -283,11 +283,12 @@ impl ContextInner {
     }
 
     pub(crate) fn is_idle(&self) -> bool {
-        self.children.is_empty()
-            && self
-                .session
-                .get()
-                .is_none_or(|state| state.in_flight.len() == 0)
+        self.children.is_empty() && !self.has_requests()
+    }
+
+    pub(crate) fn has_requests(&self) -> bool {
+        let state = self.session.get();
+        state.is_some_and(|state| state.in_flight.len() > 0)
     }
 }
 

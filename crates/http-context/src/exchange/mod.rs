@@ -132,6 +132,12 @@ impl Exchange {
                 let over = std::mem::replace(&mut *stage, Stage::Over);
                 drop(stage);
                 drop(over);
+                let is_cut_off = self.aborted.load(Ordering::SeqCst);
+                let error = if is_cut_off {
+                    self.closed().into()
+                } else {
+                    error
+                };
                 self.end_failed(&error);
                 Poll::Ready(Err(error))
             }
@@ -354,7 +360,7 @@ impl Exchange {
         }
     }
 
-    fn closed(&self) -> SessionClosed {
+    pub(crate) fn closed(&self) -> SessionClosed {
         self.info.context.session_closed_error(self.info.session)
     }
 

@@ -7,14 +7,14 @@ pub(crate) use sockets::wait_for_close;
 
 use std::sync::atomic::Ordering;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use crate::context::HttpContext;
+use crate::context::{ContextInner, HttpContext};
 use crate::leak::{Leak, LeakPolicy};
 use crate::pool::PoolCloseReason;
 use crate::report::{ExitReport, Outcome};
 use crate::session::SessionState;
-use sockets::to_release;
+use sockets::{CLOSES_WITHIN, to_release};
 
 /// Owns the exit of a context. It happens exactly once: awaited, or when this is dropped.
 #[derive(Debug)]
@@ -97,10 +97,22 @@ impl ExitGuard {
     /// Dropping the future leaves the rest to the drop of the guard, which does it at once.
     pub(crate) async fn exit(mut self) -> Option<ExitReport> {
         let context = self.context.clone()?;
-        drain(&context).await;
+        let inner = context.inner();
+        // Running out of time is no error here: what is left is cut off, and reported.
+        let _ = timeout(
+            inner.config.drain_timeout,
+            until(&context, ContextInner::is_idle),
+        )
+        .await;
         self.find_living();
         self.abort(&context);
+        // What another thread is polling ends there, and may open a connection until then.
+        let has_ended = until(&context, |inner| !inner.has_requests());
+        let _ = timeout(CLOSES_WITHIN, has_ended).await;
         self.settle(&context);
+        if let Some(state) = context.session_if_built() {
+            let _ = timeout(CLOSES_WITHIN, state.until_given_up()).await;
+        }
         let mut connections = to_release(&context);
         if self.looks_for_leaks() && context.inner().config.verify_sockets {
             self.find_sockets(&mut connections).await;
@@ -225,20 +237,17 @@ impl Drop for ExitGuard {
     }
 }
 
-async fn drain(context: &HttpContext) {
+/// Waits until the context is as asked, which it can become by the end of a request or child.
+async fn until(context: &HttpContext, is_so: impl Fn(&ContextInner) -> bool) {
     let inner = context.inner();
-    let until_idle = async {
-        loop {
-            let idle = inner.idle.notified();
-            tokio::pin!(idle);
-            // Listens before it looks, so that what ends in between is heard.
-            idle.as_mut().enable();
-            if inner.is_idle() {
-                return;
-            }
-            idle.await;
+    loop {
+        let idle = inner.idle.notified();
+        tokio::pin!(idle);
+        // Listens before it looks, so that what ends in between is heard.
+        idle.as_mut().enable();
+        if is_so(inner) {
+            return;
         }
-    };
-    // Running out of time is no error here: what is left is cut off, and reported.
-    let _ = tokio::time::timeout(inner.config.drain_timeout, until_idle).await;
+        idle.await;
+    }
 }

@@ -7,9 +7,8 @@ use tokio::time::Instant;
 use crate::context::HttpContext;
 use crate::sockets::{self, Connection};
 
-/// How long the sockets of a closed session may take to be gone: their tasks have to be run by
-/// the runtime.
-const SOCKETS_CLOSE_WITHIN: Duration = Duration::from_secs(2);
+/// How long what was closed or cut off may take to be gone: its tasks have to be run by the runtime.
+pub(super) const CLOSES_WITHIN: Duration = Duration::from_secs(2);
 
 /// How often the tasks of connections are given a turn before time is given to them.
 const TURNS_FOR_TASKS: u32 = 4;
@@ -41,7 +40,7 @@ impl Drop for ToRelease {
 /// Waits until the operating system shows none of these sockets, or for as long as it may take;
 /// gives back those that are left.
 pub(crate) async fn wait_for_close(mut connections: Vec<Connection>) -> Vec<Connection> {
-    let deadline = Instant::now() + SOCKETS_CLOSE_WITHIN;
+    let deadline = Instant::now() + CLOSES_WITHIN;
     let mut turns = 0;
     let mut pause = Duration::from_micros(200);
     while !connections.is_empty() {
@@ -127,7 +126,7 @@ mod tests {
         });
         assert_eq!(left.await, [connection]);
         assert_eq!(polls_at_once, 1 + TURNS_FOR_TASKS);
-        assert!(begun.elapsed() >= SOCKETS_CLOSE_WITHIN);
+        assert!(begun.elapsed() >= CLOSES_WITHIN);
     }
 
     #[test]

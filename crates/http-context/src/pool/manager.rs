@@ -70,12 +70,13 @@ impl PooledSession {
         }
     }
 
-    /// Closes its session, if it has one. Sockets that nobody has verified go to the ledger.
+    /// Closes its session, if it has one. Sockets that no exit verifies go to the ledger.
     pub(super) fn close(&mut self, ledger: &Ledger, reason: PoolCloseReason) {
         if let Some(warm) = self.warm.take() {
-            let connections = warm.transport.connections.take();
+            let table = &warm.transport.connections;
+            let connections = table.close().then(|| table.take());
             drop(warm);
-            ledger.note_closed(connections);
+            ledger.note_closed(connections.unwrap_or_default());
             ledger.tell(|observer, status| observer.pool_session_closed(status, reason));
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::connection::table::ConnectionTable;
 use crate::context::HttpContext;
 use crate::id::SessionId;
 use crate::in_flight::InFlight;
@@ -21,8 +22,8 @@ pub(crate) struct SessionState {
     /// The id of the open session, 0 when none is. A handle is good while this is its own id.
     open: AtomicU64,
     transport: Mutex<Option<Arc<Transport>>>,
-    /// What sessions that are closed by now had opened.
-    connections: Mutex<Vec<Connection>>,
+    /// What sessions that are closed by now have opened.
+    retired: Mutex<Vec<Arc<ConnectionTable>>>,
     built: OnceLock<Instant>,
     pub(crate) in_flight: InFlight,
     /// Live handles, by the place that acquired them.
@@ -64,8 +65,11 @@ impl SessionState {
 
     /// Drops a client that was taken, and its pool. Requests on their way keep it until they end.
     pub(crate) fn retire(&self, transport: Option<Arc<Transport>>) {
-        if let Some(transport) = transport {
-            self.lock_connections().extend(transport.connections.take());
+        if let Some(transport) = transport
+            && transport.connections.close()
+            && transport.connections.has_any()
+        {
+            self.lock_retired().push(Arc::clone(&transport.connections));
         }
     }
 
@@ -81,11 +85,20 @@ impl SessionState {
 
     /// Every connection of the sessions that were dropped, to be verified and then released.
     pub(crate) fn take_connections(&self) -> Vec<Connection> {
-        std::mem::take(&mut *self.lock_connections())
+        let retired = std::mem::take(&mut *self.lock_retired());
+        retired.iter().flat_map(|table| table.take()).collect()
+    }
+
+    /// Waits until no connection of the sessions that were dropped is being made any more.
+    pub(crate) async fn until_given_up(&self) {
+        let retired = self.lock_retired().clone();
+        for table in retired {
+            table.until_given_up().await;
+        }
     }
 
     pub(crate) fn has_connections(&self) -> bool {
-        !self.lock_connections().is_empty()
+        self.lock_retired().iter().any(|table| table.has_any())
     }
 
     fn lock_transport(&self) -> MutexGuard<'_, Option<Arc<Transport>>> {
@@ -94,10 +107,8 @@ impl SessionState {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_connections(&self) -> MutexGuard<'_, Vec<Connection>> {
-        self.connections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn lock_retired(&self) -> MutexGuard<'_, Vec<Arc<ConnectionTable>>> {
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How long ago the first session was built.
