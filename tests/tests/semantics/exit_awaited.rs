@@ -231,7 +231,8 @@ async fn a_connection_that_nobody_waits_for_any_more_is_given_up_with_its_sessio
             };
             let first = async { Ok::<_, BoxError>(first.await?.bytes().await?) };
             let (first, second, ()) = tokio::join!(first, second, let_go);
-            (first?, second?.bytes().await?);
+            first?;
+            second?.bytes().await?;
             if closes_early {
                 session.close();
                 sockets::wait_until(proxy.addr(), 0).await;
