@@ -239,6 +239,39 @@ async fn an_exit_waits_for_an_early_close_that_another_thread_is_at() {
     assert_eq!(observer.books.balanced().late, 0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exit_that_is_awaited_waits_for_a_request_that_another_thread_is_polling() {
+    let (observer, stopped) = Stopping::at("poll");
+    let server = Server::start();
+    let url = server.url("/never");
+    let context = builder()
+        .observer(observer.clone())
+        .drain_timeout(Duration::ZERO);
+    let (is_polled, polled) = tokio::sync::oneshot::channel();
+    let mut exit = tokio::spawn(context.open(async move {
+        spawn(http_session()?.get(url).send());
+        polled.await?;
+        Ok::<_, BoxError>(())
+    }));
+    stopped.wait();
+    is_polled.send(()).unwrap();
+    let waits = tokio::time::timeout(A_WHILE, &mut exit).await;
+    assert!(waits.is_err());
+    drop(stopped);
+    exit.await.unwrap().unwrap();
+    assert_eq!(
+        observer.facts(),
+        [
+            "session opened",
+            "request started",
+            "session closed",
+            "request failed",
+            "context closed"
+        ]
+    );
+    assert_eq!(observer.books.settled().await.late, 0);
+}
+
 /// Looks the session up at facts of sessions and of failed requests.
 #[derive(Default)]
 struct Asking(Mutex<Vec<(&'static str, Option<HttpSession>)>>);

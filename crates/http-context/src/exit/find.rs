@@ -1,5 +1,7 @@
 //! What an exit finds left behind.
 
+use tokio::time::Instant;
+
 use super::ExitGuard;
 use super::sockets::{ToRelease, wait_for_close};
 use crate::connection::AddressPair;
@@ -64,11 +66,11 @@ impl ExitGuard {
 
     /// Finds sockets that the operating system says are open, once their tasks had the time to
     /// close them.
-    pub(super) async fn find_sockets(&mut self, connections: &mut ToRelease) {
+    pub(super) async fn find_sockets(&mut self, connections: &mut ToRelease, gone_by: Instant) {
         let Some(context) = &self.context else {
             return;
         };
-        let held = wait_for_close(connections.0.clone()).await;
+        let held = wait_for_close(connections.0.clone(), gone_by).await;
         if held.is_empty() {
             return;
         }

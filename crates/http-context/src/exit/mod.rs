@@ -3,18 +3,18 @@
 mod find;
 mod sockets;
 
-pub(crate) use sockets::wait_for_close;
+pub(crate) use sockets::{CLOSES_WITHIN, wait_for_close};
 
 use std::sync::atomic::Ordering;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::context::{ContextInner, HttpContext};
 use crate::leak::{Leak, LeakPolicy};
 use crate::pool::PoolCloseReason;
 use crate::report::{ExitReport, Outcome};
 use crate::session::SessionState;
-use sockets::{CLOSES_WITHIN, to_release};
+use sockets::to_release;
 
 /// Owns the exit of a context. It happens exactly once: awaited, or when this is dropped.
 #[derive(Debug)]
@@ -106,16 +106,18 @@ impl ExitGuard {
         .await;
         self.find_living();
         self.abort(&context);
+        // One deadline for all that was cut off or closed. What is left then is found below.
+        let gone_by = Instant::now() + CLOSES_WITHIN;
         // What another thread is polling ends there, and may open a connection until then.
         let has_ended = until(&context, |inner| !inner.has_requests());
-        let _ = timeout(CLOSES_WITHIN, has_ended).await;
+        let _ = timeout_at(gone_by, has_ended).await;
         self.settle(&context);
         if let Some(state) = context.session_if_built() {
-            let _ = timeout(CLOSES_WITHIN, state.until_given_up()).await;
+            let _ = timeout_at(gone_by, state.until_given_up()).await;
         }
         let mut connections = to_release(&context);
         if self.looks_for_leaks() && context.inner().config.verify_sockets {
-            self.find_sockets(&mut connections).await;
+            self.find_sockets(&mut connections, gone_by).await;
         }
         self.find_held();
         self.report()

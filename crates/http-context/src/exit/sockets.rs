@@ -8,7 +8,7 @@ use crate::context::HttpContext;
 use crate::sockets::{self, Connection};
 
 /// How long what was closed or cut off may take to be gone: its tasks have to be run by the runtime.
-pub(super) const CLOSES_WITHIN: Duration = Duration::from_secs(2);
+pub(crate) const CLOSES_WITHIN: Duration = Duration::from_secs(2);
 
 /// How often the tasks of connections are given a turn before time is given to them.
 const TURNS_FOR_TASKS: u32 = 4;
@@ -37,10 +37,12 @@ impl Drop for ToRelease {
     }
 }
 
-/// Waits until the operating system shows none of these sockets, or for as long as it may take;
-/// gives back those that are left.
-pub(crate) async fn wait_for_close(mut connections: Vec<Connection>) -> Vec<Connection> {
-    let deadline = Instant::now() + CLOSES_WITHIN;
+/// Waits until the operating system shows none of these sockets, or until they are to be gone; gives
+/// back those that are left. It is asked at least once.
+pub(crate) async fn wait_for_close(
+    mut connections: Vec<Connection>,
+    gone_by: Instant,
+) -> Vec<Connection> {
     let mut turns = 0;
     let mut pause = Duration::from_micros(200);
     while !connections.is_empty() {
@@ -52,7 +54,7 @@ pub(crate) async fn wait_for_close(mut connections: Vec<Connection>) -> Vec<Conn
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(50));
         }
-        let is_last = Instant::now() >= deadline;
+        let is_last = Instant::now() >= gone_by;
         // Where the operating system cannot be asked, that is no proof of a leak.
         connections = still_held(connections).await.unwrap_or_default();
         if is_last {
@@ -108,7 +110,10 @@ mod tests {
             tokio::task::yield_now().await;
             drop(socket);
         };
-        let (left, ()) = tokio::join!(wait_for_close(vec![connection]), closes);
+        let (left, ()) = tokio::join!(
+            wait_for_close(vec![connection], Instant::now() + CLOSES_WITHIN),
+            closes
+        );
         assert_eq!(left, []);
         assert_eq!(begun.elapsed(), Duration::ZERO);
     }
@@ -117,7 +122,10 @@ mod tests {
     async fn a_socket_that_stays_is_asked_for_ever_more_seldom_and_given_back() {
         let (_socket, _peer, connection) = connected();
         let (begun, mut polls, mut polls_at_once) = (Instant::now(), 0, 0);
-        let mut waiting = pin!(wait_for_close(vec![connection]));
+        let mut waiting = pin!(wait_for_close(
+            vec![connection],
+            Instant::now() + CLOSES_WITHIN
+        ));
         let left = poll_fn(|cx| {
             polls += 1;
             polls_at_once += u32::from(begun.elapsed().is_zero());

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use tokio::time::Instant;
+
 use super::ledger::Ledger;
 use super::status::PoolCloseReason;
 use super::{Inner, SessionPool};
 use crate::connection::AddressPair;
-use crate::exit::wait_for_close;
+use crate::exit::{CLOSES_WITHIN, wait_for_close};
 use crate::observer::Observer;
 use crate::sockets::{self, Connection};
 
@@ -111,7 +113,8 @@ async fn verify(ledger: &Ledger) -> (usize, Vec<AddressPair>) {
         ledger,
         connections: ledger.take_unverified(),
     };
-    let held = wait_for_close(unverified.connections.clone()).await;
+    let gone_by = Instant::now() + CLOSES_WITHIN;
+    let held = wait_for_close(unverified.connections.clone(), gone_by).await;
     let connections = std::mem::take(&mut unverified.connections);
     for (addresses, id) in &connections {
         sockets::release(*addresses, *id);

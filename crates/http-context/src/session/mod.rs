@@ -107,7 +107,8 @@ impl HttpSession {
 
     /// Closes the session now, while its context is open: requests in flight and bodies end with
     /// [`SessionClosed`](crate::SessionClosed), idle connections are closed. The next
-    /// `http_session()` builds a fresh one. Does nothing if it is closed already.
+    /// `http_session()` builds a fresh one. Does nothing if it is closed already. Blocks for as long as
+    /// another thread is opening or closing a session of the same context.
     pub fn close(&self) {
         self.session.context.close_session(self.session.id);
     }
