@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use http_context::{
-    LeakKind, LeakPolicy, OpenError, RequestError, SessionClosed, Tls, builder, http_session, open,
+    ContextBuilder, ExitReport, LeakKind, LeakPolicy, OpenError, RequestError, SessionClosed, Tls,
+    builder, http_session, open,
 };
 use http_context_tests::{At, Fault, FaultProxy, Script, Server, sockets, tls};
 
@@ -208,43 +209,65 @@ async fn once_it_has_exited_no_socket_is_left() {
 }
 
 /// A request that finds no connection free makes one, and takes one that comes free meanwhile: then
-/// the other goes on being made, in a task of `reqwest`.
+/// the other goes on being made, in a task of `reqwest`. Closes the session early, or leaves that to
+/// the exit, and gives the address that is connected to.
+async fn connecting_in_vain(
+    context: ContextBuilder,
+    closes_early: bool,
+) -> (ExitReport, FaultProxy) {
+    let server = Server::builder().http1().tls().start();
+    let proxy = FaultProxy::start(server.addr());
+    proxy.push(Script::new());
+    proxy.set_usual(Script::fault(At::Accept, Fault::Stall));
+    let url = |path| format!("https://localhost:{}{path}", proxy.addr().port());
+    let context = context.tls(Tls::Config(tls::client_config()));
+    let work = context.open(async {
+        let session = http_session()?;
+        let first = async {
+            let response = session.get(url("/slow-head")).send().await?;
+            Ok::<_, BoxError>(response.bytes().await?)
+        };
+        let second = async {
+            server.wait_until(|counts| counts.held == 1).await;
+            let response = session.get(url("/ok")).send().await?;
+            Ok(response.bytes().await?)
+        };
+        let let_go = async {
+            proxy.wait_until(|counts| counts.stalled > 0).await;
+            server.gate().open();
+            Ok(())
+        };
+        tokio::try_join!(first, second, let_go)?;
+        if closes_early {
+            session.close();
+            sockets::wait_until(proxy.addr(), 0).await;
+        }
+        Ok::<_, BoxError>(())
+    });
+    let (result, report) = work.with_report().await;
+    result.unwrap();
+    (report.unwrap(), proxy)
+}
+
 #[tokio::test]
 async fn a_connection_that_nobody_waits_for_any_more_is_given_up_with_its_session() {
     for closes_early in [false, true] {
-        let server = Server::builder().http1().tls().start();
-        let proxy = FaultProxy::start(server.addr());
-        proxy.push(Script::new());
-        proxy.set_usual(Script::fault(At::Accept, Fault::Stall));
-        let url = |path| format!("https://localhost:{}{path}", proxy.addr().port());
-        let context = builder().tls(Tls::Config(tls::client_config()));
-        let work = context.open(async {
-            let session = http_session()?;
-            let first = session.get(url("/slow-head")).send();
-            let second = async {
-                server.wait_until(|counts| counts.held == 1).await;
-                session.get(url("/ok")).send().await
-            };
-            let let_go = async {
-                proxy.wait_until(|counts| counts.stalled > 0).await;
-                server.gate().open();
-            };
-            let first = async { Ok::<_, BoxError>(first.await?.bytes().await?) };
-            let (first, second, ()) = tokio::join!(first, second, let_go);
-            first?;
-            second?.bytes().await?;
-            if closes_early {
-                session.close();
-                sockets::wait_until(proxy.addr(), 0).await;
-            }
-            Ok::<_, BoxError>(())
-        });
-        let (result, report) = work.with_report().await;
-        result.unwrap();
-        let report = report.unwrap();
+        let (report, proxy) = connecting_in_vain(builder(), closes_early).await;
         assert!(report.is_clean(), "{report}");
         assert_eq!(sockets::to(proxy.addr()), [], "{closes_early}");
     }
+}
+
+#[tokio::test]
+async fn that_it_is_given_up_is_waited_for_also_where_no_socket_is_asked_for() {
+    let facts = Facts::new();
+    let context = builder().observer(facts.clone()).verify_sockets(false);
+    connecting_in_vain(context, false).await;
+    let all = facts.all();
+    assert_eq!(
+        all[all.len() - 2..],
+        ["connect abandoned", "context closed completed"]
+    );
 }
 
 #[tokio::test]

@@ -103,6 +103,10 @@ impl Observer for Facts {
         self.note(format!("body {:?} {}", end.reason, end.bytes));
     }
 
+    fn connect_abandoned(&self, _: Option<&RequestInfo>, _: Duration) {
+        self.note("connect abandoned");
+    }
+
     fn leak(&self, _: &HttpContext, leak: &Leak) {
         self.note(format!("leak {}", leak.kind));
     }
