@@ -182,7 +182,7 @@ impl PlaceCounts {
                 self.claim(index);
                 self.counts[index]
                     .key
-                    .store(address_of(place), Ordering::Relaxed);
+                    .store(address_of(place), Ordering::Release);
                 place
             });
             if std::ptr::eq(*owner, place) {
