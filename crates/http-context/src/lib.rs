@@ -145,6 +145,7 @@ pub mod testing;
 mod tls;
 mod totals;
 mod transport;
+mod until;
 mod upload;
 mod watch;
 mod way;

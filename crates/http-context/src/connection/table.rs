@@ -12,6 +12,7 @@ use tokio::sync::futures::OwnedNotified;
 
 use super::{AddressPair, ConnectionInfo, ConnectionUse};
 use crate::sockets::{self, Connection};
+use crate::until::until;
 
 /// The connections that one session opened, by their addresses, and those that it is making.
 #[derive(Debug, Default)]
@@ -105,15 +106,7 @@ impl ConnectionTable {
 
     /// Waits until those that were being made when it was closed are given up.
     pub(crate) async fn until_given_up(&self) {
-        loop {
-            let given_up = self.given_up.notified();
-            tokio::pin!(given_up);
-            given_up.as_mut().enable();
-            if self.lock().connecting == 0 {
-                return;
-            }
-            given_up.await;
-        }
+        until(&self.given_up, || self.lock().connecting == 0).await;
     }
 
     /// Whether any was opened that nobody has taken, or is being made.

@@ -9,11 +9,12 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::context::{ContextInner, HttpContext};
+use crate::context::HttpContext;
 use crate::leak::{Leak, LeakPolicy};
 use crate::pool::PoolCloseReason;
 use crate::report::{ExitReport, Outcome};
 use crate::session::SessionState;
+use crate::until::until;
 use sockets::to_release;
 
 /// Owns the exit of a context. It happens exactly once: awaited, or when this is dropped.
@@ -101,7 +102,7 @@ impl ExitGuard {
         // Running out of time is no error here: what is left is cut off, and reported.
         let _ = timeout(
             inner.config.drain_timeout,
-            until(&context, ContextInner::is_idle),
+            until(&inner.idle, || inner.is_idle()),
         )
         .await;
         self.find_living();
@@ -109,7 +110,7 @@ impl ExitGuard {
         // One deadline for all that was cut off or closed. What is left then is found below.
         let gone_by = Instant::now() + CLOSES_WITHIN;
         // What another thread is polling ends there, and may open a connection until then.
-        let has_ended = until(&context, |inner| !inner.has_requests());
+        let has_ended = until(&inner.idle, || !inner.has_requests());
         let _ = timeout_at(gone_by, has_ended).await;
         self.settle(&context);
         if let Some(state) = context.session_if_built() {
@@ -236,20 +237,5 @@ impl Drop for ExitGuard {
         // Children that were aborted with the work may not have been dropped yet, so what they
         // hold is no leak: nothing more is looked for.
         self.report();
-    }
-}
-
-/// Waits until the context is as asked, which it can become by the end of a request or child.
-async fn until(context: &HttpContext, is_so: impl Fn(&ContextInner) -> bool) {
-    let inner = context.inner();
-    loop {
-        let idle = inner.idle.notified();
-        tokio::pin!(idle);
-        // Listens before it looks, so that what ends in between is heard.
-        idle.as_mut().enable();
-        if is_so(inner) {
-            return;
-        }
-        idle.await;
     }
 }

@@ -11,6 +11,7 @@ use crate::connection::AddressPair;
 use crate::exit::{CLOSES_WITHIN, wait_for_close};
 use crate::observer::Observer;
 use crate::sockets::{self, Connection};
+use crate::until::until;
 
 /// What a pool did at its end, and what is left of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +85,8 @@ impl SessionPool {
             ledger.tell(Observer::pool_closed);
         }
         // Running out of time is no error: the report counts what is in use.
-        let _ = tokio::time::timeout(session.drain_timeout, until_unused(ledger)).await;
+        let is_unused = until(&ledger.returned, || ledger.status().used == 0);
+        let _ = tokio::time::timeout(session.drain_timeout, is_unused).await;
         let (connections, still_open) = verify(ledger).await;
         PoolReport {
             sessions_closed: ledger.closed() - closed_before,
@@ -92,19 +94,6 @@ impl SessionPool {
             connections,
             still_open,
         }
-    }
-}
-
-async fn until_unused(ledger: &Ledger) {
-    loop {
-        let returned = ledger.returned.notified();
-        tokio::pin!(returned);
-        // Listens before it looks, so that what is returned in between is heard.
-        returned.as_mut().enable();
-        if ledger.status().used == 0 {
-            return;
-        }
-        returned.await;
     }
 }
 
