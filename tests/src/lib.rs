@@ -57,6 +57,7 @@ mod books;
 mod dead_ports;
 mod fault_proxy;
 mod gate;
+mod long_run;
 mod middleware;
 mod random;
 mod runtime_thread;
@@ -71,9 +72,10 @@ pub use books::{Balance, Books, Totals};
 pub use dead_ports::{RefusedPort, SilentPort};
 pub use fault_proxy::{At, Fault, FaultProxy, ProxyCounts, Script};
 pub use gate::Gate;
+pub use long_run::LongRun;
 pub use middleware::Edit;
 pub use random::Random;
 pub use server::{
     BoxError, Counts, ResponseBody, Seen, Server, ServerBuilder, empty_body, full_body,
 };
-pub use storm::{drawn, storm};
+pub use storm::{cancelled, drawn, storm};

@@ -7,7 +7,7 @@ use http_context::{
 };
 use tokio::task::{self, yield_now};
 
-use crate::{BoxError, Random, Server};
+use crate::{BoxError, LongRun, Random, Server};
 
 /// Contexts at once.
 const AT_ONCE: u64 = 4;
@@ -27,15 +27,9 @@ const AT_ONCE: u64 = 4;
 /// # Cancel safety
 ///
 /// Dropping the future ends no context: they go on in their tasks.
-#[expect(clippy::print_stdout, reason = "the seed of a long run, to repeat it")]
 pub async fn storm(name: &str, server: &Server, context: &ContextBuilder, contexts: u64) -> u64 {
-    let asked = number("STORM_ROUNDS");
-    let contexts = asked.unwrap_or(contexts);
-    let seed = number("STORM_SEED");
-    let seed = seed.unwrap_or_else(|| asked.map_or(0, |_| std::process::id().into()));
-    if asked.is_some() {
-        println!("{name}: {contexts} contexts, STORM_SEED={seed}");
-    }
+    let LongRun { wanted, seed } = LongRun::from_env(name, "STORM_ROUNDS", "STORM_SEED");
+    let contexts = wanted.unwrap_or(contexts);
     let storms = (0..AT_ONCE).map(|nth| {
         let mut random = Random::new((seed * AT_ONCE + nth) << 1);
         let (context, url) = (context.clone(), server.url(""));
@@ -49,11 +43,6 @@ pub async fn storm(name: &str, server: &Server, context: &ContextBuilder, contex
         storm.await.expect("what panics is another task");
     }
     contexts
-}
-
-fn number(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    Some(text.parse().expect("a number"))
 }
 
 /// Opens one context, and sees it to its end.
@@ -176,8 +165,8 @@ async fn read_ambient(url: &str) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// A request that is dropped after so many polls.
-async fn cancelled(request: RequestBuilder, polls: u64) {
+/// Sends a request, and drops it after so many polls, if it is not over before.
+pub async fn cancelled(request: RequestBuilder, polls: u64) {
     let mut request = pin!(request.send());
     for _ in 0..polls {
         let polled = poll_fn(|cx| Poll::Ready(request.as_mut().poll(cx))).await;

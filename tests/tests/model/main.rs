@@ -23,7 +23,7 @@ mod reference;
 
 use std::cell::Cell;
 
-use http_context_tests::Server;
+use http_context_tests::{LongRun, Server};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use tokio::runtime::{Builder, Runtime};
 
@@ -36,14 +36,8 @@ const MOST_STEPS: usize = 40;
 /// Runs programs on a runtime, and fails with the shortest that parts from the reference.
 fn programs(runtime: &Runtime, name: &str) {
     silence_planned_panics();
-    let steps_wanted = number("MODEL_STEPS");
-    let seed = number("MODEL_SEED").unwrap_or_else(|| match steps_wanted {
-        Some(_) => std::process::id().into(),
-        None => 0,
-    });
-    if let Some(wanted) = steps_wanted {
-        println!("{name}: {wanted} steps, MODEL_SEED={seed}");
-    }
+    let asked = LongRun::from_env(name, "MODEL_STEPS", "MODEL_SEED");
+    let (steps_wanted, seed) = (asked.wanted, asked.seed);
     let server = Server::builder().http1().start();
     let (steps, count) = (Cell::new(0), Cell::new(0));
     for batch in 0.. {
@@ -84,14 +78,6 @@ fn runner(seed: u64, batch: u64) -> TestRunner {
         ..Config::default()
     };
     TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
-}
-
-fn number(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    Some(
-        text.parse()
-            .unwrap_or_else(|_| panic!("{variable} is no number: {text}")),
-    )
 }
 
 /// Panics that a program asks for are not shown; others are.

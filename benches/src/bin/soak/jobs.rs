@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::poll;
 use http_context::{
     ContextBuilder, ErrorKind, HttpVersions, JoinSet, OpenError, SessionPool, builder, http_session,
 };
-use http_context_tests::{Books, Random};
+use http_context_tests::{Books, Random, cancelled};
 use tokio::time::Instant;
 
 use crate::BoxError;
@@ -179,7 +178,10 @@ impl Jobs {
         for _ in 0..random.below(10) {
             match random.below(40) {
                 0 => self.at_fault(&mut random).await,
-                1 => cancelled(&url, &mut random).await?,
+                1 => {
+                    let request = http_session()?.get(format!("{url}/bytes/50000"));
+                    cancelled(request, random.below(8)).await;
+                }
                 2 => drop(get(&url, "/bytes/50000").await?),
                 3 => children(&url, &mut random).await?,
                 4 => drop(get(&url, "/chunked/5/300").await?.text().await?),
@@ -240,18 +242,6 @@ impl Jobs {
 
 async fn get(url: &str, path: &str) -> Result<reqwest::Response, BoxError> {
     Ok(http_session()?.get(format!("{url}{path}")).send().await?)
-}
-
-/// A request that is dropped after a few turns.
-async fn cancelled(url: &str, random: &mut Random) -> Result<(), BoxError> {
-    let mut request = Box::pin(http_session()?.get(format!("{url}/bytes/50000")).send());
-    for _ in 0..random.below(8) {
-        if poll!(&mut request).is_ready() {
-            break;
-        }
-        tokio::task::yield_now().await;
-    }
-    Ok(())
 }
 
 /// A few children, awaited or dropped with their set.
