@@ -102,93 +102,61 @@
 //! [`RequestBuilder`]; `tracing` lets [`spawn`] and its kin carry the caller's span; `testing` has
 //! what makes tests fail on a leak.
 
-mod attached;
-mod backtrace;
-mod body;
-mod body_limit;
-mod builder;
 mod children;
-mod client;
-mod config;
 mod connection;
 mod context;
-mod current;
 mod error;
-mod error_kind;
 mod exchange;
-mod execute;
 mod exit;
-mod host_slots;
-mod id;
-mod in_flight;
-mod join_set;
-mod layer;
+mod facts;
+mod identity;
+mod inspect;
 mod leak;
-mod nested;
-mod no_open_contexts;
+mod live;
 mod observer;
 mod open;
-mod place;
 mod pool;
-mod recent;
-mod redact;
-mod registry;
-mod report;
-mod request;
-mod request_info;
+mod scope;
 mod session;
-mod snapshot;
-mod sockets;
-mod spawn;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod tls;
-mod totals;
 mod transport;
-mod until;
-mod upload;
+mod wait_until;
 mod watch;
-mod way;
-mod work;
 
-pub use backtrace::sample_backtraces;
-pub use body_limit::BodyTooLarge;
-pub use builder::{ContextBuilder, builder};
-pub use connection::{AddressPair, ConnectFailure, ConnectionInfo, ConnectionUse, NameLookup};
-pub use context::HttpContext;
-pub use current::{current, http_session};
+/// The crates whose types stand in signatures of this one.
+pub use {bytes, http, reqwest, reqwest_middleware, rustls};
+
+pub use children::{FutureExt, InContext, JoinSet, spawn, spawn_blocking};
+#[doc(hidden)]
+pub use connection::kernel::held_connections;
+pub use context::{HttpContext, current, http_session, open_contexts};
 pub use error::{
-    BuildError, ContextClosed, NestedDenied, NoContext, OpenError, RequestError, SessionClosed,
-    SessionError,
+    BuildError, ContextClosed, ErrorKind, NestedDenied, NoContext, OpenError, PoolError,
+    PoolExhausted, Redaction, RequestError, SessionClosed, SessionError,
 };
-pub use error_kind::ErrorKind;
-pub use host_slots::Host;
+pub use exchange::BodyTooLarge;
+pub use facts::{
+    AddressPair, BodyEnd, BodyEndReason, ConnectAbandoned, ConnectFailure, ConnectStarted,
+    ConnectionInfo, ConnectionUse, ContextInfo, ExitReport, Leak, LeakKind, LeakPolicy, NameLookup,
+    NestedOpen, NestedPolicy, Outcome, PoolCheckout, PoolCloseReason, PoolReturn,
+    PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect, RequestInfo, ResponseHead,
+    SessionEnded, SessionSource, SessionStarted,
+};
 #[cfg(feature = "testing")]
 pub use http_context_macros::test;
-pub use id::{ConnectionId, ContextId, PoolId, RequestId, SessionId};
-pub use join_set::JoinSet;
-pub use layer::{ContextLayer, ContextService};
-pub use leak::{Leak, LeakKind, LeakPolicy};
-pub use nested::{NestedOpen, NestedPolicy};
-pub use no_open_contexts::{NoOpenContexts, OpenContexts, assert_no_open_contexts};
-pub use observer::{
-    BodyEnd, BodyEndReason, Observer, ObserverAlreadySet, ResponseHead, SessionSource,
-    set_default_observer,
+pub use identity::{CallSite, ConnectionId, ContextId, Origin, PoolId, RequestId, SessionId};
+pub use inspect::{
+    LiveContext, NoOpenContexts, OpenContexts, Snapshot, assert_no_open_contexts, snapshot,
 };
-pub use open::{Open, OpenWithReport, open};
-pub use place::Place;
-pub use pool::{
-    PoolBuilder, PoolCloseReason, PoolError, PoolExhausted, PoolReport, PoolStatus, SessionPool,
+pub use leak::{RecentLeak, RecentNestedOpen, sample_backtraces};
+pub use observer::{Observer, ObserverAlreadySet, set_default_observer};
+#[doc(hidden)]
+pub use open::{ClosureWork, FutureWork};
+pub use open::{
+    ContextBuilder, ContextLayer, ContextService, FromOpenError, Open, OpenOutput, OpenWithReport,
+    Work, builder, job, open,
 };
-pub use recent::{RecentLeak, RecentNestedOpen};
-pub use redact::Redaction;
-pub use registry::open_contexts;
-pub use report::{ExitReport, Outcome};
-pub use request::RequestBuilder;
-pub use request_info::RequestInfo;
-pub use session::HttpSession;
-pub use snapshot::{LiveContext, Snapshot, snapshot};
-pub use sockets::held_connections;
-pub use spawn::{FutureExt, InContext, spawn, spawn_blocking};
-pub use tls::{HttpVersions, Tls, warm_up};
-pub use work::{ClosureWork, FutureWork, Work};
+pub use pool::{PoolBuilder, PoolReport, SessionPool};
+pub use session::{HttpSession, RequestBuilder};
+pub use transport::{HttpVersions, SessionOptions, Tls, warm_up};

@@ -11,11 +11,9 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::table::{Connect, ConnectionTable};
-use super::{AddressPair, ConnectFailure, ConnectionInfo};
-use crate::attached::Attached;
-use crate::exchange::{CURRENT_REQUEST, Exchange};
-use crate::host_slots::Host;
-use crate::id::ConnectionId;
+use crate::facts::{AddressPair, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionInfo};
+use crate::identity::{Attached, ConnectionId, Origin};
+use crate::scope::{CURRENT_REQUEST, RequestScope};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -75,23 +73,24 @@ where
         ready.poll_ready(cx)
     }
 
-    fn call(&mut self, request: R) -> Self::Future {
+    fn call(&mut self, destination: R) -> Self::Future {
         // Called in the task of the request; the future may be finished by another task, when the
         // request was served by a connection that came free first.
-        let exchange = CURRENT_REQUEST.try_with(Arc::clone).ok();
-        let attempt = exchange.map(|exchange| {
-            let server = exchange.hop();
-            exchange.note_connect_started(&server);
+        let request = CURRENT_REQUEST.try_with(Arc::clone).ok();
+        let attempt = request.map(|request| {
+            let origin = request.hop();
+            let started = ConnectStarted { origin: &origin };
+            request.notify(|observer, request| observer.connect_started(request, &started));
             Attempt {
-                server,
-                exchange: Some(exchange),
+                origin,
+                request: Some(request),
                 started: Instant::now(),
             }
         });
         let connector = self.ready.take();
         let mut connector = connector.unwrap_or_else(|| self.shared.inner.clone());
         Connecting {
-            inner: Some(connector.call(request)),
+            inner: Some(connector.call(destination)),
             attempt,
             connect: Some(self.shared.table.connect()),
         }
@@ -99,8 +98,8 @@ where
 }
 
 pin_project! {
-    /// A connection being made, until it is, or its session closes. Whatever becomes of it is told
-    /// exactly once, by taking `attempt`.
+    /// A connection being made, until it is, or its session closes. Observers are notified of its
+    /// end exactly once, by whoever takes `attempt`.
     pub(crate) struct Connecting<F> {
         #[pin]
         inner: Option<F>,
@@ -119,10 +118,10 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let exchange = this
+        let request = this
             .attempt
             .as_ref()
-            .and_then(|attempt| attempt.exchange.clone());
+            .and_then(|attempt| attempt.request.clone());
         let (Some(inner), Some(connect)) =
             (this.inner.as_mut().as_pin_mut(), this.connect.as_mut())
         else {
@@ -131,14 +130,14 @@ where
         let result = if connect.is_given_up(cx) {
             this.inner.set(None);
             *this.attempt = None;
-            Err(exchange.map_or_else(
+            Err(request.map_or_else(
                 || "the session of the connection was closed".into(),
-                |exchange| exchange.closed().into(),
+                |request| request.closed_error().into(),
             ))
         } else {
             // Bound again, so that the resolver knows whose name it looks up in any task.
-            let result = ready!(match exchange {
-                Some(exchange) => CURRENT_REQUEST.sync_scope(exchange, || inner.poll(cx)),
+            let result = ready!(match request {
+                Some(request) => CURRENT_REQUEST.sync_scope(request, || inner.poll(cx)),
                 None => inner.poll(cx),
             });
             if let Some(attempt) = this.attempt.take() {
@@ -152,32 +151,35 @@ where
 }
 
 struct Attempt {
-    /// Taken when the end was told.
-    exchange: Option<Arc<Exchange>>,
-    server: Arc<Host>,
+    /// Taken by whoever notifies of the end.
+    request: Option<Arc<RequestScope>>,
+    origin: Arc<Origin>,
     started: Instant,
 }
 
 impl Attempt {
     fn end<C: Connection>(mut self, result: &Result<C, BoxError>, connect: &Connect) {
-        let Some(exchange) = self.exchange.take() else {
+        let Some(request) = self.request.take() else {
             return;
         };
         match result {
             Ok(connection) => {
-                let info = self.opened(connection, &exchange);
+                let info = self.opened(connection, &request);
                 connect.opened(&info);
-                exchange.note_connection_opened(&info);
+                request.note_connection_opened(&info);
             }
-            Err(error) => exchange.note_connect_failed(&ConnectFailure {
-                server: &self.server,
-                error: &**error,
-                duration: self.started.elapsed(),
-            }),
+            Err(error) => {
+                let failure = ConnectFailure {
+                    origin: &self.origin,
+                    error: &**error,
+                    duration: self.started.elapsed(),
+                };
+                request.notify(|observer, request| observer.connect_failed(request, &failure));
+            }
         }
     }
 
-    fn opened(&self, connection: &impl Connection, exchange: &Exchange) -> Arc<ConnectionInfo> {
+    fn opened(&self, connection: &impl Connection, request: &RequestScope) -> Arc<ConnectionInfo> {
         let connected = connection.connected();
         let mut extras = http::Extensions::new();
         connected.get_extras(&mut extras);
@@ -187,8 +189,8 @@ impl Attempt {
         });
         Arc::new(ConnectionInfo {
             id: ConnectionId::next(),
-            session: exchange.info.session(),
-            server: Arc::clone(&self.server),
+            session: request.info.session(),
+            origin: Arc::clone(&self.origin),
             addresses,
             is_http2: connected.is_negotiated_h2(),
             create_duration: self.started.elapsed(),
@@ -199,8 +201,12 @@ impl Attempt {
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        if let Some(exchange) = self.exchange.take() {
-            exchange.note_connect_abandoned(self.started.elapsed());
+        if let Some(request) = self.request.take() {
+            let abandoned = ConnectAbandoned {
+                origin: &self.origin,
+                duration: self.started.elapsed(),
+            };
+            request.notify(|observer, request| observer.connect_abandoned(request, &abandoned));
         }
     }
 }

@@ -7,16 +7,16 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::NameLookup;
-use crate::error_kind::NameNotResolved;
-use crate::exchange::{CURRENT_REQUEST, Exchange};
+use crate::error::NameNotResolved;
+use crate::facts::NameLookup;
+use crate::scope::{CURRENT_REQUEST, RequestScope};
 
-/// Tells each lookup of the resolver that it wraps.
+/// Notifies of each lookup of the resolver that it wraps.
 pub(crate) struct ObservedResolver(pub(crate) Arc<dyn Resolve>);
 
 impl Resolve for ObservedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let exchange = CURRENT_REQUEST.try_with(Arc::clone).ok();
+        let request = CURRENT_REQUEST.try_with(Arc::clone).ok();
         let text = name.as_str().to_owned();
         let lookup = self.0.resolve(name);
         Box::pin(async move {
@@ -25,14 +25,14 @@ impl Resolve for ObservedResolver {
                 // Collected, to know how many there are; a handful at most.
                 Ok(addresses) => {
                     let addresses: Vec<_> = addresses.collect();
-                    tell(exchange.as_deref(), text, started, Some(addresses.len()));
+                    notify(request.as_deref(), text, started, Some(addresses.len()));
                     if addresses.is_empty() {
                         return Err(NameNotResolved("it has no address".into()).into());
                     }
                     Ok(Box::new(addresses.into_iter()) as Addrs)
                 }
                 Err(error) => {
-                    tell(exchange.as_deref(), text, started, None);
+                    notify(request.as_deref(), text, started, None);
                     Err(NameNotResolved(error).into())
                 }
             }
@@ -40,17 +40,23 @@ impl Resolve for ObservedResolver {
     }
 }
 
-fn tell(exchange: Option<&Exchange>, name: String, started: Instant, addresses: Option<usize>) {
-    if let Some(exchange) = exchange {
-        exchange.note_name_resolved(&NameLookup {
+fn notify(
+    request: Option<&RequestScope>,
+    name: String,
+    started: Instant,
+    addresses: Option<usize>,
+) {
+    if let Some(request) = request {
+        let lookup = NameLookup {
             name,
             duration: started.elapsed(),
             addresses,
-        });
+        };
+        request.notify(|observer, request| observer.name_resolved(request, &lookup));
     }
 }
 
-/// The operating system's resolver, which `reqwest` uses as well unless it is told otherwise.
+/// The operating system's resolver, which `reqwest` uses as well by default.
 #[derive(Clone, Debug)]
 pub(crate) struct SystemResolver(GaiResolver);
 

@@ -1,26 +1,28 @@
 //! Which connection of a session a pair of addresses stands for.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Context;
 
 use hashbrown::{HashMap, HashSet};
 use hyper_util::client::legacy::connect::HttpInfo;
+use parking_lot::Mutex;
 use reqwest::Response;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
-use super::{AddressPair, ConnectionInfo, ConnectionUse};
-use crate::sockets::{self, Connection};
-use crate::until::until;
+use super::kernel::{self, Connection};
+use crate::facts::{AddressPair, ConnectionInfo, ConnectionUse};
+use crate::wait_until::wait_until;
 
 /// The connections that one session opened, by their addresses, and those that it is making.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionTable {
+    /// Nothing of a user runs under it. The lock of the owners is taken under it.
     connections: Mutex<Connections>,
-    /// Told when the session is closed: connections that are being made are given up.
+    /// Notified when the session is closed: connections that are being made are given up.
     closing: Arc<Notify>,
-    /// Told when the last of them is gone after that.
+    /// Notified when the last of them is gone after that.
     given_up: Notify,
 }
 
@@ -56,16 +58,16 @@ impl Entry {
     /// Who opened the connection last is not known from here on, unless it was taken.
     fn forget(self, addresses: AddressPair) {
         if !self.is_taken {
-            sockets::release(addresses, self.info.id);
+            kernel::release(addresses, self.info.id);
         }
     }
 }
 
 /// How a response came.
 #[derive(Clone, Debug)]
-pub(crate) struct Carrier {
+pub(crate) struct ResponseConnection {
     pub(crate) connection_use: ConnectionUse,
-    pub(crate) connection: Option<Arc<ConnectionInfo>>,
+    pub(crate) info: Option<Arc<ConnectionInfo>>,
     pub(crate) addresses: Option<AddressPair>,
 }
 
@@ -76,16 +78,17 @@ impl ConnectionTable {
         let Some(addresses) = info.addresses else {
             return;
         };
-        sockets::claim(addresses, info.id);
-        self.lock()
-            .insert(addresses, Entry::new(info), sockets::still_held);
+        kernel::claim(addresses, info.id);
+        self.connections
+            .lock()
+            .insert(addresses, Entry::new(info), kernel::still_held);
     }
 
     /// Begins to make a connection.
     pub(super) fn connect(self: &Arc<Self>) -> Connect {
         // Listens before it looks, so that a close in between is heard.
         let closing = Arc::clone(&self.closing).notified_owned();
-        let mut connections = self.lock();
+        let mut connections = self.connections.lock();
         connections.connecting += 1;
         Connect {
             closing: Box::pin(closing),
@@ -96,31 +99,31 @@ impl ConnectionTable {
 
     /// Makes no connection any more, and gives up those that are being made: where a request was
     /// served by another one, `reqwest` goes on with its own in a task that nobody waits for, and
-    /// which keeps all of the client alive. Says whether it was open: who closes it answers for its
+    /// which keeps all of the client alive. Returns whether it was open: who closes it answers for its
     /// connections.
     pub(crate) fn close(&self) -> bool {
-        let was_closed = std::mem::replace(&mut self.lock().is_closed, true);
+        let was_closed = std::mem::replace(&mut self.connections.lock().is_closed, true);
         self.closing.notify_waiters();
         !was_closed
     }
 
     /// Waits until those that were being made when it was closed are given up.
-    pub(crate) async fn until_given_up(&self) {
-        until(&self.given_up, || self.lock().connecting == 0).await;
+    pub(crate) async fn wait_until_given_up(&self) {
+        wait_until(&self.given_up, || self.connections.lock().connecting == 0).await;
     }
 
     /// Whether any was opened that nobody has taken, or is being made.
     pub(crate) fn has_any(&self) -> bool {
-        let connections = self.lock();
+        let connections = self.connections.lock();
         let mut entries = connections.by_addresses.values();
         connections.connecting > 0 || entries.any(|entry| !entry.is_taken)
     }
 
     /// Finds the connection that a response came over, and notes that it has carried one.
-    pub(crate) fn carried(&self, response: &Response) -> Carrier {
-        let unknown = |addresses| Carrier {
+    pub(crate) fn carried(&self, response: &Response) -> ResponseConnection {
+        let unknown = |addresses| ResponseConnection {
             connection_use: ConnectionUse::Unknown,
-            connection: None,
+            info: None,
             addresses,
         };
         let Some(info) = response.extensions().get::<HttpInfo>() else {
@@ -130,26 +133,27 @@ impl ConnectionTable {
             local: info.local_addr(),
             remote: info.remote_addr(),
         };
-        let mut connections = self.lock();
+        let mut connections = self.connections.lock();
         let Some(entry) = connections.by_addresses.get_mut(&addresses) else {
             return unknown(Some(addresses));
         };
         let had_carried = std::mem::replace(&mut entry.has_carried, true);
-        Carrier {
+        ResponseConnection {
             connection_use: if had_carried {
                 ConnectionUse::Reused
             } else {
                 ConnectionUse::New
             },
-            connection: Some(Arc::clone(&entry.info)),
+            info: Some(Arc::clone(&entry.info)),
             addresses: Some(addresses),
         }
     }
 
     /// Takes every connection that was opened and neither taken nor forgotten since. Who takes them
-    /// has to [`release`](sockets::release) them. They stay known to what they carry meanwhile.
+    /// has to [`release`](kernel::release) them. They stay known to what they carry meanwhile.
     pub(crate) fn take(&self) -> Vec<Connection> {
-        self.lock()
+        self.connections
+            .lock()
             .by_addresses
             .iter_mut()
             .filter_map(|(pair, entry)| {
@@ -157,12 +161,6 @@ impl ConnectionTable {
                 (!was_taken).then_some((*pair, entry.info.id))
             })
             .collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Connections> {
-        self.connections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -174,7 +172,7 @@ pub(super) struct Connect {
 }
 
 impl Connect {
-    /// Whether it is to be given up. Otherwise it is heard when it is.
+    /// Whether it is to be given up. Otherwise the task is woken when it is.
     pub(super) fn is_given_up(&mut self, cx: &mut Context<'_>) -> bool {
         self.is_closed || self.closing.as_mut().poll(cx).is_ready()
     }
@@ -186,7 +184,7 @@ impl Connect {
 
 impl Drop for Connect {
     fn drop(&mut self) {
-        let mut connections = self.table.lock();
+        let mut connections = self.table.connections.lock();
         connections.connecting -= 1;
         if connections.connecting == 0 {
             self.table.given_up.notify_waiters();
@@ -230,7 +228,6 @@ impl Connections {
 impl Drop for ConnectionTable {
     fn drop(&mut self) {
         let connections = self.connections.get_mut();
-        let connections = connections.unwrap_or_else(PoisonError::into_inner);
         for (pair, entry) in connections.by_addresses.drain() {
             entry.forget(pair);
         }
@@ -244,16 +241,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::attached::Attached;
-    use crate::host_slots::HostSlots;
-    use crate::id::{ConnectionId, SessionId};
+    use crate::identity::{Attached, ConnectionId, OriginKey, SessionId};
 
     fn info(local: SocketAddr, remote: SocketAddr) -> Arc<ConnectionInfo> {
         let url = reqwest::Url::parse("http://h/").unwrap();
         Arc::new(ConnectionInfo {
             id: ConnectionId::next(),
             session: SessionId::next(),
-            server: HostSlots::new(1).host(&url),
+            origin: Arc::new(OriginKey::of(&url).to_origin()),
             addresses: Some(AddressPair { local, remote }),
             is_http2: false,
             create_duration: Duration::ZERO,
@@ -269,7 +264,7 @@ mod tests {
 
     /// A connection whose socket is open, and its two ends.
     fn open() -> (Arc<ConnectionInfo>, [TcpStream; 2]) {
-        let (socket, (pair, _), peer) = sockets::tests::socket("127.0.0.1:0");
+        let (socket, (pair, _), peer) = kernel::tests::socket("127.0.0.1:0");
         (info(pair.local, pair.remote), [socket, peer])
     }
 
@@ -279,7 +274,7 @@ mod tests {
         table.opened(&held);
         let ports = 1..u16::try_from(FEWEST_TO_PRUNE).unwrap();
         ports.for_each(|port| table.opened(&closed(port)));
-        assert_eq!(table.lock().by_addresses.len(), FEWEST_TO_PRUNE);
+        assert_eq!(table.connections.lock().by_addresses.len(), FEWEST_TO_PRUNE);
         let last = closed(0);
         table.opened(&last);
         let mut left: Vec<_> = table.take().into_iter().map(|(_, id)| id).collect();
@@ -329,7 +324,7 @@ mod tests {
         assert!(is_given_up(&mut table.connect()), "that comes later");
         let [first, last] = connects;
         drop(first);
-        let mut given_up = std::pin::pin!(table.until_given_up());
+        let mut given_up = std::pin::pin!(table.wait_until_given_up());
         let is_over = std::future::poll_fn(|cx| {
             std::task::Poll::Ready(given_up.as_mut().poll(cx).is_ready())
         });
@@ -347,7 +342,7 @@ mod tests {
         assert_eq!(taken, [(held.addresses.unwrap(), held.id)]);
         assert_eq!(table.take(), [], "once");
         drop(table);
-        assert_eq!(sockets::still_held(&taken), Some(taken));
+        assert_eq!(kernel::still_held(&taken), Some(taken));
     }
 
     #[test]
@@ -355,8 +350,8 @@ mod tests {
         let (table, (held, _sockets)) = (ConnectionTable::default(), open());
         table.opened(&held);
         let connection = (held.addresses.unwrap(), held.id);
-        assert_eq!(sockets::still_held(&[connection]), Some(vec![connection]));
+        assert_eq!(kernel::still_held(&[connection]), Some(vec![connection]));
         drop(table);
-        assert_eq!(sockets::still_held(&[connection]), Some(vec![]));
+        assert_eq!(kernel::still_held(&[connection]), Some(vec![]));
     }
 }

@@ -2,50 +2,58 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{Exchange, Stage};
-use crate::leak::{Leak, LeakKind};
+use super::state::{Exchange, Stage};
+use crate::facts::{Leak, LeakKind};
 
-/// The values of `told`.
-pub(super) const NOT_TOLD: u8 = 0;
-pub(super) const TOLD_REQUEST: u8 = 1;
-const TOLD_BODY: u8 = 2;
+/// The values of `reported`.
+const NOT_REPORTED: u8 = 0;
+const REQUEST: u8 = 1;
+const BODY: u8 = 2;
 
 impl Exchange {
-    /// It is about to be told as leaked.
-    pub(crate) fn set_told(&self) {
-        let told = match self.try_lock().as_deref() {
-            Some(Stage::Body { .. }) => TOLD_BODY,
-            _ => TOLD_REQUEST,
+    /// It is about to be reported as leaked.
+    pub(super) fn mark_leaked(&self) {
+        let reported = match self.state().stage {
+            Stage::Body(_) | Stage::PollingBody { .. } => BODY,
+            _ => REQUEST,
         };
-        self.told.store(told, Ordering::Release);
+        self.driver.reported.store(reported, Ordering::Release);
     }
 
-    /// What it was told as leaked as.
+    /// What it was reported as.
     pub(crate) fn leak(&self) -> Leak {
-        self.leak_of(self.told.load(Ordering::Acquire))
+        self.leak_of(self.driver.reported.load(Ordering::Acquire))
     }
 
-    fn leak_of(&self, told: u8) -> Leak {
-        let kind = if told == TOLD_BODY {
+    fn leak_of(&self, reported: u8) -> Leak {
+        let kind = if reported == BODY {
             LeakKind::ResponseBody
         } else {
             LeakKind::RequestInFlight
         };
         let info = &self.info;
-        let mut leak = info
-            .context
-            .leak(kind, Some(info.place), info.started.elapsed());
-        leak.detail = Some(format!("{} {}", info.method, info.host));
+        let age = info.started.elapsed();
+        let mut leak = self.scope().leak(kind, Some(info.call_site), age);
+        leak.detail = Some(format!("{} {}", info.method, info.origin));
         leak.backtrace.clone_from(&info.backtrace);
         leak
     }
 
-    /// Its holder lets go: tells so, if it was told as leaked.
-    pub(super) fn resolve(&self, is_ours: impl Fn(u8) -> bool) {
-        let told = self.told.load(Ordering::Acquire);
-        if told != NOT_TOLD && is_ours(told) {
-            self.told.store(NOT_TOLD, Ordering::Release);
-            self.info.context.tell_resolved(&self.leak_of(told));
+    /// The holder of its future lets go of it.
+    pub(super) fn resolve_request(&self) {
+        self.resolve_if(|reported| reported == REQUEST);
+    }
+
+    /// The holder of its body lets go of it.
+    pub(super) fn resolve(&self) {
+        self.resolve_if(|_| true);
+    }
+
+    fn resolve_if(&self, is_ours: impl Fn(u8) -> bool) {
+        let reported = self.driver.reported.load(Ordering::Acquire);
+        if reported != NOT_REPORTED && is_ours(reported) {
+            self.driver.reported.store(NOT_REPORTED, Ordering::Release);
+            self.scope().report_resolved(&self.leak_of(reported));
         }
     }
 }

@@ -5,21 +5,15 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use crate::builder::ContextBuilder;
-use crate::context::HttpContext;
-use crate::current::{self, BOUND, Bound};
-use crate::error::{NestedDenied, OpenError};
-use crate::exit::ExitGuard;
-use crate::leak::LeakPolicy;
-use crate::nested::{NestedOpen, NestedPolicy};
-use crate::place::Place;
-use crate::pool::{CheckingOut, Checkout, PoolError};
-use crate::report::{ExitReport, Outcome};
+use super::start::{Opened, Start};
+use crate::context::{BOUND, Bound};
+use crate::exit::Exit;
+use crate::facts::{ExitReport, LeakPolicy, Outcome};
 
-type Exit = Pin<Box<dyn Future<Output = Option<ExitReport>> + Send>>;
+type Exiting = Pin<Box<dyn Future<Output = Option<ExitReport>> + Send>>;
 
 pin_project! {
-    /// The future of [`Open::with_report`].
+    /// The future of [`Open::with_report`](crate::Open::with_report).
     #[must_use = "futures do nothing unless polled"]
     pub struct OpenWithReport<F: Future> {
         // Polled where it stands. `None` once it is over.
@@ -48,35 +42,14 @@ enum Stage<O> {
     Bound {
         bound: Bound,
         /// Taken when the work ends or panics.
-        guard: Option<ExitGuard>,
+        exit: Option<Exit>,
     },
     Exiting {
-        exit: Exit,
+        exit: Exiting,
         output: Option<O>,
         panics: bool,
     },
     Done,
-}
-
-/// What is needed to open, until the first poll.
-pub(super) struct Start<O> {
-    /// Taken when the context is opened. The defaults where there is none.
-    pub(super) builder: Option<ContextBuilder>,
-    pub(super) is_lazy: bool,
-    pub(super) place: Place,
-    /// Opens a fresh context whatever is bound.
-    pub(super) binds_always: bool,
-    pub(super) refused: fn(OpenError) -> O,
-    /// Until there is a place in the pool.
-    pub(super) waiting: Option<CheckingOut>,
-    /// Of the context, once it is opened.
-    pub(super) guard: Option<ExitGuard>,
-}
-
-enum Opened {
-    PassThrough,
-    Fresh(HttpContext),
-    Refused(OpenError),
 }
 
 impl<F: Future> OpenWithReport<F> {
@@ -112,8 +85,8 @@ impl<F: Future> OpenWithReport<F> {
             match this.stage {
                 Stage::Start(start) => {
                     let refused = start.refused;
-                    if start.guard.is_none() {
-                        match start.open() {
+                    if start.exit.is_none() {
+                        match start.begin() {
                             Opened::PassThrough => {
                                 *this.stage = Stage::PassedThrough;
                                 continue;
@@ -124,8 +97,8 @@ impl<F: Future> OpenWithReport<F> {
                             }
                             Opened::Fresh(context) => {
                                 // First: it exits also when its future is dropped while it waits.
-                                let guard = start.guard.insert(ExitGuard::new(context));
-                                start.waiting = guard.context().begin_checkout();
+                                start.exit = Some(Exit::new(context));
+                                start.begin_checkout();
                             }
                         }
                     }
@@ -133,11 +106,11 @@ impl<F: Future> OpenWithReport<F> {
                         Some(waiting) => Some(ready!(waiting.as_mut().poll(cx))),
                         None => None,
                     };
-                    let mut guard = start.guard.take().expect("made above");
-                    let context = guard.context().clone();
+                    let mut exit = start.exit.take().expect("made above");
+                    let context = exit.context().clone();
                     if let Err(error) = start.enter(&context, checked_out) {
-                        // Opened and closed: the observer's books stay balanced.
-                        let _ = guard.exit_at_once(Outcome::Failed);
+                        // Opened and closed: what observers count stays balanced.
+                        let _ = exit.at_once(Outcome::Failed);
                         *this.stage = Stage::Done;
                         return Poll::Ready(refused(error));
                     }
@@ -146,15 +119,15 @@ impl<F: Future> OpenWithReport<F> {
                             context,
                             spawned_at: None,
                         },
-                        guard: Some(guard),
+                        exit: Some(exit),
                     };
                 }
                 Stage::PassedThrough => {
                     // Once the work has ended it is there no more, which says enough.
                     return poll_to_its_end(this.work, cx);
                 }
-                Stage::Bound { bound, guard } => {
-                    let on_panic = OnPanic(guard);
+                Stage::Bound { bound, exit } => {
+                    let on_panic = OnPanic(exit);
                     let polled =
                         BOUND.sync_scope(bound.clone(), || poll_to_its_end(this.work.as_mut(), cx));
                     std::mem::forget(on_panic);
@@ -164,17 +137,17 @@ impl<F: Future> OpenWithReport<F> {
                     } else {
                         Outcome::Failed
                     };
-                    let panics = bound.context.leak_policy() == LeakPolicy::Panic;
-                    let mut guard = guard.take().expect("made when the context was opened");
+                    let panics = bound.context.info().leak_policy == LeakPolicy::Panic;
+                    let mut exit = exit.take().expect("made when the context was opened");
                     *this.stage = Stage::Done;
                     // A session that made no connection exits without an allocation or an await.
-                    if let Some(done) = guard.exit_at_once(outcome) {
+                    if let Some(done) = exit.at_once(outcome) {
                         panic_on_leaks(panics, &done);
                         *report = Some(done);
                         return Poll::Ready(output);
                     }
                     *this.stage = Stage::Exiting {
-                        exit: Box::pin(guard.exit()),
+                        exit: Box::pin(exit.awaited()),
                         output: Some(output),
                         panics,
                     };
@@ -228,81 +201,14 @@ impl<F> Drop for DropInScope<'_, F> {
     }
 }
 
-impl<O> Start<O> {
-    #[inline]
-    fn open(&mut self) -> Opened {
-        if !self.binds_always && current::passes_through_unobserved(self.place) {
-            return Opened::PassThrough;
-        }
-        self.open_slowly()
-    }
-
-    fn open_slowly(&mut self) -> Opened {
-        if let Some(outer) = current::open_context()
-            && let Some(nested) = self.nested_in(&outer)
-        {
-            outer.tell(|observer| observer.nested_open(&outer, &nested));
-            match nested.policy {
-                NestedPolicy::PassThrough | NestedPolicy::Warn => return Opened::PassThrough,
-                NestedPolicy::Deny => {
-                    let denied = NestedDenied {
-                        outer: nested.outer_place,
-                        inner: self.place,
-                    };
-                    return Opened::Refused(denied.into());
-                }
-                NestedPolicy::Isolate => {}
-            }
-        }
-        let ContextBuilder { config, name } = self.builder.take().unwrap_or_default();
-        let context = HttpContext::new(config, name, self.place);
-        context.tell(|observer| observer.context_opened(&context));
-        Opened::Fresh(context)
-    }
-
-    /// Notes that this opens inside a context, unless the exit of that has begun just now.
-    fn nested_in(&self, outer: &HttpContext) -> Option<NestedOpen> {
-        let policy = if self.binds_always {
-            NestedPolicy::Isolate
-        } else {
-            outer.inner().config.nested
-        };
-        let nested = NestedOpen {
-            outer: outer.id(),
-            outer_place: outer.opened_at(),
-            inner_place: self.place,
-            policy,
-        };
-        outer.note_nested(&nested).then_some(nested)
-    }
-
-    /// Makes a context that was opened ready for its work.
-    fn enter(
-        &self,
-        context: &HttpContext,
-        checked_out: Option<Result<Checkout, PoolError>>,
-    ) -> Result<(), OpenError> {
-        match checked_out {
-            Some(Ok(checkout)) => context.put_checkout(checkout),
-            // A job that waited in vain is told by `http_session()`, if it asks.
-            Some(Err(error)) if !self.binds_always => return Err(error.into()),
-            Some(Err(_)) | None => {}
-        }
-        if !self.is_lazy {
-            context.ensure_session()?;
-        }
-        Ok(())
-    }
-}
-
 /// Dropped only when the work panics: the context exits on the way of the panic, and not when its
 /// future happens to be dropped.
-struct OnPanic<'g>(&'g mut Option<ExitGuard>);
+struct OnPanic<'e>(&'e mut Option<Exit>);
 
 impl Drop for OnPanic<'_> {
     fn drop(&mut self) {
-        if let Some(guard) = self.0.take() {
-            guard.panicked();
+        if let Some(exit) = self.0.take() {
+            exit.panicked();
         }
     }
 }

@@ -1,28 +1,34 @@
 //! Options of a pool.
 
-use std::sync::{Arc, Mutex};
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::{Pool, PoolConfig, QueueMode};
+use parking_lot::Mutex;
 
-use super::ledger::Ledger;
+use super::counts::PoolCounts;
 use super::manager::Manager;
 use super::{Inner, Limits, SessionPool};
-use crate::builder::ContextBuilder;
-use crate::observer::default_observer;
+use crate::observer::{Observer, Observers};
+use crate::transport::SessionOptions;
 
 /// Options for a [`SessionPool`], from [`SessionPool::builder`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct PoolBuilder {
-    session: ContextBuilder,
+    session: SessionOptions,
+    observers: Vec<Arc<dyn Observer>>,
+    drain_timeout: Duration,
     limits: Limits,
 }
 
 impl Default for PoolBuilder {
     fn default() -> Self {
         Self {
-            session: crate::builder(),
+            session: SessionOptions::default(),
+            observers: Vec::new(),
+            drain_timeout: Duration::from_secs(5),
             limits: Limits {
                 max_size: 32,
                 idle_timeout: Duration::from_mins(2),
@@ -34,18 +40,29 @@ impl Default for PoolBuilder {
 }
 
 impl PoolBuilder {
-    /// What sessions are built from: TLS, proxies, HTTP versions, redirects, resolver, middleware,
-    /// keep-alive, the limit for each host and [`configure`](ContextBuilder::configure). Its
-    /// observer is told about the pool, and its drain timeout bounds [`SessionPool::close`].
-    /// Default: a builder with the defaults.
-    pub fn session(mut self, session: ContextBuilder) -> Self {
+    /// What sessions are built from. Default: the defaults of [`SessionOptions`].
+    pub fn session(mut self, session: SessionOptions) -> Self {
         self.session = session;
         self
     }
 
-    /// How many contexts may have a place at once. At least 1; default: 32.
+    /// Adds an observer of the pool, beside that of the process; see
+    /// [`set_default_observer`](crate::set_default_observer). It is also asked for a
+    /// [middleware](Observer::middleware) of each session.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observers.push(observer);
+        self
+    }
+
+    /// How long [`SessionPool::close`] waits for contexts that have a permit. Default: 5 s.
+    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.drain_timeout = timeout;
+        self
+    }
+
+    /// How many contexts may have a permit at once. At least 1; default: 32.
     ///
-    /// A context that is opened in another one, both with the same pool, takes a second place.
+    /// A context that is opened in another one, both with the same pool, takes a second permit.
     pub fn max_size(mut self, max_size: usize) -> Self {
         self.limits.max_size = max_size.max(1);
         self
@@ -64,7 +81,7 @@ impl PoolBuilder {
         self
     }
 
-    /// How long `open` may wait for a place. Zero means not at all. Default: 30 s.
+    /// How long `open` may wait for a permit. Zero means not at all. Default: 30 s.
     pub fn wait_timeout(mut self, timeout: Duration) -> Self {
         self.limits.wait_timeout = timeout;
         self
@@ -76,26 +93,40 @@ impl PoolBuilder {
         reason = "the options that the pool crate refuses are not set"
     )]
     pub fn build(self) -> SessionPool {
-        let Self { session, limits } = self;
-        let session = session.config;
-        let observer = session.observer.clone().or_else(default_observer);
-        let ledger = Arc::new(Ledger::new(limits.max_size, observer));
+        let Self {
+            session,
+            observers,
+            drain_timeout,
+            limits,
+        } = self;
+        let observers = Observers::with_default((!observers.is_empty()).then(|| observers.into()));
+        let counts = Arc::new(PoolCounts::new(limits.max_size, observers));
         // The warmest first: connections that were just used are the likeliest to be alive, and
         // what is not needed any more gets to its idle timeout.
         let config = PoolConfig {
             queue_mode: QueueMode::Lifo,
             ..PoolConfig::new(limits.max_size)
         };
-        let sessions = Pool::builder(Manager::new(Arc::clone(&ledger), limits))
+        let sessions = Pool::builder(Manager::new(Arc::clone(&counts), limits))
             .config(config)
             .build()
             .expect("without timeouts of its own the pool needs no runtime");
         SessionPool(Arc::new(Inner {
             limits,
             session,
+            drain_timeout,
             closing: Mutex::default(),
-            ledger,
+            counts,
             sessions,
         }))
+    }
+}
+
+impl fmt::Debug for PoolBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolBuilder")
+            .field("session", &self.session)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }

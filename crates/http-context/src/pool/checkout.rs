@@ -1,27 +1,16 @@
-//! The place of one context in a pool, from open to exit.
+//! The permit of one context, from open to exit.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use deadpool::managed::Object;
 use tokio::time::Instant;
 
 use super::SessionPool;
 use super::manager::{Manager, PooledSession};
-use super::status::PoolCloseReason;
-use crate::error::BuildError;
-use crate::observer::SessionSource;
+use crate::facts::{PoolCloseReason, PoolReturn};
 use crate::transport::Transport;
 
-/// What carries the session of a context.
-pub(crate) struct CheckedOut {
-    pub(crate) transport: Arc<Transport>,
-    pub(crate) source: SessionSource,
-    /// How long it took to build for a place in a pool that had none.
-    pub(crate) built_in: Option<Duration>,
-}
-
-/// A place in a pool. It ends once: given back with its session, or closed; dropped, it is closed.
+/// A permit of a pool. It ends once: given back with its session, or closed; dropped, it is closed.
 pub(crate) struct Checkout {
     pool: SessionPool,
     /// Taken at the end.
@@ -31,7 +20,7 @@ pub(crate) struct Checkout {
 
 impl Checkout {
     pub(super) fn new(pool: SessionPool, object: Object<Manager>) -> Self {
-        pool.0.ledger.became_used();
+        pool.0.counts.became_used();
         Self {
             pool,
             object: Some(object),
@@ -43,34 +32,26 @@ impl Checkout {
         self.object.as_ref().is_some_and(|object| object.is_warm())
     }
 
-    /// The session of this place: the warm one, or one that is built now.
-    pub(super) fn transport(&mut self) -> Result<CheckedOut, BuildError> {
-        let object = self.object.as_mut().expect("taken at the end only");
-        if let Some(transport) = object.transport() {
-            return Ok(CheckedOut {
-                transport,
-                source: SessionSource::Pooled,
-                built_in: None,
-            });
-        }
-        let started = Instant::now();
-        let transport = Arc::new(self.pool.build()?);
-        object.put(Arc::clone(&transport));
-        Ok(CheckedOut {
-            transport,
-            source: SessionSource::Created,
-            built_in: Some(started.elapsed()),
-        })
+    /// The warm session that it came with, or that was put into it.
+    pub(crate) fn transport(&self) -> Option<Arc<Transport>> {
+        self.object.as_ref().and_then(|object| object.transport())
     }
 
-    /// Takes the session out to be closed, and keeps the place.
-    pub(super) fn take_session(&mut self) -> Option<PooledSession> {
+    /// Puts a session into a permit that came without one.
+    pub(crate) fn put(&mut self, transport: Arc<Transport>) {
+        if let Some(object) = &mut self.object {
+            object.put(transport);
+        }
+    }
+
+    /// Takes the session out to be closed, and keeps the permit.
+    pub(crate) fn take_session(&mut self) -> Option<PooledSession> {
         self.object
             .as_mut()
             .map(|object| std::mem::take(&mut **object))
     }
 
-    /// Gives the place back, with its session for the next context unless that is spent.
+    /// Gives the permit back, with its session for the next context unless that is spent.
     pub(crate) fn give_back(mut self) {
         let Some(mut object) = self.object.take() else {
             return;
@@ -79,25 +60,25 @@ impl Checkout {
             self.end(object, reason);
             return;
         }
-        let ledger = &self.pool.0.ledger;
-        let closing = self.pool.lock_closing();
-        if ledger.is_closed() || !object.is_warm() {
+        let counts = &self.pool.0.counts;
+        let closing = self.pool.0.closing.lock();
+        if counts.is_closed() || !object.is_warm() {
             drop(closing);
-            // A place without a session is no use to the next one, who might get it instead of a
-            // warm one.
+            // A permit without a session is no use to the next context, which might get it instead
+            // of a warm one.
             self.end(object, PoolCloseReason::PoolClosed);
             return;
         }
         object.became_idle();
-        ledger.left_used();
+        counts.left_used();
         // Counted before it can be taken out again.
-        ledger.became_idle();
+        counts.became_idle();
         drop(object);
         drop(closing);
-        self.tell_returned();
+        self.notify_returned();
     }
 
-    /// Gives the place back and closes its session.
+    /// Gives the permit back and closes its session.
     pub(crate) fn close(mut self, reason: PoolCloseReason) {
         if let Some(object) = self.object.take() {
             self.end(object, reason);
@@ -105,19 +86,21 @@ impl Checkout {
     }
 
     fn end(&self, object: Object<Manager>, reason: PoolCloseReason) {
-        let ledger = &self.pool.0.ledger;
-        ledger.left_used();
-        // Out of the pool, so that its place is free before its session is closed.
+        let counts = &self.pool.0.counts;
+        counts.left_used();
+        // Out of the pool, so that its permit is free before its session is closed.
         let mut session: PooledSession = Object::take(object);
-        session.close(ledger, reason);
-        self.tell_returned();
+        session.close(counts, reason);
+        self.notify_returned();
     }
 
-    fn tell_returned(&self) {
-        let used = self.since.elapsed();
-        let ledger = &self.pool.0.ledger;
-        ledger.tell(|observer, status| observer.pool_returned(status, used));
-        ledger.returned.notify_waiters();
+    fn notify_returned(&self) {
+        let returned = PoolReturn {
+            used: self.since.elapsed(),
+        };
+        let counts = &self.pool.0.counts;
+        counts.notify(|observer, status| observer.pool_returned(status, &returned));
+        counts.returned.notify_waiters();
     }
 }
 

@@ -4,14 +4,13 @@ use std::fmt;
 
 use tokio::time::Instant;
 
-use super::ledger::Ledger;
-use super::status::PoolCloseReason;
+use super::counts::PoolCounts;
 use super::{Inner, SessionPool};
-use crate::connection::AddressPair;
-use crate::exit::{CLOSES_WITHIN, wait_for_close};
+use crate::connection::kernel::{self, Connection};
+use crate::connection::{CLOSES_WITHIN, wait_for_close};
+use crate::facts::{AddressPair, PoolCloseReason};
 use crate::observer::Observer;
-use crate::sockets::{self, Connection};
-use crate::until::until;
+use crate::wait_until::wait_until;
 
 /// What a pool did at its end, and what is left of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +18,7 @@ use crate::until::until;
 pub struct PoolReport {
     /// Sessions that were closed by it.
     pub sessions_closed: u64,
-    /// Places that contexts still have. Their sessions are closed when they are given back.
+    /// Permits that contexts still have. Their sessions are closed when they are given back.
     pub in_use: usize,
     /// Connections that were verified.
     pub connections: usize,
@@ -39,7 +38,7 @@ impl fmt::Display for PoolReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "session pool closed: {} sessions and {} connections, {} places still in use, {} \
+            "session pool closed: {} sessions and {} connections, {} permits still in use, {} \
              sockets still open",
             self.sessions_closed,
             self.connections,
@@ -54,8 +53,8 @@ impl fmt::Display for PoolReport {
 }
 
 impl SessionPool {
-    /// Closes the pool: refuses further contexts, waits for those that have a place up to the drain
-    /// timeout of its session options, closes every session, and asks the operating system whether
+    /// Closes the pool: refuses further contexts, waits for those that have a permit up to its
+    /// [`drain_timeout`](crate::PoolBuilder::drain_timeout), closes every session, and asks the operating system whether
     /// all their sockets are gone.
     ///
     /// # Cancel safety
@@ -63,64 +62,64 @@ impl SessionPool {
     /// Dropping the future leaves the pool closed; calling it again goes on with what is left.
     pub async fn close(&self) -> PoolReport {
         let Inner {
-            ledger,
+            counts,
             sessions,
-            session,
+            drain_timeout,
             ..
         } = &*self.0;
-        let closed_before = ledger.closed();
+        let closed_before = counts.closed();
         let (was_open, idle) = {
-            let _closing = self.lock_closing();
-            let was_open = ledger.close();
+            let _closing = self.0.closing.lock();
+            let was_open = counts.close();
             // First, since closing drops what is idle under a lock.
             let idle = sessions.retain(|_, _| false).removed;
             sessions.close();
             (was_open, idle)
         };
         for mut session in idle {
-            ledger.left_idle();
-            session.close(ledger, PoolCloseReason::PoolClosed);
+            counts.left_idle();
+            session.close(counts, PoolCloseReason::PoolClosed);
         }
         if was_open {
-            ledger.tell(Observer::pool_closed);
+            counts.notify(Observer::pool_closed);
         }
         // Running out of time is no error: the report counts what is in use.
-        let is_unused = until(&ledger.returned, || ledger.status().used == 0);
-        let _ = tokio::time::timeout(session.drain_timeout, is_unused).await;
-        let (connections, still_open) = verify(ledger).await;
+        let is_unused = wait_until(&counts.returned, || counts.status().used == 0);
+        let _ = tokio::time::timeout(*drain_timeout, is_unused).await;
+        let (connections, still_open) = verify(counts).await;
         PoolReport {
-            sessions_closed: ledger.closed() - closed_before,
-            in_use: ledger.status().used,
+            sessions_closed: counts.closed() - closed_before,
+            in_use: counts.status().used,
             connections,
             still_open,
         }
     }
 }
 
-async fn verify(ledger: &Ledger) -> (usize, Vec<AddressPair>) {
+async fn verify(counts: &PoolCounts) -> (usize, Vec<AddressPair>) {
     let mut unverified = Unverified {
-        ledger,
-        connections: ledger.take_unverified(),
+        counts,
+        connections: counts.take_unverified(),
     };
     let gone_by = Instant::now() + CLOSES_WITHIN;
     let held = wait_for_close(unverified.connections.clone(), gone_by).await;
     let connections = std::mem::take(&mut unverified.connections);
     for (addresses, id) in &connections {
-        sockets::release(*addresses, *id);
+        kernel::release(*addresses, *id);
     }
     let held = held.into_iter().map(|(addresses, _)| addresses).collect();
     (connections.len(), held)
 }
 
-/// Goes back to the ledger when the verification is given up.
+/// Goes back to the counts when the verification is given up.
 struct Unverified<'l> {
-    ledger: &'l Ledger,
+    counts: &'l PoolCounts,
     connections: Vec<Connection>,
 }
 
 impl Drop for Unverified<'_> {
     fn drop(&mut self) {
-        self.ledger
+        self.counts
             .put_unverified(std::mem::take(&mut self.connections));
     }
 }

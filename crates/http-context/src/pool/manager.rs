@@ -1,4 +1,4 @@
-//! What stands in a place of the pool, and what is refused when it is taken out again.
+//! What a permit of the pool comes with, and what is refused when it is handed out again.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use deadpool::managed::{Metrics, RecycleError, RecycleResult};
 use tokio::time::Instant;
 
 use super::Limits;
-use super::ledger::Ledger;
-use super::status::PoolCloseReason;
+use super::counts::PoolCounts;
+use crate::facts::PoolCloseReason;
 use crate::transport::Transport;
 
-/// A place: warm with a session, or still without one.
+/// What a permit comes with: a warm session, or none yet.
 #[derive(Default)]
 pub(crate) struct PooledSession {
     warm: Option<Warm>,
@@ -70,21 +70,21 @@ impl PooledSession {
         }
     }
 
-    /// Closes its session, if it has one. Sockets that no exit verifies go to the ledger.
-    pub(super) fn close(&mut self, ledger: &Ledger, reason: PoolCloseReason) {
+    /// Closes its session, if it has one. Sockets that no exit verifies go to the counts.
+    pub(super) fn close(&mut self, counts: &PoolCounts, reason: PoolCloseReason) {
         if let Some(warm) = self.warm.take() {
             let table = &warm.transport.connections;
             let connections = table.close().then(|| table.take());
             drop(warm);
-            ledger.note_closed(connections.unwrap_or_default());
-            ledger.tell(|observer, status| observer.pool_session_closed(status, reason));
+            counts.note_closed(connections.unwrap_or_default());
+            counts.notify(|observer, status| observer.pool_session_closed(status, reason));
         }
     }
 }
 
-/// Makes places, which cost nothing, and refuses warm ones that expired or are of another runtime.
+/// Makes permits, which cost nothing, and refuses warm ones that expired or are of another runtime.
 pub(super) struct Manager {
-    ledger: Arc<Ledger>,
+    counts: Arc<PoolCounts>,
     limits: Limits,
 }
 
@@ -93,8 +93,8 @@ pub(super) struct Manager {
 pub(super) enum Never {}
 
 impl Manager {
-    pub(super) fn new(ledger: Arc<Ledger>, limits: Limits) -> Self {
-        Self { ledger, limits }
+    pub(super) fn new(counts: Arc<PoolCounts>, limits: Limits) -> Self {
+        Self { counts, limits }
     }
 
     fn refused(&self, session: &PooledSession) -> Option<PoolCloseReason> {
@@ -116,11 +116,11 @@ impl deadpool::managed::Manager for Manager {
     }
 
     async fn recycle(&self, session: &mut PooledSession, _: &Metrics) -> RecycleResult<Never> {
-        self.ledger.left_idle();
+        self.counts.left_idle();
         match self.refused(session) {
             None => Ok(()),
             Some(reason) => {
-                session.close(&self.ledger, reason);
+                session.close(&self.counts, reason);
                 Err(RecycleError::Message(reason.as_str().into()))
             }
         }

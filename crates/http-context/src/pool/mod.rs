@@ -10,35 +10,32 @@
 mod builder;
 mod checkout;
 mod close;
-mod context;
-mod error;
-mod ledger;
+mod counts;
 mod manager;
-mod status;
 
 use std::fmt;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use deadpool::managed::{Object, Pool, Timeouts};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 pub use self::builder::PoolBuilder;
-pub(crate) use self::checkout::{CheckedOut, Checkout};
+pub(crate) use self::checkout::Checkout;
 pub use self::close::PoolReport;
-pub use self::error::{PoolError, PoolExhausted};
-use self::ledger::{Ledger, Waiting};
-use self::manager::{Manager, PooledSession};
-pub use self::status::{PoolCloseReason, PoolStatus};
-use crate::config::Config;
-use crate::error::BuildError;
-use crate::transport::Transport;
+use self::counts::{PoolCounts, Waiting};
+use self::manager::Manager;
+pub(crate) use self::manager::PooledSession;
+use crate::error::{BuildError, PoolError, PoolExhausted};
+use crate::facts::{PoolCheckout, PoolCloseReason, PoolSessionCreated, PoolStatus, PoolTimeout};
+use crate::transport::{SessionOptions, Transport};
 
 /// Hands warm sessions from one context to the next, so that short jobs skip the handshakes.
 ///
-/// A context with a [`pool`](crate::ContextBuilder::pool) takes a place in it when it is opened,
+/// A context with a [`pool`](crate::ContextBuilder::pool) takes a permit of it when it is opened,
 /// waiting for one if need be, and gives it back at its exit. A session that waits there is used
 /// with its connections; else one is built at the first use. Its handles end with the context all
 /// the same.
@@ -48,7 +45,7 @@ use crate::transport::Transport;
 /// - when the context was dropped or panicked, so that nothing was verified;
 /// - when it was idle for longer than [`idle_timeout`](PoolBuilder::idle_timeout), or is older than
 ///   [`max_lifetime`](PoolBuilder::max_lifetime). That is seen when the pool is next used; its
-///   connections are closed by [`keep_alive`](crate::ContextBuilder::keep_alive) at any rate;
+///   connections are closed by [`keep_alive`](SessionOptions::keep_alive) at any rate;
 /// - when it was used on another Tokio runtime: connections live on the runtime that opened them.
 ///
 /// Sessions with a cookie store are not built in a pool: one job's cookies are not the next one's.
@@ -100,11 +97,12 @@ pub struct SessionPool(Arc<Inner>);
 struct Inner {
     limits: Limits,
     /// What sessions are built from.
-    session: Arc<Config>,
-    /// Locked while a session is given back and while the pool closes, so that none is given back
-    /// to a pool that was closed.
+    session: SessionOptions,
+    drain_timeout: Duration,
+    /// Held while a session is given back and while the pool closes, so that none is given back
+    /// to a pool that was closed. Nothing of a user runs under it.
     closing: Mutex<()>,
-    ledger: Arc<Ledger>,
+    counts: Arc<PoolCounts>,
     sessions: Pool<Manager>,
 }
 
@@ -127,14 +125,14 @@ impl SessionPool {
 
     /// How many sessions it has, and how many wait for one, now.
     pub fn status(&self) -> PoolStatus {
-        self.0.ledger.status()
+        self.0.counts.status()
     }
 
-    pub(crate) fn session_config(&self) -> &Config {
+    pub(crate) fn options(&self) -> &SessionOptions {
         &self.0.session
     }
 
-    /// Takes a place if one is free.
+    /// Takes a permit if one is free.
     pub(crate) fn try_checkout(&self) -> Result<Checkout, PoolError> {
         self.close_idle();
         let at_once = Timeouts {
@@ -151,11 +149,11 @@ impl SessionPool {
         }
     }
 
-    /// Waits for a place, up to the wait timeout.
+    /// Waits for a permit, up to the wait timeout.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives the place in the queue up, and no session is lost.
+    /// Dropping the future gives up its turn in the queue, and no session is lost.
     pub(crate) fn checkout(self) -> CheckingOut {
         Box::pin(async move {
             if self.0.sessions.is_closed() {
@@ -165,7 +163,7 @@ impl SessionPool {
                 return Err(self.refuse_exhausted(Duration::ZERO));
             }
             let since = Instant::now();
-            let waiting = Waiting::begin(&self.0.ledger);
+            let waiting = Waiting::begin(&self.0.counts);
             let got = tokio::time::timeout(self.0.limits.wait_timeout, self.0.sessions.get()).await;
             match got {
                 Ok(Ok(object)) => {
@@ -181,43 +179,48 @@ impl SessionPool {
         })
     }
 
-    /// Takes a place if one is free; tells a timeout if not.
-    pub(crate) fn try_checkout_or_tell(&self) -> Result<Checkout, PoolError> {
+    /// Takes a permit if one is free; otherwise that is a timeout of no wait.
+    pub(crate) fn checkout_now(&self) -> Result<Checkout, PoolError> {
         self.try_checkout().map_err(|error| match error {
             PoolError::Exhausted(_) => self.refuse_exhausted(Duration::ZERO),
             PoolError::Closed => error,
         })
     }
 
-    /// Says that no place is free, and tells it as a timeout.
+    /// The error of a context that got no permit, which is a timeout.
     fn refuse_exhausted(&self, waited: Duration) -> PoolError {
+        let timeout = PoolTimeout { waited };
         self.0
-            .ledger
-            .tell(|observer, status| observer.pool_timed_out(status, waited));
+            .counts
+            .notify(|observer, status| observer.pool_timed_out(status, &timeout));
         self.exhausted(waited).into()
     }
 
-    /// Builds a session for a place that has none.
+    /// Builds a session for a permit that came without one.
     pub(crate) fn build(&self) -> Result<Transport, BuildError> {
-        Transport::build_pooled(&self.0.session, self.0.ledger.observer())
+        Transport::build_pooled(&self.0.session, &self.0.counts.observers)
     }
 
-    fn tell_created(&self, took: Duration) {
+    /// A session was built for a permit.
+    pub(crate) fn notify_created(&self, duration: Duration) {
+        let created = PoolSessionCreated { duration };
         self.0
-            .ledger
-            .tell(|observer, status| observer.pool_session_created(status, took));
+            .counts
+            .notify(|observer, status| observer.pool_session_created(status, &created));
     }
 
-    fn close_session(&self, mut session: PooledSession, reason: PoolCloseReason) {
-        session.close(&self.0.ledger, reason);
+    /// Closes a session that was taken out of its permit.
+    pub(crate) fn close_session(&self, mut session: PooledSession, reason: PoolCloseReason) {
+        session.close(&self.0.counts, reason);
     }
 
     fn checked_out(&self, object: Object<Manager>, waited: Duration) -> Checkout {
         let checkout = Checkout::new(self.clone(), object);
         let is_warm = checkout.is_warm();
+        let fact = PoolCheckout { waited, is_warm };
         self.0
-            .ledger
-            .tell(|observer, status| observer.pool_checked_out(status, waited, is_warm));
+            .counts
+            .notify(|observer, status| observer.pool_checked_out(status, &fact));
         checkout
     }
 
@@ -244,10 +247,10 @@ impl SessionPool {
         let Inner {
             limits,
             sessions,
-            ledger,
+            counts,
             ..
         } = &*self.0;
-        if !ledger.may_have_expired(limits) {
+        if !counts.may_have_expired(limits) {
             return;
         }
         let now = Instant::now();
@@ -258,16 +261,9 @@ impl SessionPool {
             reason.is_none()
         });
         for (mut session, reason) in removed.removed.into_iter().zip(expired) {
-            ledger.left_idle();
-            session.close(ledger, reason);
+            counts.left_idle();
+            session.close(counts, reason);
         }
-    }
-
-    fn lock_closing(&self) -> std::sync::MutexGuard<'_, ()> {
-        self.0
-            .closing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,61 +1,57 @@
 //! What names a session without being a handle that users hold.
 
-use super::SessionState;
-use crate::context::HttpContext;
-use crate::id::SessionId;
-use crate::leak::{Leak, LeakKind};
-use crate::place::{Place, PlaceIndex};
+use std::sync::Arc;
+
+use super::sessions::Sessions;
+use crate::facts::{Leak, LeakKind};
+use crate::identity::{CallSite, SessionId};
+use crate::leak::CallSiteIndex;
 
 /// Names a session, without being counted as a handle of it.
 #[derive(Clone)]
-pub(crate) struct SessionRef {
-    pub(crate) context: HttpContext,
-    pub(crate) id: SessionId,
+pub(super) struct SessionRef {
+    pub(super) sessions: Arc<Sessions>,
+    pub(super) id: SessionId,
 }
 
 impl SessionRef {
-    pub(crate) fn state(&self) -> &SessionState {
-        self.context.session_state()
-    }
-
-    pub(crate) fn is_open(&self) -> bool {
-        self.state().open_id() == Some(self.id)
+    pub(super) fn is_open(&self) -> bool {
+        self.sessions.open_id() == Some(self.id)
     }
 }
 
 /// Names a session for a client or a request that is being built, and is counted while it lives.
-pub(crate) struct SessionHold {
-    pub(crate) session: SessionRef,
-    pub(crate) place: Place,
-    index: PlaceIndex,
+pub(super) struct SessionHold {
+    pub(super) session: SessionRef,
+    pub(super) call_site: CallSite,
+    index: CallSiteIndex,
 }
 
 impl SessionHold {
-    pub(crate) fn new(session: SessionRef, place: Place) -> Self {
-        let index = session.state().clients.acquire(place);
+    pub(super) fn new(session: SessionRef, call_site: CallSite) -> Self {
+        let index = session.sessions.clients.acquire(call_site);
         Self {
             session,
-            place,
+            call_site,
             index,
         }
     }
 
     fn late_leak(&self) -> Leak {
-        let SessionRef { context, .. } = &self.session;
-        self.session
-            .state()
-            .holder_leak(context, LeakKind::ClientClone, Some(self.place))
+        let sessions = &self.session.sessions;
+        sessions.holder_leak(LeakKind::ClientClone, Some(self.call_site))
     }
 }
 
 impl Clone for SessionHold {
     fn clone(&self) -> Self {
-        if self.session.state().clients.acquire_again(self.index) {
-            self.session.context.tell_leak(&self.late_leak());
+        let sessions = &self.session.sessions;
+        if sessions.clients.acquire_again(self.index) {
+            sessions.scope().report_leak(&self.late_leak());
         }
         Self {
             session: self.session.clone(),
-            place: self.place,
+            call_site: self.call_site,
             index: self.index,
         }
     }
@@ -63,8 +59,9 @@ impl Clone for SessionHold {
 
 impl Drop for SessionHold {
     fn drop(&mut self) {
-        if self.session.state().clients.release(self.index) {
-            self.session.context.tell_resolved(&self.late_leak());
+        let sessions = &self.session.sessions;
+        if sessions.clients.release(self.index) {
+            sessions.scope().report_resolved(&self.late_leak());
         }
     }
 }

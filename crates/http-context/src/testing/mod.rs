@@ -23,7 +23,7 @@
 //! | `drain_timeout_ms` | milliseconds | 1000 |
 //!
 //! [`TestOptions`] is the same as a function, for other runtimes' macros and for closures.
-//! [`Recorder`] is an [`Observer`](crate::Observer) that keeps what it is told, and
+//! [`Recorder`] is an [`Observer`](crate::Observer) that records every fact, and
 //! [`assert_no_open_contexts`](crate::assert_no_open_contexts) looks at the whole process.
 //!
 //! # What a failure looks like
@@ -34,8 +34,10 @@
 #![doc = include_str!("leak_report.txt")]
 //! ```
 
+mod fact;
 mod recorder;
 mod run;
 
-pub use recorder::{Fact, Recorder};
+pub use fact::Fact;
+pub use recorder::Recorder;
 pub use run::TestOptions;

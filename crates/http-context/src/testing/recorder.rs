@@ -1,76 +1,23 @@
-//! An observer that keeps what it is told.
+//! An observer that records every fact.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::fmt::Write as _;
+use std::sync::Arc;
 
-use reqwest::{Method, StatusCode, Url};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::context::HttpContext;
+use super::fact::Fact;
 use crate::error::RequestError;
-use crate::host_slots::Host;
-use crate::id::{ContextId, RequestId, SessionId};
-use crate::leak::Leak;
-use crate::nested::NestedOpen;
-use crate::observer::{BodyEnd, Observer, ResponseHead, SessionSource};
-use crate::report::ExitReport;
-use crate::request_info::RequestInfo;
+use crate::facts::{
+    BodyEnd, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionInfo, ContextInfo,
+    ExitReport, Leak, NameLookup, NestedOpen, PoolCheckout, PoolCloseReason, PoolReturn,
+    PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect, RequestInfo, ResponseHead,
+    SessionEnded, SessionStarted,
+};
+use crate::identity::Origin;
+use crate::observer::Observer;
 
-/// One thing that an [`Observer`] is told; each variant is named after its method.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-#[allow(missing_docs, reason = "documented by the methods of the observer")]
-pub enum Fact {
-    ContextOpened {
-        context: ContextId,
-    },
-    NestedOpen(NestedOpen),
-    ContextClosed(ExitReport),
-    SessionOpened {
-        session: SessionId,
-        source: SessionSource,
-    },
-    SessionClosed {
-        session: SessionId,
-    },
-    /// The URL is redacted.
-    RequestStarted {
-        request: RequestId,
-        method: Method,
-        url: Url,
-    },
-    RequestQueued {
-        request: RequestId,
-    },
-    RequestDequeued {
-        request: RequestId,
-        waited: Duration,
-    },
-    RequestRedirected {
-        request: RequestId,
-        status: StatusCode,
-    },
-    RequestAnswered {
-        request: RequestId,
-        head: ResponseHead,
-    },
-    /// With the text of the error and of its sources.
-    RequestFailed {
-        request: RequestId,
-        error: String,
-    },
-    RequestCancelled {
-        request: RequestId,
-    },
-    ResponseBodyEnded {
-        request: RequestId,
-        end: BodyEnd,
-    },
-    Leak(Leak),
-    LeakResolved(Leak),
-}
-
-/// An [`Observer`] that keeps what it is told in memory, for tests to look at.
+/// An [`Observer`] that records every fact, for tests to look at.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -88,22 +35,22 @@ pub enum Fact {
 #[derive(Debug)]
 pub struct Recorder {
     facts: Mutex<Vec<Fact>>,
-    /// Told of each fact, for those who wait for one.
-    told: watch::Sender<()>,
+    /// Notified of each fact, for those who wait for one.
+    noted: watch::Sender<()>,
 }
 
 impl Recorder {
-    /// One that was told nothing yet.
+    /// One without a fact.
     pub fn new() -> Self {
         Self {
             facts: Mutex::default(),
-            told: watch::Sender::new(()),
+            noted: watch::Sender::new(()),
         }
     }
 
-    /// Everything so far, in the order in which it was told.
+    /// Everything so far, in order.
     pub fn facts(&self) -> Vec<Fact> {
-        self.lock().clone()
+        self.facts.lock().clone()
     }
 
     /// The exit reports so far.
@@ -130,41 +77,42 @@ impl Recorder {
         })
     }
 
-    /// What `pick` makes of each fact, where it makes something of it.
-    pub fn all<T>(&self, pick: impl FnMut(&Fact) -> Option<T>) -> Vec<T> {
-        self.lock().iter().filter_map(pick).collect()
+    /// The names of the facts so far, in order.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.all(|fact| Some(fact.name()))
     }
 
-    /// Waits until a fact is told, or was told, of which `is_it` says so.
+    /// What `pick` makes of each fact, where it makes something of it.
+    pub fn all<T>(&self, pick: impl FnMut(&Fact) -> Option<T>) -> Vec<T> {
+        self.facts.lock().iter().filter_map(pick).collect()
+    }
+
+    /// Waits for the first fact of which `is_it` says so, those so far included.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
     pub async fn wait_for(&self, mut is_it: impl FnMut(&Fact) -> bool) -> Fact {
-        let mut told = self.told.subscribe();
+        let mut noted = self.noted.subscribe();
         let mut seen = 0;
         loop {
-            told.borrow_and_update();
+            noted.borrow_and_update();
             {
-                let facts = self.lock();
+                let facts = self.facts.lock();
                 if let Some(fact) = facts[seen..].iter().find(|fact| is_it(fact)) {
                     return fact.clone();
                 }
                 seen = facts.len();
             }
-            if told.changed().await.is_err() {
+            if noted.changed().await.is_err() {
                 unreachable!("the sender lives as long as the recorder");
             }
         }
     }
 
     fn note(&self, fact: Fact) {
-        self.lock().push(fact);
-        self.told.send_replace(());
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Fact>> {
-        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.facts.lock().push(fact);
+        self.noted.send_replace(());
     }
 }
 
@@ -175,26 +123,32 @@ impl Default for Recorder {
 }
 
 impl Observer for Recorder {
-    fn context_opened(&self, context: &HttpContext) {
-        self.note(Fact::ContextOpened {
-            context: context.id(),
-        });
+    fn context_opened(&self, context: &ContextInfo) {
+        let context = context.id();
+        self.note(Fact::ContextOpened { context });
     }
 
-    fn nested_open(&self, _: &HttpContext, nested: &NestedOpen) {
+    fn nested_open(&self, _: &ContextInfo, nested: &NestedOpen) {
         self.note(Fact::NestedOpen(*nested));
     }
 
-    fn context_closed(&self, _: &HttpContext, report: &ExitReport) {
+    fn context_closed(&self, _: &ContextInfo, report: &ExitReport) {
         self.note(Fact::ContextClosed(report.clone()));
     }
 
-    fn session_opened(&self, _: &HttpContext, session: SessionId, source: SessionSource) {
-        self.note(Fact::SessionOpened { session, source });
+    fn session_opened(&self, context: &ContextInfo, started: &SessionStarted) {
+        self.note(Fact::SessionOpened {
+            context: context.id(),
+            session: started.session,
+            source: started.source,
+        });
     }
 
-    fn session_closed(&self, _: &HttpContext, session: SessionId) {
-        self.note(Fact::SessionClosed { session });
+    fn session_closed(&self, context: &ContextInfo, ended: &SessionEnded) {
+        self.note(Fact::SessionClosed {
+            context: context.id(),
+            session: ended.session,
+        });
     }
 
     fn request_started(
@@ -203,42 +157,39 @@ impl Observer for Recorder {
         head: &reqwest::Request,
         _: &http::Extensions,
     ) {
-        let url = request
-            .context()
-            .redaction()
-            .redact(head.url())
-            .into_owned();
-        let method = request.method().clone();
+        let redaction = request.context().redaction();
         self.note(Fact::RequestStarted {
             request: request.id(),
-            method,
-            url,
+            context: request.context().id(),
+            session: request.session(),
+            method: request.method().clone(),
+            url: redaction.redact(head.url()).into_owned(),
+            call_site: request.call_site(),
         });
     }
 
     fn request_queued(&self, request: &RequestInfo) {
-        self.note(Fact::RequestQueued {
-            request: request.id(),
-        });
+        let request = request.id();
+        self.note(Fact::RequestQueued { request });
     }
 
-    fn request_dequeued(&self, request: &RequestInfo, waited: Duration) {
+    fn request_dequeued(&self, request: &RequestInfo, wait: &QueueWait) {
         self.note(Fact::RequestDequeued {
             request: request.id(),
-            waited,
+            waited: wait.duration,
         });
     }
 
-    fn request_redirected(
-        &self,
-        request: &RequestInfo,
-        status: StatusCode,
-        _: &Url,
-        _: &Arc<Host>,
-    ) {
+    fn request_sending(&self, request: &RequestInfo, _: &mut http::HeaderMap) {
+        let request = request.id();
+        self.note(Fact::RequestSending { request });
+    }
+
+    fn request_redirected(&self, request: &RequestInfo, redirect: &Redirect<'_>) {
         self.note(Fact::RequestRedirected {
             request: request.id(),
-            status,
+            status: redirect.status,
+            origin: text(redirect.origin),
         });
     }
 
@@ -246,6 +197,8 @@ impl Observer for Recorder {
         self.note(Fact::RequestAnswered {
             request: request.id(),
             head: head.clone(),
+            sent: request.body_size(),
+            resends: request.resends(),
         });
     }
 
@@ -253,19 +206,20 @@ impl Observer for Recorder {
         let mut text = error.to_string();
         let mut source = std::error::Error::source(error);
         while let Some(cause) = source {
-            text = format!("{text}: {cause}");
+            let _ = write!(text, ": {cause}");
             source = cause.source();
         }
         self.note(Fact::RequestFailed {
             request: request.id(),
+            kind: error.kind(),
             error: text,
+            body_failed: request.body_failed(),
         });
     }
 
     fn request_cancelled(&self, request: &RequestInfo) {
-        self.note(Fact::RequestCancelled {
-            request: request.id(),
-        });
+        let request = request.id();
+        self.note(Fact::RequestCancelled { request });
     }
 
     fn response_body_ended(&self, request: &RequestInfo, end: &BodyEnd) {
@@ -275,11 +229,83 @@ impl Observer for Recorder {
         });
     }
 
-    fn leak(&self, _: &HttpContext, leak: &Leak) {
+    fn name_resolved(&self, request: &RequestInfo, lookup: &NameLookup) {
+        self.note(Fact::NameResolved {
+            request: request.id(),
+            lookup: lookup.clone(),
+        });
+    }
+
+    fn connect_started(&self, request: &RequestInfo, connect: &ConnectStarted<'_>) {
+        self.note(Fact::ConnectStarted {
+            request: request.id(),
+            origin: text(connect.origin),
+        });
+    }
+
+    fn connection_opened(&self, request: &RequestInfo, connection: &Arc<ConnectionInfo>) {
+        self.note(Fact::ConnectionOpened {
+            request: request.id(),
+            connection: Arc::clone(connection),
+        });
+    }
+
+    fn connect_failed(&self, request: &RequestInfo, failure: &ConnectFailure<'_>) {
+        self.note(Fact::ConnectFailed {
+            request: request.id(),
+            kind: failure.kind(),
+            duration: failure.duration,
+        });
+    }
+
+    fn connect_abandoned(&self, request: &RequestInfo, abandoned: &ConnectAbandoned<'_>) {
+        self.note(Fact::ConnectAbandoned {
+            request: request.id(),
+            duration: abandoned.duration,
+        });
+    }
+
+    fn leak(&self, _: &ContextInfo, leak: &Leak) {
         self.note(Fact::Leak(leak.clone()));
     }
 
-    fn leak_resolved(&self, _: &HttpContext, leak: &Leak) {
+    fn leak_resolved(&self, _: &ContextInfo, leak: &Leak) {
         self.note(Fact::LeakResolved(leak.clone()));
     }
+
+    fn pool_wait_started(&self, pool: &PoolStatus) {
+        self.note(Fact::PoolWaitStarted(*pool));
+    }
+
+    fn pool_wait_abandoned(&self, pool: &PoolStatus) {
+        self.note(Fact::PoolWaitAbandoned(*pool));
+    }
+
+    fn pool_timed_out(&self, pool: &PoolStatus, timeout: &PoolTimeout) {
+        self.note(Fact::PoolTimedOut(*pool, *timeout));
+    }
+
+    fn pool_checked_out(&self, pool: &PoolStatus, checkout: &PoolCheckout) {
+        self.note(Fact::PoolCheckedOut(*pool, *checkout));
+    }
+
+    fn pool_session_created(&self, pool: &PoolStatus, created: &PoolSessionCreated) {
+        self.note(Fact::PoolSessionCreated(*pool, *created));
+    }
+
+    fn pool_returned(&self, pool: &PoolStatus, returned: &PoolReturn) {
+        self.note(Fact::PoolReturned(*pool, *returned));
+    }
+
+    fn pool_session_closed(&self, pool: &PoolStatus, reason: PoolCloseReason) {
+        self.note(Fact::PoolSessionClosed(*pool, reason));
+    }
+
+    fn pool_closed(&self, pool: &PoolStatus) {
+        self.note(Fact::PoolClosed(*pool));
+    }
+}
+
+fn text(origin: &Origin) -> String {
+    format!("{}://{origin}", origin.scheme())
 }

@@ -1,13 +1,11 @@
 //! Runs an async test in a context.
 
-use std::panic::Location;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::builder::{ContextBuilder, builder};
-use crate::leak::LeakPolicy;
-use crate::open::Open;
+use crate::facts::LeakPolicy;
+use crate::open::{ContextBuilder, builder};
 
 /// How a test is run in a context; [`#[http_context::test]`](crate::test) makes one.
 ///
@@ -71,9 +69,10 @@ impl TestOptions {
     /// when no runtime can be made, or this is called on one.
     #[track_caller]
     pub fn run<F: Future>(self, test: F) -> F::Output {
-        let place = Location::caller();
+        // Called here, so that the context has the call site of the test.
+        let job = self.context.job(test);
         let runtime = runtime(self.worker_threads).expect("a runtime for the test can be made");
-        runtime.block_on(Open::job(self.context, test, place, |_| true))
+        runtime.block_on(job)
     }
 }
 

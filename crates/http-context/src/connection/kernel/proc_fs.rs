@@ -1,0 +1,92 @@
+//! The slow way, which always works on Linux: the inodes behind `/proc/self/fd`, against those in `/proc/self/net/tcp` and `tcp6`.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use std::collections::HashSet;
+
+use crate::facts::AddressPair;
+
+pub(crate) fn held() -> Option<HashSet<AddressPair>> {
+    let inodes = socket_inodes()?;
+    let mut held = HashSet::new();
+    for table in ["/proc/self/net/tcp", "/proc/self/net/tcp6"] {
+        // A machine without IPv6 has no second table.
+        let Ok(table) = fs::read_to_string(table) else {
+            continue;
+        };
+        held.extend(
+            table
+                .lines()
+                .skip(1)
+                .filter_map(parse_line)
+                .filter(|(_, inode)| inodes.contains(inode))
+                .map(|(pair, _)| pair),
+        );
+    }
+    Some(held)
+}
+
+fn socket_inodes() -> Option<HashSet<u64>> {
+    let descriptors = fs::read_dir("/proc/self/fd").ok()?;
+    let inode = |entry: fs::DirEntry| {
+        let target = fs::read_link(entry.path()).ok()?;
+        let inode = target
+            .to_str()?
+            .strip_prefix("socket:[")?
+            .strip_suffix(']')?;
+        inode.parse().ok()
+    };
+    Some(descriptors.flatten().filter_map(inode).collect())
+}
+
+/// `sl local_address rem_address st tx:rx tr:tm retrnsmt uid timeout inode …`
+fn parse_line(line: &str) -> Option<(AddressPair, u64)> {
+    let mut fields = line.split_ascii_whitespace().skip(1);
+    let local = parse_address(fields.next()?)?;
+    let remote = parse_address(fields.next()?)?;
+    let inode = fields.nth(6)?.parse().ok()?;
+    Some((AddressPair { local, remote }, inode))
+}
+
+/// Hexadecimal, in words of the machine's byte order: `0100007F:1F90` is 127.0.0.1:8080.
+fn parse_address(text: &str) -> Option<SocketAddr> {
+    let (address, port) = text.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let word = |at: usize| {
+        let word = u32::from_str_radix(address.get(at..at + 8)?, 16).ok()?;
+        Some(word.to_ne_bytes())
+    };
+    let ip = match address.len() {
+        8 => IpAddr::V4(Ipv4Addr::from(word(0)?)),
+        32 => {
+            let mut bytes = [0; 16];
+            for (n, chunk) in bytes.chunks_exact_mut(4).enumerate() {
+                chunk.copy_from_slice(&word(n * 8)?);
+            }
+            // A dual-stack socket shows an IPv4 peer in the mapped form.
+            Ipv6Addr::from(bytes).to_canonical()
+        }
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn addresses_are_read_as_the_kernel_writes_them() {
+        let v4 = "   0: 0100007F:1F90 0200007F:0050 01 0:0 00:0 0 0 0 4242 1";
+        let (pair, inode) = parse_line(v4).unwrap();
+        assert_eq!(pair.local, "127.0.0.1:8080".parse().unwrap());
+        assert_eq!(pair.remote, "127.0.0.2:80".parse().unwrap());
+        assert_eq!(inode, 4242);
+        let v6 = parse_address("00000000000000000000000001000000:0050");
+        assert_eq!(v6, Some("[::1]:80".parse().unwrap()));
+        let mapped = parse_address("0000000000000000FFFF00000100007F:0050");
+        assert_eq!(mapped, Some("127.0.0.1:80".parse().unwrap()));
+    }
+}

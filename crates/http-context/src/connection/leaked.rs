@@ -1,0 +1,76 @@
+//! Looks after sockets that were left open, to resolve their leaks when they close after all.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::kernel::{self, Connection};
+use crate::facts::Leak;
+use crate::scope::Scope;
+use crate::watch::{Watched, watch};
+
+/// How often the operating system is asked for all of them at once. A close is noticed that much
+/// late at the most.
+const INTERVAL: Duration = Duration::from_millis(250);
+
+struct Leaked {
+    scope: Arc<Scope>,
+    connection: Connection,
+    leak: Leak,
+}
+
+#[derive(Default)]
+struct LeakedSockets {
+    all: Vec<Leaked>,
+    is_watched: bool,
+}
+
+/// Nothing of a user runs under it. The lock of the watch is taken under it.
+static LEAKED: LazyLock<Mutex<LeakedSockets>> = LazyLock::new(Mutex::default);
+
+/// Resolves this leak of a socket when the socket is gone.
+pub(crate) fn report_when_closed(scope: Arc<Scope>, connection: Connection, leak: Leak) {
+    let mut leaked = LEAKED.lock();
+    leaked.all.push(Leaked {
+        scope,
+        connection,
+        leak,
+    });
+    if !std::mem::replace(&mut leaked.is_watched, true) {
+        watch(Instant::now() + INTERVAL, Box::new(Look));
+    }
+}
+
+struct Look;
+
+impl Watched for Look {
+    fn look(&mut self) -> Option<Instant> {
+        let connections: Vec<_> = LEAKED.lock().all.iter().map(|one| one.connection).collect();
+        // Where the operating system cannot be asked any more, nothing says that they are open.
+        let held = kernel::still_held(&connections).unwrap_or_default();
+        let is_gone = |one: &mut Leaked| {
+            connections.contains(&one.connection) && !held.contains(&one.connection)
+        };
+        let mut leaked = LEAKED.lock();
+        let gone: Vec<_> = leaked.all.extract_if(.., is_gone).collect();
+        leaked.is_watched = !leaked.all.is_empty();
+        let again = leaked.is_watched.then(|| Instant::now() + INTERVAL);
+        drop(leaked);
+        for Leaked {
+            scope,
+            connection: (addresses, id),
+            leak,
+        } in gone
+        {
+            kernel::release(addresses, id);
+            scope.report_resolved(&leak);
+        }
+        again
+    }
+
+    fn is_over(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,31 @@
+//! Reports a context that is open for longer than its threshold.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::facts::LeakKind;
+use crate::scope::Scope;
+use crate::watch::{Watched, watch};
+
+/// Reports this context when it passes its threshold, unless it has exited by then.
+pub(super) fn watch_scope(scope: &Arc<Scope>, threshold: Duration) {
+    let due = scope.info.opened + threshold;
+    watch(due, Box::new(Overdue(Arc::downgrade(scope))));
+}
+
+struct Overdue(Weak<Scope>);
+
+impl Watched for Overdue {
+    fn look(&mut self) -> Option<Instant> {
+        if let Some(scope) = self.0.upgrade() {
+            scope.report_context(LeakKind::ContextOverdue);
+        }
+        None
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.upgrade().is_none_or(|scope| scope.phase.has_ended())
+    }
+}

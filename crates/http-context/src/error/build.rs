@@ -1,0 +1,51 @@
+//! A session could not be built.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+/// A session could not be built.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// `reqwest` refused the client's configuration.
+    #[error("the HTTP client could not be built from this configuration")]
+    Client(#[source] Arc<reqwest::Error>),
+    /// The TLS library refused its configuration.
+    #[error("the TLS configuration could not be made")]
+    Tls(#[source] Arc<rustls::Error>),
+    /// A trust store was named, and nothing could be read from it.
+    #[error(
+        "{variable} is set, but no certificate can be read from {}: correct it, or unset it to \
+         use the system's trust store",
+        .path.display()
+    )]
+    NoTrustRoots {
+        /// The environment variable that names the store.
+        variable: &'static str,
+        /// What it is set to.
+        path: PathBuf,
+    },
+    /// `configure` sets a cookie store, and the session is of a pool.
+    #[error(
+        "a session with a cookie store cannot be pooled, since one job's cookies would go out with \
+         the requests of the next: set none in `configure`, or open without the pool"
+    )]
+    PooledCookies,
+    /// An option of the session was set beside a pool, whose sessions are built from its own.
+    #[error(
+        "`{option}` was set on a context that takes its session from a pool: set it in the options \
+         of the pool, or open without the pool"
+    )]
+    PooledOption {
+        /// The method of [`ContextBuilder`](crate::ContextBuilder) that set it.
+        option: &'static str,
+    },
+    /// What builds the session asked for it.
+    #[error(
+        "the session of this HTTP context is being built, and what builds it asked for it: do not \
+         call `http_session()` in `configure` or in `Observer::middleware`"
+    )]
+    Reentrant,
+}

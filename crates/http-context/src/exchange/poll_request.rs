@@ -1,0 +1,162 @@
+//! The first half of an exchange: its future, as the caller polls or drops it.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use reqwest::Response;
+use tokio::time::Instant;
+
+use super::dispatch::Answer;
+use super::response_body;
+use super::state::{BodyStage, Exchange, Stage, remember};
+use crate::error::RequestError;
+use crate::facts::{BodyEnd, BodyEndReason, ResponseHead};
+use crate::scope::{CURRENT_REQUEST, RequestScope};
+
+impl Exchange {
+    pub(crate) fn poll_request(
+        self: &Arc<Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response, RequestError>> {
+        let mut state = self.state();
+        let (mut dispatch, mut waker) =
+            match std::mem::replace(&mut state.stage, Stage::PollingRequest) {
+                Stage::Request { dispatch, waker } => (dispatch, waker),
+                _ => {
+                    state.stage = Stage::Over;
+                    return Poll::Ready(Err(self.closed_error().into()));
+                }
+            };
+        drop(state);
+        let polled = {
+            let _entered = Entered::new(self);
+            let request: Arc<RequestScope> = Arc::clone(self) as _;
+            CURRENT_REQUEST.sync_scope(request, || dispatch.poll(&**self, cx))
+        };
+        match polled {
+            Poll::Pending => {
+                remember(&mut waker, cx.waker());
+                let mut state = self.state();
+                if !state.is_aborted {
+                    state.stage = Stage::Request { dispatch, waker };
+                    return Poll::Pending;
+                }
+                state.stage = Stage::Over;
+                drop(state);
+                drop(dispatch);
+                let error = self.closed_error().into();
+                self.end_failed(&error);
+                Poll::Ready(Err(error))
+            }
+            Poll::Ready(Err(error)) => {
+                let mut state = self.state();
+                state.stage = Stage::Over;
+                let is_aborted = state.is_aborted;
+                drop(state);
+                drop(dispatch);
+                let error = if is_aborted {
+                    self.closed_error().into()
+                } else {
+                    error
+                };
+                self.end_failed(&error);
+                Poll::Ready(Err(error))
+            }
+            Poll::Ready(Ok(answer)) => {
+                self.state().stage = Stage::Notifying;
+                drop(dispatch);
+                Poll::Ready(Ok(self.answered(answer)))
+            }
+        }
+    }
+
+    fn answered(
+        self: &Arc<Self>,
+        Answer {
+            response,
+            connection,
+            slot,
+        }: Answer,
+    ) -> Response {
+        let connection_use = connection.connection_use;
+        let content_length = response.content_length();
+        let has_body = content_length != Some(0);
+        let (mut response, next) = if has_body {
+            let (response, body) = response_body::track(response, Arc::clone(self));
+            let body = BodyStage {
+                body,
+                slot,
+                since: Instant::now(),
+                received: 0,
+                waker: None,
+            };
+            (response, Stage::Body(body))
+        } else {
+            drop(slot);
+            (response, Stage::Over)
+        };
+        response.extensions_mut().insert(connection_use);
+        self.scope()
+            .stats
+            .answered(connection_use, self.info.upload.bytes());
+        self.notify(|observer, request| observer.response_headers(request, response.headers()));
+        let head = ResponseHead {
+            status: response.status(),
+            version: response.version(),
+            connection_use,
+            connection: connection.info,
+            peer: connection.addresses.map(|pair| pair.remote),
+            content_length,
+        };
+        self.notify(|observer, request| observer.request_answered(request, &head));
+        self.finish_notifying(next);
+        if !has_body {
+            self.end_body(BodyEnd {
+                reason: BodyEndReason::Complete,
+                bytes: 0,
+                duration: Duration::ZERO,
+            });
+        }
+        response
+    }
+
+    /// The caller has no more use for the future of the request, be it before or after its end.
+    pub(crate) fn drop_request(&self) {
+        let mut state = self.state();
+        // Out of its stage it can only be after a panic: the caller cannot drop what it polls.
+        let is_under_way = matches!(
+            state.stage,
+            Stage::Request { .. } | Stage::PollingRequest | Stage::Notifying
+        );
+        if is_under_way {
+            let over = std::mem::replace(&mut state.stage, Stage::Over);
+            drop(state);
+            // The future goes first: before observers hear of the end, its connection is released.
+            drop(over);
+            self.notify(|observer, request| observer.request_cancelled(request));
+            self.deregister();
+        } else {
+            drop(state);
+        }
+        self.resolve_request();
+    }
+}
+
+/// While the future of a request is polled: what observers bind to the thread.
+struct Entered<'e>(&'e Exchange);
+
+impl<'e> Entered<'e> {
+    fn new(exchange: &'e Exchange) -> Self {
+        exchange.notify(|observer, request| observer.enter_request(request));
+        Self(exchange)
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        let Self(exchange) = self;
+        let observers = &exchange.scope().observers;
+        observers.notify_reversed(|observer| observer.exit_request(&exchange.info));
+    }
+}

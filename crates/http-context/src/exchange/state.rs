@@ -1,0 +1,232 @@
+//! The state of one request, and all requests of a context.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU8;
+use std::task::Waker;
+use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
+use reqwest::Body;
+use tokio::time::Instant;
+
+use super::dispatch::Dispatch;
+use super::in_flight::InFlight;
+use crate::error::RequestError;
+use crate::facts::{BodyEnd, BodyEndReason, RequestInfo};
+use crate::scope::{RequestScope, Scope};
+use crate::transport::Slot;
+
+/// The requests of a context that have not ended, their bodies included.
+pub(crate) struct Requests {
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) options: RequestOptions,
+    in_flight: InFlight<Exchange>,
+}
+
+/// What concerns each request of a context.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RequestOptions {
+    pub(crate) queue_timeout: Option<Duration>,
+    pub(crate) max_response_body: Option<u64>,
+}
+
+impl Requests {
+    pub(crate) fn new(scope: Arc<Scope>, options: RequestOptions) -> Self {
+        Self {
+            scope,
+            options,
+            in_flight: InFlight::default(),
+        }
+    }
+
+    /// Admits one more request, if `is_open` still says so.
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        is_open: impl FnOnce() -> bool,
+        info: impl FnOnce() -> RequestInfo,
+    ) -> Option<Arc<Exchange>> {
+        self.in_flight.admit(is_open, |key| {
+            // Here, so that an exit which sees the request in flight reports it as well.
+            self.scope.stats.started();
+            let driver = Driver {
+                requests: Arc::clone(self),
+                key,
+                reported: AtomicU8::default(),
+                state: Mutex::new(State {
+                    stage: Stage::Notifying,
+                    is_aborted: false,
+                }),
+            };
+            RequestScope::new(info(), Arc::clone(&self.scope), driver)
+        })
+    }
+
+    /// Runs `f` while nothing can be admitted.
+    pub(crate) fn barrier<R>(&self, f: impl FnOnce() -> R) -> R {
+        self.in_flight.barrier(f)
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// All that there are now.
+    pub(crate) fn all(&self) -> Vec<Arc<Exchange>> {
+        self.in_flight.snapshot(|_| {})
+    }
+
+    /// All that there are now, about to be reported as leaked. One that ends afterwards sees that.
+    pub(crate) fn mark_leaked(&self) -> Vec<Arc<Exchange>> {
+        self.in_flight.snapshot(Exchange::mark_leaked)
+    }
+}
+
+/// One request, driven by a [`Driver`].
+pub(crate) type Exchange = RequestScope<Driver>;
+
+/// What takes a request from its admission to the end of its body.
+pub(crate) struct Driver {
+    pub(crate) requests: Arc<Requests>,
+    /// Its entry among those in flight.
+    key: usize,
+    /// As what it was reported as leaked, until that is resolved. Set under the lock of those in
+    /// flight, which a request that ends takes before it looks here.
+    pub(super) reported: AtomicU8,
+    /// Taken for a moment to take a stage out or to put one in. Futures and bodies are polled and
+    /// dropped, and observers called, when it is released; nothing of a user runs under it, and no
+    /// other lock is taken under it.
+    state: Mutex<State>,
+}
+
+pub(super) struct State {
+    pub(super) stage: Stage,
+    /// Whether it was cut off, by who found the stage taken out. Whoever puts the next one in
+    /// sees that, and ends it there.
+    pub(super) is_aborted: bool,
+}
+
+pub(super) enum Stage {
+    /// Its caller's thread notifies that it was started, or answered. Nobody else takes it from
+    /// here, so that its end does not come before that.
+    Notifying,
+    Request {
+        dispatch: Dispatch,
+        waker: Option<Waker>,
+    },
+    /// The caller polls the future, which is out of here for so long.
+    PollingRequest,
+    Body(BodyStage),
+    /// The caller polls the body, which is out of here for so long.
+    PollingBody {
+        since: Instant,
+        received: u64,
+    },
+    /// Cut off; its holder has not seen that yet.
+    Aborted,
+    Over,
+}
+
+pub(super) struct BodyStage {
+    pub(super) body: Body,
+    pub(super) slot: Slot,
+    pub(super) since: Instant,
+    pub(super) received: u64,
+    pub(super) waker: Option<Waker>,
+}
+
+impl Exchange {
+    /// Sends it on its way, unless it was to be cut off meanwhile.
+    pub(crate) fn start(&self, dispatch: Dispatch) {
+        self.finish_notifying(Stage::Request {
+            dispatch,
+            waker: None,
+        });
+    }
+
+    pub(super) fn finish_notifying(&self, next: Stage) {
+        let mut state = self.state();
+        state.stage = next;
+        if state.is_aborted {
+            self.cut_off(state);
+        }
+    }
+
+    /// Cuts it off: its future or body is dropped here and now, and its holder gets an error.
+    pub(crate) fn abort(&self) {
+        let mut state = self.state();
+        state.is_aborted = true;
+        self.cut_off(state);
+    }
+
+    /// Ends what is in the stage. Whoever has taken it out sees `is_aborted`.
+    pub(super) fn cut_off(&self, mut state: MutexGuard<'_, State>) {
+        if !matches!(state.stage, Stage::Request { .. } | Stage::Body(_)) {
+            return;
+        }
+        let stage = std::mem::replace(&mut state.stage, Stage::Aborted);
+        drop(state);
+        match stage {
+            Stage::Request { dispatch, waker } => {
+                drop(dispatch);
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+                self.end_failed(&self.closed_error().into());
+            }
+            Stage::Body(body) => self.end_body_stage(body, BodyEndReason::Aborted),
+            _ => {}
+        }
+    }
+
+    pub(super) fn end_failed(&self, error: &RequestError) {
+        self.notify(|observer, request| observer.request_failed(request, error));
+        self.deregister();
+    }
+
+    pub(super) fn end_body_stage(&self, stage: BodyStage, reason: BodyEndReason) {
+        let BodyStage {
+            body,
+            slot,
+            since,
+            received,
+            waker,
+        } = stage;
+        // The connection is released, or closed, before observers hear of the end.
+        drop(body);
+        drop(slot);
+        if let (BodyEndReason::Aborted, Some(waker)) = (reason, waker) {
+            waker.wake();
+        }
+        self.end_body(BodyEnd {
+            reason,
+            bytes: received,
+            duration: since.elapsed(),
+        });
+    }
+
+    pub(super) fn end_body(&self, end: BodyEnd) {
+        self.scope().stats.received(end.bytes);
+        self.notify(|observer, request| observer.response_body_ended(request, &end));
+        self.deregister();
+    }
+
+    pub(super) fn deregister(&self) {
+        let requests = &self.driver.requests;
+        if requests.in_flight.remove(self.driver.key) {
+            requests.scope.note_idle();
+        }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.driver.state.lock()
+    }
+}
+
+/// Keeps the waker that the task was last polled with.
+pub(super) fn remember(slot: &mut Option<Waker>, waker: &Waker) {
+    match slot {
+        Some(kept) => kept.clone_from(waker),
+        None => *slot = Some(waker.clone()),
+    }
+}

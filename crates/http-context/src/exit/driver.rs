@@ -1,0 +1,267 @@
+//! The three ways out of a context, as sequences of the same steps.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use super::find;
+use super::verify::{self, ToRelease};
+use crate::connection::CLOSES_WITHIN;
+use crate::context::HttpContext;
+use crate::facts::{ExitReport, Leak, Outcome, PoolCloseReason};
+use crate::scope::{ContextStats, Scope};
+use crate::session::Sessions;
+use crate::wait_until::wait_until;
+
+/// The exit of one context. It happens exactly once: awaited, or when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Exit {
+    /// Taken when the exit is complete.
+    context: Option<HttpContext>,
+    begun: Option<Instant>,
+    outcome: Outcome,
+    /// What the outcome is when this is dropped.
+    when_dropped: Outcome,
+    /// What was cut off, and what was opened inside, for the report.
+    aborted: u64,
+    nested_opens: u64,
+    /// What was found so far. Kept here, so that an exit that is dropped reports it as well: once
+    /// it is marked, its release will be reported.
+    leaks: Vec<Leak>,
+    /// Whether resolutions are kept until these are reported.
+    defers: bool,
+}
+
+impl Exit {
+    pub(crate) fn new(context: HttpContext) -> Self {
+        Self {
+            context: Some(context),
+            begun: None,
+            outcome: Outcome::Cancelled,
+            when_dropped: Outcome::Cancelled,
+            aborted: 0,
+            nested_opens: 0,
+            leaks: Vec::new(),
+            defers: false,
+        }
+    }
+
+    /// The context whose exit this is.
+    pub(crate) fn context(&self) -> &HttpContext {
+        let context = self.context.as_ref();
+        context.expect("taken when the exit is complete")
+    }
+
+    /// The whole exit, when there is nothing to wait for: nothing in flight, and no connection
+    /// opened.
+    pub(crate) fn at_once(&mut self, outcome: Outcome) -> Option<ExitReport> {
+        self.refuse(outcome);
+        let context = self.context.clone()?;
+        if !context.is_idle() {
+            return None;
+        }
+        self.settle(&context);
+        if context
+            .sessions_if_any()
+            .is_some_and(|s| s.has_connections())
+        {
+            return None;
+        }
+        self.find_holders(&context);
+        self.report()
+    }
+
+    /// The exit, awaited, after `at_once` has found something to wait for.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the rest to the drop of this, which does it at once.
+    pub(crate) async fn awaited(mut self) -> Option<ExitReport> {
+        let context = self.context.clone()?;
+        drain(&context).await;
+        self.find_living(&context);
+        self.abort(&context);
+        // One deadline for all that was cut off or closed. What is left then is found below.
+        let gone_by = Instant::now() + CLOSES_WITHIN;
+        verify::wait_until_ended(&context, gone_by).await;
+        self.settle(&context);
+        self.verify(&context, gone_by).await;
+        self.find_holders(&context);
+        self.report()
+    }
+
+    /// Exits at once, since the work has panicked.
+    pub(crate) fn panicked(mut self) {
+        self.when_dropped = Outcome::Panicked;
+    }
+
+    /// Begins the exit: the work has ended with this outcome, and nothing more is admitted.
+    fn refuse(&mut self, outcome: Outcome) {
+        let Some(context) = &self.context else { return };
+        if self.begun.is_some() {
+            return;
+        }
+        let now = Instant::now();
+        self.begun = Some(now);
+        self.outcome = outcome;
+        self.nested_opens = context.begin_exit(now);
+    }
+
+    fn find_living(&mut self, context: &HttpContext) {
+        if context.scope().looks_for_leaks() && !context.is_idle() {
+            self.defer(context.scope());
+            find::living(context, &mut self.leaks);
+        }
+    }
+
+    fn abort(&mut self, context: &HttpContext) {
+        let Some(sessions) = context.sessions_if_any() else {
+            return;
+        };
+        for exchange in sessions.requests.all() {
+            exchange.abort();
+            self.aborted += 1;
+        }
+    }
+
+    /// Drops the client and its connections; or gives them back to the pool they came from, when
+    /// nothing was left behind.
+    fn settle(&self, context: &HttpContext) {
+        let Some(sessions) = context.sessions_if_any() else {
+            return;
+        };
+        let Some(permit) = sessions.take_permit() else {
+            sessions.drop_transport();
+            return;
+        };
+        let has_leaked =
+            !self.leaks.is_empty() || context.scope().looks_for_leaks() && sessions.has_holders();
+        let spent = if self.aborted > 0 {
+            Some(PoolCloseReason::Aborted)
+        } else {
+            has_leaked.then_some(PoolCloseReason::Leaked)
+        };
+        match spent {
+            None => {
+                // The pool hands it on.
+                drop(sessions.take_transport());
+                permit.give_back();
+            }
+            Some(reason) => {
+                // Its sockets are verified by this exit.
+                sessions.drop_transport();
+                permit.close(reason);
+            }
+        }
+    }
+
+    /// Waits until the operating system shows no socket of the sessions that were dropped; what is
+    /// left is a leak.
+    async fn verify(&mut self, context: &HttpContext, gone_by: Instant) {
+        let Some(sessions) = context.sessions_if_any() else {
+            return;
+        };
+        verify::wait_until_given_up(sessions, gone_by).await;
+        let mut connections = ToRelease(sessions.take_connections());
+        if context.scope().looks_for_leaks() && context.options().verify_sockets {
+            let held = verify::still_held(&mut connections, gone_by).await;
+            if !held.is_empty() {
+                self.defer(context.scope());
+                verify::report_later(context, sessions.age(), held, &mut self.leaks);
+            }
+        }
+    }
+
+    fn find_holders(&mut self, context: &HttpContext) {
+        let Some(sessions) = context.sessions_if_any() else {
+            return;
+        };
+        if context.scope().looks_for_leaks() && sessions.has_holders() {
+            self.defer(context.scope());
+            self.leaks.extend(sessions.mark_holders_leaked());
+        }
+    }
+
+    /// From here on resolutions wait until what is found was reported.
+    fn defer(&mut self, scope: &Scope) {
+        scope.defer_resolutions();
+        self.defers = true;
+    }
+
+    /// Ends the exit with its report, and notifies observers.
+    fn report(&mut self) -> Option<ExitReport> {
+        let context = self.context.take()?;
+        let scope = context.scope();
+        context.end_exit();
+        let now = Instant::now();
+        let age = now.duration_since(scope.info.opened);
+        let total = |of: fn(&ContextStats) -> &AtomicU64| of(&scope.stats).load(Ordering::Relaxed);
+        let report = ExitReport {
+            context: scope.info.id,
+            name: scope.info.name.clone(),
+            opened_at: scope.info.opened_at,
+            outcome: self.outcome,
+            duration: age,
+            exit_duration: self
+                .begun
+                .map_or(Duration::ZERO, |begun| now.duration_since(begun)),
+            requests: total(|stats| &stats.requests),
+            aborted: self.aborted,
+            connections_opened: total(|stats| &stats.connections_opened),
+            connections_reused: total(|stats| &stats.connections_reused),
+            bytes_sent: total(|stats| &stats.bytes_sent),
+            bytes_received: total(|stats| &stats.bytes_received),
+            nested_opens: self.nested_opens,
+            leaks: std::mem::take(&mut self.leaks),
+        };
+        for leak in scope.close_reports() {
+            scope.report_resolved(&Leak { age, ..leak });
+        }
+        for leak in &report.leaks {
+            scope.report_leak(leak);
+        }
+        if self.defers {
+            scope.flush_deferred();
+        }
+        scope.notify(|observer| observer.context_closed(&scope.info, &report));
+        Some(report)
+    }
+}
+
+/// Dropped instead of awaited: everything that can be done without waiting is done now.
+impl Drop for Exit {
+    fn drop(&mut self) {
+        let Some(context) = self.context.clone() else {
+            return;
+        };
+        let outcome = self.when_dropped;
+        self.refuse(outcome);
+        // Also where the work had ended and its exit was dropped: its output is lost.
+        self.outcome = outcome;
+        self.abort(&context);
+        if let Some(sessions) = context.sessions_if_any() {
+            close_unverified(sessions);
+        }
+        // Children that were aborted with the work may not have been dropped yet, so what they
+        // hold is no leak: nothing more is looked for.
+        self.report();
+    }
+}
+
+/// Waits for requests, bodies and children, up to the drain timeout.
+async fn drain(context: &HttpContext) {
+    let is_idle = wait_until(&context.scope().idle, || context.is_idle());
+    // Running out of time is no error here: what is left is cut off, and reported.
+    let _ = timeout(context.options().drain_timeout, is_idle).await;
+}
+
+/// Closes the session without looking at what is left of it.
+fn close_unverified(sessions: &Arc<Sessions>) {
+    sessions.drop_transport();
+    if let Some(permit) = sessions.take_permit() {
+        permit.close(PoolCloseReason::Unverified);
+    }
+    drop(ToRelease(sessions.take_connections()));
+}

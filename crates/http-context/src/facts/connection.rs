@@ -1,0 +1,138 @@
+//! Connections, and what comes before them.
+
+use std::any::Any;
+use std::error::Error as StdError;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::ErrorKind;
+use crate::identity::{Attached, ConnectionId, Origin, SessionId};
+
+/// Whether a response came over a connection that had been used before. The strings are the values
+/// of the label `source`.
+///
+/// Found in the extensions of each response:
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use http_context::{ConnectionUse, http_session};
+///
+/// let response = http_session()?.get("https://example.com").send().await?;
+/// let connection = response.extensions().get::<ConnectionUse>().copied();
+/// assert_eq!(connection, Some(ConnectionUse::New));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConnectionUse {
+    /// It is the first response of its connection.
+    New,
+    /// The connection had carried a response before.
+    Reused,
+    /// Not known: Unix sockets, named pipes and HTTP/3 have no addresses, and a middleware may
+    /// answer without a connection.
+    Unknown,
+}
+
+impl ConnectionUse {
+    /// The value of the label `source`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Reused => "reused",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A connection that was made, for as long as its session remembers it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ConnectionInfo {
+    /// Its number in this process.
+    pub id: ConnectionId,
+    /// The session that opened it.
+    pub session: SessionId,
+    /// The origin that it was opened for: that of the request, or of a redirect on its way.
+    pub origin: Arc<Origin>,
+    /// Its two ends, when they are known. Through a proxy the peer is the proxy.
+    pub addresses: Option<AddressPair>,
+    /// Whether HTTP/2 was agreed on in the TLS handshake.
+    pub is_http2: bool,
+    /// How long it took to make it: DNS, TCP, and TLS where it applies.
+    pub create_duration: Duration,
+    pub(crate) attached: Attached,
+}
+
+impl ConnectionInfo {
+    /// Keeps an observer's own state with the connection, unless there is one of its type.
+    /// Returns whether it was kept.
+    pub fn attach<T: Any + Send + Sync>(&self, state: T) -> bool {
+        self.attached.attach(state)
+    }
+
+    /// The state of this type that was attached.
+    pub fn attached<T: Any>(&self) -> Option<&T> {
+        self.attached.get()
+    }
+}
+
+/// The two ends of a TCP connection of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AddressPair {
+    /// The end in this process.
+    pub local: SocketAddr,
+    /// The other end.
+    pub remote: SocketAddr,
+}
+
+/// A connection that is about to be made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ConnectStarted<'e> {
+    /// The origin that it is for.
+    pub origin: &'e Arc<Origin>,
+}
+
+/// A connection that was given up before it was made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ConnectAbandoned<'e> {
+    /// The origin that it was for.
+    pub origin: &'e Origin,
+    /// How long it was in the making.
+    pub duration: Duration,
+}
+
+/// A connection that could not be made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ConnectFailure<'e> {
+    /// The origin that it was for.
+    pub origin: &'e Origin,
+    /// What failed. Its text may contain the host.
+    pub error: &'e (dyn StdError + Send + Sync + 'static),
+    /// How long it took to fail.
+    pub duration: Duration,
+}
+
+impl ConnectFailure<'_> {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::of_connect(self.error)
+    }
+}
+
+/// A host name that was looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NameLookup {
+    /// The name.
+    pub name: String,
+    /// How long it took.
+    pub duration: Duration,
+    /// How many addresses were found, or `None` when the lookup failed.
+    pub addresses: Option<usize>,
+}

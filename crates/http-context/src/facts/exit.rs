@@ -1,0 +1,110 @@
+//! The report of a context that has exited.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::leak::Leak;
+use crate::identity::{CallSite, ContextId};
+
+/// How the work of a context ended. The strings are the values of the label `outcome`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It returned `Ok`.
+    Completed,
+    /// It returned `Err`.
+    Failed,
+    /// Its future was dropped before it ended.
+    Cancelled,
+    /// It panicked.
+    Panicked,
+}
+
+impl Outcome {
+    /// The value of the label `outcome`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Panicked => "panicked",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a context did, and what it left behind.
+///
+/// Handed to [`Observer::context_closed`](crate::Observer::context_closed), and to the caller by
+/// [`Open::with_report`](crate::Open::with_report).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ExitReport {
+    /// The context.
+    pub context: ContextId,
+    /// Its name, when it was given one.
+    pub name: Option<Arc<str>>,
+    /// Where it was opened.
+    pub opened_at: CallSite,
+    /// How its work ended.
+    pub outcome: Outcome,
+    /// From open to the end of the exit.
+    pub duration: Duration,
+    /// From the end of the work to the end of the exit: drain, abort, close, verify.
+    pub exit_duration: Duration,
+    /// Requests that were started, whatever became of them.
+    pub requests: u64,
+    /// Requests and bodies that were cut off at the drain deadline, or at once when the context
+    /// was cancelled or panicked.
+    pub aborted: u64,
+    /// Connections that the context's requests opened.
+    pub connections_opened: u64,
+    /// Responses that came over a connection which had been used before.
+    pub connections_reused: u64,
+    /// Bytes of request bodies sent.
+    pub bytes_sent: u64,
+    /// Bytes of response bodies received, as the caller saw them.
+    pub bytes_received: u64,
+    /// How often `open` was called inside it.
+    pub nested_opens: u64,
+    /// What it left behind; empty when it closed clean.
+    pub leaks: Vec<Leak>,
+}
+
+impl ExitReport {
+    /// Whether nothing was left behind.
+    pub fn is_clean(&self) -> bool {
+        self.leaks.is_empty()
+    }
+}
+
+/// One line, and one block for each leak.
+impl fmt::Display for ExitReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HTTP context {}", self.context)?;
+        if let Some(name) = &self.name {
+            write!(f, " ({name})")?;
+        }
+        write!(
+            f,
+            " opened at {}: {} after {:?}, {} requests, {} connections opened, {} reused, {} leaks",
+            self.opened_at,
+            self.outcome,
+            self.duration,
+            self.requests,
+            self.connections_opened,
+            self.connections_reused,
+            self.leaks.iter().map(|leak| leak.count).sum::<usize>(),
+        )?;
+        for leak in &self.leaks {
+            write!(f, "\n{leak}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,29 @@
+//! What an observer is given: who, where, when, and how it ended.
+//!
+//! These types know no machinery. Everything that keeps a context going points down to them.
+
+mod connection;
+mod context;
+mod exit;
+mod leak;
+mod nested;
+mod pool;
+mod request;
+mod response;
+mod session;
+
+pub use connection::{
+    AddressPair, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionInfo, ConnectionUse,
+    NameLookup,
+};
+pub use context::ContextInfo;
+pub use exit::{ExitReport, Outcome};
+pub use leak::{Leak, LeakKind, LeakPolicy};
+pub use nested::{NestedOpen, NestedPolicy};
+pub use pool::{
+    PoolCheckout, PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout,
+};
+pub(crate) use request::Upload;
+pub use request::{QueueWait, Redirect, RequestInfo};
+pub use response::{BodyEnd, BodyEndReason, ResponseHead};
+pub use session::{SessionEnded, SessionSource, SessionStarted};

@@ -1,0 +1,200 @@
+//! What is known of a request for as long as it lives.
+
+use std::any::Any;
+use std::backtrace::Backtrace;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode, Url};
+use tokio::time::Instant;
+
+use super::context::ContextInfo;
+use crate::identity::{Attached, CallSite, Origin, RequestId, SessionId};
+
+/// A request as its caller made it, from its start to the end of its body.
+pub struct RequestInfo {
+    pub(crate) id: RequestId,
+    /// Whatever holds the context: it is kept, and shown as nothing but its identity.
+    pub(crate) context: Arc<dyn AsRef<ContextInfo> + Send + Sync>,
+    pub(crate) session: SessionId,
+    pub(crate) method: Method,
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) call_site: CallSite,
+    pub(crate) started: Instant,
+    pub(crate) backtrace: Option<Arc<Backtrace>>,
+    pub(crate) upload: Upload,
+    /// How often it was handed to `reqwest`, as far as a chain of middleware tells.
+    pub(crate) attempts: AtomicU32,
+    pub(crate) attached: Attached,
+}
+
+impl RequestInfo {
+    /// Its number in this process.
+    pub fn id(&self) -> RequestId {
+        self.id
+    }
+
+    /// The context that it belongs to.
+    pub fn context(&self) -> &ContextInfo {
+        (*self.context).as_ref()
+    }
+
+    /// The session that carries it.
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// Its method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The scheme, host and port of its URL.
+    pub fn origin(&self) -> &Arc<Origin> {
+        &self.origin
+    }
+
+    /// The scheme of its URL.
+    pub fn scheme(&self) -> &str {
+        self.origin.scheme()
+    }
+
+    /// The host of its URL, without brackets around an IPv6 address.
+    pub fn host(&self) -> &str {
+        self.origin.host()
+    }
+
+    /// The port of its URL, the scheme's default where it names none.
+    pub fn port(&self) -> u16 {
+        self.origin.port()
+    }
+
+    /// Where it was made: the call of [`HttpSession::get`](crate::HttpSession::get) and its like,
+    /// or of [`HttpSession::client`](crate::HttpSession::client) for a request of that client.
+    pub fn call_site(&self) -> CallSite {
+        self.call_site
+    }
+
+    /// When it was admitted.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// The size in bytes of its body, once all of it was handed on; `None` before, and when it
+    /// has no body.
+    pub fn body_size(&self) -> Option<u64> {
+        self.upload.size()
+    }
+
+    /// Whether its body failed while it was read. The error of the request may not say so: over
+    /// HTTP/2 it is that of a stream that was reset.
+    pub fn body_failed(&self) -> bool {
+        self.upload.has_failed()
+    }
+
+    /// How often it was sent again: what the middleware of the session handed to `reqwest` after
+    /// the first time. Redirects do not count.
+    pub fn resends(&self) -> u32 {
+        self.attempts.load(Ordering::Relaxed).saturating_sub(1)
+    }
+
+    /// Keeps an observer's own state with the request, unless there is one of its type.
+    /// Returns whether it was kept.
+    pub fn attach<T: Any + Send + Sync>(&self, state: T) -> bool {
+        self.attached.attach(state)
+    }
+
+    /// The state of this type that was attached.
+    pub fn attached<T: Any>(&self) -> Option<&T> {
+        self.attached.get()
+    }
+}
+
+impl fmt::Debug for RequestInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestInfo")
+            .field("id", &self.id)
+            .field("context", &self.context().id())
+            .field("method", &self.method)
+            .field("origin", &self.origin)
+            .field("call_site", &format_args!("{}", self.call_site))
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request that got its slot after it had waited for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueueWait {
+    /// How long it waited.
+    pub duration: Duration,
+}
+
+/// A redirect that is followed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Redirect<'e> {
+    /// The status of the response that redirects.
+    pub status: StatusCode,
+    /// Where it leads. It may contain secrets.
+    pub url: &'e Url,
+    /// The origin that it leads to.
+    pub origin: &'e Arc<Origin>,
+}
+
+/// What is known of the body of a request.
+#[derive(Debug, Default)]
+pub(crate) struct Upload {
+    bytes: AtomicU64,
+    /// 0 when there is no body.
+    state: AtomicU8,
+}
+
+/// Some of it is still to come, or will never.
+const PARTIAL: u8 = 1;
+/// All of it was handed on.
+const WHOLE: u8 = 2;
+/// It could not be read to its end.
+const FAILED: u8 = 3;
+
+impl Upload {
+    /// Bytes handed on so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn size(&self) -> Option<u64> {
+        // Acquire: whoever sees the end sees all bytes.
+        (self.state.load(Ordering::Acquire) == WHOLE).then(|| self.bytes())
+    }
+
+    /// Whether reading it failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.state.load(Ordering::Acquire) == FAILED
+    }
+
+    pub(crate) fn add(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// There is a body, and some of it is still to come.
+    pub(crate) fn begin(&self) {
+        self.set(PARTIAL);
+    }
+
+    /// All of it was handed on.
+    pub(crate) fn complete(&self) {
+        self.set(WHOLE);
+    }
+
+    /// It cannot be read to its end.
+    pub(crate) fn fail(&self) {
+        self.set(FAILED);
+    }
+
+    fn set(&self, state: u8) {
+        self.state.store(state, Ordering::Release);
+    }
+}

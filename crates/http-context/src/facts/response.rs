@@ -1,0 +1,53 @@
+//! The head of a response, and the end of its body.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::{StatusCode, Version};
+
+use super::connection::{ConnectionInfo, ConnectionUse};
+
+/// The head of a response, as it reached the caller.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ResponseHead {
+    /// Its status.
+    pub status: StatusCode,
+    /// The HTTP version it came in.
+    pub version: Version,
+    /// Whether its connection was new. Exactly one for each response head.
+    pub connection_use: ConnectionUse,
+    /// Its connection, when that is known.
+    pub connection: Option<Arc<ConnectionInfo>>,
+    /// The address it came from, when that is known.
+    pub peer: Option<SocketAddr>,
+    /// The length of its body in bytes, when that was announced.
+    pub content_length: Option<u64>,
+}
+
+/// How a response body ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BodyEnd {
+    /// What ended it.
+    pub reason: BodyEndReason,
+    /// Bytes that the caller was given.
+    pub bytes: u64,
+    /// From the response head to the end.
+    pub duration: Duration,
+}
+
+/// What ended a response body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BodyEndReason {
+    /// It was read to its end, or had none.
+    Complete,
+    /// The connection or the peer failed, or it was longer than allowed.
+    Failed,
+    /// The caller dropped it before its end.
+    Dropped,
+    /// Its session was closed.
+    Aborted,
+}

@@ -1,0 +1,122 @@
+//! A scheme, host and port.
+
+use std::any::Any;
+use std::fmt;
+
+use reqwest::Url;
+
+use super::attached::Attached;
+
+/// One scheme, host and port that a session talks to.
+///
+/// A session has one value for each origin, for as long as requests to it come: an observer can keep
+/// its own state with it.
+pub struct Origin {
+    scheme: Box<str>,
+    host: Box<str>,
+    port: u16,
+    attached: Attached,
+}
+
+impl Origin {
+    /// The scheme, in lower case.
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// The host name or address, without brackets around an IPv6 address.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port; the scheme's default where the URL names none.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Keeps an observer's own state with the origin for as long as the session uses it, unless
+    /// there is one of its type. Returns whether it was kept.
+    pub fn attach<T: Any + Send + Sync>(&self, state: T) -> bool {
+        self.attached.attach(state)
+    }
+
+    /// The state of this type that was attached.
+    pub fn attached<T: Any>(&self) -> Option<&T> {
+        self.attached.get()
+    }
+
+    pub(crate) fn key(&self) -> OriginKey<'_> {
+        OriginKey {
+            scheme: &self.scheme,
+            host: &self.host,
+            port: self.port,
+        }
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// `host:port`, with brackets around an IPv6 address.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// What tells origins apart, borrowed from a URL: a lookup allocates nothing.
+#[derive(PartialEq, Eq, Hash)]
+pub(crate) struct OriginKey<'u> {
+    scheme: &'u str,
+    host: &'u str,
+    port: u16,
+}
+
+impl<'u> OriginKey<'u> {
+    pub(crate) fn of(url: &'u Url) -> Self {
+        let host = url.host_str().unwrap_or_default();
+        let host = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+            .unwrap_or(host);
+        Self {
+            scheme: url.scheme(),
+            host,
+            port: url.port_or_known_default().unwrap_or_default(),
+        }
+    }
+
+    pub(crate) fn to_origin(&self) -> Origin {
+        Origin {
+            scheme: self.scheme.into(),
+            host: self.host.into(),
+            port: self.port,
+            attached: Attached::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_shown_as_it_stands_in_a_url() {
+        for (of, scheme, host, port, shown) in [
+            ("http://[::1]:8080/", "http", "::1", 8080, "[::1]:8080"),
+            ("https://user@h/a?b", "https", "h", 443, "h:443"),
+        ] {
+            let origin = OriginKey::of(&Url::parse(of).unwrap()).to_origin();
+            let parts = (origin.scheme(), origin.host(), origin.port());
+            assert_eq!(parts, (scheme, host, port));
+            assert_eq!(origin.to_string(), shown);
+        }
+    }
+}

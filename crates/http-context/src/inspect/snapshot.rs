@@ -1,0 +1,67 @@
+//! What there is to see in the process right now.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::context::{HttpContext, open_contexts};
+use crate::leak::{RecentLeak, RecentNestedOpen, recent_leaks, recent_nested_opens};
+
+/// Live contexts, recent leaks and recent nested opens: what an admin endpoint prints.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Contexts whose exit has not ended, oldest first.
+    pub contexts: Vec<LiveContext>,
+    /// Leaks by call site, latest first; at most 256 call sites.
+    pub leaks: Vec<RecentLeak>,
+    /// Nested opens by call site, latest first; at most 256 pairs of call sites.
+    pub nested_opens: Vec<RecentNestedOpen>,
+}
+
+/// One context in a [`Snapshot`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LiveContext {
+    /// The context: its id, its name and where it was opened.
+    pub context: HttpContext,
+    /// How long it is open.
+    pub age: Duration,
+    /// Whether it is longer open than its threshold.
+    pub is_overdue: bool,
+    /// Whether its exit has begun.
+    pub is_closing: bool,
+    /// Requests that have been started and not ended, their bodies included.
+    pub requests_in_flight: usize,
+    /// Requests that have been started so far.
+    pub requests: u64,
+    /// Child tasks that are alive.
+    pub children: usize,
+    /// How often `open` was called inside it.
+    pub nested_opens: u64,
+}
+
+/// Takes a snapshot. Costs time and memory for each live context; for a page that people look at,
+/// not for a hot path.
+pub fn snapshot() -> Snapshot {
+    let live = |context: HttpContext| {
+        let age = context.age();
+        LiveContext {
+            age,
+            is_overdue: context
+                .options()
+                .overdue_after
+                .is_some_and(|threshold| age >= threshold),
+            is_closing: context.is_closed(),
+            requests_in_flight: context.requests_in_flight(),
+            requests: context.scope().stats.requests.load(Ordering::Relaxed),
+            children: context.children(),
+            nested_opens: context.nested_opens().count(),
+            context,
+        }
+    };
+    Snapshot {
+        contexts: open_contexts().into_iter().map(live).collect(),
+        leaks: recent_leaks(),
+        nested_opens: recent_nested_opens(),
+    }
+}

@@ -1,0 +1,334 @@
+//! Who holds how many of a thing, by call site, without a lock and without an allocation.
+
+use std::backtrace::Backtrace;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use super::backtrace;
+use crate::identity::CallSite;
+
+/// How many distinct call sites one table counts apart. Beyond it the count still holds, and the call
+/// site is unknown.
+const CALL_SITES: usize = 16;
+
+/// Index of the entry that counts for all call sites that found no entry of their own.
+const OVERFLOW: usize = CALL_SITES;
+
+/// Set in a count once its context has reported what is live as leaked. From then on each release is
+/// reported too, and each clone is one more leak: so the report stays exact.
+const REPORTED: usize = 1 << (usize::BITS - 1);
+
+/// Counts live things by the call site that acquired them.
+///
+/// Entries are claimed once and never freed, so an index stays valid for the life of the table and
+/// a thing can give itself back without searching.
+#[derive(Debug, Default)]
+pub(crate) struct CallSiteCounts {
+    counts: [Count; CALL_SITES + 1],
+    sources: [Source; CALL_SITES + 1],
+    /// A bit for each entry that was ever claimed, so that an exit looks at those alone.
+    claimed: AtomicU32,
+}
+
+/// Small, since a lookup goes through it.
+#[derive(Debug, Default)]
+struct Count {
+    /// The address of the call site, to know it again by. 0 until there is one.
+    key: AtomicUsize,
+    live: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Source {
+    call_site: OnceLock<CallSite>,
+    /// Of the first that was sampled here.
+    backtrace: OnceLock<Arc<Backtrace>>,
+}
+
+/// What is live at one call site.
+#[derive(Debug)]
+pub(crate) struct Holders {
+    /// Unknown for those beyond the entries of the table.
+    pub(crate) call_site: Option<CallSite>,
+    pub(crate) count: usize,
+    pub(crate) backtrace: Option<Arc<Backtrace>>,
+}
+
+/// Which entry of a [`CallSiteCounts`] a live thing is counted in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallSiteIndex(u8);
+
+/// Set in the index of what was acquired after the others of its entry had been reported: it is not
+/// one of those, and its release resolves nothing.
+const LATE: u8 = 1 << 7;
+
+impl CallSiteIndex {
+    fn of(index: usize) -> Self {
+        #[allow(clippy::cast_possible_truncation, reason = "the table has 17 entries")]
+        Self(index as u8)
+    }
+
+    #[cold]
+    fn late(index: usize) -> Self {
+        Self(Self::of(index).0 | LATE)
+    }
+
+    fn entry(self) -> usize {
+        usize::from(self.0 & !LATE)
+    }
+
+    fn is_late(self) -> bool {
+        self.0 & LATE != 0
+    }
+}
+
+impl CallSiteCounts {
+    #[allow(
+        clippy::inline_always,
+        reason = "a call would cost as much again: this is most of `http_session()`"
+    )]
+    #[inline(always)]
+    pub(crate) fn acquire(&self, call_site: CallSite) -> CallSiteIndex {
+        let first = first_of(call_site);
+        // Nearly always it was seen before, nothing else stands in its way, and nothing is sampled.
+        if self.counts[first].key.load(Ordering::Acquire) == address_of(call_site)
+            && !backtrace::is_on()
+        {
+            return self.acquire_at(first);
+        }
+        self.acquire_slowly(call_site)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn acquire_slowly(&self, call_site: CallSite) -> CallSiteIndex {
+        let index = self.entry_of(call_site);
+        if let Some(backtrace) = backtrace::sampled() {
+            let _ = self.sources[index].backtrace.set(backtrace);
+        }
+        self.acquire_at(index)
+    }
+
+    #[inline]
+    fn acquire_at(&self, index: usize) -> CallSiteIndex {
+        if self.counts[index].live.fetch_add(1, Ordering::SeqCst) & REPORTED != 0 {
+            return CallSiteIndex::late(index);
+        }
+        CallSiteIndex::of(index)
+    }
+
+    /// Counts one more at a call site that is known. Returns whether it is one more of those that
+    /// were reported as leaked.
+    pub(crate) fn acquire_again(&self, index: CallSiteIndex) -> bool {
+        let was_reported = self.count(index).fetch_add(1, Ordering::SeqCst) & REPORTED != 0;
+        was_reported && !index.is_late()
+    }
+
+    /// Gives one back. Returns whether it was reported as leaked.
+    pub(crate) fn release(&self, index: CallSiteIndex) -> bool {
+        let was_reported = self.count(index).fetch_sub(1, Ordering::SeqCst) & REPORTED != 0;
+        was_reported && !index.is_late()
+    }
+
+    /// Every call site with something still live, and how much; each is marked as reported.
+    pub(crate) fn mark_leaked(&self) -> impl Iterator<Item = Holders> + '_ {
+        self.claimed()
+            .map(|index| {
+                let (count, source) = (&self.counts[index], &self.sources[index]);
+                Holders {
+                    count: count.live.fetch_or(REPORTED, Ordering::SeqCst) & !REPORTED,
+                    call_site: source.call_site.get().copied(),
+                    backtrace: source.backtrace.get().cloned(),
+                }
+            })
+            .filter(|holders| holders.count > 0)
+    }
+
+    pub(crate) fn any_live(&self) -> bool {
+        let live = |index: usize| self.counts[index].live.load(Ordering::SeqCst) & !REPORTED;
+        self.claimed().any(|index| live(index) > 0)
+    }
+
+    fn claimed(&self) -> impl Iterator<Item = usize> + use<> {
+        let mut left = self.claimed.load(Ordering::SeqCst);
+        std::iter::from_fn(move || {
+            let index = (left != 0).then(|| left.trailing_zeros())?;
+            left &= left - 1;
+            Some(index as usize)
+        })
+    }
+
+    /// Marks an entry as claimed, before anything is counted in it.
+    fn claim(&self, index: usize) {
+        self.claimed.fetch_or(1 << index, Ordering::SeqCst);
+    }
+
+    pub(crate) fn call_site(&self, index: CallSiteIndex) -> Option<CallSite> {
+        self.sources[index.entry()].call_site.get().copied()
+    }
+
+    fn count(&self, index: CallSiteIndex) -> &AtomicUsize {
+        &self.counts[index.entry()].live
+    }
+
+    fn entry_of(&self, call_site: CallSite) -> usize {
+        let start = first_of(call_site);
+        for step in 0..CALL_SITES {
+            let index = (start + step) % CALL_SITES;
+            let owner = self.sources[index].call_site.get_or_init(|| {
+                self.claim(index);
+                self.counts[index]
+                    .key
+                    .store(address_of(call_site), Ordering::Release);
+                call_site
+            });
+            if std::ptr::eq(*owner, call_site) {
+                return index;
+            }
+        }
+        self.claim(OVERFLOW);
+        OVERFLOW
+    }
+}
+
+/// Where the search for the entry of a call site begins.
+fn first_of(call_site: CallSite) -> usize {
+    // Locations are aligned statics: the low bits say nothing.
+    (address_of(call_site) >> 4) % CALL_SITES
+}
+
+fn address_of(call_site: CallSite) -> usize {
+    std::ptr::from_ref(call_site).addr()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::Location;
+
+    use super::*;
+
+    #[track_caller]
+    fn here() -> CallSite {
+        Location::caller()
+    }
+
+    fn live(counts: &CallSiteCounts) -> Vec<(Option<CallSite>, usize)> {
+        counts
+            .mark_leaked()
+            .map(|holders| (holders.call_site, holders.count))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_released_is_no_longer_live() {
+        let counts = CallSiteCounts::default();
+        let call_site = here();
+        let index = counts.acquire(call_site);
+        counts.acquire_again(index);
+        counts.release(index);
+        assert_eq!(live(&counts), [(Some(call_site), 1)]);
+        counts.release(index);
+        assert_eq!(live(&counts), []);
+    }
+
+    #[test]
+    fn a_release_resolves_what_was_reported_as_leaked() {
+        let counts = CallSiteCounts::default();
+        let index = counts.acquire(here());
+        assert!(!counts.acquire_again(index));
+        assert!(!counts.release(index));
+        assert_eq!(live(&counts).len(), 1);
+        assert!(counts.acquire_again(index));
+        assert!(counts.release(index));
+        assert!(counts.release(index));
+    }
+
+    #[test]
+    fn what_is_acquired_after_the_report_is_not_part_of_it() {
+        let counts = CallSiteCounts::default();
+        let call_site = here();
+        let reported = counts.acquire(call_site);
+        assert_eq!(live(&counts), [(Some(call_site), 1)]);
+        let late = counts.acquire(call_site);
+        assert!(!counts.acquire_again(late));
+        assert!(!counts.release(late) && !counts.release(late));
+        assert!(counts.release(reported));
+    }
+
+    /// Four more than a table has entries.
+    fn many_call_sites() -> Vec<CallSite> {
+        vec![
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+            here(),
+        ]
+    }
+
+    #[test]
+    fn what_comes_too_late_is_counted_at_its_call_site_and_resolves_nothing() {
+        for call_site in many_call_sites() {
+            let counts = CallSiteCounts::default();
+            let reported = counts.acquire(call_site);
+            assert_eq!(counts.mark_leaked().count(), 1);
+            let late = counts.acquire(call_site);
+            assert_eq!(counts.call_site(late), Some(call_site));
+            assert!(!counts.release(late));
+            assert!(counts.release(reported));
+            assert!(!counts.any_live());
+        }
+    }
+
+    #[test]
+    fn as_many_call_sites_as_there_are_entries_are_counted_apart() {
+        // Wherever in the table the search for each of them begins.
+        for call_sites in many_call_sites().windows(CALL_SITES) {
+            let counts = CallSiteCounts::default();
+            for call_site in call_sites {
+                counts.acquire(call_site);
+            }
+            let live = live(&counts);
+            assert!(
+                call_sites
+                    .iter()
+                    .all(|call_site| live.contains(&(Some(call_site), 1)))
+            );
+        }
+    }
+
+    #[test]
+    fn call_sites_are_spread_over_the_entries() {
+        let mut firsts: Vec<_> = many_call_sites().into_iter().map(first_of).collect();
+        firsts.sort_unstable();
+        firsts.dedup();
+        assert!(firsts.len() > CALL_SITES / 4, "{firsts:?}");
+    }
+
+    #[test]
+    fn more_call_sites_than_entries_are_still_counted() {
+        let counts = CallSiteCounts::default();
+        let call_sites = many_call_sites();
+        for call_site in &call_sites {
+            counts.acquire(call_site);
+        }
+        let live = live(&counts);
+        assert_eq!(live.iter().map(|(_, n)| n).sum::<usize>(), call_sites.len());
+        assert_eq!(live.last(), Some(&(None, call_sites.len() - CALL_SITES)));
+    }
+}

@@ -1,0 +1,88 @@
+//! What the parts of one context share: its identity, its observers, its phase and its counts.
+//!
+//! A [`Scope`] is what sessions, requests and connections know of the context that they belong to.
+//! The context itself, which keeps them, points down to it.
+
+mod leaks;
+mod phase;
+mod request;
+mod stats;
+
+use std::backtrace::Backtrace;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use self::leaks::ReportedLeaks;
+pub(crate) use self::phase::Phase;
+pub(crate) use self::request::{CURRENT_REQUEST, RequestScope};
+pub(crate) use self::stats::ContextStats;
+use crate::error::{ContextClosed, SessionClosed};
+use crate::facts::ContextInfo;
+use crate::identity::{CallSite, SessionId};
+use crate::observer::{Observer, Observers};
+
+/// One context, as all that belongs to it sees it.
+pub(crate) struct Scope {
+    pub(crate) info: ContextInfo,
+    pub(crate) observers: Observers,
+    pub(crate) phase: Phase,
+    pub(crate) stats: ContextStats,
+    /// Notified when the last request, body or child is gone and an exit may wait for that.
+    pub(crate) idle: Notify,
+    /// Of the `open`, when it was sampled.
+    backtrace: Option<Arc<Backtrace>>,
+    /// What was reported of the context as leaked. Taken under no other lock, and nothing of a user
+    /// runs under it.
+    reported: Mutex<ReportedLeaks>,
+}
+
+impl Scope {
+    pub(crate) fn new(info: ContextInfo, observers: Observers) -> Self {
+        Self {
+            info,
+            observers,
+            phase: Phase::default(),
+            stats: ContextStats::default(),
+            idle: Notify::new(),
+            backtrace: crate::leak::sampled_backtrace(),
+            reported: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn notify(&self, fact: impl FnMut(&dyn Observer)) {
+        self.observers.notify(fact);
+    }
+
+    /// Wakes an exit that waits for the context to be idle.
+    pub(crate) fn note_idle(&self) {
+        if self.phase.is_closing() {
+            self.idle.notify_waiters();
+        }
+    }
+
+    pub(crate) fn session_closed_error(&self, session: SessionId) -> SessionClosed {
+        SessionClosed {
+            session,
+            context: self.info.id,
+            opened_at: self.info.opened_at,
+        }
+    }
+
+    pub(crate) fn context_closed_error(&self, spawned_at: Option<CallSite>) -> ContextClosed {
+        ContextClosed {
+            context: self.info.id,
+            name: self.info.name.clone(),
+            opened_at: self.info.opened_at,
+            spawned_at,
+            closed_ago: self.phase.closed_ago(),
+        }
+    }
+}
+
+impl AsRef<ContextInfo> for Scope {
+    fn as_ref(&self) -> &ContextInfo {
+        &self.info
+    }
+}

@@ -1,0 +1,55 @@
+//! How far a context has come: open, closing, closed.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+const OPEN: u8 = 0;
+/// An exit has begun: no request is admitted any more.
+const CLOSING: u8 = 1;
+/// The exit has ended, and was reported.
+const CLOSED: u8 = 2;
+
+#[derive(Debug, Default)]
+pub(crate) struct Phase {
+    /// Sequentially consistent from `OPEN` to `CLOSING`: an exit writes it first and looks at
+    /// holders second, where a lookup counts itself first and looks here second.
+    phase: AtomicU8,
+    /// When it began to refuse requests.
+    closed: OnceLock<Instant>,
+}
+
+impl Phase {
+    /// Begins the exit.
+    pub(crate) fn close(&self, now: Instant) {
+        let _ = self.closed.set(now);
+        self.phase.store(CLOSING, Ordering::SeqCst);
+    }
+
+    /// Ends the exit.
+    pub(crate) fn end(&self) {
+        self.phase.store(CLOSED, Ordering::Release);
+    }
+
+    /// Whether the exit has begun.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.phase.load(Ordering::SeqCst) != OPEN
+    }
+
+    /// Whether the exit is under way.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.phase.load(Ordering::Acquire) == CLOSING
+    }
+
+    /// Whether the exit has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.phase.load(Ordering::Acquire) == CLOSED
+    }
+
+    /// How long ago the exit began.
+    pub(crate) fn closed_ago(&self) -> Duration {
+        self.closed.get().map(Instant::elapsed).unwrap_or_default()
+    }
+}

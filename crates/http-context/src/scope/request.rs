@@ -1,0 +1,98 @@
+//! The request that a task is working on, for what is called without being given it: the connector,
+//! the resolver, the redirect policy.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use http::HeaderMap;
+use parking_lot::Mutex;
+
+use super::Scope;
+use crate::error::SessionClosed;
+use crate::facts::{ConnectionInfo, QueueWait, Redirect, RequestInfo};
+use crate::identity::Origin;
+use crate::observer::Observer;
+
+tokio::task_local! {
+    /// The request whose future is being polled.
+    pub(crate) static CURRENT_REQUEST: Arc<RequestScope>;
+}
+
+/// One request and whom its facts concern. `D` is what drives it, which stands in the same
+/// allocation and is of no concern to whoever is given a `RequestScope`.
+pub(crate) struct RequestScope<D: ?Sized = dyn Send + Sync> {
+    pub(crate) info: RequestInfo,
+    scope: Arc<Scope>,
+    /// Where a redirect led it, when that is another origin than the one it was made for. Nothing
+    /// of a user runs under it.
+    hop: Mutex<Option<Arc<Origin>>>,
+    pub(crate) driver: D,
+}
+
+impl<D> RequestScope<D> {
+    pub(crate) fn new(info: RequestInfo, scope: Arc<Scope>, driver: D) -> Self {
+        Self {
+            info,
+            scope,
+            hop: Mutex::default(),
+            driver,
+        }
+    }
+}
+
+impl<D: ?Sized> RequestScope<D> {
+    pub(crate) fn scope(&self) -> &Arc<Scope> {
+        &self.scope
+    }
+
+    /// Calls each observer with the request and a fact of it.
+    pub(crate) fn notify(&self, mut fact: impl FnMut(&dyn Observer, &RequestInfo)) {
+        self.scope.notify(|observer| fact(observer, &self.info));
+    }
+
+    /// The origin that it is on its way to now.
+    pub(crate) fn hop(&self) -> Arc<Origin> {
+        Arc::clone(self.hop.lock().as_ref().unwrap_or(&self.info.origin))
+    }
+
+    /// What it ends with when its session closes.
+    pub(crate) fn closed_error(&self) -> SessionClosed {
+        self.scope.session_closed_error(self.info.session)
+    }
+
+    /// It is handed to `reqwest`, for the first time or again.
+    pub(crate) fn note_attempt(&self) {
+        self.info.attempts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_sending(&self, headers: &mut HeaderMap) {
+        self.notify(|observer, request| observer.request_sending(request, headers));
+    }
+
+    pub(crate) fn note_queued(&self) {
+        self.notify(|observer, request| observer.request_queued(request));
+    }
+
+    pub(crate) fn note_dequeued(&self, wait: QueueWait) {
+        self.notify(|observer, request| observer.request_dequeued(request, &wait));
+    }
+
+    pub(crate) fn note_redirected(&self, redirect: &Redirect<'_>) {
+        *self.hop.lock() = Some(Arc::clone(redirect.origin));
+        self.notify(|observer, request| observer.request_redirected(request, redirect));
+    }
+
+    pub(crate) fn note_connection_opened(&self, connection: &Arc<ConnectionInfo>) {
+        self.scope.stats.opened();
+        self.notify(|observer, request| observer.connection_opened(request, connection));
+    }
+}
+
+impl RequestInfo {
+    /// Calls `f` with the request whose future is being polled by this task: for middlewares,
+    /// resolvers and connectors, which are not given it.
+    pub fn with_current<R>(f: impl FnOnce(Option<&Self>) -> R) -> R {
+        let current = CURRENT_REQUEST.try_with(Arc::clone).ok();
+        f(current.as_deref().map(|scope| &scope.info))
+    }
+}

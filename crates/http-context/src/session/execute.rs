@@ -1,0 +1,159 @@
+//! The caller's end of a request: its admission, and the future that the caller polls or drops.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::task::{Context, Poll};
+
+use http::Extensions;
+use reqwest::{Request, Response};
+use tokio::time::Instant;
+
+use super::hold::{SessionHold, SessionRef};
+use crate::error::{RequestError, SessionClosed};
+use crate::exchange::{Dispatch, Exchange, track_request_body};
+use crate::facts::{RequestInfo, Upload};
+use crate::identity::{Attached, RequestId};
+use crate::leak::sampled_backtrace;
+use crate::scope::RequestScope;
+use crate::transport::{Host, Transport};
+
+/// Sends a request through a session. It is admitted when the future is first polled.
+pub(super) fn execute(hold: SessionHold, request: Request, extensions: Extensions) -> Execute {
+    Execute(State::Built {
+        hold,
+        request,
+        extensions,
+    })
+}
+
+/// A request as its caller holds it: dropped before the response, it is cancelled.
+///
+/// Written by hand, because a request is large and an `async fn` would copy it from one state into
+/// the next.
+pub(super) struct Execute(State);
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is moved before it is polled, and a box would cost more than the copy"
+)]
+enum State {
+    Built {
+        hold: SessionHold,
+        request: Request,
+        extensions: Extensions,
+    },
+    /// It could not be built.
+    Refused(RequestError),
+    InFlight(Arc<Exchange>),
+    Over,
+}
+
+impl Execute {
+    pub(super) fn refused(error: RequestError) -> Self {
+        Self(State::Refused(error))
+    }
+
+    /// Admits the request and sends it on its way.
+    fn begin(&mut self) -> Result<(), RequestError> {
+        match std::mem::replace(&mut self.0, State::Over) {
+            State::Built {
+                hold,
+                request,
+                extensions,
+            } => {
+                let (exchange, admitted) = admit(&hold, &request)?;
+                // From here on the request ends with this future, also by a panic in what follows.
+                self.0 = State::InFlight(Arc::clone(&exchange));
+                admitted.start(&exchange, request, extensions);
+                Ok(())
+            }
+            State::Refused(error) => Err(error),
+            State::InFlight(_) | State::Over => {
+                panic!("the future of a request polled after it has ended")
+            }
+        }
+    }
+}
+
+impl Future for Execute {
+    type Output = Result<Response, RequestError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if !matches!(self.0, State::InFlight(_)) {
+            self.begin()?;
+        }
+        let State::InFlight(exchange) = &self.0 else {
+            unreachable!("it has begun");
+        };
+        let polled = exchange.poll_request(cx);
+        if polled.is_ready() {
+            exchange.drop_request();
+            self.0 = State::Over;
+        }
+        polled
+    }
+}
+
+impl Drop for Execute {
+    fn drop(&mut self) {
+        if let State::InFlight(exchange) = &self.0 {
+            exchange.drop_request();
+        }
+    }
+}
+
+/// What an admitted request is sent with.
+struct Admitted {
+    transport: Arc<Transport>,
+    host: Arc<Host>,
+}
+
+/// Enters a request into those in flight. From then on it counts there, and no longer as one that
+/// is being built.
+fn admit(
+    hold: &SessionHold,
+    request: &Request,
+) -> Result<(Arc<Exchange>, Admitted), SessionClosed> {
+    let SessionRef { sessions, id } = &hold.session;
+    let closed = || sessions.scope().session_closed_error(*id);
+    let transport = sessions.transport().ok_or_else(closed)?;
+    let host = transport.host(request.url());
+    let info = || RequestInfo {
+        id: RequestId::next(),
+        context: Arc::clone(sessions.scope()) as _,
+        session: *id,
+        method: request.method().clone(),
+        origin: Arc::clone(&host.origin),
+        call_site: hold.call_site,
+        started: Instant::now(),
+        backtrace: sampled_backtrace(),
+        upload: Upload::default(),
+        attempts: AtomicU32::new(0),
+        attached: Attached::default(),
+    };
+    let exchange = sessions
+        .requests
+        .admit(|| hold.session.is_open(), info)
+        .ok_or_else(closed)?;
+    Ok((exchange, Admitted { transport, host }))
+}
+
+impl Admitted {
+    /// Sends it on its way: to the queue of its host, or to `reqwest`.
+    fn start(self, exchange: &Arc<Exchange>, mut request: Request, extensions: Extensions) {
+        let Self { transport, host } = self;
+        exchange.notify(|observer, info| observer.request_started(info, &request, &extensions));
+        let scope: Arc<RequestScope> = Arc::clone(exchange) as _;
+        track_request_body(&mut request, &scope);
+        let queue_timeout = exchange.driver.requests.options.queue_timeout;
+        exchange.start(Dispatch::new(
+            &scope,
+            host,
+            queue_timeout,
+            transport,
+            request,
+            extensions,
+        ));
+    }
+}

@@ -1,0 +1,202 @@
+//! The handle of a session, which code under a context works with.
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use reqwest::{IntoUrl, Method, Request, Response};
+use reqwest_middleware::ClientWithMiddleware;
+
+use super::client;
+use super::execute;
+use super::hold::{SessionHold, SessionRef};
+use super::request::RequestBuilder;
+use super::sessions::Sessions;
+use crate::error::RequestError;
+use crate::facts::{ContextInfo, Leak, LeakKind};
+use crate::identity::{CallSite, SessionId};
+use crate::leak::CallSiteIndex;
+
+/// A handle of the pooled session of a context, from [`http_session`](crate::http_session).
+///
+/// Requests are made as with `reqwest`. The handle is revocable: once the session is closed, every
+/// request of it fails with [`SessionClosed`](crate::SessionClosed), at once and without touching
+/// the network.
+pub struct HttpSession {
+    session: SessionRef,
+    call_site: CallSiteIndex,
+}
+
+macro_rules! method_shorthands {
+    ($($(#[$doc:meta])* $name:ident => $method:ident;)*) => {$(
+        $(#[$doc])*
+        #[track_caller]
+        pub fn $name<U: IntoUrl>(&self, url: U) -> RequestBuilder {
+            self.request(Method::$method, url)
+        }
+    )*};
+}
+
+impl HttpSession {
+    pub(super) fn new(sessions: Arc<Sessions>, id: SessionId, call_site: CallSiteIndex) -> Self {
+        Self {
+            session: SessionRef { sessions, id },
+            call_site,
+        }
+    }
+
+    method_shorthands! {
+        /// Begins a `GET` request. An invalid URL is reported by `send`.
+        get => GET;
+        /// Begins a `POST` request. An invalid URL is reported by `send`.
+        post => POST;
+        /// Begins a `PUT` request. An invalid URL is reported by `send`.
+        put => PUT;
+        /// Begins a `PATCH` request. An invalid URL is reported by `send`.
+        patch => PATCH;
+        /// Begins a `DELETE` request. An invalid URL is reported by `send`.
+        delete => DELETE;
+        /// Begins a `HEAD` request. An invalid URL is reported by `send`.
+        head => HEAD;
+    }
+
+    /// Begins a request. An invalid URL is reported by `send`.
+    #[track_caller]
+    pub fn request<U: IntoUrl>(&self, method: Method, url: U) -> RequestBuilder {
+        RequestBuilder::new(self.hold(Location::caller()), method, url)
+    }
+
+    /// Sends a request that was built elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// See [`RequestError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels the request: a connection that was in use for it is closed
+    /// (HTTP/1.1) or its stream reset (HTTP/2). Whether the server acted on it is unknown.
+    ///
+    /// Over HTTP/2, one that is dropped while it makes the connection fails the requests that wait
+    /// for that connection; [`RequestError::is_connect`] says so of them, and none of them was sent.
+    #[track_caller]
+    pub fn execute(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Result<Response, RequestError>> + Send + use<> {
+        execute::execute(
+            self.hold(Location::caller()),
+            request,
+            http::Extensions::new(),
+        )
+    }
+
+    /// A client of this session for SDKs that want one of `reqwest_middleware`.
+    ///
+    /// It goes through the session: same pool, same limits, same telemetry. It is revoked with the
+    /// session, and counted as a leak when it is kept past the exit. Requests must go through the
+    /// [`ClientWithMiddleware`]; the [`reqwest::Client`] that its `AsRef` shows can build requests,
+    /// but refuses to connect.
+    #[track_caller]
+    pub fn client(&self) -> ClientWithMiddleware {
+        client::facade(self.hold(Location::caller()))
+    }
+
+    /// Closes the session now, while its context is open: requests in flight and bodies end with
+    /// [`SessionClosed`](crate::SessionClosed), idle connections are closed. The next
+    /// `http_session()` builds a fresh one. Does nothing if it is closed already. Blocks for as long as
+    /// another thread is opening or closing a session of the same context.
+    pub fn close(&self) {
+        self.session.sessions.close(self.session.id);
+    }
+
+    /// Whether the session was closed, by [`close`](Self::close) or by the exit of its context.
+    pub fn is_closed(&self) -> bool {
+        !self.session.is_open()
+    }
+
+    /// Its number in this process.
+    pub fn id(&self) -> SessionId {
+        self.session.id
+    }
+
+    /// The context that it belongs to.
+    pub fn context(&self) -> &ContextInfo {
+        &self.session.sessions.scope().info
+    }
+
+    fn sessions(&self) -> &Sessions {
+        &self.session.sessions
+    }
+
+    fn hold(&self, call_site: CallSite) -> SessionHold {
+        SessionHold::new(self.session.clone(), call_site)
+    }
+}
+
+impl Clone for HttpSession {
+    fn clone(&self) -> Self {
+        let sessions = self.sessions();
+        if sessions.handles.acquire_again(self.call_site) {
+            let leak = sessions.handle_leak(self.call_site);
+            sessions.scope().report_leak(&leak);
+        }
+        Self {
+            session: self.session.clone(),
+            call_site: self.call_site,
+        }
+    }
+}
+
+impl Drop for HttpSession {
+    fn drop(&mut self) {
+        self.sessions().release_handle(self.call_site);
+    }
+}
+
+impl PartialEq for HttpSession {
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl Eq for HttpSession {}
+
+impl fmt::Debug for HttpSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpSession")
+            .field("id", &self.id())
+            .field("context", &self.context().id())
+            .field(
+                "call_site",
+                &self
+                    .sessions()
+                    .handles
+                    .call_site(self.call_site)
+                    .map(ToString::to_string),
+            )
+            .field("is_closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sessions {
+    /// Takes a handle off the count, and resolves its leak if it was reported.
+    #[inline]
+    pub(super) fn release_handle(&self, index: CallSiteIndex) {
+        if self.handles.release(index) {
+            self.report_handle_resolved(index);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn report_handle_resolved(&self, index: CallSiteIndex) {
+        self.scope().report_resolved(&self.handle_leak(index));
+    }
+
+    /// One handle more, or less, than was reported at the exit.
+    fn handle_leak(&self, index: CallSiteIndex) -> Leak {
+        self.holder_leak(LeakKind::SessionHandle, self.handles.call_site(index))
+    }
+}

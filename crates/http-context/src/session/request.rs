@@ -1,0 +1,171 @@
+//! A request being built on a session.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::Extensions;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Body, IntoUrl, Method, Request, Response, Version};
+
+use super::client::building_client;
+use super::execute::{self, Execute};
+use super::hold::{SessionHold, SessionRef};
+use crate::error::RequestError;
+
+/// A request being built, with the methods of [`reqwest::RequestBuilder`].
+///
+/// What cannot be built (an invalid URL, a header) is reported by [`send`](Self::send).
+#[must_use = "a request does nothing until `send` is awaited"]
+pub struct RequestBuilder {
+    hold: SessionHold,
+    inner: reqwest::RequestBuilder,
+    extensions: Extensions,
+}
+
+impl RequestBuilder {
+    pub(super) fn new(hold: SessionHold, method: Method, url: impl IntoUrl) -> Self {
+        let inner = building_client().request(method, url);
+        Self {
+            hold,
+            inner,
+            extensions: Extensions::new(),
+        }
+    }
+
+    /// Adds a header.
+    pub fn header<K, V>(self, name: K, value: V) -> Self
+    where
+        HeaderName: TryFrom<K>,
+        <HeaderName as TryFrom<K>>::Error: Into<http::Error>,
+        HeaderValue: TryFrom<V>,
+        <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
+    {
+        self.map(|inner| inner.header(name, value))
+    }
+
+    /// Adds headers; those of the same name are replaced.
+    pub fn headers(self, headers: HeaderMap) -> Self {
+        self.map(|inner| inner.headers(headers))
+    }
+
+    /// Sets the HTTP version of the request.
+    pub fn version(self, version: Version) -> Self {
+        self.map(|inner| inner.version(version))
+    }
+
+    /// Adds an `Authorization` header for basic authentication.
+    pub fn basic_auth<U, P>(self, username: U, password: Option<P>) -> Self
+    where
+        U: fmt::Display,
+        P: fmt::Display,
+    {
+        self.map(|inner| inner.basic_auth(username, password))
+    }
+
+    /// Adds an `Authorization` header with a bearer token.
+    pub fn bearer_auth(self, token: impl fmt::Display) -> Self {
+        self.map(|inner| inner.bearer_auth(token))
+    }
+
+    /// Sets the body.
+    pub fn body(self, body: impl Into<Body>) -> Self {
+        self.map(|inner| inner.body(body))
+    }
+
+    /// Limits the time from the end of the queue to the end of the body.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.map(|inner| inner.timeout(timeout))
+    }
+
+    /// Sends a multipart form.
+    #[cfg(feature = "multipart")]
+    pub fn multipart(self, form: reqwest::multipart::Form) -> Self {
+        self.map(|inner| inner.multipart(form))
+    }
+
+    /// Adds these to the query of the URL.
+    #[cfg(feature = "query")]
+    pub fn query<T: serde::Serialize + ?Sized>(self, query: &T) -> Self {
+        self.map(|inner| inner.query(query))
+    }
+
+    /// Sends a URL-encoded form.
+    #[cfg(feature = "form")]
+    pub fn form<T: serde::Serialize + ?Sized>(self, form: &T) -> Self {
+        self.map(|inner| inner.form(form))
+    }
+
+    /// Sends JSON.
+    #[cfg(feature = "json")]
+    pub fn json<T: serde::Serialize + ?Sized>(self, json: &T) -> Self {
+        self.map(|inner| inner.json(json))
+    }
+
+    /// Hands a value to the middleware of the session.
+    pub fn with_extension<T: Clone + Send + Sync + 'static>(mut self, extension: T) -> Self {
+        self.extensions.insert(extension);
+        self
+    }
+
+    /// What is handed to the middleware of the session.
+    pub fn extensions(&mut self) -> &mut Extensions {
+        &mut self.extensions
+    }
+
+    /// A copy, unless the body is a stream.
+    pub fn try_clone(&self) -> Option<Self> {
+        Some(Self {
+            inner: self.inner.try_clone()?,
+            hold: self.hold.clone(),
+            extensions: self.extensions.clone(),
+        })
+    }
+
+    /// The request, to look at or to hand to
+    /// [`HttpSession::execute`](crate::HttpSession::execute).
+    ///
+    /// # Errors
+    ///
+    /// When the URL, a header or the body could not be built.
+    pub fn build(self) -> Result<Request, RequestError> {
+        build(self.inner, &self.hold.session)
+    }
+
+    /// Sends the request.
+    ///
+    /// # Errors
+    ///
+    /// See [`RequestError`]. A response with an error status is a response.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`HttpSession::execute`](crate::HttpSession::execute).
+    pub fn send(self) -> impl Future<Output = Result<Response, RequestError>> + Send + use<> {
+        match build(self.inner, &self.hold.session) {
+            Ok(request) => execute::execute(self.hold, request, self.extensions),
+            Err(error) => Execute::refused(error),
+        }
+    }
+
+    fn map(mut self, f: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder) -> Self {
+        self.inner = f(self.inner);
+        self
+    }
+}
+
+fn build(inner: reqwest::RequestBuilder, session: &SessionRef) -> Result<Request, RequestError> {
+    let redaction = &session.sessions.scope().info.redaction;
+    inner
+        .build()
+        .map_err(|error| RequestError::Request(redaction.redact_error(error)))
+}
+
+impl fmt::Debug for RequestBuilder {
+    /// Without the request: its URL and headers may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestBuilder")
+            .field("session", &self.hold.session.id)
+            .field("call_site", &format_args!("{}", self.hold.call_site))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,65 @@
+//! Builds the client of a session from its options.
+
+use std::sync::Arc;
+
+use reqwest::{Client, ClientBuilder, redirect};
+
+use super::host_slots::HostSlots;
+use super::options::SessionOptions;
+use super::tls::HttpVersions;
+use crate::connection::{ConnectionLayer, ConnectionTable, ObservedResolver, SystemResolver};
+use crate::error::BuildError;
+use crate::facts::Redirect;
+use crate::scope::CURRENT_REQUEST;
+
+pub(super) fn client_builder(
+    options: &SessionOptions,
+    hosts: &Arc<HostSlots>,
+    connections: Arc<ConnectionTable>,
+) -> Result<ClientBuilder, BuildError> {
+    let resolver = options
+        .resolver
+        .as_ref()
+        .map_or_else(|| Arc::new(SystemResolver::new()) as _, Arc::clone);
+    let mut builder = Client::builder()
+        .pool_idle_timeout(options.keep_alive)
+        .redirect(observed_redirects(&options.redirects, Arc::clone(hosts)))
+        .dns_resolver(Arc::new(ObservedResolver(resolver)));
+    builder = match options.http_versions {
+        HttpVersions::All => builder,
+        HttpVersions::Http1 => builder.http1_only(),
+        HttpVersions::Http2 => builder.http2_prior_knowledge(),
+    };
+    for proxy in &options.proxies {
+        builder = builder.proxy(proxy.clone());
+    }
+    if let Some(tls) = options.tls.client_config(options.http_versions)? {
+        builder = builder.tls_backend_preconfigured(tls);
+    }
+    for configure in &options.configure {
+        builder = configure(builder);
+    }
+    // Last, and so outermost: what a connection costs includes what other layers add.
+    Ok(builder.connector_layer(ConnectionLayer(connections)))
+}
+
+/// The redirect policy, which also notifies of each redirect that it follows.
+fn observed_redirects(policy: &Arc<redirect::Policy>, hosts: Arc<HostSlots>) -> redirect::Policy {
+    let policy = Arc::clone(policy);
+    redirect::Policy::custom(move |attempt| {
+        let (status, url) = (attempt.status(), attempt.url().clone());
+        let action = policy.redirect(attempt);
+        // The action is opaque but for its text, which names its kind.
+        if format!("{action:?}") == "Action { inner: Follow }" {
+            let _ = CURRENT_REQUEST.try_with(|request| {
+                let host = hosts.host(&url);
+                request.note_redirected(&Redirect {
+                    status,
+                    url: &url,
+                    origin: &host.origin,
+                });
+            });
+        }
+        action
+    })
+}

@@ -1,0 +1,177 @@
+//! What a session is built from.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::dns::Resolve;
+use reqwest::{ClientBuilder, Proxy, redirect};
+use reqwest_middleware::Middleware;
+
+use super::tls::{HttpVersions, Tls};
+
+pub(crate) type Configure = dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync;
+
+/// Hands the setters of all session options to another macro: [`SessionOptions`] and
+/// [`ContextBuilder`](crate::ContextBuilder) both have them. An option is added here and in the
+/// struct, and takes effect in `client.rs`.
+macro_rules! with_session_setters {
+    ($make:ident) => {
+        $make! {
+            /// How many requests to one scheme, host and port may be under way at once, from send
+            /// to the end of the body. The others wait, first come, first served. At least 1;
+            /// default: 50.
+            ///
+            /// Over HTTP/1.1 this is the number of connections. Over HTTP/2 requests share a
+            /// connection, and this limits the requests.
+            fn max_connections_per_host(limit: usize) |options| {
+                options.max_connections_per_host = limit;
+            }
+
+            /// How long an idle connection is kept for reuse. Default: 120 s.
+            fn keep_alive(keep_alive: Duration) |options| {
+                options.keep_alive = keep_alive;
+            }
+
+            /// The HTTP versions to use. Default: HTTP/1.1, and HTTP/2 where the server offers it
+            /// in the TLS handshake.
+            fn http_versions(versions: HttpVersions) |options| {
+                options.http_versions = versions;
+            }
+
+            /// Where TLS is set up. Default: [`Tls::Shared`].
+            fn tls(tls: Tls) |options| {
+                options.tls = tls;
+            }
+
+            /// A proxy to use; may be given several times, the first that matches is used.
+            /// Default: as `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
+            fn proxy(proxy: Proxy) |options| {
+                options.proxies.push(proxy);
+            }
+
+            /// Which redirects are followed. Default: at most 10 in a row.
+            ///
+            /// Set it here and not in [`configure`](Self::configure), where redirects would be
+            /// followed unseen.
+            fn redirect(policy: redirect::Policy) |options| {
+                options.redirects = Arc::new(policy);
+            }
+
+            /// The resolver of host names; `None` is the default, the operating system's.
+            ///
+            /// Set it here and not in [`configure`](Self::configure), where lookups would go
+            /// unseen.
+            fn dns_resolver(resolver: Option<Arc<dyn Resolve>>) |options| {
+                options.resolver = resolver;
+            }
+
+            /// Adds a middleware to the chain, in the order of the calls; the first is outermost.
+            ///
+            /// A request has its host slot when it enters the chain, and keeps it while a
+            /// middleware retries.
+            fn with(middleware: impl Middleware) |options| {
+                options.middleware.push(Arc::new(middleware));
+            }
+
+            /// As [`with`](Self::with), for a middleware that is shared.
+            fn with_arc(middleware: Arc<dyn Middleware>) |options| {
+                options.middleware.push(middleware);
+            }
+
+            /// Sets any option of [`reqwest::ClientBuilder`]; called for each session that is
+            /// built, with the options above already set and no lock held.
+            ///
+            /// TLS options take effect only with [`Tls::ClientBuilder`].
+            ///
+            /// ```
+            /// let builder = http_context::builder()
+            ///     .configure(|client| client.user_agent("example/1.0").https_only(true));
+            /// ```
+            fn configure(
+                configure: impl Fn(ClientBuilder) -> ClientBuilder + Send + Sync + 'static
+            ) |options| {
+                options.configure.push(Arc::new(configure));
+            }
+        }
+    };
+}
+
+pub(crate) use with_session_setters;
+
+/// What a session is built from: TLS, proxies, HTTP versions, redirects, resolver, middleware and
+/// limits.
+///
+/// A [`ContextBuilder`](crate::ContextBuilder) has the same setters for the sessions of its
+/// contexts; a [`SessionPool`](crate::SessionPool) takes these for the sessions that it hands on.
+///
+/// ```
+/// use http_context::{SessionOptions, SessionPool, builder};
+///
+/// let pool = SessionPool::builder()
+///     .session(SessionOptions::new().max_connections_per_host(8))
+///     .build();
+/// let jobs = builder().pool(pool);
+/// ```
+#[derive(Clone)]
+#[must_use = "options do nothing until a pool or a context is given them"]
+pub struct SessionOptions {
+    pub(crate) max_connections_per_host: usize,
+    pub(crate) keep_alive: Duration,
+    pub(crate) http_versions: HttpVersions,
+    pub(crate) tls: Tls,
+    pub(crate) proxies: Vec<Proxy>,
+    pub(crate) redirects: Arc<redirect::Policy>,
+    pub(crate) resolver: Option<Arc<dyn Resolve>>,
+    pub(crate) middleware: Vec<Arc<dyn Middleware>>,
+    pub(crate) configure: Vec<Arc<Configure>>,
+}
+
+macro_rules! setters {
+    ($($(#[$doc:meta])* fn $name:ident($arg:ident: $type:ty) |$options:ident| $set:block)*) => {
+        impl SessionOptions {
+            /// The defaults.
+            pub fn new() -> Self {
+                Self::default()
+            }
+
+            $(
+                $(#[$doc])*
+                pub fn $name(mut self, $arg: $type) -> Self {
+                    let $options = &mut self;
+                    $set
+                    self
+                }
+            )*
+        }
+    };
+}
+
+with_session_setters!(setters);
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            max_connections_per_host: 50,
+            keep_alive: Duration::from_mins(2),
+            http_versions: HttpVersions::default(),
+            tls: Tls::default(),
+            proxies: Vec::new(),
+            redirects: Arc::default(),
+            resolver: None,
+            middleware: Vec::new(),
+            configure: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for SessionOptions {
+    /// Without proxies, whose URLs may contain secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionOptions")
+            .field("max_connections_per_host", &self.max_connections_per_host)
+            .field("keep_alive", &self.keep_alive)
+            .field("http_versions", &self.http_versions)
+            .finish_non_exhaustive()
+    }
+}

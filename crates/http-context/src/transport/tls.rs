@@ -1,0 +1,119 @@
+//! Trust roots and the one TLS configuration that all sessions of a process share.
+
+use std::sync::{Arc, OnceLock};
+
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::error::BuildError;
+
+/// Where a session gets its TLS set-up from.
+///
+/// The default reads the trust store once in the process, and lets sessions share the TLS
+/// resumption tickets, which makes building a session a matter of microseconds.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Tls {
+    /// One configuration for the process. Trust roots are those of `SSL_CERT_FILE` and
+    /// `SSL_CERT_DIR` when either is set, else those of the system, else Mozilla's as bundled.
+    #[default]
+    Shared,
+    /// A configuration of your own: roots, client certificates, verifier. Its ALPN protocols are
+    /// set by the session from the HTTP versions that it may use.
+    Config(Arc<ClientConfig>),
+    /// Left to [`reqwest::ClientBuilder`]: the TLS options set in
+    /// [`SessionOptions::configure`](crate::SessionOptions::configure) apply. Building a session
+    /// then costs milliseconds, since `reqwest` reads the trust store for each client.
+    ClientBuilder,
+}
+
+/// The HTTP versions that a session may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HttpVersions {
+    /// HTTP/1.1 and HTTP/2, as the server chooses in the TLS handshake; HTTP/1.1 without TLS.
+    #[default]
+    All,
+    /// HTTP/1.1 only.
+    Http1,
+    /// HTTP/2 only, also without TLS (prior knowledge).
+    Http2,
+}
+
+impl HttpVersions {
+    fn alpn(self) -> Vec<Vec<u8>> {
+        let protocols: &[&[u8]] = match self {
+            Self::All => &[b"h2", b"http/1.1"],
+            Self::Http1 => &[b"http/1.1"],
+            Self::Http2 => &[b"h2"],
+        };
+        protocols.iter().map(|protocol| protocol.to_vec()).collect()
+    }
+}
+
+impl Tls {
+    /// The configuration to hand to `reqwest`, or `None` where `reqwest` makes its own.
+    pub(crate) fn client_config(
+        &self,
+        versions: HttpVersions,
+    ) -> Result<Option<ClientConfig>, BuildError> {
+        // A clone of a configuration is a handful of reference counts; the session cache and the
+        // roots stay shared.
+        let mut config = match self {
+            Self::Shared => shared()?.clone(),
+            Self::Config(config) => ClientConfig::clone(config),
+            Self::ClientBuilder => return Ok(None),
+        };
+        config.alpn_protocols = versions.alpn();
+        Ok(Some(config))
+    }
+}
+
+/// Reads the trust store and makes the process's shared TLS configuration ready, so that the first
+/// session does not pay the milliseconds that it takes.
+///
+/// # Errors
+///
+/// When `SSL_CERT_FILE` or `SSL_CERT_DIR` is set and no certificate can be read from it.
+pub fn warm_up() -> Result<(), BuildError> {
+    shared().map(|_| ())
+}
+
+fn shared() -> Result<&'static ClientConfig, BuildError> {
+    // A failure is remembered as well: the environment of a process does not mend itself.
+    static SHARED: OnceLock<Result<ClientConfig, BuildError>> = OnceLock::new();
+    SHARED
+        .get_or_init(|| {
+            let provider = rustls::crypto::CryptoProvider::get_default().map_or_else(
+                || Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
+                Arc::clone,
+            );
+            let config = ClientConfig::builder_with_provider(provider)
+                .with_safe_default_protocol_versions()
+                .map_err(|error| BuildError::Tls(Arc::new(error)))?
+                .with_root_certificates(trust_roots()?)
+                .with_no_client_auth();
+            Ok(config)
+        })
+        .as_ref()
+        .map_err(Clone::clone)
+}
+
+fn trust_roots() -> Result<RootCertStore, BuildError> {
+    let mut roots = RootCertStore::empty();
+    // Reads SSL_CERT_FILE and SSL_CERT_DIR when either is set, and the system's store otherwise.
+    let found = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(found.certs);
+    if !roots.is_empty() {
+        return Ok(roots);
+    }
+    for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        if let Some(path) = std::env::var_os(variable) {
+            return Err(BuildError::NoTrustRoots {
+                variable,
+                path: path.into(),
+            });
+        }
+    }
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    Ok(roots)
+}
