@@ -1,6 +1,8 @@
 //! The span of a request, by `tracing` or by the OpenTelemetry API.
 
 #[cfg(feature = "opentelemetry")]
+mod lookup;
+#[cfg(feature = "opentelemetry")]
 mod otel;
 mod tracing_span;
 
@@ -12,6 +14,8 @@ use http::HeaderMap;
 use http_context::{ConnectionId, ContextId, ErrorKind};
 use reqwest::StatusCode;
 
+#[cfg(feature = "opentelemetry")]
+pub use self::lookup::span_context_of;
 #[cfg(feature = "opentelemetry")]
 pub(crate) use self::otel::{OtelContextSpan, OtelSpan, OtelTracer};
 pub(crate) use self::tracing_span::{TracingContextSpan, TracingSetup, TracingSpan};

@@ -3,7 +3,7 @@
 use http_context::HttpContext;
 use opentelemetry::trace::SpanContext;
 
-use crate::span::ContextSpan;
+use super::ContextSpan;
 
 /// The span of a context, by which a log line about it finds its trace. `None` where it has none:
 /// its observer makes no spans, or none for OpenTelemetry.

@@ -10,8 +10,7 @@ use tokio::time::Instant;
 use crate::extensions::SpanAttribute;
 use crate::ledger::{Connection, Use};
 use crate::method::KnownMethod;
-use crate::series::{End, SeriesKey};
-use crate::server::Server;
+use crate::metrics::{End, SeriesKey, Server};
 use crate::span::{RequestSpan, Waiting};
 
 #[derive(Debug)]

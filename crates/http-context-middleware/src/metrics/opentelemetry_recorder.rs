@@ -11,8 +11,9 @@ use metrics::{
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{self as otel, Meter, MeterProvider};
 
+use super::catalogue::catalogue;
+use super::metric::Metric;
 use crate::attribute::{HTTP_RESPONSE_STATUS_CODE, SERVER_PORT};
-use crate::catalogue::{Metric, catalogue};
 
 /// A recorder that makes OpenTelemetry instruments of what goes through the `metrics` facade.
 ///

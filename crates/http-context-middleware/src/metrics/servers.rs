@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hashbrown::{Equivalent, HashMap};
 use http_context::Host;
 
+use super::server::Server;
+use super::sink::Sink;
 use crate::attribute::OTHER;
-use crate::server::Server;
-use crate::sink::Sink;
 
 /// Every server by its address and port, up to the cap; beyond it `_OTHER`.
 #[derive(Debug)]

@@ -1,45 +1,32 @@
 //! What the instrumentation makes of each fact.
 
-use super::{Instrumentation, size};
-use crate::attribute;
-use crate::events::{ContextEvent, log_slow_queue};
-use crate::extensions::{Uninstrumented, UrlTemplate};
-use crate::ledger::Connection;
-use crate::method::KnownMethod;
-use crate::request_state::RequestState;
-use crate::series::End;
-use crate::span::{ContextSpan, Head, NoHead, Spans, TracingContextSpan, TracingSetup};
-use crate::version::ProtocolVersion;
-use http::{Extensions, HeaderMap};
-use http_context::{
-    BodyEnd, BodyEndReason, ConnectFailure, ConnectionInfo, ConnectionUse, ErrorKind, ExitReport,
-    Host, HttpContext, Leak, NameLookup, NestedOpen, PoolCloseReason, PoolStatus, RequestError,
-    RequestInfo, ResponseHead, SessionId, SessionSource,
-};
-use reqwest::{StatusCode, Url};
 use std::sync::Arc;
 use std::time::Duration;
 
-impl http_context::Observer for Instrumentation {
+use http::{Extensions, HeaderMap};
+use http_context::{
+    BodyEnd, ConnectFailure, ConnectionInfo, ExitReport, Host, HttpContext, Leak, NameLookup,
+    NestedOpen, Observer, PoolCloseReason, PoolStatus, RequestError, RequestInfo, ResponseHead,
+    SessionId, SessionSource,
+};
+use reqwest::{StatusCode, Url};
+
+use super::Instrumentation;
+use crate::events::{ContextEvent, log_slow_queue};
+use crate::request::RequestState;
+use crate::span::{ContextSpan, Spans, TracingSetup};
+
+impl Observer for Instrumentation {
     fn context_opened(&self, context: &HttpContext) {
         self.metrics.context_opened();
-        let span = match self.options.spans {
-            Spans::Off => None,
-            Spans::Tracing => TracingContextSpan::begin(context).map(ContextSpan::Tracing),
-            #[cfg(feature = "opentelemetry")]
-            Spans::OpenTelemetry => self
-                .tracer
-                .as_ref()
-                .map(|tracer| ContextSpan::OpenTelemetry(tracer.context_span(context))),
-        };
-        if let Some(span) = span {
+        if let Some(span) = self.begin_context_span(context) {
             context.attach(span);
         }
     }
 
     fn nested_open(&self, context: &HttpContext, nested: &NestedOpen) {
         self.metrics.nested_open(nested.policy);
-        self.tell_context(context, &ContextEvent::NestedOpen(nested));
+        self.note_event(context, &ContextEvent::NestedOpen(nested));
     }
 
     fn context_closed(&self, context: &HttpContext, report: &ExitReport) {
@@ -64,23 +51,7 @@ impl http_context::Observer for Instrumentation {
         head: &reqwest::Request,
         extensions: &Extensions,
     ) {
-        if extensions.get::<Uninstrumented>().is_some() {
-            return;
-        }
-        let server = self.servers.of(request.server());
-        let method = KnownMethod::of(request.method());
-        server.active_requests(method).increment(1);
-        let template = extensions
-            .get::<UrlTemplate>()
-            .map(|template| self.templates.bounded(&template.0));
-        let span = self.begin_span(request, head, extensions, method, server);
-        request.attach(RequestState::new(
-            Arc::clone(server),
-            method,
-            template,
-            span,
-            self.may_propagate(request, extensions),
-        ));
+        self.start_request(request, head, extensions);
     }
 
     fn poll_request(&self, request: &RequestInfo, poll: &mut dyn FnMut()) {
@@ -152,118 +123,19 @@ impl http_context::Observer for Instrumentation {
     }
 
     fn request_answered(&self, request: &RequestInfo, head: &ResponseHead) {
-        let connection = head
-            .connection
-            .as_ref()
-            .and_then(|info| info.attached::<Arc<Connection>>());
-        let Some(state) = request.attached::<RequestState>() else {
-            return;
-        };
-        let version = ProtocolVersion::of(head.version);
-        let end = End::Answered(head.status, version);
-        let idle = state.answered(end, connection.cloned());
-        if let Some(idle) = idle {
-            state.server.connection_idle().record(idle);
-        }
-        let server = &state.server;
-        server.active_requests(state.method).decrement(1);
-        server.request_connections(head.connection_use).increment(1);
-        let took = request.started().elapsed();
-        server.record_duration(&state.key(end), took.as_secs_f64());
-        let Some(span) = &state.span else { return };
-        if let Some(link) = connection.and_then(|connection| connection.setup.get()) {
-            span.link(link);
-        }
-        let mut more = state.take_response_attributes();
-        if self.options.body_sizes
-            && let Some(bytes) = head.content_length
-        {
-            more.push(size(attribute::HTTP_RESPONSE_BODY_SIZE, bytes));
-        }
-        span.answered(&Head {
-            status: head.status,
-            version,
-            peer: connection
-                .and_then(|connection| connection.peer.clone())
-                .or_else(|| head.peer.map(Into::into)),
-            connection: head.connection.as_ref().map(|connection| {
-                let is_reused = head.connection_use == ConnectionUse::Reused;
-                (connection.id, is_reused)
-            }),
-            idle,
-            resends: request.resends(),
-            more,
-        });
+        self.note_answer(request, head);
     }
 
     fn request_failed(&self, request: &RequestInfo, error: &RequestError) {
-        let Some(state) = request.attached::<RequestState>() else {
-            return;
-        };
-        let kind = if request.body_failed() {
-            ErrorKind::RequestBody
-        } else {
-            error.kind()
-        };
-        // An exit cuts off by closing the session; so does a caller, in a context that is open.
-        let is_ours = kind == ErrorKind::SessionClosed;
-        // That a connect took too long is told by the request only: the connect itself was given up.
-        if kind == ErrorKind::Timeout
-            && error.is_connect()
-            && let Some((server, after)) = state.connect_given_up()
-        {
-            self.not_connected(Some(state), &server, after, kind);
-        }
-        state.ended(is_ours || kind == ErrorKind::Timeout);
-        if is_ours && request.context().is_closed() {
-            state.server.aborted().increment(1);
-        }
-        state.server.active_requests(state.method).decrement(1);
-        let took = request.started().elapsed();
-        let key = state.key(End::Failed(kind));
-        state.server.record_duration(&key, took.as_secs_f64());
-        if let Some(span) = &state.span {
-            let resends = request.resends();
-            span.ended(&NoHead::Failed { kind, resends });
-        }
+        self.note_failure(request, error);
     }
 
     fn request_cancelled(&self, request: &RequestInfo) {
-        let Some(state) = request.attached::<RequestState>() else {
-            return;
-        };
-        state.ended(true);
-        state.server.active_requests(state.method).decrement(1);
-        let took = request.started().elapsed();
-        let key = state.key(End::Cancelled);
-        state.server.record_duration(&key, took.as_secs_f64());
-        if let Some(span) = &state.span {
-            span.ended(&NoHead::Cancelled);
-        }
+        Self::note_cancellation(request);
     }
 
     fn response_body_ended(&self, request: &RequestInfo, end: &BodyEnd) {
-        let Some(state) = request.attached::<RequestState>() else {
-            return;
-        };
-        let is_whole = end.reason == BodyEndReason::Complete;
-        let Some(head) = state.body_ended(!is_whole) else {
-            return;
-        };
-        if end.reason == BodyEndReason::Aborted && request.context().is_closed() {
-            state.server.aborted().increment(1);
-        }
-        let sent = request.body_size();
-        if !is_whole && sent.is_none() {
-            return;
-        }
-        let key = state.key(head);
-        if let Some(sent) = sent {
-            state.server.record_request_size(&key, sent);
-        }
-        if is_whole {
-            state.server.record_response_size(&key, end.bytes);
-        }
+        Self::note_body_end(request, end);
     }
 
     fn name_resolved(&self, _: Option<&RequestInfo>, lookup: &NameLookup) {
@@ -306,7 +178,7 @@ impl http_context::Observer for Instrumentation {
 
     fn leak(&self, context: &HttpContext, leak: &Leak) {
         self.metrics.leaked(leak.kind, leak.count);
-        self.tell_context(context, &ContextEvent::Leak(leak, context.leak_policy()));
+        self.note_event(context, &ContextEvent::Leak(leak, context.leak_policy()));
     }
 
     fn leak_resolved(&self, _: &HttpContext, leak: &Leak) {

@@ -8,9 +8,10 @@ use hashbrown::HashMap;
 use http_context::{PoolId, PoolStatus};
 use metrics::{Counter, Gauge, Histogram};
 
+use super::catalogue;
+use super::handle::Lazy;
+use super::sink::{Sink, label};
 use crate::attribute::STATE;
-use crate::catalogue;
-use crate::sink::{Lazy, Sink, label};
 
 #[derive(Debug, Default)]
 pub(crate) struct PoolMetrics {
@@ -93,7 +94,7 @@ impl PoolMetrics {
     }
 
     fn gauges(&self) -> &Gauges {
-        self.gauges.get_or_init(|| {
+        self.gauges.get_or_take(|| {
             let sessions = |state| {
                 let labels = vec![label(STATE, state)];
                 self.sink.gauge(&catalogue::POOL_SESSIONS, labels)
@@ -111,13 +112,13 @@ impl PoolMetrics {
 
     pub(crate) fn waited(&self, waited: Duration) {
         self.wait_time
-            .get_or_init(|| self.sink.histogram(&catalogue::POOL_WAIT_TIME, Vec::new()))
+            .get_or_take(|| self.sink.histogram(&catalogue::POOL_WAIT_TIME, Vec::new()))
             .record(waited);
     }
 
     pub(crate) fn created(&self, took: Duration) {
         self.create_time
-            .get_or_init(|| {
+            .get_or_take(|| {
                 self.sink
                     .histogram(&catalogue::POOL_CREATE_TIME, Vec::new())
             })
@@ -126,13 +127,13 @@ impl PoolMetrics {
 
     pub(crate) fn used(&self, used: Duration) {
         self.use_time
-            .get_or_init(|| self.sink.histogram(&catalogue::POOL_USE_TIME, Vec::new()))
+            .get_or_take(|| self.sink.histogram(&catalogue::POOL_USE_TIME, Vec::new()))
             .record(used);
     }
 
     pub(crate) fn timed_out(&self) {
         self.timeouts
-            .get_or_init(|| self.sink.counter(&catalogue::POOL_TIMEOUTS, Vec::new()))
+            .get_or_take(|| self.sink.counter(&catalogue::POOL_TIMEOUTS, Vec::new()))
             .increment(1);
     }
 }
