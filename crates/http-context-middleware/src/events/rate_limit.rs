@@ -1,10 +1,10 @@
 //! Log lines at a bounded rate for each place.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hashbrown::HashMap;
 use http_context::Place;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// How many places are told apart. Beyond it nothing is logged until the interval is over.
@@ -14,6 +14,7 @@ const PLACES: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct RateLimit {
     interval: Duration,
+    /// When each was let through last. Only data.
     last: Mutex<HashMap<Key, Instant>>,
 }
 
@@ -33,7 +34,7 @@ impl RateLimit {
         (first, second): (Place, Option<Place>),
     ) -> bool {
         let now = Instant::now();
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last.lock();
         let key = (what, first, second);
         if let Some(then) = last.get_mut(&key) {
             let is_over = now.duration_since(*then) >= self.interval;

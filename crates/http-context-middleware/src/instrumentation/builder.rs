@@ -102,10 +102,14 @@ impl InstrumentationBuilder {
         self
     }
 
-    /// Keeps trace context away from a host, by its name without the port. May be called several
-    /// times.
+    /// Keeps trace context away from a host, given by its name or its address, without the port. May
+    /// be called several times.
+    ///
+    /// Hosts are compared as hosts: `Example.com.` is `example.com`, and `::1` is `[::1]`. A host
+    /// below it is another one. With anything that is no host, such as a URL, no request carries
+    /// trace context.
     pub fn no_propagation_to(mut self, host: impl Into<String>) -> Self {
-        self.options.not_propagated_to.push(host.into());
+        self.options.excluded_hosts.add(&host.into());
         self
     }
 

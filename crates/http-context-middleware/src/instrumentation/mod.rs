@@ -5,6 +5,7 @@ mod connections;
 mod contexts;
 mod observer;
 mod options;
+mod propagate;
 mod request_span;
 mod requests;
 

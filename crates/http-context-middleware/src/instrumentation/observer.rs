@@ -90,20 +90,9 @@ impl Observer for Instrumentation {
     }
 
     fn request_sending(&self, request: &RequestInfo, headers: &mut HeaderMap) {
-        let Some(state) = request.attached::<RequestState>() else {
-            return;
-        };
-        state.sending();
-        if state.propagates {
-            match &state.span {
-                Some(span) => span.inject(headers),
-                #[cfg(feature = "opentelemetry")]
-                None => {
-                    crate::propagation::inject(&crate::propagation::current_context(), headers);
-                }
-                #[cfg(not(feature = "opentelemetry"))]
-                None => {}
-            }
+        if let Some(state) = request.attached::<RequestState>() {
+            state.sending();
+            self.propagate(request, state, headers);
         }
     }
 
@@ -112,7 +101,7 @@ impl Observer for Instrumentation {
             return;
         };
         state.server.redirects().increment(1);
-        state.redirected(self.servers.of(to));
+        state.redirected(to, self.servers.of(to));
     }
 
     fn response_headers(&self, request: &RequestInfo, headers: &HeaderMap) {
@@ -186,40 +175,40 @@ impl Observer for Instrumentation {
     }
 
     fn pool_wait_started(&self, pool: &PoolStatus) {
-        self.pools.told(pool);
+        self.pools.update(pool);
     }
 
     fn pool_wait_abandoned(&self, pool: &PoolStatus) {
-        self.pools.told(pool);
+        self.pools.update(pool);
     }
 
     fn pool_timed_out(&self, pool: &PoolStatus, waited: Duration) {
-        self.pools.told(pool);
+        self.pools.update(pool);
         self.pools.waited(waited);
         self.pools.timed_out();
     }
 
     fn pool_checked_out(&self, pool: &PoolStatus, waited: Duration, _: bool) {
-        self.pools.told(pool);
+        self.pools.update(pool);
         self.pools.waited(waited);
     }
 
     fn pool_session_created(&self, pool: &PoolStatus, took: Duration) {
-        self.pools.told(pool);
+        self.pools.update(pool);
         self.pools.created(took);
     }
 
     fn pool_returned(&self, pool: &PoolStatus, used: Duration) {
-        self.pools.told(pool);
+        self.pools.update(pool);
         self.pools.used(used);
     }
 
     fn pool_session_closed(&self, pool: &PoolStatus, _: PoolCloseReason) {
-        self.pools.told(pool);
+        self.pools.update(pool);
         self.ledger.pooled_session_closed();
     }
 
     fn pool_closed(&self, pool: &PoolStatus) {
-        self.pools.told(pool);
+        self.pools.update(pool);
     }
 }

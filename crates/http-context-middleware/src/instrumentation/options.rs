@@ -7,6 +7,7 @@ use http::Extensions;
 
 use crate::extensions::SpanAttributes;
 use crate::headers::HeaderList;
+use crate::propagation::ExcludedHosts;
 use crate::span::Spans;
 
 type AttributesOf = dyn Fn(&reqwest::Request, &Extensions) -> SpanAttributes + Send + Sync;
@@ -25,7 +26,7 @@ pub(crate) struct Options {
     pub(crate) lookup_names: bool,
     pub(crate) slow_queue: Duration,
     pub(crate) propagates: bool,
-    pub(crate) not_propagated_to: Vec<String>,
+    pub(crate) excluded_hosts: ExcludedHosts,
     pub(crate) request_headers: HeaderList,
     pub(crate) response_headers: HeaderList,
     pub(crate) attributes: Option<Arc<AttributesOf>>,
@@ -41,7 +42,7 @@ impl Default for Options {
             lookup_names: false,
             slow_queue: Duration::from_secs(1),
             propagates: true,
-            not_propagated_to: Vec::new(),
+            excluded_hosts: ExcludedHosts::default(),
             request_headers: HeaderList::default(),
             response_headers: HeaderList::default(),
             attributes: None,

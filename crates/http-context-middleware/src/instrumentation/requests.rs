@@ -40,7 +40,7 @@ impl Instrumentation {
             method,
             template,
             span,
-            self.may_propagate(request, extensions),
+            self.options.propagates && extensions.get::<WithoutPropagation>().is_none(),
         ));
     }
 
@@ -103,7 +103,7 @@ impl Instrumentation {
         // That a connect took too long is told by the request only: the connect itself was given up.
         if kind == ErrorKind::Timeout
             && error.is_connect()
-            && let Some((server, after)) = state.connect_given_up()
+            && let Some((server, after)) = state.abandoned_connect()
         {
             self.not_connected(Some(state), &server, after, kind);
         }
@@ -157,15 +157,5 @@ impl Instrumentation {
         if is_whole {
             state.server.record_response_size(&key, end.bytes);
         }
-    }
-
-    fn may_propagate(&self, request: &RequestInfo, extensions: &Extensions) -> bool {
-        self.options.propagates
-            && extensions.get::<WithoutPropagation>().is_none()
-            && !self
-                .options
-                .not_propagated_to
-                .iter()
-                .any(|host| host == request.host())
     }
 }

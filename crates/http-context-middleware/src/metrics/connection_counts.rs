@@ -1,15 +1,15 @@
 //! How many connections to a server are open, and how many of them have a request.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// A connection that closes so soon after a request on it was dropped closes for that.
 pub(crate) const LET_GO_CLOSES_WITHIN: Duration = Duration::from_millis(250);
 
-/// The counts of one server.
+/// The counts of one server. Only data: whoever changes them moves the gauges after the lock.
 ///
 /// Which connection a request is on is known only when its response head is there. Until then it
 /// counts as being on one of the idle ones, as far as there are any: so a server that is slow to
@@ -63,7 +63,7 @@ struct Shown {
 impl ConnectionCounts {
     /// Changes the counts; says by how much the gauges of active and idle ones move.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Counts)) -> (i64, i64) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.0.lock();
         change(&mut counts);
         let active = (counts.busy + counts.waiting).clamp(0, counts.open.max(0));
         let shown = Shown {

@@ -12,6 +12,8 @@ mod connection_counts;
 mod handle;
 mod metric;
 #[cfg(feature = "opentelemetry")]
+mod opentelemetry_handles;
+#[cfg(feature = "opentelemetry")]
 mod opentelemetry_recorder;
 mod pools;
 mod process;

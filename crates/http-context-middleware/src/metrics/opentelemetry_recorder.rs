@@ -1,18 +1,16 @@
-//! Metrics of the facade as OpenTelemetry instruments.
+//! A recorder that makes OpenTelemetry instruments of the metrics of the facade.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use hashbrown::HashMap;
-use metrics::{
-    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
-    SharedString, Unit,
-};
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{self as otel, Meter, MeterProvider};
+use opentelemetry::metrics::{Meter, MeterProvider};
+use parking_lot::Mutex;
 
 use super::catalogue::catalogue;
 use super::metric::Metric;
+use super::opentelemetry_handles::{CounterHandle, GaugeHandle, HistogramHandle};
 use crate::attribute::{HTTP_RESPONSE_STATUS_CODE, SERVER_PORT};
 
 /// A recorder that makes OpenTelemetry instruments of what goes through the `metrics` facade.
@@ -29,9 +27,9 @@ use crate::attribute::{HTTP_RESPONSE_STATUS_CODE, SERVER_PORT};
 #[derive(Debug)]
 pub struct OpenTelemetryRecorder {
     meter: Meter,
-    counters: Mutex<HashMap<Key, Arc<BoundCounter>>>,
-    gauges: Mutex<HashMap<Key, Arc<BoundGauge>>>,
-    histograms: Mutex<HashMap<Key, Arc<BoundHistogram>>>,
+    counters: Bound<CounterHandle>,
+    gauges: Bound<GaugeHandle>,
+    histograms: Bound<HistogramHandle>,
 }
 
 impl OpenTelemetryRecorder {
@@ -39,9 +37,9 @@ impl OpenTelemetryRecorder {
     pub fn new(provider: &(impl MeterProvider + ?Sized)) -> Self {
         Self {
             meter: provider.meter("http_context"),
-            counters: Mutex::default(),
-            gauges: Mutex::default(),
-            histograms: Mutex::default(),
+            counters: Bound::default(),
+            gauges: Bound::default(),
+            histograms: Bound::default(),
         }
     }
 }
@@ -55,7 +53,7 @@ impl Recorder for OpenTelemetryRecorder {
     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        let bound = find(&self.counters, key, || {
+        let bound = self.counters.find(key, || {
             let (name, metric) = named(key);
             let mut builder = self.meter.u64_counter(name);
             if let Some(metric) = metric {
@@ -63,17 +61,13 @@ impl Recorder for OpenTelemetryRecorder {
                     .with_unit(metric.unit.ucum())
                     .with_description(metric.description);
             }
-            BoundCounter {
-                counter: builder.build(),
-                attributes: attributes(key),
-                value: AtomicU64::new(0),
-            }
+            CounterHandle::new(builder.build(), attributes(key))
         });
         Counter::from_arc(bound)
     }
 
     fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        let bound = find(&self.gauges, key, || {
+        let bound = self.gauges.find(key, || {
             let (name, metric) = named(key);
             let mut builder = self.meter.f64_up_down_counter(name);
             if let Some(metric) = metric {
@@ -81,17 +75,13 @@ impl Recorder for OpenTelemetryRecorder {
                     .with_unit(metric.unit.ucum())
                     .with_description(metric.description);
             }
-            BoundGauge {
-                counter: builder.build(),
-                attributes: attributes(key),
-                value: Mutex::new(0.0),
-            }
+            GaugeHandle::new(builder.build(), attributes(key))
         });
         Gauge::from_arc(bound)
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-        let bound = find(&self.histograms, key, || {
+        let bound = self.histograms.find(key, || {
             let (name, metric) = named(key);
             let mut builder = self.meter.f64_histogram(name);
             if let Some(metric) = metric {
@@ -100,19 +90,37 @@ impl Recorder for OpenTelemetryRecorder {
                     .with_description(metric.description)
                     .with_boundaries(metric.buckets.to_vec());
             }
-            BoundHistogram {
-                histogram: builder.build(),
-                attributes: attributes(key),
-            }
+            HistogramHandle::new(builder.build(), attributes(key))
         });
         Histogram::from_arc(bound)
     }
 }
 
-fn find<T>(known: &Mutex<HashMap<Key, Arc<T>>>, key: &Key, make: impl FnOnce() -> T) -> Arc<T> {
-    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-    let bound = known.entry(key.clone()).or_insert_with(|| Arc::new(make()));
-    Arc::clone(bound)
+/// The handles of one kind that were given out.
+#[derive(Debug)]
+struct Bound<T> {
+    /// Only looked up and filled under the lock. The meter provider is called without it: threads
+    /// that are the first at the same time all call it, and one instrument is kept.
+    by_key: Mutex<HashMap<Key, Arc<T>>>,
+}
+
+impl<T> Bound<T> {
+    fn find(&self, key: &Key, make: impl FnOnce() -> T) -> Arc<T> {
+        let known = self.by_key.lock().get(key).cloned();
+        known.unwrap_or_else(|| {
+            let bound = Arc::new(make());
+            let mut by_key = self.by_key.lock();
+            Arc::clone(by_key.entry(key.clone()).or_insert(bound))
+        })
+    }
+}
+
+impl<T> Default for Bound<T> {
+    fn default() -> Self {
+        Self {
+            by_key: Mutex::default(),
+        }
+    }
 }
 
 fn named(key: &Key) -> (String, Option<&'static Metric>) {
@@ -138,66 +146,75 @@ fn attributes(key: &Key) -> Vec<KeyValue> {
     key.labels().map(attribute).collect()
 }
 
-#[derive(Debug)]
-struct BoundCounter {
-    counter: otel::Counter<u64>,
-    attributes: Vec<KeyValue>,
-    /// What it stands at, to tell `absolute` as a step.
-    value: AtomicU64,
-}
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
 
-impl CounterFn for BoundCounter {
-    fn increment(&self, by: u64) {
-        self.value.fetch_add(by, Ordering::Relaxed);
-        self.counter.add(by, &self.attributes);
+    use metrics::Level;
+    use opentelemetry::InstrumentationScope;
+    use opentelemetry::metrics::{
+        InstrumentBuilder, InstrumentProvider, SyncInstrument, UpDownCounter,
+    };
+
+    use super::*;
+
+    static METADATA: Metadata<'static> = Metadata::new("tests", Level::INFO, None);
+
+    /// Somebody else's meter provider, which records something itself when it is called.
+    #[derive(Clone, Default)]
+    struct CallingBack {
+        back: Arc<OnceLock<Box<dyn Fn() + Send + Sync>>>,
+        is_inside: Arc<AtomicBool>,
     }
 
-    fn absolute(&self, to: u64) {
-        let before = self.value.fetch_max(to, Ordering::Relaxed);
-        self.counter
-            .add(to.saturating_sub(before), &self.attributes);
-    }
-}
-
-#[derive(Debug)]
-struct BoundGauge {
-    counter: otel::UpDownCounter<f64>,
-    attributes: Vec<KeyValue>,
-    /// What it stands at, to tell `set` as a step.
-    value: Mutex<f64>,
-}
-
-impl BoundGauge {
-    fn step(&self, step: impl FnOnce(f64) -> f64) {
-        let mut value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = step(*value);
-        self.counter.add(next - *value, &self.attributes);
-        *value = next;
-    }
-}
-
-impl GaugeFn for BoundGauge {
-    fn increment(&self, by: f64) {
-        self.step(|value| value + by);
+    impl CallingBack {
+        fn call(&self) {
+            if !self.is_inside.swap(true, Ordering::AcqRel) {
+                self.back.get().unwrap()();
+                self.is_inside.store(false, Ordering::Release);
+            }
+        }
     }
 
-    fn decrement(&self, by: f64) {
-        self.step(|value| value - by);
+    impl MeterProvider for CallingBack {
+        fn meter_with_scope(&self, _: InstrumentationScope) -> Meter {
+            Meter::new(Arc::new(self.clone()))
+        }
     }
 
-    fn set(&self, to: f64) {
-        self.step(|_| to);
+    impl InstrumentProvider for CallingBack {
+        fn f64_up_down_counter(
+            &self,
+            _: InstrumentBuilder<'_, UpDownCounter<f64>>,
+        ) -> UpDownCounter<f64> {
+            self.call();
+            UpDownCounter::new(Arc::new(self.clone()))
+        }
     }
-}
 
-#[derive(Debug)]
-struct BoundHistogram {
-    histogram: otel::Histogram<f64>,
-    attributes: Vec<KeyValue>,
-}
+    impl SyncInstrument<f64> for CallingBack {
+        fn measure(&self, _: f64, _: &[KeyValue]) {
+            self.call();
+        }
+    }
 
-impl HistogramFn for BoundHistogram {
-    fn record(&self, value: f64) {
-        self.histogram.record(value, &self.attributes);
+    #[test]
+    fn an_instrument_may_use_the_recorder_as_it_is_made_and_as_it_is_used() {
+        let provider = CallingBack::default();
+        let recorder = Arc::new(OpenTelemetryRecorder::new(&provider));
+        let key = Key::from_static_name("gauge");
+        let move_it = move || recorder.register_gauge(&key, &METADATA).increment(1.0);
+        let back = provider.back.set(Box::new(move_it.clone()));
+        assert!(back.is_ok());
+        let (moved, is_moved) = mpsc::channel();
+        thread::spawn(move || {
+            move_it();
+            moved.send(()).unwrap();
+        });
+        assert_eq!(is_moved.recv_timeout(Duration::from_secs(10)), Ok(()));
     }
 }
