@@ -9,6 +9,7 @@
 )]
 
 mod api;
+mod circles;
 mod command;
 mod house_rules;
 mod msrv;

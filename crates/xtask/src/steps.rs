@@ -4,7 +4,7 @@
 use std::{path::PathBuf, process::Command};
 
 use crate::{
-    api,
+    api, circles,
     command::{cargo, run},
     house_rules, msrv,
     plan::Outcome,
@@ -25,6 +25,11 @@ pub(crate) const ALL: &[Step] = &[
         name: "rules",
         about: "the house rules that a text search can check",
         run: |workspace, _| house_rules::check(workspace).into(),
+    },
+    Step {
+        name: "circles",
+        about: "no modules of the libraries use one another in a circle, nor do files of the core",
+        run: |workspace, _| circles::check(workspace).into(),
     },
     Step {
         name: "fmt",

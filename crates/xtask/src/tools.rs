@@ -163,6 +163,13 @@ pub(crate) const ROTEL: Tool = Tool {
     },
 };
 
+/// Sees each connection begin and end, as root.
+pub(crate) const TCPDUMP: Tool = Tool {
+    program: "tcpdump",
+    probe: &["--version"],
+    source: Source::DebianInstalled { package: "tcpdump" },
+};
+
 pub(crate) const VALGRIND: Tool = Tool {
     program: "valgrind",
     probe: &["--version"],
@@ -184,6 +191,7 @@ pub(crate) const ALL: &[&Tool] = &[
     &PYTHON_WITH_MANIFESTS,
     &REDIS_SERVER,
     &ROTEL,
+    &TCPDUMP,
     &VALGRIND,
 ];
 

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on fails, and says where"
 )]
 
+mod called_back;
 mod connection_spans;
 mod context_span;
 mod log_lines;

@@ -87,3 +87,21 @@ async fn it_can_be_turned_off_for_a_request_for_a_host_and_altogether() {
         assert_eq!(spans_to(server.addr().port()).len(), 5);
     }
 }
+
+#[tokio::test]
+async fn it_is_kept_away_from_a_host_however_that_is_written() {
+    let server = Server::start();
+    for host in ["LocalHost", "localhost.", "http://localhost/"] {
+        let stage = Stage::with(WAYS[0], |builder| builder.no_propagation_to(host));
+        let work = stage.context().open(async {
+            let session = http_session()?;
+            let url = server.url_at("localhost", "/ok");
+            session.get(url).send().await.unwrap();
+            Ok::<_, OpenError>(())
+        });
+        work.await.unwrap();
+        let seen = server.seen();
+        let headers = &seen.last().unwrap().headers;
+        assert!(!headers.contains_key("traceparent"), "{host}");
+    }
+}

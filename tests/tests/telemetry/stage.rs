@@ -1,14 +1,18 @@
 //! An instrumentation whose spans go to an exporter in memory, in both ways of making them.
 
+use std::cell::RefCell;
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
 use http_context::ContextBuilder;
 use http_context_middleware::{Instrumentation, InstrumentationBuilder, Ledger, Spans};
 use opentelemetry::trace::{SpanContext, TracerProvider as _};
-use opentelemetry::{Key, Value};
+use opentelemetry::{Context, Key, Value};
+use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{
-    InMemorySpanExporter, Sampler, SamplingResult, SdkTracerProvider, ShouldSample, SpanData,
+    InMemorySpanExporter, Sampler, SamplingResult, SdkTracerProvider, ShouldSample, Span, SpanData,
+    SpanProcessor,
 };
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -36,11 +40,50 @@ impl ShouldSample for NotingSampler {
     }
 }
 
+type Hook = Box<dyn Fn()>;
+
+thread_local! {
+    static SPAN_END: RefCell<Option<Hook>> = const { RefCell::new(None) };
+}
+
+/// Called when a span ends on this thread, until what it gives back is dropped.
+pub(crate) fn on_span_end(hook: impl Fn() + 'static) -> impl Drop {
+    struct Unhook;
+    impl Drop for Unhook {
+        fn drop(&mut self) {
+            SPAN_END.set(None);
+        }
+    }
+    SPAN_END.set(Some(Box::new(hook)));
+    Unhook
+}
+
+/// Calls the hook of its thread.
+#[derive(Debug)]
+struct CallingHooks;
+
+impl SpanProcessor for CallingHooks {
+    fn on_start(&self, _: &mut Span, _: &Context) {}
+
+    fn on_end(&self, _: SpanData) {
+        SPAN_END.with_borrow(|hook| hook.iter().for_each(|hook| hook()));
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
 /// One provider for the process: the direct way of making spans takes the global one.
 static EXPORT: LazyLock<(SdkTracerProvider, InMemorySpanExporter)> = LazyLock::new(|| {
     let exporter = InMemorySpanExporter::default();
     let provider = SdkTracerProvider::builder()
         .with_simple_exporter(exporter.clone())
+        .with_span_processor(CallingHooks)
         .with_sampler(NotingSampler)
         .build();
     opentelemetry::global::set_tracer_provider(provider.clone());

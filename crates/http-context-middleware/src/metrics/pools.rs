@@ -1,21 +1,23 @@
 //! The metrics of session pools, all pools of the process together.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hashbrown::HashMap;
 use http_context::{PoolId, PoolStatus};
 use metrics::{Counter, Gauge, Histogram};
+use parking_lot::Mutex;
 
+use super::catalogue;
+use super::handle::Lazy;
+use super::sink::{Sink, label};
 use crate::attribute::STATE;
-use crate::catalogue;
-use crate::sink::{Lazy, Sink, label};
 
 #[derive(Debug, Default)]
 pub(crate) struct PoolMetrics {
     sink: Sink,
-    told: Mutex<Told>,
+    /// Only data: the gauges are moved after the lock.
+    known: Mutex<Known>,
     gauges: Lazy<Gauges>,
     wait_time: Lazy<Histogram>,
     create_time: Lazy<Histogram>,
@@ -23,12 +25,12 @@ pub(crate) struct PoolMetrics {
     timeouts: Lazy<Counter>,
 }
 
-/// Of so many pools that are gone it is known that they are, should a slow thread tell of them still.
+/// How many pools that are gone are remembered as such, should a slow thread report one of them late.
 const GONE: usize = 64;
 
 #[derive(Debug, Default)]
-struct Told {
-    /// What each pool told last. The gauges are the sums.
+struct Known {
+    /// The last counts of each pool. The gauges are the sums.
     pools: HashMap<PoolId, Counts>,
     /// Those that are closed and empty, in the order in which they came to be.
     gone: VecDeque<PoolId>,
@@ -59,9 +61,9 @@ impl PoolMetrics {
         }
     }
 
-    /// Moves the gauges to what a pool tells, unless it told of a later moment before. A pool that
-    /// is closed, and of which nothing is left, counts no more.
-    pub(crate) fn told(&self, status: &PoolStatus) {
+    /// Moves the gauges by what has changed in a pool, unless a later status of it was there before.
+    /// A pool that is closed, and of which nothing is left, counts no more.
+    pub(crate) fn update(&self, status: &PoolStatus) {
         let is_gone = status.is_closed && (status.used, status.idle, status.waiting) == (0, 0, 0);
         let now = Counts {
             sequence: status.sequence,
@@ -70,15 +72,12 @@ impl PoolMetrics {
             idle: to_f64(status.idle),
             pending: to_f64(status.waiting),
         };
-        let gauges = self.gauges();
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = told.pools.entry(status.pool).or_default();
-        if now.sequence < known.sequence {
+        let Some(before) = self.known.lock().replace(status.pool, now, is_gone) else {
             return;
-        }
-        let before = std::mem::replace(known, now);
-        // Under the lock, so that steps of one pool follow one another. Also steps of zero: by its
-        // first step a gauge begins to be there for OpenTelemetry.
+        };
+        let gauges = self.gauges();
+        // Steps add up to the same in any order. Also steps of zero: by its first step a gauge begins
+        // to be there for OpenTelemetry.
         for (gauge, step) in [
             (&gauges.max, now.max - before.max),
             (&gauges.used, now.used - before.used),
@@ -87,13 +86,10 @@ impl PoolMetrics {
         ] {
             gauge.increment(step);
         }
-        if is_gone {
-            told.is_gone(status.pool);
-        }
     }
 
     fn gauges(&self) -> &Gauges {
-        self.gauges.get_or_init(|| {
+        self.gauges.get_or_take(|| {
             let sessions = |state| {
                 let labels = vec![label(STATE, state)];
                 self.sink.gauge(&catalogue::POOL_SESSIONS, labels)
@@ -111,13 +107,13 @@ impl PoolMetrics {
 
     pub(crate) fn waited(&self, waited: Duration) {
         self.wait_time
-            .get_or_init(|| self.sink.histogram(&catalogue::POOL_WAIT_TIME, Vec::new()))
+            .get_or_take(|| self.sink.histogram(&catalogue::POOL_WAIT_TIME, Vec::new()))
             .record(waited);
     }
 
     pub(crate) fn created(&self, took: Duration) {
         self.create_time
-            .get_or_init(|| {
+            .get_or_take(|| {
                 self.sink
                     .histogram(&catalogue::POOL_CREATE_TIME, Vec::new())
             })
@@ -126,20 +122,33 @@ impl PoolMetrics {
 
     pub(crate) fn used(&self, used: Duration) {
         self.use_time
-            .get_or_init(|| self.sink.histogram(&catalogue::POOL_USE_TIME, Vec::new()))
+            .get_or_take(|| self.sink.histogram(&catalogue::POOL_USE_TIME, Vec::new()))
             .record(used);
     }
 
     pub(crate) fn timed_out(&self) {
         self.timeouts
-            .get_or_init(|| self.sink.counter(&catalogue::POOL_TIMEOUTS, Vec::new()))
+            .get_or_take(|| self.sink.counter(&catalogue::POOL_TIMEOUTS, Vec::new()))
             .increment(1);
     }
 }
 
-impl Told {
+impl Known {
+    /// Returns the counts before, unless those were of a later moment.
+    fn replace(&mut self, pool: PoolId, now: Counts, is_gone: bool) -> Option<Counts> {
+        let known = self.pools.entry(pool).or_default();
+        if now.sequence < known.sequence {
+            return None;
+        }
+        let before = std::mem::replace(known, now);
+        if is_gone {
+            self.note_gone(pool);
+        }
+        Some(before)
+    }
+
     /// Forgets the pool that went first, when they are too many.
-    fn is_gone(&mut self, pool: PoolId) {
+    fn note_gone(&mut self, pool: PoolId) {
         if self.gone.contains(&pool) {
             return;
         }
@@ -167,13 +176,13 @@ mod tests {
     async fn of_pools_that_are_gone_only_some_are_remembered() {
         let metrics = PoolMetrics::default();
         let open = SessionPool::builder().build();
-        metrics.told(&open.status());
+        metrics.update(&open.status());
         for _ in 0..1000 {
             let pool = SessionPool::builder().build();
             pool.close().await;
-            metrics.told(&pool.status());
-            metrics.told(&pool.status());
+            metrics.update(&pool.status());
+            metrics.update(&pool.status());
         }
-        assert_eq!(metrics.told.lock().unwrap().pools.len(), 1 + GONE);
+        assert_eq!(metrics.known.lock().pools.len(), 1 + GONE);
     }
 }

@@ -1,11 +1,12 @@
 //! Where metrics go, and by which names.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder, SharedString};
 
-use crate::catalogue::{Metric, MetricKind, catalogue};
+use super::catalogue::catalogue;
+use super::metric::{Metric, MetricKind};
 
 /// By which names metrics go through the `metrics` facade.
 ///
@@ -22,7 +23,7 @@ pub enum MetricNames {
     OpenTelemetry,
 }
 
-/// Gives out handles of a recorder. They are resolved once and then kept.
+/// Takes handles from a recorder.
 #[derive(Clone, Default)]
 pub(crate) struct Sink {
     /// The global recorder (or the local one of the thread) where there is none.
@@ -100,8 +101,10 @@ impl fmt::Debug for Sink {
     }
 }
 
-/// A handle that is resolved at its first use: a series that never occurs is never exported.
-pub(crate) type Lazy<T> = OnceLock<T>;
+/// A value of a label, from a closed set.
+pub(crate) trait LabelValue {
+    fn value(self) -> &'static str;
+}
 
 /// A label of the catalogue.
 pub(crate) fn label(name: &'static str, value: impl Into<SharedString>) -> Label {

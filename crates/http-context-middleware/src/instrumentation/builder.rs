@@ -8,19 +8,13 @@ use http::Extensions;
 use http_context::ObserverAlreadySet;
 use metrics::Recorder;
 
+use super::Instrumentation;
+use super::options::Options;
 use crate::events::RateLimit;
 use crate::extensions::SpanAttributes;
-use crate::headers::HeaderList;
-use crate::instrumentation::Instrumentation;
 use crate::ledger::{ConnectionCloses, Ledger};
-use crate::pool_metrics::PoolMetrics;
-use crate::process_metrics::ProcessMetrics;
-use crate::servers::Servers;
-use crate::sink::{MetricNames, Sink};
+use crate::metrics::{MetricNames, PoolMetrics, ProcessMetrics, Servers, Sink, Templates};
 use crate::span::Spans;
-use crate::templates::Templates;
-
-type AttributesOf = dyn Fn(&reqwest::Request, &Extensions) -> SpanAttributes + Send + Sync;
 
 /// Options of an [`Instrumentation`], from [`Instrumentation::builder`].
 #[derive(Clone)]
@@ -33,27 +27,7 @@ pub struct InstrumentationBuilder {
     max_templates: usize,
     closes: Option<Arc<dyn ConnectionCloses>>,
     log_interval: Duration,
-    pub(crate) options: Options,
-}
-
-/// What is looked at while requests run.
-#[derive(Clone)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of its own, named in the builder"
-)]
-pub(crate) struct Options {
-    pub(crate) spans: Spans,
-    pub(crate) connection_spans: bool,
-    pub(crate) queue_spans: bool,
-    pub(crate) body_sizes: bool,
-    pub(crate) lookup_names: bool,
-    pub(crate) slow_queue: Duration,
-    pub(crate) propagates: bool,
-    pub(crate) not_propagated_to: Vec<String>,
-    pub(crate) request_headers: HeaderList,
-    pub(crate) response_headers: HeaderList,
-    pub(crate) attributes: Option<Arc<AttributesOf>>,
+    options: Options,
 }
 
 impl Default for InstrumentationBuilder {
@@ -66,19 +40,7 @@ impl Default for InstrumentationBuilder {
             max_templates: 200,
             closes: None,
             log_interval: Duration::from_mins(1),
-            options: Options {
-                spans: Spans::default(),
-                connection_spans: false,
-                queue_spans: false,
-                body_sizes: false,
-                lookup_names: false,
-                slow_queue: Duration::from_secs(1),
-                propagates: true,
-                not_propagated_to: Vec::new(),
-                request_headers: HeaderList::default(),
-                response_headers: HeaderList::default(),
-                attributes: None,
-            },
+            options: Options::default(),
         }
     }
 }
@@ -140,10 +102,14 @@ impl InstrumentationBuilder {
         self
     }
 
-    /// Keeps trace context away from a host, by its name without the port. May be called several
-    /// times.
+    /// Keeps trace context away from a host, given by its name or its address, without the port. May
+    /// be called several times.
+    ///
+    /// Hosts are compared as hosts: `Example.com.` is `example.com`, and `::1` is `[::1]`. A host
+    /// below it is another one. With anything that is no host, such as a URL, no request carries
+    /// trace context.
     pub fn no_propagation_to(mut self, host: impl Into<String>) -> Self {
-        self.options.not_propagated_to.push(host.into());
+        self.options.excluded_hosts.add(&host.into());
         self
     }
 
@@ -230,6 +196,23 @@ impl InstrumentationBuilder {
         let instrumentation = self.build();
         http_context::set_default_observer(Arc::<Instrumentation>::clone(&instrumentation))?;
         Ok(instrumentation)
+    }
+}
+
+impl Instrumentation {
+    /// Options, with their defaults.
+    pub fn builder() -> InstrumentationBuilder {
+        InstrumentationBuilder::default()
+    }
+
+    /// Makes an instrumentation with the defaults the observer of every context that has none of
+    /// its own.
+    ///
+    /// # Errors
+    ///
+    /// [`ObserverAlreadySet`] when the process has one; it stays.
+    pub fn install() -> Result<Arc<Self>, ObserverAlreadySet> {
+        Self::builder().install()
     }
 }
 

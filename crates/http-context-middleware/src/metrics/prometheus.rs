@@ -2,7 +2,7 @@
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
-use crate::catalogue::catalogue;
+use super::catalogue::catalogue;
 
 /// Sets the buckets of every histogram of the catalogue. Without them the exporter makes
 /// summaries.

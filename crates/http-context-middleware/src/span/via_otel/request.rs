@@ -1,32 +1,21 @@
-//! Spans straight through the OpenTelemetry API.
+//! The span of a request.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 use http::HeaderMap;
-use http_context::{ErrorKind, Host, HttpContext, Outcome};
-use opentelemetry::global::{self, BoxedTracer};
-use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceContextExt, Tracer};
+use opentelemetry::trace::{SpanKind, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue, StringValue};
 use tokio::time::Instant;
 
-use super::{Begin, ContextSpan, Head, Link, NoHead, Waiting, to_i64};
+use super::OtelTracer;
 use crate::attribute;
-use crate::events::ContextEvent;
 use crate::propagation;
-
-/// Makes the spans, by the tracer provider that was global at its first use.
-#[derive(Clone, Debug)]
-pub(crate) struct OtelTracer(Arc<BoxedTracer>);
+use crate::span::context::ContextSpan;
+use crate::span::data::{Begin, Head, Link, NoHead, Waiting, to_i64};
 
 impl OtelTracer {
-    pub(crate) fn global() -> Self {
-        let scope = opentelemetry::InstrumentationScope::builder("http_context")
-            .with_version(env!("CARGO_PKG_VERSION"))
-            .build();
-        Self(Arc::new(global::tracer_with_scope(scope)))
-    }
-
     pub(crate) fn begin(&self, begin: &Begin<'_>, started: Instant) -> OtelSpan {
         // With room for those of the response, so that the list never moves.
         let mut attributes = Vec::with_capacity(16 + begin.more.len());
@@ -52,10 +41,10 @@ impl OtelTracer {
         attributes.extend(begin.more.iter().map(KeyValue::from));
         let mut parent = propagation::current_context();
         if !parent.has_active_span()
-            && let Some(ContextSpan::OpenTelemetry(OtelContextSpan(context))) = begin.context_span
+            && let Some(ContextSpan::OpenTelemetry(span)) = begin.context_span
         {
             // What else is in the caller's context, such as baggage, is kept.
-            parent = parent.with_remote_span_context(context.span().span_context().clone());
+            parent = parent.with_remote_span_context(span.span_context());
         }
         let wall = SystemTime::now();
         let span = self
@@ -70,56 +59,8 @@ impl OtelTracer {
             tracer: self.clone(),
             begun: wall,
             started,
-            is_open: Mutex::new(true),
+            is_open: AtomicBool::new(true),
         }
-    }
-
-    /// A span of the making of a connection, which has just ended: a trace of its own.
-    pub(crate) fn connection_setup(
-        &self,
-        server: &Host,
-        took: Duration,
-        error: Option<ErrorKind>,
-    ) -> Link {
-        let now = SystemTime::now();
-        let mut attributes = vec![
-            KeyValue::new(attribute::SERVER_ADDRESS, server.name().to_owned()),
-            KeyValue::new(attribute::SERVER_PORT, i64::from(server.port())),
-        ];
-        attributes.extend(error.map(|kind| KeyValue::new(attribute::ERROR_TYPE, kind.as_str())));
-        let span = self
-            .0
-            .span_builder(format!("HTTP connection_setup {server}"))
-            .with_kind(SpanKind::Internal)
-            .with_attributes(attributes)
-            .with_start_time(now.checked_sub(took).unwrap_or(now))
-            .start_with_context(&*self.0, &Context::new());
-        let context = Context::new().with_span(span);
-        if error.is_some() {
-            context.span().set_status(Status::error(""));
-        }
-        context.span().end_with_timestamp(now);
-        context.span().span_context().clone()
-    }
-
-    pub(crate) fn context_span(&self, context: &HttpContext) -> OtelContextSpan {
-        let place = context.opened_at();
-        let mut attributes = vec![
-            KeyValue::new(attribute::HTTP_CONTEXT_ID, to_i64(context.id().get())),
-            KeyValue::new("code.file.path", place.file()),
-            KeyValue::new("code.line.number", i64::from(place.line())),
-        ];
-        if let Some(name) = context.name() {
-            attributes.push(KeyValue::new(attribute::HTTP_CONTEXT_NAME, name.to_owned()));
-        }
-        let parent = propagation::current_context();
-        let span = self
-            .0
-            .span_builder("http_context")
-            .with_kind(SpanKind::Internal)
-            .with_attributes(attributes)
-            .start_with_context(&*self.0, &parent);
-        OtelContextSpan(parent.with_span(span))
     }
 }
 
@@ -132,7 +73,8 @@ pub(crate) struct OtelSpan {
     begun: SystemTime,
     /// The span ends as long after its begin as the request took, so that it equals the metric.
     started: Instant,
-    is_open: Mutex<bool>,
+    /// Whoever clears it ends the span.
+    is_open: AtomicBool,
 }
 
 impl OtelSpan {
@@ -214,8 +156,7 @@ impl OtelSpan {
     }
 
     fn end_once(&self, finish: impl FnOnce(&opentelemetry::trace::SpanRef<'_>)) {
-        let mut is_open = self.is_open.lock().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::take(&mut *is_open) {
+        if self.is_open.swap(false, Ordering::AcqRel) {
             let span = self.context.span();
             finish(&span);
             span.end_with_timestamp(self.begun + self.started.elapsed());
@@ -225,31 +166,4 @@ impl OtelSpan {
 
 fn resends(count: u32) -> Option<KeyValue> {
     (count > 0).then(|| KeyValue::new(attribute::HTTP_REQUEST_RESEND_COUNT, i64::from(count)))
-}
-
-/// The span of a context.
-#[derive(Debug)]
-pub(crate) struct OtelContextSpan(Context);
-
-impl OtelContextSpan {
-    pub(crate) fn span_context(&self) -> SpanContext {
-        self.0.span().span_context().clone()
-    }
-
-    pub(crate) fn event(&self, event: &ContextEvent<'_>, logs: bool) {
-        self.0
-            .span()
-            .add_event(event.name(), event.otel_attributes());
-        if logs {
-            // So that the line tells the trace.
-            let _entered = self.0.clone().attach();
-            event.log(None);
-        }
-    }
-
-    pub(crate) fn close(&self, outcome: Outcome) {
-        let span = self.0.span();
-        span.set_attribute(KeyValue::new(attribute::OUTCOME, outcome.as_str()));
-        span.end();
-    }
 }

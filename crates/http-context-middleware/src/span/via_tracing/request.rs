@@ -1,22 +1,23 @@
-//! Spans through `tracing`.
+//! The span of a request.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use http::HeaderMap;
-use http_context::{ErrorKind, Host, HttpContext, Outcome};
+use parking_lot::Mutex;
 use tracing::field::Empty;
 use tracing::{Id, Span, dispatcher, info_span, record_all};
 
-use super::{Begin, ContextSpan, Head, Link, NoHead, Waiting, to_i64};
-use crate::events::ContextEvent;
 use crate::extensions::SpanAttribute;
+use crate::span::context::ContextSpan;
+use crate::span::data::{Begin, Head, Link, NoHead, Waiting, to_i64};
 
-/// Dropped, and so closed, when the request ends.
-///
-/// In an `Arc`, because a clone of a `tracing` span asks the subscriber, twice: when it is made,
-/// and when it is dropped.
+/// Closed when the request ends.
 #[derive(Debug)]
-pub(crate) struct TracingSpan(Mutex<Option<Arc<Span>>>);
+pub(crate) struct TracingSpan {
+    /// Taken out, or shared, under the lock; the subscriber is asked after it. In an `Arc`, because a
+    /// clone of a `tracing` span asks the subscriber, twice: when it is made, and when it is dropped.
+    span: Mutex<Option<Arc<Span>>>,
+}
 
 impl TracingSpan {
     /// Whether a subscriber may want one.
@@ -56,7 +57,9 @@ impl TracingSpan {
             return None;
         }
         set_attributes(&span, &begin.more);
-        Some(Self(Mutex::new(Some(Arc::new(span)))))
+        Some(Self {
+            span: Mutex::new(Some(Arc::new(span))),
+        })
     }
 
     pub(crate) fn enter(&self, poll: &mut dyn FnMut()) {
@@ -148,14 +151,11 @@ impl TracingSpan {
     }
 
     fn get(&self) -> Option<Arc<Span>> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.span.lock().clone()
     }
 
     fn take(&self) -> Option<Arc<Span>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.span.lock().take()
     }
 }
 
@@ -187,112 +187,5 @@ fn set_attributes(span: &Span, attributes: &[SpanAttribute]) {
         use tracing_opentelemetry::OpenTelemetrySpanExt as _;
         let attribute = opentelemetry::KeyValue::from(attribute);
         span.set_attribute(attribute.key, attribute.value);
-    }
-}
-
-/// The making of a connection: a trace of its own.
-pub(crate) struct TracingSetup;
-
-impl TracingSetup {
-    pub(crate) fn begin(server: &Host) -> Span {
-        info_span!(
-            target: "http_context",
-            parent: None,
-            "HTTP connection_setup",
-            otel.name = format!("HTTP connection_setup {server}"),
-            otel.kind = "internal",
-            server.address = server.name(),
-            server.port = i64::from(server.port()),
-            error.r#type = Empty,
-            otel.status_code = Empty,
-        )
-    }
-
-    /// Ends it; requests can link to what comes back.
-    pub(crate) fn end(span: &Span, error: Option<ErrorKind>) -> Option<Link> {
-        if let Some(kind) = error {
-            record_all!(
-                span,
-                error.r#type = kind.as_str(),
-                otel.status_code = "error",
-            );
-        }
-        #[cfg(feature = "opentelemetry")]
-        {
-            use opentelemetry::trace::TraceContextExt as _;
-            use tracing_opentelemetry::OpenTelemetrySpanExt as _;
-            let context = span.context();
-            let link = context.span().span_context().clone();
-            link.is_valid().then_some(link)
-        }
-        #[cfg(not(feature = "opentelemetry"))]
-        None
-    }
-}
-
-/// The span of a context.
-#[derive(Debug)]
-pub(crate) struct TracingContextSpan(Mutex<Option<Span>>);
-
-impl TracingContextSpan {
-    pub(crate) fn begin(context: &HttpContext) -> Option<Self> {
-        if !tracing::span_enabled!(target: "http_context", tracing::Level::INFO) {
-            return None;
-        }
-        let span = info_span!(
-            target: "http_context",
-            "http_context",
-            outcome = Empty,
-            otel.kind = "internal",
-            http_context.id = to_i64(context.id().get()),
-            http_context.name = context.name(),
-            code.file.path = context.opened_at().file(),
-            code.line.number = i64::from(context.opened_at().line()),
-        );
-        (!span.is_disabled()).then(|| Self(Mutex::new(Some(span))))
-    }
-
-    fn id(&self) -> Option<Id> {
-        let span = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        span.as_ref().and_then(Span::id)
-    }
-
-    /// That which a layer has given it.
-    #[cfg(feature = "opentelemetry")]
-    pub(crate) fn span_context(&self) -> Option<opentelemetry::trace::SpanContext> {
-        use opentelemetry::trace::TraceContextExt as _;
-        use tracing_opentelemetry::OpenTelemetrySpanExt as _;
-        let span = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(span.as_ref()?.context().span().span_context().clone())
-    }
-
-    pub(crate) fn event(&self, event: &ContextEvent<'_>, logs: bool) {
-        let span = self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        #[cfg(feature = "opentelemetry")]
-        {
-            use tracing_opentelemetry::OpenTelemetrySpanExt as _;
-            if let Some(span) = span {
-                span.add_event(event.name(), event.otel_attributes());
-            }
-            if logs {
-                event.log(None);
-            }
-        }
-        // A log line inside of a span is an event of it as well.
-        #[cfg(not(feature = "opentelemetry"))]
-        if logs {
-            event.log(span.as_ref());
-        }
-    }
-
-    pub(crate) fn close(&self, outcome: Outcome) {
-        let span = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(span) = span {
-            record_all!(span, outcome = outcome.as_str(),);
-        }
     }
 }

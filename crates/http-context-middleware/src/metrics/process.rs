@@ -1,22 +1,23 @@
 //! The metrics that have no server: contexts, sessions, leaks, lookups.
 
-use http_context::{ErrorKind, ExitReport, LeakKind, NestedPolicy, Outcome, SessionSource};
+use http_context::{ErrorKind, ExitReport, LeakKind, NestedPolicy, SessionSource};
 use metrics::{Counter, Gauge, Histogram, SharedString};
 
+use super::catalogue;
+use super::handle::{Lazy, LazyByLabel};
+use super::sink::{Sink, label};
 use crate::attribute::{DNS_QUESTION_NAME, ERROR_TYPE, KIND, OUTCOME, POLICY, SOURCE};
-use crate::catalogue;
-use crate::sink::{Lazy, Sink, label};
 
 #[derive(Debug, Default)]
 pub(crate) struct ProcessMetrics {
     sink: Sink,
     contexts_active: Lazy<Gauge>,
-    contexts: [Lazy<(Counter, Histogram)>; 4],
+    contexts: LazyByLabel<(Counter, Histogram)>,
     exit_duration: Lazy<Histogram>,
-    nested_opens: [Lazy<Counter>; 4],
-    leaks: [Lazy<Counter>; LeakKind::ALL.len()],
-    leaks_open: [Lazy<Gauge>; LeakKind::ALL.len()],
-    sessions: [Lazy<Counter>; 3],
+    nested_opens: LazyByLabel<Counter>,
+    leaks: LazyByLabel<Counter>,
+    leaks_open: LazyByLabel<Gauge>,
+    sessions: LazyByLabel<Counter>,
     lookups: [Lazy<Histogram>; 2],
 }
 
@@ -34,8 +35,9 @@ impl ProcessMetrics {
 
     pub(crate) fn context_closed(&self, report: &ExitReport) {
         self.contexts_active().decrement(1);
-        let (count, duration) = self.contexts[outcome_index(report.outcome)].get_or_init(|| {
-            let labels = || vec![label(OUTCOME, report.outcome.as_str())];
+        let outcome = report.outcome.as_str();
+        let (count, duration) = self.contexts.get_or_take(outcome, || {
+            let labels = || vec![label(OUTCOME, outcome)];
             (
                 self.sink.counter(&catalogue::CONTEXTS, labels()),
                 self.sink.histogram(&catalogue::CONTEXT_DURATION, labels()),
@@ -44,20 +46,15 @@ impl ProcessMetrics {
         count.increment(1);
         duration.record(report.duration);
         self.exit_duration
-            .get_or_init(|| self.sink.histogram(&catalogue::EXIT_DURATION, Vec::new()))
+            .get_or_take(|| self.sink.histogram(&catalogue::EXIT_DURATION, Vec::new()))
             .record(report.exit_duration);
     }
 
     pub(crate) fn nested_open(&self, policy: NestedPolicy) {
-        let index = match policy {
-            NestedPolicy::PassThrough => 0,
-            NestedPolicy::Warn => 1,
-            NestedPolicy::Deny => 2,
-            _ => 3,
-        };
-        self.nested_opens[index]
-            .get_or_init(|| {
-                let labels = vec![label(POLICY, policy.as_str())];
+        let policy = policy.as_str();
+        self.nested_opens
+            .get_or_take(policy, || {
+                let labels = vec![label(POLICY, policy)];
                 self.sink.counter(&catalogue::NESTED_OPENS, labels)
             })
             .increment(1);
@@ -77,14 +74,10 @@ impl ProcessMetrics {
     }
 
     pub(crate) fn session_opened(&self, source: SessionSource) {
-        let index = match source {
-            SessionSource::Created => 0,
-            SessionSource::Recreated => 1,
-            _ => 2,
-        };
-        self.sessions[index]
-            .get_or_init(|| {
-                let labels = vec![label(SOURCE, source.as_str())];
+        let source = source.as_str();
+        self.sessions
+            .get_or_take(source, || {
+                let labels = vec![label(SOURCE, source)];
                 self.sink.counter(&catalogue::SESSIONS, labels)
             })
             .increment(1);
@@ -92,7 +85,7 @@ impl ProcessMetrics {
 
     /// The name becomes a label only when asked for: there is no bound to names.
     pub(crate) fn name_resolved(&self, seconds: f64, failed: bool, name: Option<&str>) {
-        let resolve = || {
+        let take = || {
             let mut labels = Vec::new();
             if failed {
                 labels.push(label(ERROR_TYPE, ErrorKind::NameResolution.as_str()));
@@ -102,15 +95,15 @@ impl ProcessMetrics {
             self.sink.histogram(&catalogue::DNS_LOOKUP_DURATION, labels)
         };
         match name {
-            Some(_) => resolve().record(seconds),
+            Some(_) => take().record(seconds),
             None => self.lookups[usize::from(failed)]
-                .get_or_init(resolve)
+                .get_or_take(take)
                 .record(seconds),
         }
     }
 
     fn contexts_active(&self) -> &Gauge {
-        self.contexts_active.get_or_init(|| {
+        self.contexts_active.get_or_take(|| {
             // The first leak of a kind is an increase only for those who have seen it at zero.
             for kind in LeakKind::ALL {
                 self.leaks(kind).increment(0);
@@ -119,16 +112,18 @@ impl ProcessMetrics {
         })
     }
 
-    fn leaks(&self, kind: LeakKind) -> &Counter {
-        self.leaks[leak_index(kind)].get_or_init(|| {
-            let labels = vec![label(KIND, kind.as_str())];
+    fn leaks(&self, kind: LeakKind) -> Counter {
+        let kind = kind.as_str();
+        self.leaks.get_or_take(kind, || {
+            let labels = vec![label(KIND, kind)];
             self.sink.counter(&catalogue::LEAKS, labels)
         })
     }
 
-    fn leaks_open(&self, kind: LeakKind) -> &Gauge {
-        self.leaks_open[leak_index(kind)].get_or_init(|| {
-            let labels = vec![label(KIND, kind.as_str())];
+    fn leaks_open(&self, kind: LeakKind) -> Gauge {
+        let kind = kind.as_str();
+        self.leaks_open.get_or_take(kind, || {
+            let labels = vec![label(KIND, kind)];
             self.sink.gauge(&catalogue::LEAKS_OPEN, labels)
         })
     }
@@ -137,20 +132,6 @@ impl ProcessMetrics {
 /// Whether there is a thing that can be let go. A use after the exit is refused, and that is all.
 fn stays_open(kind: LeakKind) -> bool {
     kind != LeakKind::UseAfterExit
-}
-
-fn leak_index(kind: LeakKind) -> usize {
-    let found = LeakKind::ALL.iter().position(|known| *known == kind);
-    found.expect("the list has every kind")
-}
-
-fn outcome_index(outcome: Outcome) -> usize {
-    match outcome {
-        Outcome::Completed => 0,
-        Outcome::Failed => 1,
-        Outcome::Cancelled => 2,
-        _ => 3,
-    }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "far fewer than 2^52")]

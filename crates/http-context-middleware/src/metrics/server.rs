@@ -1,19 +1,21 @@
-//! What is kept for each server: its handles, resolved once.
+//! What is kept for each server: its handles, each taken once, and the counts of its connections.
 
 use std::sync::Arc;
 
 use http_context::{ConnectionUse, ErrorKind};
 use metrics::{Counter, Gauge, Histogram, Label, SharedString};
 
+use super::catalogue;
+use super::connection_counts::ConnectionCounts;
+use super::handle::{Lazy, LazyByLabel};
+use super::metric::Metric;
+use super::series::{Series, SeriesKey, SeriesTable};
+use super::sink::{LabelValue, Sink, label};
 use crate::attribute::{
     ERROR_TYPE, HTTP_CONNECTION_STATE, HTTP_REQUEST_METHOD, NETWORK_PROTOCOL_VERSION, REASON,
     SERVER_ADDRESS, SERVER_PORT, SOURCE,
 };
-use crate::catalogue;
-use crate::ledger::{Books, CloseReason};
 use crate::method::KnownMethod;
-use crate::series::{Series, SeriesKey, SeriesTable, error_index};
-use crate::sink::{Lazy, Sink, label};
 use crate::version::ProtocolVersion;
 
 /// One `server.address` and `server.port`, or all beyond the cap together.
@@ -25,15 +27,15 @@ pub(crate) struct Server {
     pub(crate) address: Arc<str>,
     pub(crate) port: u16,
     /// The connections to it, and how many requests wait for a response.
-    pub(crate) books: Books,
+    pub(crate) books: ConnectionCounts,
     active_requests: [Lazy<Gauge>; KnownMethod::COUNT],
     time_in_queue: [Lazy<Histogram>; KnownMethod::COUNT],
     series: SeriesTable,
     connections_active: Lazy<Gauge>,
     connections_idle: Lazy<Gauge>,
     connection_duration: [Lazy<Histogram>; ProtocolVersion::COUNT + 1],
-    create_duration: [Lazy<Histogram>; ErrorKind::ALL.len() + 1],
-    closed: [Lazy<Counter>; CloseReason::ALL.len()],
+    create_duration: LazyByLabel<Histogram>,
+    closed: LazyByLabel<Counter>,
     request_connections: [Lazy<Counter>; 3],
     connection_requests: Lazy<Histogram>,
     connection_idle: Lazy<Histogram>,
@@ -47,15 +49,15 @@ impl Server {
             sink,
             address,
             port,
-            books: Books::default(),
+            books: ConnectionCounts::default(),
             active_requests: Default::default(),
             time_in_queue: Default::default(),
             series: SeriesTable::default(),
             connections_active: Lazy::new(),
             connections_idle: Lazy::new(),
             connection_duration: Default::default(),
-            create_duration: Default::default(),
-            closed: Default::default(),
+            create_duration: LazyByLabel::default(),
+            closed: LazyByLabel::default(),
             request_connections: Default::default(),
             connection_requests: Lazy::new(),
             connection_idle: Lazy::new(),
@@ -65,14 +67,14 @@ impl Server {
     }
 
     pub(crate) fn active_requests(&self, method: KnownMethod) -> &Gauge {
-        self.active_requests[method.index()].get_or_init(|| {
+        self.active_requests[method.index()].get_or_take(|| {
             let labels = self.labels_and(HTTP_REQUEST_METHOD, method.as_str());
             self.sink.gauge(&catalogue::ACTIVE_REQUESTS, labels)
         })
     }
 
     pub(crate) fn time_in_queue(&self, method: KnownMethod) -> &Histogram {
-        self.time_in_queue[method.index()].get_or_init(|| {
+        self.time_in_queue[method.index()].get_or_take(|| {
             let labels = self.labels_and(HTTP_REQUEST_METHOD, method.as_str());
             self.sink.histogram(&catalogue::TIME_IN_QUEUE, labels)
         })
@@ -105,14 +107,14 @@ impl Server {
     fn record(
         &self,
         key: &SeriesKey,
-        metric: &catalogue::Metric,
+        metric: &Metric,
         of: fn(&Series) -> &Lazy<Histogram>,
         value: f64,
     ) {
-        let resolve = || self.sink.histogram(metric, key.labels(self.labels()));
+        let take = || self.sink.histogram(metric, key.labels(self.labels()));
         match self.series.get(key) {
-            Some(series) => of(series).get_or_init(resolve).record(value),
-            None => resolve().record(value),
+            Some(series) => of(series).get_or_take(take).record(value),
+            None => take().record(value),
         }
     }
 
@@ -125,7 +127,7 @@ impl Server {
             if by == 0 {
                 continue;
             }
-            let gauge = gauge.get_or_init(|| {
+            let gauge = gauge.get_or_take(|| {
                 let labels = self.labels_and(HTTP_CONNECTION_STATE, state);
                 self.sink.gauge(&catalogue::OPEN_CONNECTIONS, labels)
             });
@@ -136,16 +138,16 @@ impl Server {
 
     pub(crate) fn connection_duration(&self, version: Option<ProtocolVersion>) -> &Histogram {
         let index = version.map_or(ProtocolVersion::COUNT, ProtocolVersion::index);
-        self.connection_duration[index].get_or_init(|| {
+        self.connection_duration[index].get_or_take(|| {
             let mut labels = self.labels();
             labels.extend(version.map(|v| label(NETWORK_PROTOCOL_VERSION, v.as_str())));
             self.sink.histogram(&catalogue::CONNECTION_DURATION, labels)
         })
     }
 
-    pub(crate) fn create_duration(&self, error: Option<ErrorKind>) -> &Histogram {
-        let index = error.map_or(ErrorKind::ALL.len(), error_index);
-        self.create_duration[index].get_or_init(|| {
+    pub(crate) fn create_duration(&self, error: Option<ErrorKind>) -> Histogram {
+        let value = error.map_or("", ErrorKind::as_str);
+        self.create_duration.get_or_take(value, || {
             let mut labels = self.labels();
             labels.extend(error.map(|kind| label(ERROR_TYPE, kind.as_str())));
             self.sink
@@ -153,9 +155,10 @@ impl Server {
         })
     }
 
-    pub(crate) fn closed(&self, reason: CloseReason) -> &Counter {
-        self.closed[reason as usize].get_or_init(|| {
-            let labels = self.labels_and(REASON, reason.as_str());
+    pub(crate) fn closed(&self, reason: impl LabelValue) -> Counter {
+        let reason = reason.value();
+        self.closed.get_or_take(reason, || {
+            let labels = self.labels_and(REASON, reason);
             self.sink.counter(&catalogue::CONNECTIONS_CLOSED, labels)
         })
     }
@@ -166,28 +169,28 @@ impl Server {
             ConnectionUse::Reused => 1,
             _ => 2,
         };
-        self.request_connections[index].get_or_init(|| {
+        self.request_connections[index].get_or_take(|| {
             let labels = self.labels_and(SOURCE, source.as_str());
             self.sink.counter(&catalogue::REQUEST_CONNECTIONS, labels)
         })
     }
 
     pub(crate) fn connection_requests(&self) -> &Histogram {
-        self.connection_requests.get_or_init(|| {
+        self.connection_requests.get_or_take(|| {
             self.sink
                 .histogram(&catalogue::CONNECTION_REQUESTS, self.labels())
         })
     }
 
     pub(crate) fn connection_idle(&self) -> &Histogram {
-        self.connection_idle.get_or_init(|| {
+        self.connection_idle.get_or_take(|| {
             self.sink
                 .histogram(&catalogue::CONNECTION_IDLE, self.labels())
         })
     }
 
     pub(crate) fn aborted(&self) -> &Counter {
-        self.aborted.get_or_init(|| {
+        self.aborted.get_or_take(|| {
             self.sink
                 .counter(&catalogue::REQUESTS_ABORTED, self.labels())
         })
@@ -195,7 +198,7 @@ impl Server {
 
     pub(crate) fn redirects(&self) -> &Counter {
         self.redirects
-            .get_or_init(|| self.sink.counter(&catalogue::REDIRECTS, self.labels()))
+            .get_or_take(|| self.sink.counter(&catalogue::REDIRECTS, self.labels()))
     }
 
     fn labels(&self) -> Vec<Label> {

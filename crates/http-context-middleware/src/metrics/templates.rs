@@ -1,9 +1,8 @@
 //! A bounded number of URL templates.
 
-use std::sync::{PoisonError, RwLock};
-
 use hashbrown::HashSet;
 use metrics::SharedString;
+use parking_lot::RwLock;
 
 use crate::attribute::OTHER;
 
@@ -11,6 +10,7 @@ use crate::attribute::OTHER;
 #[derive(Debug)]
 pub(crate) struct Templates {
     cap: usize,
+    /// Only data.
     known: RwLock<HashSet<SharedString>>,
 }
 
@@ -26,7 +26,7 @@ impl Templates {
         if self.read(template) {
             return template.clone();
         }
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.write();
         if known.len() < self.cap || known.contains(template) {
             known.insert(template.clone());
             return template.clone();
@@ -35,8 +35,7 @@ impl Templates {
     }
 
     fn read(&self, template: &SharedString) -> bool {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.contains(template)
+        self.known.read().contains(template)
     }
 }
 
@@ -61,13 +60,13 @@ mod tests {
         let templates = Templates::new(1);
         let template = SharedString::const_str("/a");
         templates.bounded(&template);
-        let reading = templates.known.read().unwrap();
-        let (found, told) = mpsc::channel();
+        let reading = templates.known.read();
+        let (found, finding) = mpsc::channel();
         thread::scope(|scope| {
             scope.spawn(|| found.send(templates.bounded(&template)));
-            let told = told.recv_timeout(Duration::from_secs(10));
+            let found = finding.recv_timeout(Duration::from_secs(10));
             drop(reading);
-            assert_eq!(told, Ok(template.clone()));
+            assert_eq!(found, Ok(template.clone()));
         });
     }
 }

@@ -1,19 +1,21 @@
 //! The servers that were seen: a bounded number of them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use hashbrown::{Equivalent, HashMap};
 use http_context::Host;
+use parking_lot::Mutex;
 
+use super::server::Server;
+use super::sink::Sink;
 use crate::attribute::OTHER;
-use crate::server::Server;
-use crate::sink::Sink;
 
 /// Every server by its address and port, up to the cap; beyond it `_OTHER`.
 #[derive(Debug)]
 pub(crate) struct Servers {
     sink: Sink,
     cap: usize,
+    /// Only looked up and filled under the lock: neither the recorder nor `tracing` is called.
     known: Mutex<Known>,
 }
 
@@ -57,26 +59,29 @@ impl Servers {
     }
 
     fn find(&self, host: &Host) -> Arc<Server> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         if let Some(server) = known.by_address.get(&Borrowed(host.name(), host.port())) {
             return Arc::clone(server);
         }
-        if known.by_address.len() >= self.cap {
-            let other = known.other.get_or_insert_with(|| {
-                tracing::warn!(
-                    target: "http_context",
-                    cap = self.cap,
-                    "more servers than the cap: further ones are told as `_OTHER` in metrics"
-                );
-                Arc::new(Server::new(self.sink.clone(), OTHER.into(), 0))
-            });
-            return Arc::clone(other);
+        if known.by_address.len() < self.cap {
+            let address: Arc<str> = host.name().into();
+            let server = Server::new(self.sink.clone(), Arc::clone(&address), host.port());
+            let server = Arc::new(server);
+            let key = (address, host.port());
+            known.by_address.insert(key, Arc::clone(&server));
+            return server;
         }
-        let address: Arc<str> = host.name().into();
-        let server = Server::new(self.sink.clone(), Arc::clone(&address), host.port());
-        let server = Arc::new(server);
-        let key = (address, host.port());
-        known.by_address.insert(key, Arc::clone(&server));
-        server
+        let is_first = known.other.is_none();
+        let make = || Arc::new(Server::new(self.sink.clone(), OTHER.into(), 0));
+        let other = Arc::clone(known.other.get_or_insert_with(make));
+        drop(known);
+        if is_first {
+            tracing::warn!(
+                target: "http_context",
+                cap = self.cap,
+                "more servers than the cap: metrics show further ones as `_OTHER`"
+            );
+        }
+        other
     }
 }

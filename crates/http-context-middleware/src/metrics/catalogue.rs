@@ -1,98 +1,11 @@
 //! Every metric, in one table: the source of descriptions, buckets and docs.
 
+use super::metric::{Metric, MetricKind, MetricUnit};
 use crate::attribute::{
     DNS_QUESTION_NAME, ERROR_TYPE, HTTP_CONNECTION_STATE, HTTP_REQUEST_METHOD,
     HTTP_RESPONSE_STATUS_CODE, KIND, NETWORK_PROTOCOL_VERSION, OUTCOME, POLICY, REASON,
     SERVER_ADDRESS, SERVER_PORT, SOURCE, STATE, STATUS, URL_TEMPLATE,
 };
-
-/// One metric, as it is declared to every exporter.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Metric {
-    /// Its OpenTelemetry name.
-    pub name: &'static str,
-    /// Its Prometheus name.
-    pub prometheus_name: &'static str,
-    /// What it is.
-    pub kind: MetricKind,
-    /// What it counts or measures.
-    pub unit: MetricUnit,
-    /// The upper bounds of a histogram's buckets; empty otherwise.
-    pub buckets: &'static [f64],
-    /// Every attribute that it can carry, by its OpenTelemetry name. Prometheus labels have
-    /// underscores for the dots.
-    pub attributes: &'static [&'static str],
-    /// One sentence about it.
-    pub description: &'static str,
-}
-
-/// What a metric is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MetricKind {
-    /// It only goes up.
-    Counter,
-    /// It goes up and down.
-    Gauge,
-    /// It counts values in buckets.
-    Histogram,
-}
-
-impl MetricKind {
-    /// `counter`, `gauge` or `histogram`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Counter => "counter",
-            Self::Gauge => "gauge",
-            Self::Histogram => "histogram",
-        }
-    }
-}
-
-/// The unit of a metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-#[allow(missing_docs, reason = "the names are the units")]
-pub enum MetricUnit {
-    Seconds,
-    Bytes,
-    Requests,
-    Connections,
-    Contexts,
-    Opens,
-    Leaks,
-    Sessions,
-    Redirects,
-    Timeouts,
-    Jobs,
-}
-
-impl MetricUnit {
-    /// The unit in UCUM notation, as OpenTelemetry writes it.
-    pub fn ucum(self) -> &'static str {
-        match self {
-            Self::Seconds => "s",
-            Self::Bytes => "By",
-            Self::Requests => "{request}",
-            Self::Connections => "{connection}",
-            Self::Contexts => "{context}",
-            Self::Opens => "{open}",
-            Self::Leaks => "{leak}",
-            Self::Sessions => "{session}",
-            Self::Redirects => "{redirect}",
-            Self::Timeouts => "{timeout}",
-            Self::Jobs => "{job}",
-        }
-    }
-
-    pub(crate) fn facade(self) -> metrics::Unit {
-        match self {
-            Self::Seconds => metrics::Unit::Seconds,
-            Self::Bytes => metrics::Unit::Bytes,
-            _ => metrics::Unit::Count,
-        }
-    }
-}
 
 const NONE: &[f64] = &[];
 /// Durations of requests, in seconds (the advice of the OpenTelemetry conventions).
@@ -295,8 +208,11 @@ mod tests {
 
     #[test]
     fn the_documentation_has_the_catalogue() {
-        let (expected, documented) = (table(), include_str!("metrics.md"));
-        assert!(expected == documented, "metrics.md should be:\n{expected}");
+        let (expected, documented) = (table(), include_str!("catalogue.md"));
+        assert!(
+            expected == documented,
+            "catalogue.md should be:\n{expected}"
+        );
     }
 
     #[test]

@@ -1,0 +1,70 @@
+//! Log lines, where people look.
+
+use std::time::Duration;
+
+use http_context::RequestInfo;
+use tracing::{Level, Span};
+
+use super::{ContextEvent, millis, place};
+
+impl ContextEvent<'_> {
+    /// Logs it: inside of this span, or of the current one.
+    pub(crate) fn log(&self, span: Option<&Span>) {
+        match span {
+            Some(span) => span.in_scope(|| self.log_here()),
+            None => self.log_here(),
+        }
+    }
+
+    fn log_here(&self) {
+        match self {
+            Self::NestedOpen(nested) => {
+                let (outer, inner) = (nested.outer_place, nested.inner_place);
+                let policy = nested.policy.as_str();
+                if self.level() == Some(Level::WARN) {
+                    tracing::warn!(
+                        name: "http_context.nested_open",
+                        target: "http_context",
+                        policy,
+                        outer_place = %outer,
+                        inner_place = %inner,
+                        "an HTTP context was opened inside another one"
+                    );
+                } else {
+                    tracing::debug!(
+                        name: "http_context.nested_open",
+                        target: "http_context",
+                        policy,
+                        outer_place = %outer,
+                        inner_place = %inner,
+                        "an HTTP context was opened inside another one"
+                    );
+                }
+            }
+            Self::Leak(leak, _) => tracing::warn!(
+                name: "http_context.leak",
+                target: "http_context",
+                kind = leak.kind.as_str(),
+                count = leak.count,
+                opened_at = %leak.opened_at,
+                acquired_at = %place(leak.acquired_at),
+                age_ms = millis(leak.age),
+                "an HTTP context left something behind\n{leak}"
+            ),
+        }
+    }
+}
+
+/// Logs that a request waited long for a slot at its host.
+pub(crate) fn log_slow_queue(request: &RequestInfo, waited: Duration) {
+    tracing::warn!(
+        name: "http_context.slow_queue",
+        target: "http_context",
+        server = %request.server(),
+        waited_ms = millis(waited),
+        requested_at = %request.place(),
+        opened_at = %request.context().opened_at(),
+        "a request waited long for a slot at its host: read responses to their end, or raise \
+         `max_connections_per_host`"
+    );
+}

@@ -1,0 +1,75 @@
+//! What happens to a context beside its requests: nested opens and leaks, as span events and log
+//! lines.
+
+mod log;
+mod rate_limit;
+
+use std::time::Duration;
+
+use http_context::{Leak, LeakPolicy, NestedOpen, NestedPolicy, Place};
+use tracing::Level;
+
+pub(crate) use self::log::log_slow_queue;
+pub(crate) use self::rate_limit::RateLimit;
+
+/// Something that happened to a context.
+pub(crate) enum ContextEvent<'e> {
+    NestedOpen(&'e NestedOpen),
+    Leak(&'e Leak, LeakPolicy),
+}
+
+impl ContextEvent<'_> {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::NestedOpen(_) => "http_context.nested_open",
+            Self::Leak(..) => "http_context.leak",
+        }
+    }
+
+    /// The two places that tell it from others of its sort.
+    pub(crate) fn places(&self) -> (Place, Option<Place>) {
+        match self {
+            Self::NestedOpen(nested) => (nested.outer_place, Some(nested.inner_place)),
+            Self::Leak(leak, _) => (leak.opened_at, leak.acquired_at),
+        }
+    }
+
+    /// How loud it is; `None` when it is not to be logged.
+    pub(crate) fn level(&self) -> Option<Level> {
+        match self {
+            Self::NestedOpen(nested) => match nested.policy {
+                NestedPolicy::Warn | NestedPolicy::Deny => Some(Level::WARN),
+                _ => Some(Level::DEBUG),
+            },
+            Self::Leak(_, LeakPolicy::Off | LeakPolicy::Count) => None,
+            Self::Leak(..) => Some(Level::WARN),
+        }
+    }
+
+    #[cfg(feature = "opentelemetry")]
+    pub(crate) fn otel_attributes(&self) -> Vec<opentelemetry::KeyValue> {
+        use opentelemetry::KeyValue;
+        match self {
+            Self::NestedOpen(nested) => vec![
+                KeyValue::new(crate::attribute::POLICY, nested.policy.as_str()),
+                KeyValue::new("outer_place", nested.outer_place.to_string()),
+                KeyValue::new("inner_place", nested.inner_place.to_string()),
+            ],
+            Self::Leak(leak, _) => vec![
+                KeyValue::new(crate::attribute::KIND, leak.kind.as_str()),
+                KeyValue::new("count", i64::try_from(leak.count).unwrap_or(i64::MAX)),
+                KeyValue::new("opened_at", leak.opened_at.to_string()),
+                KeyValue::new("acquired_at", place(leak.acquired_at)),
+                KeyValue::new("age_ms", millis(leak.age)),
+            ],
+        }
+    }
+}
+
+fn place(place: Option<Place>) -> String {
+    place.map_or_else(|| "unknown".to_owned(), ToString::to_string)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,41 @@
+//! Everything about metrics: the catalogue, the handles of its series, and the recorders they are
+//! taken from.
+//!
+//! [`catalogue`] is the one table of names, units and buckets. A [`sink`] takes handles from a
+//! recorder, and a [`handle`] keeps one once it is known. [`server`] has the handles of one server,
+//! [`process`] those without a server, [`pools`] those of session pools.
+//!
+//! Nothing in here knows a request, a connection or a span.
+
+mod catalogue;
+mod connection_counts;
+mod handle;
+mod metric;
+#[cfg(feature = "opentelemetry")]
+mod opentelemetry_handles;
+#[cfg(feature = "opentelemetry")]
+mod opentelemetry_recorder;
+mod pools;
+mod process;
+#[cfg(feature = "prometheus")]
+mod prometheus;
+mod series;
+pub(crate) mod server;
+mod servers;
+mod sink;
+mod templates;
+
+pub use self::catalogue::catalogue;
+pub use self::metric::{Metric, MetricKind, MetricUnit};
+#[cfg(feature = "opentelemetry")]
+pub use self::opentelemetry_recorder::OpenTelemetryRecorder;
+pub(crate) use self::pools::PoolMetrics;
+pub(crate) use self::process::ProcessMetrics;
+#[cfg(feature = "prometheus")]
+pub use self::prometheus::with_catalogue_buckets;
+pub(crate) use self::series::{End, SeriesKey};
+pub(crate) use self::server::Server;
+pub(crate) use self::servers::Servers;
+pub use self::sink::MetricNames;
+pub(crate) use self::sink::{LabelValue, Sink};
+pub(crate) use self::templates::Templates;

@@ -1,0 +1,97 @@
+//! Hosts that get no trace context.
+
+use url::Host;
+
+/// Compared as hosts are: whatever the case, with or without the dot at the end of a name, with or
+/// without brackets around an address. A name stands for itself, not for names below it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ExcludedHosts {
+    hosts: Vec<Host>,
+    /// Something that is no host was to be excluded. So that it does not get what it should not,
+    /// nobody gets trace context.
+    excludes_all: bool,
+}
+
+impl ExcludedHosts {
+    pub(crate) fn add(&mut self, host: &str) {
+        let Some(host) = parse(host) else {
+            tracing::warn!(
+                target: "http_context",
+                host,
+                "no host can be excluded from propagation by this: no request carries trace \
+                 context. Give the name or the address alone, without scheme and port"
+            );
+            self.excludes_all = true;
+            return;
+        };
+        self.hosts.push(host);
+    }
+
+    /// Whether this host, as it stands in a URL, is one of them.
+    pub(crate) fn contains(&self, host: &str) -> bool {
+        if self.excludes_all {
+            return true;
+        }
+        if self.hosts.is_empty() {
+            return false;
+        }
+        parse(host).is_none_or(|host| self.hosts.contains(&host))
+    }
+}
+
+/// Reads a name or an address, an IPv6 address also without its brackets.
+fn parse(text: &str) -> Option<Host> {
+    if let Ok(address) = text.parse() {
+        return Some(Host::Ipv6(address));
+    }
+    match Host::parse(text).ok()? {
+        Host::Domain(name) => {
+            let name = name.strip_suffix('.').unwrap_or(&name);
+            // With the dot, an address is read as a name.
+            Host::parse(name).ok()
+        }
+        address => Some(address),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn excluded(hosts: &[&str]) -> ExcludedHosts {
+        let mut excluded = ExcludedHosts::default();
+        for host in hosts {
+            excluded.add(host);
+        }
+        excluded
+    }
+
+    #[test]
+    fn hosts_are_compared_as_hosts() {
+        for (excluded_host, host) in [
+            ("Example.COM", "example.com"),
+            ("example.com.", "example.com"),
+            ("example.com", "example.com."),
+            ("[::1]", "::1"),
+            ("::1", "[::1]"),
+            ("0:0::1", "::1"),
+            ("127.1", "127.0.0.1"),
+            ("127.0.0.1.", "127.0.0.1"),
+            ("MÜNCHEN.example", "xn--mnchen-3ya.example"),
+        ] {
+            assert!(excluded(&[excluded_host]).contains(host), "{excluded_host}");
+        }
+        let some = excluded(&["example.com", "::1"]);
+        for host in ["sub.example.com", "example.org", "com", "::2", "127.0.0.1"] {
+            assert!(!some.contains(host), "{host}");
+        }
+        assert!(!excluded(&[]).contains("example.com"));
+    }
+
+    #[test]
+    fn what_is_no_host_excludes_all() {
+        for no_host in ["https://example.com/", "example.com:8080", "a b", ""] {
+            assert!(excluded(&[no_host]).contains("other.test"), "{no_host}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What the instrumentation keeps with each request, from its start to the end of its body.
+
+mod progress;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_context::Host;
+use metrics::SharedString;
+use parking_lot::Mutex;
+
+use self::progress::Progress;
+use crate::extensions::SpanAttribute;
+use crate::ledger::{Connection, Use};
+use crate::method::KnownMethod;
+use crate::metrics::{End, SeriesKey, Server};
+use crate::span::{RequestSpan, Waiting};
+
+#[derive(Debug)]
+pub(crate) struct RequestState {
+    pub(crate) server: Arc<Server>,
+    pub(crate) method: KnownMethod,
+    /// As metrics show it.
+    pub(crate) template: Option<SharedString>,
+    pub(crate) span: Option<RequestSpan>,
+    /// Whether it carries trace context, to hosts that may have it.
+    pub(crate) propagates: bool,
+    progress: Progress,
+    /// The span of its wait for a slot. Taken out under the lock, and closed after it.
+    waiting: Mutex<Option<Waiting>>,
+    /// The connect that it asked for. Its span is taken out under the lock, and closed after it.
+    connect: Mutex<Option<Connect>>,
+    /// The headers of the response that spans show, until the response is there. Only data.
+    response_attributes: Mutex<Vec<SpanAttribute>>,
+}
+
+/// The making of a connection that a request asked for.
+#[derive(Debug)]
+struct Connect {
+    host: Arc<Host>,
+    setup: Option<tracing::Span>,
+    abandoned_after: Option<Duration>,
+}
+
+impl RequestState {
+    pub(crate) fn new(
+        server: Arc<Server>,
+        method: KnownMethod,
+        template: Option<SharedString>,
+        span: Option<RequestSpan>,
+        propagates: bool,
+    ) -> Self {
+        Self {
+            progress: Progress::new(&server),
+            server,
+            method,
+            template,
+            span,
+            propagates,
+            waiting: Mutex::default(),
+            connect: Mutex::default(),
+            response_attributes: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn key(&self, end: End) -> SeriesKey {
+        SeriesKey {
+            method: self.method,
+            end,
+            template: self.template.clone(),
+        }
+    }
+
+    pub(crate) fn set_response_attributes(&self, attributes: Vec<SpanAttribute>) {
+        *self.response_attributes.lock() = attributes;
+    }
+
+    pub(crate) fn take_response_attributes(&self) -> Vec<SpanAttribute> {
+        std::mem::take(&mut *self.response_attributes.lock())
+    }
+
+    pub(crate) fn queued(&self, waiting: Option<Waiting>) {
+        self.replace_waiting(waiting);
+    }
+
+    pub(crate) fn dequeued(&self) {
+        self.replace_waiting(None);
+    }
+
+    /// The span of a wait before is closed by its drop, which is up to the subscriber.
+    fn replace_waiting(&self, waiting: Option<Waiting>) {
+        let before = std::mem::replace(&mut *self.waiting.lock(), waiting);
+        drop(before);
+    }
+
+    pub(crate) fn sending(&self) {
+        self.progress.sending();
+    }
+
+    pub(crate) fn redirected(&self, to: &Arc<Host>, server: &Arc<Server>) {
+        self.progress.redirected(to, server);
+    }
+
+    /// The host of the redirect that it follows, if it does.
+    pub(crate) fn hop(&self) -> Option<Arc<Host>> {
+        self.progress.hop()
+    }
+
+    pub(crate) fn connect_started(&self, host: &Arc<Host>, setup: Option<tracing::Span>) {
+        let connect = Connect {
+            host: Arc::clone(host),
+            setup,
+            abandoned_after: None,
+        };
+        let before = self.connect.lock().replace(connect);
+        drop(before);
+        self.progress.connecting();
+    }
+
+    /// A connection that it asked for was made: for this request, if it still waits for one.
+    pub(crate) fn connected(&self, open: impl FnOnce(Use) -> Arc<Connection>) -> Arc<Connection> {
+        self.progress.connected(open)
+    }
+
+    pub(crate) fn connect_abandoned(&self, after: Duration) {
+        if let Some(connect) = &mut *self.connect.lock() {
+            connect.abandoned_after = Some(after);
+        }
+    }
+
+    /// The host that it had not been connected to when the connect was abandoned, and after how
+    /// long that was.
+    pub(crate) fn abandoned_connect(&self) -> Option<(Arc<Host>, Duration)> {
+        let connect = self.connect.lock();
+        let connect = connect.as_ref()?;
+        Some((Arc::clone(&connect.host), connect.abandoned_after?))
+    }
+
+    pub(crate) fn take_setup(&self) -> Option<tracing::Span> {
+        let connect = self.connect.lock().take();
+        connect?.setup
+    }
+
+    /// Returns how long the connection had been idle, when it was reused.
+    pub(crate) fn answered(
+        &self,
+        end: End,
+        connection: Option<Arc<Connection>>,
+    ) -> Option<Duration> {
+        self.progress.answered(end, connection)
+    }
+
+    /// It ended without a response. `let_go` means that the caller dropped it.
+    pub(crate) fn ended(&self, let_go: bool) {
+        self.replace_waiting(None);
+        self.progress.ended(let_go);
+    }
+
+    /// Its body ended; returns how the request had ended before.
+    pub(crate) fn body_ended(&self, let_go: bool) -> Option<End> {
+        self.progress.body_ended(let_go)
+    }
+}

@@ -1,0 +1,219 @@
+//! How far a request is, seen from the connections: which one it is on, or waits for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_context::Host;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::ledger::{Connection, Use};
+use crate::metrics::{End, Server};
+
+#[derive(Debug)]
+pub(super) struct Progress {
+    /// The server of its URL.
+    server: Arc<Server>,
+    /// Only changed under the lock: what follows for connections and gauges is done after it, for
+    /// that calls the recorder.
+    steps: Mutex<Steps>,
+}
+
+#[derive(Debug)]
+struct Steps {
+    step: Step,
+    sent: Option<Instant>,
+    /// Where a redirect led it.
+    hop: Option<Hop>,
+    end: Option<End>,
+}
+
+#[derive(Clone, Debug)]
+struct Hop {
+    host: Arc<Host>,
+    server: Arc<Server>,
+}
+
+#[derive(Debug)]
+enum Step {
+    /// In the queue for a slot.
+    NotSent,
+    /// On a connection that is not known yet.
+    Waiting,
+    /// A connection is being made for it.
+    Connecting,
+    /// A connection was made for it.
+    Reserved(Arc<Connection>),
+    /// The response came over this connection.
+    Answered(Option<Arc<Connection>>),
+    Over,
+}
+
+impl Progress {
+    pub(super) fn new(server: &Arc<Server>) -> Self {
+        Self {
+            server: Arc::clone(server),
+            steps: Mutex::new(Steps {
+                step: Step::NotSent,
+                sent: None,
+                hop: None,
+                end: None,
+            }),
+        }
+    }
+
+    /// Also called for a hop of a redirect, which waits from the redirect on.
+    pub(super) fn sending(&self) {
+        let mut steps = self.steps.lock();
+        steps.sent = Some(Instant::now());
+        let Step::NotSent = steps.step else { return };
+        steps.step = Step::Waiting;
+        drop(steps);
+        wait(&self.server, 1);
+    }
+
+    pub(super) fn redirected(&self, to: &Arc<Host>, server: &Arc<Server>) {
+        let hop = Hop {
+            host: Arc::clone(to),
+            server: Arc::clone(server),
+        };
+        let mut steps = self.steps.lock();
+        let from = steps.hop.replace(hop);
+        let step = std::mem::replace(&mut steps.step, Step::Waiting);
+        drop(steps);
+        self.leave(&step, from.as_ref(), false);
+        wait(server, 1);
+    }
+
+    pub(super) fn hop(&self) -> Option<Arc<Host>> {
+        let steps = self.steps.lock();
+        let hop = steps.hop.as_ref()?;
+        Some(Arc::clone(&hop.host))
+    }
+
+    pub(super) fn connecting(&self) {
+        let mut steps = self.steps.lock();
+        let Step::Waiting = steps.step else { return };
+        steps.step = Step::Connecting;
+        let hop = steps.hop.clone();
+        drop(steps);
+        wait(self.at(hop.as_ref()), -1);
+    }
+
+    pub(super) fn connected(&self, open: impl FnOnce(Use) -> Arc<Connection>) -> Arc<Connection> {
+        if !self.is_connecting() {
+            return open(Use::Spare);
+        }
+        let connection = open(Use::Reserved);
+        let mut steps = self.steps.lock();
+        if let Step::Connecting = steps.step {
+            steps.step = Step::Reserved(Arc::clone(&connection));
+            return connection;
+        }
+        drop(steps);
+        // Meanwhile it was answered over another one, or ended.
+        connection.not_needed(false);
+        connection
+    }
+
+    fn is_connecting(&self) -> bool {
+        matches!(self.steps.lock().step, Step::Connecting)
+    }
+
+    pub(super) fn answered(
+        &self,
+        end: End,
+        connection: Option<Arc<Connection>>,
+    ) -> Option<Duration> {
+        let End::Answered(_, version) = end else {
+            return None;
+        };
+        let mut steps = self.steps.lock();
+        let sent = steps.sent;
+        let hop = steps.hop.clone();
+        steps.end = Some(end);
+        let before = std::mem::replace(&mut steps.step, Step::Answered(connection.clone()));
+        drop(steps);
+        let hop = hop.as_ref();
+        let Some(connection) = connection else {
+            self.leave(&before, hop, false);
+            return None;
+        };
+        // One change of the counts where the wait and the connection are of the same server.
+        let is_same = Arc::ptr_eq(self.at(hop), &connection.server);
+        let stops_waiting = matches!(before, Step::Waiting) && is_same;
+        let idle = connection.answered(version, sent, stops_waiting);
+        if !stops_waiting {
+            self.leave(&before, hop, false);
+        }
+        idle
+    }
+
+    pub(super) fn ended(&self, let_go: bool) {
+        let mut steps = self.steps.lock();
+        let hop = steps.hop.take();
+        let step = std::mem::replace(&mut steps.step, Step::Over);
+        drop(steps);
+        self.leave(&step, hop.as_ref(), let_go);
+    }
+
+    pub(super) fn body_ended(&self, let_go: bool) -> Option<End> {
+        let mut steps = self.steps.lock();
+        let step = std::mem::replace(&mut steps.step, Step::Over);
+        let end = steps.end;
+        drop(steps);
+        if let Step::Answered(Some(connection)) = step {
+            connection.response_ended(let_go);
+        }
+        end
+    }
+
+    fn leave(&self, step: &Step, hop: Option<&Hop>, let_go: bool) {
+        match step {
+            Step::Waiting => {
+                let server = self.at(hop);
+                let (active, idle) = server.books.change(|counts| {
+                    counts.waiting -= 1;
+                    if let_go {
+                        counts.note_cancelled(Instant::now());
+                    }
+                });
+                server.move_connections(active, idle);
+            }
+            Step::Reserved(connection) => connection.not_needed(let_go),
+            _ => {}
+        }
+    }
+
+    /// The server that it is on its way to.
+    fn at<'s>(&'s self, hop: Option<&'s Hop>) -> &'s Arc<Server> {
+        hop.map_or(&self.server, |hop| &hop.server)
+    }
+}
+
+fn wait(server: &Server, by: i64) {
+    let (active, idle) = server.books.change(|counts| counts.waiting += by);
+    server.move_connections(active, idle);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Sink;
+
+    #[test]
+    fn a_request_waits_once_however_often_it_is_sent() {
+        let server = Arc::new(Server::new(Sink::default(), "host".into(), 80));
+        let waiting = || {
+            let mut waiting = 0;
+            server.books.change(|counts| waiting = counts.waiting);
+            waiting
+        };
+        let progress = Progress::new(&server);
+        progress.sending();
+        progress.sending();
+        assert_eq!(waiting(), 1);
+        progress.ended(false);
+        assert_eq!(waiting(), 0);
+    }
+}

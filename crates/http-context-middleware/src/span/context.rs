@@ -1,0 +1,51 @@
+//! The span of a context.
+
+#[cfg(feature = "opentelemetry")]
+use http_context::HttpContext;
+use http_context::Outcome;
+#[cfg(feature = "opentelemetry")]
+use opentelemetry::trace::SpanContext;
+
+use super::delegate;
+#[cfg(feature = "opentelemetry")]
+use super::via_otel::OtelContextSpan;
+use super::via_tracing::TracingContextSpan;
+use crate::events::ContextEvent;
+
+/// The span of a context, from its open to its exit.
+#[derive(Debug)]
+pub(crate) enum ContextSpan {
+    Tracing(TracingContextSpan),
+    #[cfg(feature = "opentelemetry")]
+    OpenTelemetry(OtelContextSpan),
+}
+
+impl ContextSpan {
+    /// What OpenTelemetry knows it by.
+    #[cfg(feature = "opentelemetry")]
+    pub(crate) fn span_context(&self) -> Option<SpanContext> {
+        match self {
+            Self::Tracing(span) => span.span_context(),
+            Self::OpenTelemetry(span) => Some(span.span_context()),
+        }
+    }
+
+    /// An event on the span. `logs` says whether a log line is due as well.
+    pub(crate) fn event(&self, event: &ContextEvent<'_>, logs: bool) {
+        delegate!(self, span => span.event(event, logs));
+    }
+
+    pub(crate) fn close(&self, outcome: Outcome) {
+        delegate!(self, span => span.close(outcome));
+    }
+}
+
+/// The span of a context, by which a log line about it finds its trace. `None` where it has none:
+/// its observer makes no spans, or none for OpenTelemetry.
+///
+/// Inside of a request the current OpenTelemetry context knows more: the request's own span.
+#[cfg(feature = "opentelemetry")]
+pub fn span_context_of(context: &HttpContext) -> Option<SpanContext> {
+    let span = context.attached::<ContextSpan>()?;
+    span.span_context().filter(SpanContext::is_valid)
+}

@@ -1,0 +1,107 @@
+//! What spans show of a request, as it begins and as it ends.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_context::{ConnectionId, ContextId, ErrorKind};
+use reqwest::StatusCode;
+
+use super::context::ContextSpan;
+use crate::extensions::SpanAttribute;
+use crate::method::KnownMethod;
+use crate::version::ProtocolVersion;
+
+/// What a request links to: the span of the making of its connection.
+#[cfg(feature = "opentelemetry")]
+pub(crate) type Link = opentelemetry::trace::SpanContext;
+#[cfg(not(feature = "opentelemetry"))]
+pub(crate) type Link = ();
+
+/// What is known of a request when its span begins.
+pub(crate) struct Begin<'r> {
+    pub(crate) method: KnownMethod,
+    /// As sent.
+    pub(crate) method_text: &'r str,
+    pub(crate) address: &'r Arc<str>,
+    pub(crate) port: u16,
+    pub(crate) url: &'r dyn Fn() -> String,
+    pub(crate) template: Option<&'r str>,
+    pub(crate) context: ContextId,
+    /// The parent, where the caller has no span.
+    pub(crate) context_span: Option<&'r ContextSpan>,
+    pub(crate) more: Vec<SpanAttribute>,
+}
+
+impl Begin<'_> {
+    /// `{method}`, or `{method} {url.template}`. The method is `HTTP` where it is not known.
+    pub(super) fn name(&self) -> std::borrow::Cow<'static, str> {
+        let method = if self.method.is_other() {
+            "HTTP"
+        } else {
+            self.method.as_str()
+        };
+        match self.template {
+            None => method.into(),
+            Some(template) => format!("{method} {template}").into(),
+        }
+    }
+}
+
+/// What is known when the response head is there.
+pub(crate) struct Head {
+    pub(crate) status: StatusCode,
+    pub(crate) version: ProtocolVersion,
+    pub(crate) peer: Option<Peer>,
+    pub(crate) connection: Option<(ConnectionId, bool)>,
+    pub(crate) idle: Option<Duration>,
+    pub(crate) resends: u32,
+    pub(crate) more: Vec<SpanAttribute>,
+}
+
+/// The other end of a connection, with its address as text: made once for a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: Arc<str>,
+    pub(crate) port: u16,
+}
+
+impl From<SocketAddr> for Peer {
+    fn from(peer: SocketAddr) -> Self {
+        Self {
+            address: peer.ip().to_string().into(),
+            port: peer.port(),
+        }
+    }
+}
+
+impl Head {
+    pub(crate) fn is_error(&self) -> bool {
+        self.status.as_u16() >= 400
+    }
+
+    pub(super) fn idle_ms(&self) -> Option<i64> {
+        let idle = self.idle?;
+        i64::try_from(idle.as_millis()).ok()
+    }
+}
+
+/// How a request ended without a response.
+pub(crate) enum NoHead {
+    Failed { kind: ErrorKind, resends: u32 },
+    Cancelled,
+}
+
+/// A span that is over when this is dropped.
+#[derive(Debug)]
+#[allow(dead_code, reason = "kept to be dropped")]
+pub(crate) enum Waiting {
+    Tracing(tracing::Span),
+    #[cfg(feature = "opentelemetry")]
+    OpenTelemetry(opentelemetry::global::BoxedSpan),
+}
+
+/// OpenTelemetry has no unsigned integers, and `tracing-opentelemetry` makes strings of them.
+pub(super) fn to_i64(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,53 @@
+//! The span of a request.
+
+use http::HeaderMap;
+
+use super::data::{Head, Link, NoHead, Waiting};
+use super::delegate;
+#[cfg(feature = "opentelemetry")]
+use super::via_otel::OtelSpan;
+use super::via_tracing::TracingSpan;
+
+/// The span of one request. Ends once.
+#[derive(Debug)]
+pub(crate) enum RequestSpan {
+    Tracing(TracingSpan),
+    #[cfg(feature = "opentelemetry")]
+    OpenTelemetry(OtelSpan),
+}
+
+impl RequestSpan {
+    /// Runs `poll` inside the span, while it has not ended.
+    pub(crate) fn enter(&self, poll: &mut dyn FnMut()) {
+        delegate!(self, span => span.enter(poll));
+    }
+
+    /// Adds trace context to the headers, by the global propagator.
+    pub(crate) fn inject(&self, headers: &mut HeaderMap) {
+        delegate!(self, span => span.inject(headers));
+    }
+
+    /// The request waits for a slot; what it gives back is dropped when that is over.
+    pub(crate) fn waits(&self, host: &dyn std::fmt::Display) -> Waiting {
+        delegate!(self, span => span.waits(host))
+    }
+
+    #[cfg_attr(
+        not(feature = "opentelemetry"),
+        allow(
+            clippy::trivially_copy_pass_by_ref,
+            reason = "there is nothing to link to"
+        )
+    )]
+    pub(crate) fn link(&self, link: &Link) {
+        delegate!(self, span => span.link(link));
+    }
+
+    pub(crate) fn answered(&self, head: &Head) {
+        delegate!(self, span => span.answered(head));
+    }
+
+    pub(crate) fn ended(&self, end: &NoHead) {
+        delegate!(self, span => span.ended(end));
+    }
+}

@@ -1,0 +1,10 @@
+//! Spans straight through the OpenTelemetry API.
+
+mod connection;
+mod context;
+mod request;
+mod tracer;
+
+pub(crate) use self::context::OtelContextSpan;
+pub(crate) use self::request::OtelSpan;
+pub(crate) use self::tracer::OtelTracer;
