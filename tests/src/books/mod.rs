@@ -5,14 +5,13 @@ mod lines;
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use http::Extensions;
 use http_context::{
-    BodyEnd, ConnectFailure, ConnectionInfo, ExitReport, Host, HttpContext, Leak, NestedOpen,
-    Observer, PoolCloseReason, PoolStatus, RequestError, RequestInfo, ResponseHead, SessionId,
-    SessionSource,
+    BodyEnd, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionInfo, ContextInfo,
+    ExitReport, Leak, NestedOpen, Observer, PoolCheckout, PoolCloseReason, PoolReturn, PoolStatus,
+    RequestError, RequestInfo, ResponseHead, SessionEnded, SessionStarted,
 };
 use tokio::sync::watch;
 
@@ -153,25 +152,25 @@ impl fmt::Debug for Books {
 }
 
 impl Observer for Books {
-    fn context_opened(&self, context: &HttpContext) {
+    fn context_opened(&self, context: &ContextInfo) {
         self.note(|lines| lines.context_opened(context.id()));
     }
 
-    fn nested_open(&self, context: &HttpContext, nested: &NestedOpen) {
+    fn nested_open(&self, context: &ContextInfo, nested: &NestedOpen) {
         let id = context.id();
         self.note(|lines| lines.nested(id, nested.policy));
     }
 
-    fn context_closed(&self, context: &HttpContext, report: &ExitReport) {
+    fn context_closed(&self, context: &ContextInfo, report: &ExitReport) {
         self.note(|lines| lines.context_closed(context.id(), report));
     }
 
-    fn session_opened(&self, context: &HttpContext, session: SessionId, _: SessionSource) {
-        self.note(|lines| lines.session_opened(context.id(), session));
+    fn session_opened(&self, context: &ContextInfo, started: &SessionStarted) {
+        self.note(|lines| lines.session_opened(context.id(), started.session));
     }
 
-    fn session_closed(&self, context: &HttpContext, session: SessionId) {
-        self.note(|lines| lines.session_closed(context.id(), session));
+    fn session_closed(&self, context: &ContextInfo, ended: &SessionEnded) {
+        self.note(|lines| lines.session_closed(context.id(), ended.session));
     }
 
     fn request_started(&self, request: &RequestInfo, _: &reqwest::Request, _: &Extensions) {
@@ -199,31 +198,31 @@ impl Observer for Books {
         self.note(|lines| lines.body_ended(request.id(), *end));
     }
 
-    fn connect_started(&self, _: Option<&RequestInfo>, _: &Arc<Host>) {
+    fn connect_started(&self, _: &RequestInfo, _: &ConnectStarted<'_>) {
         self.note(|lines| lines.connects(1, |totals| &mut totals.connects));
     }
 
-    fn connection_opened(&self, _: Option<&RequestInfo>, _: &Arc<ConnectionInfo>) {
+    fn connection_opened(&self, _: &RequestInfo, _: &Arc<ConnectionInfo>) {
         self.note(|lines| lines.connects(-1, |totals| &mut totals.connections_opened));
     }
 
-    fn connect_failed(&self, _: Option<&RequestInfo>, _: &ConnectFailure<'_>) {
+    fn connect_failed(&self, _: &RequestInfo, _: &ConnectFailure<'_>) {
         self.note(|lines| lines.connects(-1, |totals| &mut totals.connects_failed));
     }
 
-    fn connect_abandoned(&self, _: Option<&RequestInfo>, _: Duration) {
+    fn connect_abandoned(&self, _: &RequestInfo, _: &ConnectAbandoned<'_>) {
         self.note(|lines| lines.connects(-1, |totals| &mut totals.connects_abandoned));
     }
 
-    fn leak(&self, _: &HttpContext, leak: &Leak) {
+    fn leak(&self, _: &ContextInfo, leak: &Leak) {
         self.note(|lines| lines.leak(leak));
     }
 
-    fn leak_resolved(&self, _: &HttpContext, leak: &Leak) {
+    fn leak_resolved(&self, _: &ContextInfo, leak: &Leak) {
         self.note(|lines| lines.leak_resolved(leak));
     }
 
-    fn pool_returned(&self, _: &PoolStatus, _: Duration) {
+    fn pool_returned(&self, _: &PoolStatus, _: &PoolReturn) {
         self.note(|lines| lines.pool_used -= 1);
     }
 
@@ -231,7 +230,7 @@ impl Observer for Books {
         self.note(|lines| lines.totals.pool_sessions_closed += 1);
     }
 
-    fn pool_checked_out(&self, status: &PoolStatus, _: Duration, _: bool) {
+    fn pool_checked_out(&self, status: &PoolStatus, _: &PoolCheckout) {
         let used = status.used;
         self.note(|lines| {
             lines.pool_used += 1;

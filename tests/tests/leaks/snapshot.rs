@@ -54,7 +54,7 @@ async fn leaks_and_nested_opens_are_counted_by_place() {
         drop(work.await.unwrap());
     }
     let snapshot = snapshot();
-    let is_here = |place: http_context::Place, line| {
+    let is_here = |place: http_context::CallSite, line| {
         place.file().ends_with("leaks/snapshot.rs") && place.line() == line
     };
     let leaks: Vec<_> = snapshot
@@ -68,8 +68,8 @@ async fn leaks_and_nested_opens_are_counted_by_place() {
     let nested: Vec<_> = snapshot
         .nested_opens
         .iter()
-        .filter(|recent| is_here(recent.nested.inner_place, nested_at))
+        .filter(|recent| is_here(recent.nested.called_at, nested_at))
         .collect();
     assert_eq!((nested.len(), nested[0].count), (1, 3));
-    assert!(is_here(nested[0].nested.outer_place, opened_at));
+    assert!(is_here(nested[0].nested.outer_opened_at, opened_at));
 }

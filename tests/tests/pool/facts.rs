@@ -40,7 +40,7 @@ impl Facts {
 }
 
 impl Observer for Facts {
-    fn session_opened(&self, _: &HttpContext, _: SessionId, source: SessionSource) {
+    fn session_opened(&self, _: &ContextInfo, started: &SessionStarted) {
         self.0
             .lock()
             .unwrap()
@@ -55,11 +55,11 @@ impl Observer for Facts {
         self.note("wait abandoned", pool);
     }
 
-    fn pool_timed_out(&self, pool: &PoolStatus, _: Duration) {
+    fn pool_timed_out(&self, pool: &PoolStatus, _: &PoolTimeout) {
         self.note("timed out", pool);
     }
 
-    fn pool_checked_out(&self, pool: &PoolStatus, _: Duration, is_warm: bool) {
+    fn pool_checked_out(&self, pool: &PoolStatus, _: &PoolCheckout) {
         let fact = if is_warm {
             "checked out warm"
         } else {
@@ -68,11 +68,11 @@ impl Observer for Facts {
         self.note(fact, pool);
     }
 
-    fn pool_session_created(&self, pool: &PoolStatus, _: Duration) {
+    fn pool_session_created(&self, pool: &PoolStatus, _: &PoolSessionCreated) {
         self.note("created", pool);
     }
 
-    fn pool_returned(&self, pool: &PoolStatus, _: Duration) {
+    fn pool_returned(&self, pool: &PoolStatus, _: &PoolReturn) {
         self.note("returned", pool);
     }
 

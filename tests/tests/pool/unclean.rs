@@ -97,7 +97,7 @@ async fn a_session_whose_context_panicked_is_closed() {
 async fn an_observer_that_panics_when_a_session_is_handed_on_keeps_nobody_from_it() {
     struct PanicsWhenWarm;
     impl Observer for PanicsWhenWarm {
-        fn pool_checked_out(&self, _: &PoolStatus, _: Duration, is_warm: bool) {
+        fn pool_checked_out(&self, _: &PoolStatus, _: &PoolCheckout) {
             assert!(!is_warm, "on purpose");
         }
     }

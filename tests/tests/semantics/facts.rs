@@ -35,30 +35,30 @@ impl Facts {
 }
 
 impl Observer for Facts {
-    fn context_opened(&self, _: &HttpContext) {
+    fn context_opened(&self, _: &ContextInfo) {
         self.note("context opened");
     }
 
-    fn nested_open(&self, _: &HttpContext, nested: &NestedOpen) {
+    fn nested_open(&self, _: &ContextInfo, nested: &NestedOpen) {
         let NestedOpen {
-            outer_place,
-            inner_place,
+            outer_opened_at,
+            called_at,
             policy,
             ..
         } = nested;
-        let lines = format!("{} in {}", inner_place.line(), outer_place.line());
+        let lines = format!("{} in {}", called_at.line(), outer_opened_at.line());
         self.note(format!("nested open {} {lines}", policy.as_str()));
     }
 
-    fn context_closed(&self, _: &HttpContext, report: &ExitReport) {
+    fn context_closed(&self, _: &ContextInfo, report: &ExitReport) {
         self.note(format!("context closed {}", report.outcome));
     }
 
-    fn session_opened(&self, _: &HttpContext, _: SessionId, source: SessionSource) {
+    fn session_opened(&self, _: &ContextInfo, started: &SessionStarted) {
         self.note(format!("session {}", source.as_str()));
     }
 
-    fn session_closed(&self, _: &HttpContext, _: SessionId) {
+    fn session_closed(&self, _: &ContextInfo, ended: &SessionEnded) {
         self.note("session closed");
     }
 
@@ -79,7 +79,7 @@ impl Observer for Facts {
         self.note("request queued");
     }
 
-    fn request_dequeued(&self, _: &RequestInfo, _: Duration) {
+    fn request_dequeued(&self, _: &RequestInfo, _: &QueueWait) {
         self.note("request dequeued");
     }
 
@@ -103,11 +103,11 @@ impl Observer for Facts {
         self.note(format!("body {:?} {}", end.reason, end.bytes));
     }
 
-    fn connect_abandoned(&self, _: Option<&RequestInfo>, _: Duration) {
+    fn connect_abandoned(&self, _: &RequestInfo, _: &ConnectAbandoned<'_>) {
         self.note("connect abandoned");
     }
 
-    fn leak(&self, _: &HttpContext, leak: &Leak) {
+    fn leak(&self, _: &ContextInfo, leak: &Leak) {
         self.note(format!("leak {}", leak.kind));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use http_context::{
-    ContextId, Observer, Place, RequestInfo, ResponseHead, SessionId, Tls, builder, current,
+    CallSite, ContextId, Observer, RequestInfo, ResponseHead, SessionId, Tls, builder, current,
     http_session,
 };
 use http_context_tests::{Server, tls};
@@ -13,7 +13,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 struct Known {
     what: String,
     by: (ContextId, SessionId),
-    place: Place,
+    place: CallSite,
     debug: String,
 }
 
@@ -27,7 +27,7 @@ impl Observer for Requests {
         self.0.lock().unwrap().push(Known {
             what: format!("{method} {scheme} {host} {port}"),
             by: (request.context().id(), request.session()),
-            place: request.place(),
+            place: request.call_site(),
             debug: format!("{request:?}"),
         });
     }

@@ -225,7 +225,7 @@ impl Observer for Crossed {
         self.instrumentation.request_queued(info);
     }
 
-    fn request_dequeued(&self, info: &RequestInfo, waited: Duration) {
+    fn request_dequeued(&self, info: &RequestInfo, waited: &QueueWait) {
         let fact = || self.instrumentation.request_dequeued(info, waited);
         self.run(At::Dequeue, fact, || {
             self.instrumentation.request_queued(info);
@@ -236,11 +236,11 @@ impl Observer for Crossed {
         self.instrumentation.request_sending(info, headers);
     }
 
-    fn connect_started(&self, info: Option<&RequestInfo>, server: &Arc<http_context::Host>) {
+    fn connect_started(&self, info: &RequestInfo, server: &Arc<http_context::Origin>) {
         self.instrumentation.connect_started(info, server);
     }
 
-    fn connection_opened(&self, info: Option<&RequestInfo>, connection: &Arc<ConnectionInfo>) {
+    fn connection_opened(&self, info: &RequestInfo, connection: &Arc<ConnectionInfo>) {
         let fact = || self.instrumentation.connection_opened(info, connection);
         self.run(At::Connection, fact, || {
             self.instrumentation.connect_abandoned(info, Duration::ZERO);

@@ -112,9 +112,12 @@ async fn a_nested_open_is_logged_with_both_places_at_the_level_of_its_policy() {
         assert_eq!(lines.len(), 1, "{lines:?}");
         assert!(lines[0].contains(level), "{lines:?}");
         let place = |name: &str, line| format!("{name}={}:{line}:", file!());
-        assert!(lines[0].contains(&place("outer_place", outer)), "{lines:?}");
         assert!(
-            lines[0].contains(&place("inner_place", outer + 2)),
+            lines[0].contains(&place("outer_opened_at", outer)),
+            "{lines:?}"
+        );
+        assert!(
+            lines[0].contains(&place("called_at", outer + 2)),
             "{lines:?}"
         );
     }

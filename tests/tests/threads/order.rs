@@ -284,7 +284,7 @@ impl Asking {
 }
 
 impl Observer for Asking {
-    fn session_opened(&self, _: &HttpContext, _: SessionId, _: SessionSource) {
+    fn session_opened(&self, _: &ContextInfo, started: &SessionStarted) {
         self.ask("session opened");
     }
 

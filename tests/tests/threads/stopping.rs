@@ -82,26 +82,26 @@ impl Stopped {
 }
 
 impl Observer for Stopping {
-    fn context_opened(&self, context: &HttpContext) {
+    fn context_opened(&self, context: &ContextInfo) {
         self.books.context_opened(context);
     }
 
-    fn context_closed(&self, context: &HttpContext, report: &ExitReport) {
+    fn context_closed(&self, context: &ContextInfo, report: &ExitReport) {
         self.note("context closed");
         self.books.context_closed(context, report);
     }
 
-    fn nested_open(&self, context: &HttpContext, nested: &NestedOpen) {
+    fn nested_open(&self, context: &ContextInfo, nested: &NestedOpen) {
         self.note("nested open");
         self.books.nested_open(context, nested);
     }
 
-    fn session_opened(&self, context: &HttpContext, session: SessionId, source: SessionSource) {
+    fn session_opened(&self, context: &ContextInfo, started: &SessionStarted) {
         self.note("session opened");
         self.books.session_opened(context, session, source);
     }
 
-    fn session_closed(&self, context: &HttpContext, session: SessionId) {
+    fn session_closed(&self, context: &ContextInfo, ended: &SessionEnded) {
         self.note("session closed");
         self.books.session_closed(context, session);
     }

@@ -75,7 +75,7 @@ async fn at_one_pair_of_addresses(count: usize) -> Vec<ConnectionInfo> {
     #[derive(Default)]
     struct Made(Mutex<Vec<Arc<ConnectionInfo>>>);
     impl Observer for Made {
-        fn connection_opened(&self, _: Option<&RequestInfo>, info: &Arc<ConnectionInfo>) {
+        fn connection_opened(&self, _: &RequestInfo, info: &Arc<ConnectionInfo>) {
             self.0.lock().unwrap().push(Arc::clone(info));
         }
     }

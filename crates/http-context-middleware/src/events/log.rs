@@ -19,15 +19,15 @@ impl ContextEvent<'_> {
     fn log_here(&self) {
         match self {
             Self::NestedOpen(nested) => {
-                let (outer, inner) = (nested.outer_place, nested.inner_place);
+                let (outer, inner) = (nested.outer_opened_at, nested.called_at);
                 let policy = nested.policy.as_str();
                 if self.level() == Some(Level::WARN) {
                     tracing::warn!(
                         name: "http_context.nested_open",
                         target: "http_context",
                         policy,
-                        outer_place = %outer,
-                        inner_place = %inner,
+                        outer_opened_at = %outer,
+                        called_at = %inner,
                         "an HTTP context was opened inside another one"
                     );
                 } else {
@@ -35,8 +35,8 @@ impl ContextEvent<'_> {
                         name: "http_context.nested_open",
                         target: "http_context",
                         policy,
-                        outer_place = %outer,
-                        inner_place = %inner,
+                        outer_opened_at = %outer,
+                        called_at = %inner,
                         "an HTTP context was opened inside another one"
                     );
                 }
@@ -60,9 +60,9 @@ pub(crate) fn log_slow_queue(request: &RequestInfo, waited: Duration) {
     tracing::warn!(
         name: "http_context.slow_queue",
         target: "http_context",
-        server = %request.server(),
+        server = %request.origin(),
         waited_ms = millis(waited),
-        requested_at = %request.place(),
+        requested_at = %request.call_site(),
         opened_at = %request.context().opened_at(),
         "a request waited long for a slot at its host: read responses to their end, or raise \
          `max_connections_per_host`"

@@ -6,7 +6,7 @@ mod rate_limit;
 
 use std::time::Duration;
 
-use http_context::{Leak, LeakPolicy, NestedOpen, NestedPolicy, Place};
+use http_context::{CallSite, Leak, LeakPolicy, NestedOpen, NestedPolicy};
 use tracing::Level;
 
 pub(crate) use self::log::log_slow_queue;
@@ -27,9 +27,9 @@ impl ContextEvent<'_> {
     }
 
     /// The two places that tell it from others of its sort.
-    pub(crate) fn places(&self) -> (Place, Option<Place>) {
+    pub(crate) fn places(&self) -> (CallSite, Option<CallSite>) {
         match self {
-            Self::NestedOpen(nested) => (nested.outer_place, Some(nested.inner_place)),
+            Self::NestedOpen(nested) => (nested.outer_opened_at, Some(nested.called_at)),
             Self::Leak(leak, _) => (leak.opened_at, leak.acquired_at),
         }
     }
@@ -52,8 +52,8 @@ impl ContextEvent<'_> {
         match self {
             Self::NestedOpen(nested) => vec![
                 KeyValue::new(crate::attribute::POLICY, nested.policy.as_str()),
-                KeyValue::new("outer_place", nested.outer_place.to_string()),
-                KeyValue::new("inner_place", nested.inner_place.to_string()),
+                KeyValue::new("outer_opened_at", nested.outer_opened_at.to_string()),
+                KeyValue::new("called_at", nested.called_at.to_string()),
             ],
             Self::Leak(leak, _) => vec![
                 KeyValue::new(crate::attribute::KIND, leak.kind.as_str()),
@@ -66,7 +66,7 @@ impl ContextEvent<'_> {
     }
 }
 
-fn place(place: Option<Place>) -> String {
+fn place(place: Option<CallSite>) -> String {
     place.map_or_else(|| "unknown".to_owned(), ToString::to_string)
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hashbrown::HashMap;
-use http_context::Place;
+use http_context::CallSite;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -18,7 +18,7 @@ pub(crate) struct RateLimit {
     last: Mutex<HashMap<Key, Instant>>,
 }
 
-type Key = (&'static str, Place, Option<Place>);
+type Key = (&'static str, CallSite, Option<CallSite>);
 
 impl RateLimit {
     pub(crate) fn new(interval: Duration) -> Self {
@@ -31,7 +31,7 @@ impl RateLimit {
     pub(crate) fn lets_through(
         &self,
         what: &'static str,
-        (first, second): (Place, Option<Place>),
+        (first, second): (CallSite, Option<CallSite>),
     ) -> bool {
         let now = Instant::now();
         let mut last = self.last.lock();
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn here() -> Place {
+    fn here() -> CallSite {
         std::panic::Location::caller()
     }
 

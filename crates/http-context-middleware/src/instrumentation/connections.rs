@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_context::{ConnectionInfo, ErrorKind, Host, RequestInfo};
+use http_context::{ConnectionInfo, ErrorKind, Origin, RequestInfo};
 
 use super::Instrumentation;
 use crate::ledger::{CloseReason, Connection, Use};
@@ -20,13 +20,13 @@ impl LabelValue for CloseReason {
 impl Instrumentation {
     pub(super) fn connection_made(
         &self,
-        request: Option<&RequestInfo>,
+        request: &RequestInfo,
         state: Option<&RequestState>,
         info: &ConnectionInfo,
     ) -> Arc<Connection> {
-        let server = self.servers.of(&info.server);
+        let server = self.servers.of(&info.origin);
         server.create_duration(None).record(info.create_duration);
-        let keep_alive = request.map_or(Duration::MAX, |request| request.context().keep_alive());
+        let keep_alive = request.context().keep_alive();
         let open = |opened_for| self.ledger.opened(info, server, keep_alive, opened_for);
         match state {
             Some(state) => state.connected(open),
@@ -37,7 +37,7 @@ impl Instrumentation {
     pub(super) fn not_connected(
         &self,
         state: Option<&RequestState>,
-        server: &Host,
+        server: &Origin,
         took: Duration,
         kind: ErrorKind,
     ) {
@@ -57,7 +57,7 @@ impl Instrumentation {
     pub(super) fn note_setup(
         &self,
         state: Option<&RequestState>,
-        server: &Host,
+        server: &Origin,
         took: Duration,
         error: Option<ErrorKind>,
     ) -> Option<Link> {

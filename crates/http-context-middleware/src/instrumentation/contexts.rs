@@ -1,13 +1,13 @@
 //! What the instrumentation makes of the facts of a context: its span, and what happens in it.
 
-use http_context::HttpContext;
+use http_context::ContextInfo;
 
 use super::Instrumentation;
 use crate::events::ContextEvent;
 use crate::span::{ContextSpan, Spans, TracingContextSpan};
 
 impl Instrumentation {
-    pub(super) fn begin_context_span(&self, context: &HttpContext) -> Option<ContextSpan> {
+    pub(super) fn begin_context_span(&self, context: &ContextInfo) -> Option<ContextSpan> {
         match self.options.spans {
             Spans::Off => None,
             Spans::Tracing => TracingContextSpan::begin(context).map(ContextSpan::Tracing),
@@ -20,7 +20,7 @@ impl Instrumentation {
     }
 
     /// Makes it an event of the context's span and, at a bounded rate, a log line.
-    pub(super) fn note_event(&self, context: &HttpContext, event: &ContextEvent<'_>) {
+    pub(super) fn note_event(&self, context: &ContextInfo, event: &ContextEvent<'_>) {
         let logs =
             event.level().is_some() && self.log_rate.lets_through(event.name(), event.places());
         match context.attached::<ContextSpan>() {

@@ -1,35 +1,34 @@
 //! What the instrumentation makes of each fact.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{Extensions, HeaderMap};
 use http_context::{
-    BodyEnd, ConnectFailure, ConnectionInfo, ExitReport, Host, HttpContext, Leak, NameLookup,
-    NestedOpen, Observer, PoolCloseReason, PoolStatus, RequestError, RequestInfo, ResponseHead,
-    SessionId, SessionSource,
+    BodyEnd, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionInfo, ContextInfo,
+    ExitReport, Leak, NameLookup, NestedOpen, Observer, PoolCheckout, PoolCloseReason, PoolReturn,
+    PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect, RequestError, RequestInfo,
+    ResponseHead, SessionEnded, SessionStarted,
 };
-use reqwest::{StatusCode, Url};
 
 use super::Instrumentation;
 use crate::events::{ContextEvent, log_slow_queue};
 use crate::request::RequestState;
-use crate::span::{ContextSpan, Spans, TracingSetup};
+use crate::span::{ContextSpan, RequestSpan, Spans, TracingSetup};
 
 impl Observer for Instrumentation {
-    fn context_opened(&self, context: &HttpContext) {
+    fn context_opened(&self, context: &ContextInfo) {
         self.metrics.context_opened();
         if let Some(span) = self.begin_context_span(context) {
             context.attach(span);
         }
     }
 
-    fn nested_open(&self, context: &HttpContext, nested: &NestedOpen) {
+    fn nested_open(&self, context: &ContextInfo, nested: &NestedOpen) {
         self.metrics.nested_open(nested.policy);
         self.note_event(context, &ContextEvent::NestedOpen(nested));
     }
 
-    fn context_closed(&self, context: &HttpContext, report: &ExitReport) {
+    fn context_closed(&self, context: &ContextInfo, report: &ExitReport) {
         self.metrics.context_closed(report);
         self.ledger.exited();
         if let Some(span) = context.attached::<ContextSpan>() {
@@ -37,12 +36,13 @@ impl Observer for Instrumentation {
         }
     }
 
-    fn session_opened(&self, _: &HttpContext, _: SessionId, source: SessionSource) {
-        self.metrics.session_opened(source);
+    fn session_opened(&self, _: &ContextInfo, session: &SessionStarted) {
+        self.metrics.session_opened(session.source);
     }
 
-    fn session_closed(&self, context: &HttpContext, session: SessionId) {
-        self.ledger.session_closed(session, context.is_pooled());
+    fn session_closed(&self, context: &ContextInfo, ended: &SessionEnded) {
+        self.ledger
+            .session_closed(ended.session, context.is_pooled());
     }
 
     fn request_started(
@@ -54,12 +54,19 @@ impl Observer for Instrumentation {
         self.start_request(request, head, extensions);
     }
 
-    fn poll_request(&self, request: &RequestInfo, poll: &mut dyn FnMut()) {
-        match request.attached::<RequestState>() {
-            Some(RequestState {
-                span: Some(span), ..
-            }) => span.enter(poll),
-            _ => poll(),
+    fn enter_request(&self, request: &RequestInfo) {
+        if let Some(state) = request.attached::<RequestState>()
+            && let Some(span) = &state.span
+        {
+            span.enter();
+        }
+    }
+
+    fn exit_request(&self, request: &RequestInfo) {
+        if let Some(state) = request.attached::<RequestState>()
+            && state.span.is_some()
+        {
+            RequestSpan::exit();
         }
     }
 
@@ -67,19 +74,20 @@ impl Observer for Instrumentation {
         if self.options.queue_spans
             && let Some(state) = request.attached::<RequestState>()
         {
-            let host = request.server();
+            let host = request.origin();
             state.queued(state.span.as_ref().map(|span| span.waits(&**host)));
         }
     }
 
-    fn request_dequeued(&self, request: &RequestInfo, waited: Duration) {
+    fn request_dequeued(&self, request: &RequestInfo, wait: &QueueWait) {
+        let waited = wait.duration;
         let Some(state) = request.attached::<RequestState>() else {
             return;
         };
         state.dequeued();
         state.server.time_in_queue(state.method).record(waited);
         if waited >= self.options.slow_queue {
-            let places = (request.context().opened_at(), Some(request.place()));
+            let places = (request.context().opened_at(), Some(request.call_site()));
             if self
                 .log_rate
                 .lets_through("http_context.slow_queue", places)
@@ -96,12 +104,12 @@ impl Observer for Instrumentation {
         }
     }
 
-    fn request_redirected(&self, request: &RequestInfo, _: StatusCode, _: &Url, to: &Arc<Host>) {
+    fn request_redirected(&self, request: &RequestInfo, redirect: &Redirect<'_>) {
         let Some(state) = request.attached::<RequestState>() else {
             return;
         };
         state.server.redirects().increment(1);
-        state.redirected(to, self.servers.of(to));
+        state.redirected(redirect.origin, self.servers.of(redirect.origin));
     }
 
     fn response_headers(&self, request: &RequestInfo, headers: &HeaderMap) {
@@ -127,26 +135,26 @@ impl Observer for Instrumentation {
         Self::note_body_end(request, end);
     }
 
-    fn name_resolved(&self, _: Option<&RequestInfo>, lookup: &NameLookup) {
+    fn name_resolved(&self, _: &RequestInfo, lookup: &NameLookup) {
         let name = self.options.lookup_names.then_some(&*lookup.name);
         let failed = lookup.addresses.is_none_or(|found| found == 0);
         self.metrics
             .name_resolved(lookup.duration.as_secs_f64(), failed, name);
     }
 
-    fn connect_started(&self, request: Option<&RequestInfo>, server: &Arc<Host>) {
-        let Some(state) = request.and_then(|request| request.attached::<RequestState>()) else {
+    fn connect_started(&self, request: &RequestInfo, connect: &ConnectStarted<'_>) {
+        let Some(state) = request.attached::<RequestState>() else {
             return;
         };
         let by_tracing = self.options.connection_spans && self.options.spans == Spans::Tracing;
-        let setup = by_tracing.then(|| TracingSetup::begin(server));
-        state.connect_started(server, setup);
+        let setup = by_tracing.then(|| TracingSetup::begin(connect.origin));
+        state.connect_started(connect.origin, setup);
     }
 
-    fn connection_opened(&self, request: Option<&RequestInfo>, connection: &Arc<ConnectionInfo>) {
-        let state = request.and_then(|request| request.attached::<RequestState>());
+    fn connection_opened(&self, request: &RequestInfo, connection: &Arc<ConnectionInfo>) {
+        let state = request.attached::<RequestState>();
         let took = connection.create_duration;
-        let setup = self.note_setup(state, &connection.server, took, None);
+        let setup = self.note_setup(state, &connection.origin, took, None);
         let known = self.connection_made(request, state, connection);
         if let Some(setup) = setup {
             let _ = known.setup.set(setup);
@@ -154,23 +162,23 @@ impl Observer for Instrumentation {
         connection.attach(known);
     }
 
-    fn connect_failed(&self, request: Option<&RequestInfo>, failure: &ConnectFailure<'_>) {
-        let state = request.and_then(|request| request.attached::<RequestState>());
-        self.not_connected(state, failure.server, failure.duration, failure.kind());
+    fn connect_failed(&self, request: &RequestInfo, failure: &ConnectFailure<'_>) {
+        let state = request.attached::<RequestState>();
+        self.not_connected(state, failure.origin, failure.duration, failure.kind());
     }
 
-    fn connect_abandoned(&self, request: Option<&RequestInfo>, after: Duration) {
-        if let Some(state) = request.and_then(|request| request.attached::<RequestState>()) {
-            state.connect_abandoned(after);
+    fn connect_abandoned(&self, request: &RequestInfo, abandoned: &ConnectAbandoned<'_>) {
+        if let Some(state) = request.attached::<RequestState>() {
+            state.connect_abandoned(abandoned.duration);
         }
     }
 
-    fn leak(&self, context: &HttpContext, leak: &Leak) {
+    fn leak(&self, context: &ContextInfo, leak: &Leak) {
         self.metrics.leaked(leak.kind, leak.count);
         self.note_event(context, &ContextEvent::Leak(leak, context.leak_policy()));
     }
 
-    fn leak_resolved(&self, _: &HttpContext, leak: &Leak) {
+    fn leak_resolved(&self, _: &ContextInfo, leak: &Leak) {
         self.metrics.leak_resolved(leak.kind, leak.count);
     }
 
@@ -182,25 +190,25 @@ impl Observer for Instrumentation {
         self.pools.update(pool);
     }
 
-    fn pool_timed_out(&self, pool: &PoolStatus, waited: Duration) {
+    fn pool_timed_out(&self, pool: &PoolStatus, timeout: &PoolTimeout) {
         self.pools.update(pool);
-        self.pools.waited(waited);
+        self.pools.waited(timeout.waited);
         self.pools.timed_out();
     }
 
-    fn pool_checked_out(&self, pool: &PoolStatus, waited: Duration, _: bool) {
+    fn pool_checked_out(&self, pool: &PoolStatus, checkout: &PoolCheckout) {
         self.pools.update(pool);
-        self.pools.waited(waited);
+        self.pools.waited(checkout.waited);
     }
 
-    fn pool_session_created(&self, pool: &PoolStatus, took: Duration) {
+    fn pool_session_created(&self, pool: &PoolStatus, created: &PoolSessionCreated) {
         self.pools.update(pool);
-        self.pools.created(took);
+        self.pools.created(created.duration);
     }
 
-    fn pool_returned(&self, pool: &PoolStatus, used: Duration) {
+    fn pool_returned(&self, pool: &PoolStatus, returned: &PoolReturn) {
         self.pools.update(pool);
-        self.pools.used(used);
+        self.pools.used(returned.used);
     }
 
     fn pool_session_closed(&self, pool: &PoolStatus, _: PoolCloseReason) {

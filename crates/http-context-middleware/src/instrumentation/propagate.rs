@@ -19,8 +19,8 @@ impl Instrumentation {
             return;
         }
         let hop = state.hop();
-        let host = hop.as_ref().unwrap_or(request.server());
-        if self.options.excluded_hosts.contains(host.name()) {
+        let host = hop.as_ref().unwrap_or(request.origin());
+        if self.options.excluded_hosts.contains(host.host()) {
             return;
         }
         match &state.span {

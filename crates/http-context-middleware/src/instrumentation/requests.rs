@@ -28,7 +28,7 @@ impl Instrumentation {
         if extensions.get::<Uninstrumented>().is_some() {
             return;
         }
-        let server = self.servers.of(request.server());
+        let server = self.servers.of(request.origin());
         let method = KnownMethod::of(request.method());
         server.active_requests(method).increment(1);
         let template = extensions

@@ -106,7 +106,7 @@ impl ProcessMetrics {
         self.contexts_active.get_or_take(|| {
             // The first leak of a kind is an increase only for those who have seen it at zero.
             for kind in LeakKind::ALL {
-                self.leaks(kind).increment(0);
+                self.leaks(*kind).increment(0);
             }
             self.sink.gauge(&catalogue::CONTEXTS_ACTIVE, Vec::new())
         })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hashbrown::{Equivalent, HashMap};
-use http_context::Host;
+use http_context::Origin;
 use parking_lot::Mutex;
 
 use super::server::Server;
@@ -49,7 +49,7 @@ impl Servers {
     }
 
     /// The server that a host of a session stands for.
-    pub(crate) fn of<'h>(&self, host: &'h Host) -> &'h Arc<Server> {
+    pub(crate) fn of<'h>(&self, host: &'h Origin) -> &'h Arc<Server> {
         if let Some(OfHost(server)) = host.attached() {
             return server;
         }
@@ -58,13 +58,13 @@ impl Servers {
         server
     }
 
-    fn find(&self, host: &Host) -> Arc<Server> {
+    fn find(&self, host: &Origin) -> Arc<Server> {
         let mut known = self.known.lock();
-        if let Some(server) = known.by_address.get(&Borrowed(host.name(), host.port())) {
+        if let Some(server) = known.by_address.get(&Borrowed(host.host(), host.port())) {
             return Arc::clone(server);
         }
         if known.by_address.len() < self.cap {
-            let address: Arc<str> = host.name().into();
+            let address: Arc<str> = host.host().into();
             let server = Server::new(self.sink.clone(), Arc::clone(&address), host.port());
             let server = Arc::new(server);
             let key = (address, host.port());

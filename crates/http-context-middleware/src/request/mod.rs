@@ -5,7 +5,7 @@ mod progress;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_context::Host;
+use http_context::Origin;
 use metrics::SharedString;
 use parking_lot::Mutex;
 
@@ -37,7 +37,7 @@ pub(crate) struct RequestState {
 /// The making of a connection that a request asked for.
 #[derive(Debug)]
 struct Connect {
-    host: Arc<Host>,
+    host: Arc<Origin>,
     setup: Option<tracing::Span>,
     abandoned_after: Option<Duration>,
 }
@@ -97,16 +97,16 @@ impl RequestState {
         self.progress.sending();
     }
 
-    pub(crate) fn redirected(&self, to: &Arc<Host>, server: &Arc<Server>) {
+    pub(crate) fn redirected(&self, to: &Arc<Origin>, server: &Arc<Server>) {
         self.progress.redirected(to, server);
     }
 
     /// The host of the redirect that it follows, if it does.
-    pub(crate) fn hop(&self) -> Option<Arc<Host>> {
+    pub(crate) fn hop(&self) -> Option<Arc<Origin>> {
         self.progress.hop()
     }
 
-    pub(crate) fn connect_started(&self, host: &Arc<Host>, setup: Option<tracing::Span>) {
+    pub(crate) fn connect_started(&self, host: &Arc<Origin>, setup: Option<tracing::Span>) {
         let connect = Connect {
             host: Arc::clone(host),
             setup,
@@ -130,7 +130,7 @@ impl RequestState {
 
     /// The host that it had not been connected to when the connect was abandoned, and after how
     /// long that was.
-    pub(crate) fn abandoned_connect(&self) -> Option<(Arc<Host>, Duration)> {
+    pub(crate) fn abandoned_connect(&self) -> Option<(Arc<Origin>, Duration)> {
         let connect = self.connect.lock();
         let connect = connect.as_ref()?;
         Some((Arc::clone(&connect.host), connect.abandoned_after?))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_context::Host;
+use http_context::Origin;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -30,7 +30,7 @@ struct Steps {
 
 #[derive(Clone, Debug)]
 struct Hop {
-    host: Arc<Host>,
+    host: Arc<Origin>,
     server: Arc<Server>,
 }
 
@@ -72,7 +72,7 @@ impl Progress {
         wait(&self.server, 1);
     }
 
-    pub(super) fn redirected(&self, to: &Arc<Host>, server: &Arc<Server>) {
+    pub(super) fn redirected(&self, to: &Arc<Origin>, server: &Arc<Server>) {
         let hop = Hop {
             host: Arc::clone(to),
             server: Arc::clone(server),
@@ -85,7 +85,7 @@ impl Progress {
         wait(server, 1);
     }
 
-    pub(super) fn hop(&self) -> Option<Arc<Host>> {
+    pub(super) fn hop(&self) -> Option<Arc<Origin>> {
         let steps = self.steps.lock();
         let hop = steps.hop.as_ref()?;
         Some(Arc::clone(&hop.host))

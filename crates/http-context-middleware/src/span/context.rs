@@ -1,7 +1,7 @@
 //! The span of a context.
 
 #[cfg(feature = "opentelemetry")]
-use http_context::HttpContext;
+use http_context::ContextInfo;
 use http_context::Outcome;
 #[cfg(feature = "opentelemetry")]
 use opentelemetry::trace::SpanContext;
@@ -45,7 +45,7 @@ impl ContextSpan {
 ///
 /// Inside of a request the current OpenTelemetry context knows more: the request's own span.
 #[cfg(feature = "opentelemetry")]
-pub fn span_context_of(context: &HttpContext) -> Option<SpanContext> {
+pub fn span_context_of(context: &ContextInfo) -> Option<SpanContext> {
     let span = context.attached::<ContextSpan>()?;
     span.span_context().filter(SpanContext::is_valid)
 }

@@ -6,6 +6,7 @@
 
 mod context;
 mod data;
+mod entered;
 mod request;
 #[cfg(feature = "opentelemetry")]
 mod via_otel;

@@ -3,10 +3,10 @@
 use http::HeaderMap;
 
 use super::data::{Head, Link, NoHead, Waiting};
-use super::delegate;
 #[cfg(feature = "opentelemetry")]
 use super::via_otel::OtelSpan;
 use super::via_tracing::TracingSpan;
+use super::{delegate, entered};
 
 /// The span of one request. Ends once.
 #[derive(Debug)]
@@ -17,9 +17,14 @@ pub(crate) enum RequestSpan {
 }
 
 impl RequestSpan {
-    /// Runs `poll` inside the span, while it has not ended.
-    pub(crate) fn enter(&self, poll: &mut dyn FnMut()) {
-        delegate!(self, span => span.enter(poll));
+    /// Enters the span on this thread, while it has not ended, until [`exit`](Self::exit).
+    pub(crate) fn enter(&self) {
+        entered::push(delegate!(self, span => span.enter()));
+    }
+
+    /// Leaves what was entered last on this thread.
+    pub(crate) fn exit() {
+        entered::pop();
     }
 
     /// Adds trace context to the headers, by the global propagator.

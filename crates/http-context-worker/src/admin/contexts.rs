@@ -62,7 +62,7 @@ fn leak(recent: &RecentLeak) -> Value {
         "opened_at": leak.opened_at.to_string(),
         "acquired_at": leak.acquired_at.map(ToString::to_string),
         "detail": leak.detail,
-        "remedy": leak.kind.remedy(),
+        "remedy": leak.kind.fix(),
     })
 }
 
@@ -72,8 +72,8 @@ fn nested_open(recent: &RecentNestedOpen) -> Value {
         "policy": nested.policy.as_str(),
         "count": recent.count,
         "first_seen_ms": millis(recent.first_seen.elapsed()),
-        "outer_place": nested.outer_place.to_string(),
-        "inner_place": nested.inner_place.to_string(),
+        "outer_opened_at": nested.outer_opened_at.to_string(),
+        "called_at": nested.called_at.to_string(),
     })
 }
 

@@ -13,8 +13,8 @@ use super::nested::NestedOpens;
 use super::options::ContextOptions;
 use super::overdue;
 use crate::error::{BuildError, SessionError};
-use crate::facts::{ContextInfo, LeakPolicy, NestedOpen};
-use crate::identity::{CallSite, ContextId};
+use crate::facts::{ContextInfo, LeakPolicy, NestedOpen, Phase};
+use crate::identity::{Attached, CallSite, ContextId};
 use crate::leak::{NestedCount, note_nested};
 use crate::live::{LiveList, Registration};
 use crate::observer::Observers;
@@ -60,7 +60,8 @@ impl HttpContext {
             redaction: options.redaction.clone(),
             keep_alive: options.session_options().keep_alive,
             is_pooled: options.pool.is_some(),
-            attached: crate::identity::Attached::default(),
+            phase: Phase::default(),
+            attached: Attached::default(),
         };
         let observers = Observers::with_default(options.observers.clone());
         let is_listed = options.leaks != LeakPolicy::Off;
@@ -115,12 +116,12 @@ impl HttpContext {
 
     /// Whether its exit has begun: it gives no session, and admits no request.
     pub fn is_closed(&self) -> bool {
-        self.0.scope.phase.is_closed()
+        self.0.scope.info.phase.is_closed()
     }
 
     /// Whether its exit has ended and was reported.
     pub fn has_exited(&self) -> bool {
-        self.0.scope.phase.has_ended()
+        self.0.scope.info.phase.has_ended()
     }
 
     /// How many requests have been started and not ended, their bodies included.
@@ -196,7 +197,7 @@ impl HttpContext {
 
     /// Begins an exit: from here on nothing is admitted. Returns how many opens were nested in it.
     pub(crate) fn begin_exit(&self, now: Instant) -> u64 {
-        self.0.scope.phase.close(now);
+        self.0.scope.info.phase.close(now);
         fence(Ordering::SeqCst);
         if let Some(sessions) = self.0.sessions.get() {
             sessions.refuse();
@@ -206,7 +207,7 @@ impl HttpContext {
 
     /// Ends an exit.
     pub(crate) fn end_exit(&self) {
-        self.0.scope.phase.end();
+        self.0.scope.info.phase.end();
         drop(self.0.registration.lock().take());
     }
 

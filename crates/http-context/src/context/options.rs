@@ -24,10 +24,10 @@ pub(crate) struct ContextOptions {
     pub(crate) observers: Option<Arc<[Arc<dyn Observer>]>>,
     pub(crate) redaction: Redaction,
     pub(crate) session: Arc<SessionOptions>,
-    /// The setter of `session` that was called last, if any was.
-    pub(crate) session_setter: Option<&'static str>,
     /// Where the sessions come from, built from the options of the pool.
     pub(crate) pool: Option<SessionPool>,
+    /// The setter of `session` that was called since there is a pool: it has no effect.
+    pub(crate) set_beside_pool: Option<&'static str>,
 }
 
 impl ContextOptions {
@@ -35,9 +35,9 @@ impl ContextOptions {
     ///
     /// # Errors
     ///
-    /// When an option of the session was set, and a pool as well: it would have no effect.
+    /// When an option of the session was set beside a pool: it would have no effect.
     pub(crate) fn session_origin(&self) -> Result<SessionOrigin, BuildError> {
-        match (&self.pool, self.session_setter) {
+        match (&self.pool, self.set_beside_pool) {
             (None, _) => Ok(SessionOrigin::Options(Arc::clone(&self.session))),
             (Some(pool), None) => Ok(SessionOrigin::Pool(pool.clone())),
             (Some(_), Some(option)) => Err(BuildError::PooledOption { option }),
@@ -65,8 +65,8 @@ impl Default for ContextOptions {
             observers: None,
             redaction: Redaction::default(),
             session: Arc::default(),
-            session_setter: None,
             pool: None,
+            set_beside_pool: None,
         }
     }
 }

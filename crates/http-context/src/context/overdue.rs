@@ -26,6 +26,8 @@ impl Watched for Overdue {
     }
 
     fn is_over(&self) -> bool {
-        self.0.upgrade().is_none_or(|scope| scope.phase.has_ended())
+        self.0
+            .upgrade()
+            .is_none_or(|scope| scope.info.phase.has_ended())
     }
 }

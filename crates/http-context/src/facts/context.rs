@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::leak::LeakPolicy;
+use super::phase::Phase;
 use crate::error::Redaction;
 use crate::identity::{Attached, CallSite, ContextId};
 
@@ -24,6 +25,7 @@ pub struct ContextInfo {
     pub(crate) redaction: Redaction,
     pub(crate) keep_alive: Duration,
     pub(crate) is_pooled: bool,
+    pub(crate) phase: Phase,
     pub(crate) attached: Attached,
 }
 
@@ -46,6 +48,11 @@ impl ContextInfo {
     /// How long ago it was opened.
     pub fn age(&self) -> Duration {
         self.opened.elapsed()
+    }
+
+    /// Whether its exit has begun: it gives no session, and admits no request.
+    pub fn is_closed(&self) -> bool {
+        self.phase.is_closed()
     }
 
     /// What it does about leaks.

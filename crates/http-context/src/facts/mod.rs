@@ -7,6 +7,7 @@ mod context;
 mod exit;
 mod leak;
 mod nested;
+mod phase;
 mod pool;
 mod request;
 mod response;
@@ -20,6 +21,7 @@ pub use context::ContextInfo;
 pub use exit::{ExitReport, Outcome};
 pub use leak::{Leak, LeakKind, LeakPolicy};
 pub use nested::{NestedOpen, NestedPolicy};
+pub(crate) use phase::Phase;
 pub use pool::{
     PoolCheckout, PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout,
 };

@@ -147,7 +147,7 @@ impl ContextBuilder {
         self.set(|options| options.redaction = redaction)
     }
 
-    /// Takes all that a session is built from, in place of what was set of it so far.
+    /// All that a session is built from, in place of what was set of it so far.
     pub fn session(self, session: SessionOptions) -> Self {
         self.set_session("session", |_| session)
     }
@@ -161,16 +161,25 @@ impl ContextBuilder {
     /// [`ContextLayer`] that waited in vain is started without, and `http_session()` gives the
     /// error where no permit is free then.
     ///
-    /// What a session is built from (TLS, proxies, limits for each host, middleware, …) are the
-    /// options of the pool. Setting any of them here as well is an error of `open` and of
-    /// `http_session()`, [`BuildError::PooledOption`](crate::BuildError::PooledOption).
+    /// A session is then built from the options of the pool, in place of those that were set here
+    /// before (TLS, proxies, limits for each host, middleware, …). Setting one of them after this
+    /// is an error of `open` and of `http_session()`,
+    /// [`BuildError::PooledOption`](crate::BuildError::PooledOption).
     pub fn pool(self, pool: SessionPool) -> Self {
-        self.set(|options| options.pool = Some(pool))
+        self.set(|options| {
+            options.pool = Some(pool);
+            options.set_beside_pool = None;
+        })
     }
 
-    /// Builds sessions instead of taking them from a pool. This is the default.
+    /// Builds sessions from the options that were set here. This is the default.
     pub fn without_pool(self) -> Self {
         self.set(|options| options.pool = None)
+    }
+
+    /// What a session is built from, as it was set here: for a pool that is to have the same.
+    pub fn session_options(&self) -> SessionOptions {
+        SessionOptions::clone(&self.0.options.session)
     }
 
     /// Runs work in a context with these options; see [`open`](crate::open) for the semantics.
@@ -213,19 +222,19 @@ impl ContextBuilder {
         self.set(|options| {
             let session = Arc::make_mut(&mut options.session);
             *session = set(std::mem::take(session));
-            options.session_setter = Some(setter);
+            options.set_beside_pool = options.pool.is_some().then_some(setter);
         })
     }
 }
 
 macro_rules! setters {
-    ($($(#[$doc:meta])* fn $name:ident($arg:ident: $type:ty) |$options:ident| $set:block)*) => {
+    ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty)?) |$options:ident| $set:block)*) => {
         /// What its sessions are built from, as [`SessionOptions`].
         impl ContextBuilder {
             $(
                 $(#[$doc])*
-                pub fn $name(self, $arg: $type) -> Self {
-                    self.set_session(stringify!($name), |session| session.$name($arg))
+                pub fn $name(self $(, $arg: $type)?) -> Self {
+                    self.set_session(stringify!($name), |session| session.$name($($arg)?))
                 }
             )*
         }

@@ -18,8 +18,6 @@ pub use future::Open;
 pub use layer::{ContextLayer, ContextService};
 pub use output::{FromOpenError, OpenOutput};
 pub use run::OpenWithReport;
-#[cfg(feature = "testing")]
-pub(crate) use start::Start;
 pub use work::Work;
 #[doc(hidden)]
 pub use work::{ClosureWork, FutureWork};

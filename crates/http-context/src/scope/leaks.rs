@@ -63,7 +63,11 @@ impl Scope {
         if !self.looks_for_leaks() {
             return;
         }
-        let mut leak = self.leak(LeakKind::UseAfterExit, Some(at), self.phase.closed_ago());
+        let mut leak = self.leak(
+            LeakKind::UseAfterExit,
+            Some(at),
+            self.info.phase.closed_ago(),
+        );
         leak.detail = spawned_at.map(|at| format!("in a task spawned at {at}"));
         leak.backtrace = sampled_backtrace();
         self.report_leak(&leak);

@@ -1,10 +1,9 @@
-//! What the parts of one context share: its identity, its observers, its phase and its counts.
+//! What the parts of one context share: its identity, its observers and its counts.
 //!
 //! A [`Scope`] is what sessions, requests and connections know of the context that they belong to.
 //! The context itself, which keeps them, points down to it.
 
 mod leaks;
-mod phase;
 mod request;
 mod stats;
 
@@ -15,7 +14,6 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use self::leaks::ReportedLeaks;
-pub(crate) use self::phase::Phase;
 pub(crate) use self::request::{CURRENT_REQUEST, RequestScope};
 pub(crate) use self::stats::ContextStats;
 use crate::error::{ContextClosed, SessionClosed};
@@ -27,7 +25,6 @@ use crate::observer::{Observer, Observers};
 pub(crate) struct Scope {
     pub(crate) info: ContextInfo,
     pub(crate) observers: Observers,
-    pub(crate) phase: Phase,
     pub(crate) stats: ContextStats,
     /// Notified when the last request, body or child is gone and an exit may wait for that.
     pub(crate) idle: Notify,
@@ -43,7 +40,6 @@ impl Scope {
         Self {
             info,
             observers,
-            phase: Phase::default(),
             stats: ContextStats::default(),
             idle: Notify::new(),
             backtrace: crate::leak::sampled_backtrace(),
@@ -57,7 +53,7 @@ impl Scope {
 
     /// Wakes an exit that waits for the context to be idle.
     pub(crate) fn note_idle(&self) {
-        if self.phase.is_closing() {
+        if self.info.phase.is_closing() {
             self.idle.notify_waiters();
         }
     }
@@ -76,7 +72,7 @@ impl Scope {
             name: self.info.name.clone(),
             opened_at: self.info.opened_at,
             spawned_at,
-            closed_ago: self.phase.closed_ago(),
+            closed_ago: self.info.phase.closed_ago(),
         }
     }
 }

@@ -33,7 +33,7 @@ impl Sessions {
         };
         let index = self.handles.acquire(call_site);
         // As above.
-        if self.scope().phase.is_closed() {
+        if self.scope().info.phase.is_closed() {
             self.release_handle(index);
             return Ok(None);
         }
@@ -88,7 +88,7 @@ impl Sessions {
     /// opening; or `None` in it where the exit came first.
     fn look(&self) -> Option<Option<SessionId>> {
         let changing = self.changing.lock();
-        if self.scope().phase.is_closed() {
+        if self.scope().info.phase.is_closed() {
             drop(changing);
             self.close_late_permit();
             return Some(None);

@@ -33,7 +33,7 @@ impl Sessions {
         let SessionOrigin::Pool(pool) = &self.origin else {
             return Ok(());
         };
-        if self.scope().phase.is_closed() || self.permit.lock().is_some() {
+        if self.scope().info.phase.is_closed() || self.permit.lock().is_some() {
             return Ok(());
         }
         let taken = pool.checkout_now()?;

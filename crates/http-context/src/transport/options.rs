@@ -58,12 +58,22 @@ macro_rules! with_session_setters {
                 options.redirects = Arc::new(policy);
             }
 
-            /// The resolver of host names; `None` is the default, the operating system's.
+            /// Uses no proxy that was given so far.
+            fn without_proxies() |options| {
+                options.proxies.clear();
+            }
+
+            /// The resolver of host names. Default: the operating system's.
             ///
             /// Set it here and not in [`configure`](Self::configure), where lookups would go
             /// unseen.
-            fn dns_resolver(resolver: Option<Arc<dyn Resolve>>) |options| {
-                options.resolver = resolver;
+            fn dns_resolver(resolver: Arc<dyn Resolve>) |options| {
+                options.resolver = Some(resolver);
+            }
+
+            /// Resolves host names as the operating system does. This is the default.
+            fn without_dns_resolver() |options| {
+                options.resolver = None;
             }
 
             /// Adds a middleware to the chain, in the order of the calls; the first is outermost.
@@ -79,6 +89,11 @@ macro_rules! with_session_setters {
                 options.middleware.push(middleware);
             }
 
+            /// Takes every middleware out of the chain that was added so far.
+            fn without_middleware() |options| {
+                options.middleware.clear();
+            }
+
             /// Sets any option of [`reqwest::ClientBuilder`]; called for each session that is
             /// built, with the options above already set and no lock held.
             ///
@@ -92,6 +107,11 @@ macro_rules! with_session_setters {
                 configure: impl Fn(ClientBuilder) -> ClientBuilder + Send + Sync + 'static
             ) |options| {
                 options.configure.push(Arc::new(configure));
+            }
+
+            /// Forgets what was given to [`configure`](Self::configure) so far.
+            fn without_configure() |options| {
+                options.configure.clear();
             }
         }
     };
@@ -128,7 +148,7 @@ pub struct SessionOptions {
 }
 
 macro_rules! setters {
-    ($($(#[$doc:meta])* fn $name:ident($arg:ident: $type:ty) |$options:ident| $set:block)*) => {
+    ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty)?) |$options:ident| $set:block)*) => {
         impl SessionOptions {
             /// The defaults.
             pub fn new() -> Self {
@@ -137,7 +157,7 @@ macro_rules! setters {
 
             $(
                 $(#[$doc])*
-                pub fn $name(mut self, $arg: $type) -> Self {
+                pub fn $name(mut self $(, $arg: $type)?) -> Self {
                     let $options = &mut self;
                     $set
                     self

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use http_context::{ErrorKind, Host};
+use http_context::{ErrorKind, Origin};
 use opentelemetry::trace::{SpanKind, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue};
 
@@ -14,13 +14,13 @@ impl OtelTracer {
     /// A span of the making of a connection, which has just ended: a trace of its own.
     pub(crate) fn connection_setup(
         &self,
-        server: &Host,
+        server: &Origin,
         took: Duration,
         error: Option<ErrorKind>,
     ) -> Link {
         let now = SystemTime::now();
         let mut attributes = vec![
-            KeyValue::new(attribute::SERVER_ADDRESS, server.name().to_owned()),
+            KeyValue::new(attribute::SERVER_ADDRESS, server.host().to_owned()),
             KeyValue::new(attribute::SERVER_PORT, i64::from(server.port())),
         ];
         attributes.extend(error.map(|kind| KeyValue::new(attribute::ERROR_TYPE, kind.as_str())));

@@ -1,6 +1,6 @@
 //! The span of a context.
 
-use http_context::{HttpContext, Outcome};
+use http_context::{ContextInfo, Outcome};
 use opentelemetry::trace::{SpanContext, SpanKind, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue};
 
@@ -11,7 +11,7 @@ use crate::propagation;
 use crate::span::data::to_i64;
 
 impl OtelTracer {
-    pub(crate) fn context_span(&self, context: &HttpContext) -> OtelContextSpan {
+    pub(crate) fn context_span(&self, context: &ContextInfo) -> OtelContextSpan {
         let place = context.opened_at();
         let mut attributes = vec![
             KeyValue::new(attribute::HTTP_CONTEXT_ID, to_i64(context.id().get())),

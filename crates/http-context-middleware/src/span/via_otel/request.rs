@@ -14,6 +14,7 @@ use crate::attribute;
 use crate::propagation;
 use crate::span::context::ContextSpan;
 use crate::span::data::{Begin, Head, Link, NoHead, Waiting, to_i64};
+use crate::span::entered::Entered;
 
 impl OtelTracer {
     pub(crate) fn begin(&self, begin: &Begin<'_>, started: Instant) -> OtelSpan {
@@ -78,9 +79,8 @@ pub(crate) struct OtelSpan {
 }
 
 impl OtelSpan {
-    pub(crate) fn enter(&self, poll: &mut dyn FnMut()) {
-        let _entered = self.context.clone().attach();
-        poll();
+    pub(crate) fn enter(&self) -> Option<Entered> {
+        Some(Entered::OpenTelemetry(self.context.clone().attach()))
     }
 
     pub(crate) fn inject(&self, headers: &mut HeaderMap) {

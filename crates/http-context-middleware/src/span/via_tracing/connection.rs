@@ -1,6 +1,6 @@
 //! The span of the making of a connection: a trace of its own.
 
-use http_context::{ErrorKind, Host};
+use http_context::{ErrorKind, Origin};
 use tracing::field::Empty;
 use tracing::{Span, info_span, record_all};
 
@@ -10,14 +10,14 @@ use crate::span::data::Link;
 pub(crate) struct TracingSetup;
 
 impl TracingSetup {
-    pub(crate) fn begin(server: &Host) -> Span {
+    pub(crate) fn begin(server: &Origin) -> Span {
         info_span!(
             target: "http_context",
             parent: None,
             "HTTP connection_setup",
             otel.name = format!("HTTP connection_setup {server}"),
             otel.kind = "internal",
-            server.address = server.name(),
+            server.address = server.host(),
             server.port = i64::from(server.port()),
             error.r#type = Empty,
             otel.status_code = Empty,

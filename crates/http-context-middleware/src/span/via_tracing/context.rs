@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http_context::{HttpContext, Outcome};
+use http_context::{ContextInfo, Outcome};
 use parking_lot::Mutex;
 use tracing::field::Empty;
 use tracing::{Id, Span, info_span, record_all};
@@ -19,7 +19,7 @@ pub(crate) struct TracingContextSpan {
 }
 
 impl TracingContextSpan {
-    pub(crate) fn begin(context: &HttpContext) -> Option<Self> {
+    pub(crate) fn begin(context: &ContextInfo) -> Option<Self> {
         if !tracing::span_enabled!(target: "http_context", tracing::Level::INFO) {
             return None;
         }

@@ -10,6 +10,7 @@ use tracing::{Id, Span, dispatcher, info_span, record_all};
 use crate::extensions::SpanAttribute;
 use crate::span::context::ContextSpan;
 use crate::span::data::{Begin, Head, Link, NoHead, Waiting, to_i64};
+use crate::span::entered::{Entered, TracingEntered};
 
 /// Closed when the request ends.
 #[derive(Debug)]
@@ -62,11 +63,9 @@ impl TracingSpan {
         })
     }
 
-    pub(crate) fn enter(&self, poll: &mut dyn FnMut()) {
-        match self.get() {
-            Some(span) => span.in_scope(poll),
-            None => poll(),
-        }
+    pub(crate) fn enter(&self) -> Option<Entered> {
+        let span = self.get()?;
+        Some(Entered::Tracing(TracingEntered::new(span)))
     }
 
     #[cfg_attr(
