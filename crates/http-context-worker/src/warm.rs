@@ -25,8 +25,8 @@ impl Warm {
         if size == 0 {
             return (Self(None), context);
         }
-        let pool = SessionPool::builder()
-            .session(context.clone())
+        let pool = context
+            .session_pool()
             .max_size(size)
             .wait_timeout(WAIT_FOR_A_PLACE)
             .build();

@@ -25,9 +25,7 @@ pub(crate) async fn measure(target: &Target, effort: Effort) -> Vec<Jobs> {
     let mut measured = Vec::new();
     for protocol in Protocol::ALL {
         let url = protocol.url(target);
-        let pool = SessionPool::builder()
-            .session(context(target, protocol))
-            .build();
+        let pool = context(target, protocol).session_pool().build();
         let kept = Client::Bare(bare(target, protocol));
         let mut rounds = Vec::new();
         for round in 0..=effort.rounds {

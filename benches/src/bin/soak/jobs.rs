@@ -85,10 +85,7 @@ impl Jobs {
         let context = builder()
             .observer(self.books.clone())
             .drain_timeout(Duration::from_secs(1));
-        let pool = SessionPool::builder()
-            .session(context.clone())
-            .max_size(8)
-            .build();
+        let pool = context.session_pool().max_size(8).build();
         let round = Arc::new(Round {
             pooled: context.clone().pool(pool.clone()),
             http2: context.clone().http_versions(HttpVersions::Http2),

@@ -37,7 +37,7 @@ fn context(live: &LiveContext) -> Value {
     let context = &live.context;
     json!({
         "id": context.id().get(),
-        "name": context.name().map(|name| redacted(name, context.redaction())),
+        "name": context.name().map(|name| redacted(name, context.info().redaction())),
         "opened_at": context.opened_at().to_string(),
         "age_ms": millis(live.age),
         "is_overdue": live.is_overdue,

@@ -17,7 +17,7 @@ mod exported {
         if span.is_valid() {
             return Some(span);
         }
-        span_context_of(&http_context::current()?)
+        span_context_of(http_context::current()?.info())
     }
 
     pub(in crate::log) fn ids() -> Option<(String, String)> {

@@ -18,7 +18,7 @@ use crate::context::ContextOptions;
 use crate::error::Redaction;
 use crate::facts::{LeakPolicy, NestedPolicy};
 use crate::observer::Observer;
-use crate::pool::SessionPool;
+use crate::pool::{PoolBuilder, SessionPool};
 use crate::transport::{HttpVersions, SessionOptions, Tls, with_session_setters};
 
 /// Options for contexts; [`builder`] makes one with the defaults.
@@ -177,9 +177,31 @@ impl ContextBuilder {
         self.set(|options| options.pool = None)
     }
 
-    /// What a session is built from, as it was set here: for a pool that is to have the same.
+    /// What a session is built from, as it was set here.
     pub fn session_options(&self) -> SessionOptions {
         SessionOptions::clone(&self.0.options.session)
+    }
+
+    /// A builder for a pool of sessions as these contexts have them: with the same session
+    /// options, observers and drain timeout.
+    ///
+    /// ```
+    /// let jobs = http_context::builder().configure(|client| client.user_agent("example/1.0"));
+    /// let pool = jobs.session_pool().max_size(8).build();
+    /// let jobs = jobs.pool(pool);
+    /// ```
+    pub fn session_pool(&self) -> PoolBuilder {
+        let options = &self.0.options;
+        let builder = SessionPool::builder()
+            .session(self.session_options())
+            .drain_timeout(options.drain_timeout);
+        let observers = options
+            .observers
+            .iter()
+            .flat_map(|observers| observers.iter());
+        observers.fold(builder, |builder, observer| {
+            builder.observer(Arc::clone(observer))
+        })
     }
 
     /// Runs work in a context with these options; see [`open`](crate::open) for the semantics.
