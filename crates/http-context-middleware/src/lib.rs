@@ -67,11 +67,12 @@
 //!
 //! # Connections
 //!
-//! `reqwest` shows neither who uses a connection nor when it closes. The [`Ledger`] is kept from
-//! what can be seen: connectors being called, the addresses that come with each response, and the
-//! kernel, which announces on Linux every socket that it destroys ([`KernelCloses`]; it takes no
-//! privilege, and one thread of the process). Elsewhere the reason of a close is `unknown` and its
-//! time is the end of the session.
+//! `reqwest` shows neither who uses a connection nor when it closes. `http-context` finds out from
+//! what can be seen: connectors being called, the addresses that come with each response, responses
+//! that announce a close, and the kernel, which announces on Linux every socket that it destroys
+//! ([`http_context::KernelCloses`]; it takes no privilege, and one thread of the process). Elsewhere
+//! the reason of most closes is `unknown` and their time is the end of the session. The [`Ledger`]
+//! shows the connections.
 //!
 //! Which connection a request is on is known when its response head arrives. Until then it counts
 //! as being on one of the idle ones, so `active` and `idle` are right in number also with a server
@@ -134,12 +135,7 @@ pub use self::extensions::{
     AttributeValue, SpanAttribute, SpanAttributes, Uninstrumented, UrlTemplate, WithoutPropagation,
 };
 pub use self::instrumentation::{Instrumentation, InstrumentationBuilder};
-#[cfg(target_os = "linux")]
-pub use self::ledger::KernelCloses;
-pub use self::ledger::{
-    CloseEvent, CloseReason, ConnectionCloses, ConnectionRecord, ConnectionState, Ledger, NoCloses,
-    TellClose,
-};
+pub use self::ledger::{ConnectionRecord, ConnectionState, Ledger};
 #[cfg(feature = "opentelemetry")]
 pub use self::metrics::OpenTelemetryRecorder;
 #[cfg(feature = "prometheus")]
@@ -148,5 +144,3 @@ pub use self::metrics::{Metric, MetricKind, MetricNames, MetricUnit, catalogue};
 pub use self::span::Spans;
 #[cfg(feature = "opentelemetry")]
 pub use self::span::span_context_of;
-// The ledger knows it by this path.
-use self::metrics::server;

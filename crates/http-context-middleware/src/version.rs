@@ -11,7 +11,6 @@ pub(crate) struct ProtocolVersion(u8);
 
 impl ProtocolVersion {
     pub(crate) const COUNT: usize = VALUES.len();
-    pub(crate) const HTTP2: Self = Self(1);
 
     pub(crate) fn of(version: Version) -> Self {
         Self(match version {

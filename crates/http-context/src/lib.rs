@@ -128,8 +128,10 @@ mod watch;
 pub use {bytes, http, reqwest, reqwest_middleware, rustls};
 
 pub use children::{FutureExt, InContext, JoinSet, spawn, spawn_blocking};
-#[doc(hidden)]
-pub use connection::kernel::held_connections;
+pub use connection::{
+    CloseEvent, CloseSink, ConnectionCloses, ConnectionClosesAlreadySet, ConnectionSnapshot,
+    KernelCloses, NoCloses, open_connections, sees_connection_closes, set_connection_closes,
+};
 pub use context::{HttpContext, current, http_session, open_contexts};
 pub use error::{
     BuildError, ContextClosed, ErrorKind, NestedDenied, NoContext, OpenError, PoolError,
@@ -137,11 +139,11 @@ pub use error::{
 };
 pub use exchange::BodyTooLarge;
 pub use facts::{
-    AddressPair, BodyEnd, BodyEndReason, ConnectAbandoned, ConnectFailure, ConnectStarted,
-    ConnectionInfo, ConnectionUse, ContextInfo, ExitReport, Leak, LeakKind, LeakPolicy, NameLookup,
-    NestedOpen, NestedPolicy, Outcome, PoolCheckout, PoolCloseReason, PoolReturn,
-    PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect, RequestInfo, ResponseHead,
-    SessionEnded, SessionSource, SessionStarted,
+    AddressPair, BodyEnd, BodyEndReason, CloseReason, ConnectAbandoned, ConnectFailure,
+    ConnectStarted, ConnectionClosed, ConnectionInfo, ConnectionUse, ContextInfo, ExitReport, Leak,
+    LeakKind, LeakPolicy, NameLookup, NestedOpen, NestedPolicy, Outcome, PoolCheckout,
+    PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect,
+    RequestInfo, ResponseHead, SessionEnded, SessionSource, SessionStarted,
 };
 #[cfg(feature = "testing")]
 pub use http_context_macros::test;

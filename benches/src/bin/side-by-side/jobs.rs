@@ -1,6 +1,6 @@
 //! Jobs of a single request: what they pay for a session.
 
-use http_context::{SessionPool, http_session};
+use http_context::http_session;
 use http_context_benches::target::Target;
 use tokio::time::Instant;
 

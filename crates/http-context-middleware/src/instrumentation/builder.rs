@@ -12,7 +12,7 @@ use super::Instrumentation;
 use super::options::Options;
 use crate::events::RateLimit;
 use crate::extensions::SpanAttributes;
-use crate::ledger::{ConnectionCloses, Ledger};
+use crate::ledger::Ledger;
 use crate::metrics::{MetricNames, PoolMetrics, ProcessMetrics, Servers, Sink, Templates};
 use crate::span::Spans;
 
@@ -25,7 +25,6 @@ pub struct InstrumentationBuilder {
     recorder: Option<Arc<dyn Recorder + Send + Sync>>,
     max_servers: usize,
     max_templates: usize,
-    closes: Option<Arc<dyn ConnectionCloses>>,
     log_interval: Duration,
     options: Options,
 }
@@ -38,7 +37,6 @@ impl Default for InstrumentationBuilder {
             recorder: None,
             max_servers: 200,
             max_templates: 200,
-            closes: None,
             log_interval: Duration::from_mins(1),
             options: Options::default(),
         }
@@ -159,18 +157,11 @@ impl InstrumentationBuilder {
         self
     }
 
-    /// Who tells that connections close. Default: on Linux the kernel, elsewhere nobody.
-    pub fn connection_closes(mut self, closes: Arc<dyn ConnectionCloses>) -> Self {
-        self.closes = Some(closes);
-        self
-    }
-
     /// The instrumentation, to be the observer of a context:
     /// [`ContextBuilder::observer`](http_context::ContextBuilder::observer).
     pub fn build(self) -> Arc<Instrumentation> {
         let sink = Sink::new(self.recorder, self.metric_names);
         sink.describe();
-        let closes = self.closes.unwrap_or_else(default_closes);
         Arc::new(Instrumentation::new(
             Options {
                 spans: self.spans,
@@ -180,12 +171,12 @@ impl InstrumentationBuilder {
             PoolMetrics::new(sink.clone()),
             Servers::new(sink, self.max_servers),
             Templates::new(self.max_templates),
-            Ledger::start(closes),
+            Ledger::default(),
             RateLimit::new(self.log_interval),
         ))
     }
 
-    /// Makes it the observer of every context that has none of its own.
+    /// Makes it an observer of every context.
     ///
     /// Install recorders, tracer providers and propagators before.
     ///
@@ -205,8 +196,7 @@ impl Instrumentation {
         InstrumentationBuilder::default()
     }
 
-    /// Makes an instrumentation with the defaults the observer of every context that has none of
-    /// its own.
+    /// Makes an instrumentation with the defaults an observer of every context.
     ///
     /// # Errors
     ///
@@ -214,16 +204,6 @@ impl Instrumentation {
     pub fn install() -> Result<Arc<Self>, ObserverAlreadySet> {
         Self::builder().install()
     }
-}
-
-#[cfg(target_os = "linux")]
-fn default_closes() -> Arc<dyn ConnectionCloses> {
-    Arc::new(crate::ledger::KernelCloses)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn default_closes() -> Arc<dyn ConnectionCloses> {
-    Arc::new(crate::ledger::NoCloses)
 }
 
 impl fmt::Debug for InstrumentationBuilder {

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_context::{ConnectionInfo, ErrorKind, Origin, RequestInfo};
+use http_context::{CloseReason, ConnectionClosed, ConnectionInfo, ErrorKind, Origin};
 
 use super::Instrumentation;
-use crate::ledger::{CloseReason, Connection, Use};
+use crate::ledger::{ConnectionGauge, OpenedFor};
 use crate::metrics::LabelValue;
 use crate::request::RequestState;
 use crate::span::{Link, TracingSetup};
+use crate::version::ProtocolVersion;
 
 impl LabelValue for CloseReason {
     fn value(self) -> &'static str {
@@ -20,18 +21,32 @@ impl LabelValue for CloseReason {
 impl Instrumentation {
     pub(super) fn connection_made(
         &self,
-        request: &RequestInfo,
         state: Option<&RequestState>,
         info: &ConnectionInfo,
-    ) -> Arc<Connection> {
+    ) -> Arc<ConnectionGauge> {
         let server = self.servers.of(&info.origin);
         server.create_duration(None).record(info.create_duration);
-        let keep_alive = request.context().keep_alive();
-        let open = |opened_for| self.ledger.opened(info, server, keep_alive, opened_for);
+        let ledger = self.ledger.mark();
+        let open = |opened_for| Arc::new(ConnectionGauge::new(ledger, info, server, opened_for));
         match state {
             Some(state) => state.connected(open),
-            None => open(Use::Spare),
+            None => open(OpenedFor::Nobody),
         }
+    }
+
+    pub(super) fn connection_ended(&self, info: &ConnectionInfo, closed: &ConnectionClosed) {
+        let Some(gauge) = info.attached::<Arc<ConnectionGauge>>() else {
+            return;
+        };
+        let server = &gauge.server;
+        server.closed(closed.reason).increment(1);
+        let version = closed.version.map(ProtocolVersion::of);
+        server.connection_duration(version).record(closed.duration);
+        #[allow(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
+        server.connection_requests().record(closed.requests as f64);
+        self.ledger.closed(info, gauge, closed);
+        // Last: who sees the gauge go down sees the rest.
+        gauge.closed();
     }
 
     pub(super) fn not_connected(

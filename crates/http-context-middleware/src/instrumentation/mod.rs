@@ -10,7 +10,6 @@ mod request_span;
 mod requests;
 
 use std::fmt;
-use std::sync::Arc;
 
 pub use self::builder::InstrumentationBuilder;
 use self::options::Options;
@@ -31,7 +30,7 @@ pub struct Instrumentation {
     pools: PoolMetrics,
     servers: Servers,
     templates: Templates,
-    ledger: Arc<Ledger>,
+    ledger: Ledger,
     log_rate: RateLimit,
     #[cfg(feature = "opentelemetry")]
     tracer: Option<OtelTracer>,
@@ -44,7 +43,7 @@ impl Instrumentation {
         pools: PoolMetrics,
         servers: Servers,
         templates: Templates,
-        ledger: Arc<Ledger>,
+        ledger: Ledger,
         log_rate: RateLimit,
     ) -> Self {
         #[cfg(feature = "opentelemetry")]

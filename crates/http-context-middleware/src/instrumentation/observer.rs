@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use http::{Extensions, HeaderMap};
 use http_context::{
-    BodyEnd, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionInfo, ContextInfo,
-    ExitReport, Leak, NameLookup, NestedOpen, Observer, PoolCheckout, PoolCloseReason, PoolReturn,
-    PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect, RequestError, RequestInfo,
-    ResponseHead, SessionEnded, SessionStarted,
+    BodyEnd, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionClosed, ConnectionInfo,
+    ContextInfo, ExitReport, Leak, NameLookup, NestedOpen, Observer, PoolCheckout, PoolCloseReason,
+    PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect, RequestError,
+    RequestInfo, ResponseHead, SessionStarted,
 };
 
 use super::Instrumentation;
@@ -30,7 +30,6 @@ impl Observer for Instrumentation {
 
     fn context_closed(&self, context: &ContextInfo, report: &ExitReport) {
         self.metrics.context_closed(report);
-        self.ledger.exited();
         if let Some(span) = context.attached::<ContextSpan>() {
             span.close(report.outcome);
         }
@@ -38,11 +37,6 @@ impl Observer for Instrumentation {
 
     fn session_opened(&self, _: &ContextInfo, session: &SessionStarted) {
         self.metrics.session_opened(session.source);
-    }
-
-    fn session_closed(&self, context: &ContextInfo, ended: &SessionEnded) {
-        self.ledger
-            .session_closed(ended.session, context.is_pooled());
     }
 
     fn request_started(
@@ -155,7 +149,7 @@ impl Observer for Instrumentation {
         let state = request.attached::<RequestState>();
         let took = connection.create_duration;
         let setup = self.note_setup(state, &connection.origin, took, None);
-        let known = self.connection_made(request, state, connection);
+        let known = self.connection_made(state, connection);
         if let Some(setup) = setup {
             let _ = known.setup.set(setup);
         }
@@ -171,6 +165,10 @@ impl Observer for Instrumentation {
         if let Some(state) = request.attached::<RequestState>() {
             state.connect_abandoned(abandoned.duration);
         }
+    }
+
+    fn connection_closed(&self, connection: &Arc<ConnectionInfo>, closed: &ConnectionClosed) {
+        self.connection_ended(connection, closed);
     }
 
     fn leak(&self, context: &ContextInfo, leak: &Leak) {
@@ -213,7 +211,6 @@ impl Observer for Instrumentation {
 
     fn pool_session_closed(&self, pool: &PoolStatus, _: PoolCloseReason) {
         self.pools.update(pool);
-        self.ledger.pooled_session_closed();
     }
 
     fn pool_closed(&self, pool: &PoolStatus) {

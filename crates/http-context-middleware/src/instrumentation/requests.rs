@@ -11,7 +11,7 @@ use super::Instrumentation;
 use super::request_span::size;
 use crate::attribute;
 use crate::extensions::{Uninstrumented, UrlTemplate, WithoutPropagation};
-use crate::ledger::Connection;
+use crate::ledger::ConnectionGauge;
 use crate::method::KnownMethod;
 use crate::metrics::End;
 use crate::request::RequestState;
@@ -48,14 +48,14 @@ impl Instrumentation {
         let connection = head
             .connection
             .as_ref()
-            .and_then(|info| info.attached::<Arc<Connection>>());
+            .and_then(|info| info.attached::<Arc<ConnectionGauge>>());
         let Some(state) = request.attached::<RequestState>() else {
             return;
         };
         let version = ProtocolVersion::of(head.version);
         let end = End::Answered(head.status, version);
-        let idle = state.answered(end, connection.cloned());
-        if let Some(idle) = idle {
+        state.answered(end, connection.cloned());
+        if let Some(idle) = head.idle {
             state.server.connection_idle().record(idle);
         }
         let server = &state.server;
@@ -83,7 +83,7 @@ impl Instrumentation {
                 let is_reused = head.connection_use == ConnectionUse::Reused;
                 (connection.id, is_reused)
             }),
-            idle,
+            idle: head.idle,
             resends: request.resends(),
             more,
         });
@@ -107,7 +107,7 @@ impl Instrumentation {
         {
             self.not_connected(Some(state), &server, after, kind);
         }
-        state.ended(is_ours || kind == ErrorKind::Timeout);
+        state.ended();
         if is_ours && request.context().is_closed() {
             state.server.aborted().increment(1);
         }
@@ -125,7 +125,7 @@ impl Instrumentation {
         let Some(state) = request.attached::<RequestState>() else {
             return;
         };
-        state.ended(true);
+        state.ended();
         state.server.active_requests(state.method).decrement(1);
         let took = request.started().elapsed();
         let key = state.key(End::Cancelled);
@@ -140,7 +140,7 @@ impl Instrumentation {
             return;
         };
         let is_whole = end.reason == BodyEndReason::Complete;
-        let Some(head) = state.body_ended(!is_whole) else {
+        let Some(head) = state.body_ended() else {
             return;
         };
         if end.reason == BodyEndReason::Aborted && request.context().is_closed() {

@@ -4,10 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_context::{ConnectionId, SessionId};
+use http_context::{CloseReason, ConnectionId, SessionId};
 use tokio::time::Instant;
-
-use super::CloseReason;
 
 /// What is known of a connection.
 #[derive(Clone, Debug)]

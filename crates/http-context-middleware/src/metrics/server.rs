@@ -27,7 +27,7 @@ pub(crate) struct Server {
     pub(crate) address: Arc<str>,
     pub(crate) port: u16,
     /// The connections to it, and how many requests wait for a response.
-    pub(crate) books: ConnectionCounts,
+    pub(crate) connections: ConnectionCounts,
     active_requests: [Lazy<Gauge>; KnownMethod::COUNT],
     time_in_queue: [Lazy<Histogram>; KnownMethod::COUNT],
     series: SeriesTable,
@@ -49,7 +49,7 @@ impl Server {
             sink,
             address,
             port,
-            books: ConnectionCounts::default(),
+            connections: ConnectionCounts::default(),
             active_requests: Default::default(),
             time_in_queue: Default::default(),
             series: SeriesTable::default(),

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use self::progress::Progress;
 use crate::extensions::SpanAttribute;
-use crate::ledger::{Connection, Use};
+use crate::ledger::{ConnectionGauge, OpenedFor};
 use crate::method::KnownMethod;
 use crate::metrics::{End, SeriesKey, Server};
 use crate::span::{RequestSpan, Waiting};
@@ -118,7 +118,10 @@ impl RequestState {
     }
 
     /// A connection that it asked for was made: for this request, if it still waits for one.
-    pub(crate) fn connected(&self, open: impl FnOnce(Use) -> Arc<Connection>) -> Arc<Connection> {
+    pub(crate) fn connected(
+        &self,
+        open: impl FnOnce(OpenedFor) -> Arc<ConnectionGauge>,
+    ) -> Arc<ConnectionGauge> {
         self.progress.connected(open)
     }
 
@@ -141,23 +144,18 @@ impl RequestState {
         connect?.setup
     }
 
-    /// Returns how long the connection had been idle, when it was reused.
-    pub(crate) fn answered(
-        &self,
-        end: End,
-        connection: Option<Arc<Connection>>,
-    ) -> Option<Duration> {
-        self.progress.answered(end, connection)
+    pub(crate) fn answered(&self, end: End, connection: Option<Arc<ConnectionGauge>>) {
+        self.progress.answered(end, connection);
     }
 
-    /// It ended without a response. `let_go` means that the caller dropped it.
-    pub(crate) fn ended(&self, let_go: bool) {
+    /// It ended without a response.
+    pub(crate) fn ended(&self) {
         self.replace_waiting(None);
-        self.progress.ended(let_go);
+        self.progress.ended();
     }
 
     /// Its body ended; returns how the request had ended before.
-    pub(crate) fn body_ended(&self, let_go: bool) -> Option<End> {
-        self.progress.body_ended(let_go)
+    pub(crate) fn body_ended(&self) -> Option<End> {
+        self.progress.body_ended()
     }
 }

@@ -1,13 +1,11 @@
 //! How far a request is, seen from the connections: which one it is on, or waits for.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http_context::Origin;
 use parking_lot::Mutex;
-use tokio::time::Instant;
 
-use crate::ledger::{Connection, Use};
+use crate::ledger::{ConnectionGauge, OpenedFor};
 use crate::metrics::{End, Server};
 
 #[derive(Debug)]
@@ -22,7 +20,6 @@ pub(super) struct Progress {
 #[derive(Debug)]
 struct Steps {
     step: Step,
-    sent: Option<Instant>,
     /// Where a redirect led it.
     hop: Option<Hop>,
     end: Option<End>,
@@ -43,9 +40,9 @@ enum Step {
     /// A connection is being made for it.
     Connecting,
     /// A connection was made for it.
-    Reserved(Arc<Connection>),
+    Reserved(Arc<ConnectionGauge>),
     /// The response came over this connection.
-    Answered(Option<Arc<Connection>>),
+    Answered(Option<Arc<ConnectionGauge>>),
     Over,
 }
 
@@ -55,7 +52,6 @@ impl Progress {
             server: Arc::clone(server),
             steps: Mutex::new(Steps {
                 step: Step::NotSent,
-                sent: None,
                 hop: None,
                 end: None,
             }),
@@ -65,7 +61,6 @@ impl Progress {
     /// Also called for a hop of a redirect, which waits from the redirect on.
     pub(super) fn sending(&self) {
         let mut steps = self.steps.lock();
-        steps.sent = Some(Instant::now());
         let Step::NotSent = steps.step else { return };
         steps.step = Step::Waiting;
         drop(steps);
@@ -81,7 +76,7 @@ impl Progress {
         let from = steps.hop.replace(hop);
         let step = std::mem::replace(&mut steps.step, Step::Waiting);
         drop(steps);
-        self.leave(&step, from.as_ref(), false);
+        self.leave(&step, from.as_ref());
         wait(server, 1);
     }
 
@@ -100,11 +95,14 @@ impl Progress {
         wait(self.at(hop.as_ref()), -1);
     }
 
-    pub(super) fn connected(&self, open: impl FnOnce(Use) -> Arc<Connection>) -> Arc<Connection> {
+    pub(super) fn connected(
+        &self,
+        open: impl FnOnce(OpenedFor) -> Arc<ConnectionGauge>,
+    ) -> Arc<ConnectionGauge> {
         if !self.is_connecting() {
-            return open(Use::Spare);
+            return open(OpenedFor::Nobody);
         }
-        let connection = open(Use::Reserved);
+        let connection = open(OpenedFor::Request);
         let mut steps = self.steps.lock();
         if let Step::Connecting = steps.step {
             steps.step = Step::Reserved(Arc::clone(&connection));
@@ -112,7 +110,7 @@ impl Progress {
         }
         drop(steps);
         // Meanwhile it was answered over another one, or ended.
-        connection.not_needed(false);
+        connection.not_needed();
         connection
     }
 
@@ -120,67 +118,51 @@ impl Progress {
         matches!(self.steps.lock().step, Step::Connecting)
     }
 
-    pub(super) fn answered(
-        &self,
-        end: End,
-        connection: Option<Arc<Connection>>,
-    ) -> Option<Duration> {
-        let End::Answered(_, version) = end else {
-            return None;
-        };
+    pub(super) fn answered(&self, end: End, connection: Option<Arc<ConnectionGauge>>) {
         let mut steps = self.steps.lock();
-        let sent = steps.sent;
         let hop = steps.hop.clone();
         steps.end = Some(end);
         let before = std::mem::replace(&mut steps.step, Step::Answered(connection.clone()));
         drop(steps);
         let hop = hop.as_ref();
         let Some(connection) = connection else {
-            self.leave(&before, hop, false);
-            return None;
+            self.leave(&before, hop);
+            return;
         };
         // One change of the counts where the wait and the connection are of the same server.
         let is_same = Arc::ptr_eq(self.at(hop), &connection.server);
         let stops_waiting = matches!(before, Step::Waiting) && is_same;
-        let idle = connection.answered(version, sent, stops_waiting);
+        connection.answered(stops_waiting);
         if !stops_waiting {
-            self.leave(&before, hop, false);
+            self.leave(&before, hop);
         }
-        idle
     }
 
-    pub(super) fn ended(&self, let_go: bool) {
+    pub(super) fn ended(&self) {
         let mut steps = self.steps.lock();
         let hop = steps.hop.take();
         let step = std::mem::replace(&mut steps.step, Step::Over);
         drop(steps);
-        self.leave(&step, hop.as_ref(), let_go);
+        self.leave(&step, hop.as_ref());
     }
 
-    pub(super) fn body_ended(&self, let_go: bool) -> Option<End> {
+    pub(super) fn body_ended(&self) -> Option<End> {
         let mut steps = self.steps.lock();
         let step = std::mem::replace(&mut steps.step, Step::Over);
         let end = steps.end;
         drop(steps);
         if let Step::Answered(Some(connection)) = step {
-            connection.response_ended(let_go);
+            connection.response_ended();
         }
         end
     }
 
-    fn leave(&self, step: &Step, hop: Option<&Hop>, let_go: bool) {
+    fn leave(&self, step: &Step, hop: Option<&Hop>) {
         match step {
             Step::Waiting => {
-                let server = self.at(hop);
-                let (active, idle) = server.books.change(|counts| {
-                    counts.waiting -= 1;
-                    if let_go {
-                        counts.note_cancelled(Instant::now());
-                    }
-                });
-                server.move_connections(active, idle);
+                wait(self.at(hop), -1);
             }
-            Step::Reserved(connection) => connection.not_needed(let_go),
+            Step::Reserved(connection) => connection.not_needed(),
             _ => {}
         }
     }
@@ -192,7 +174,7 @@ impl Progress {
 }
 
 fn wait(server: &Server, by: i64) {
-    let (active, idle) = server.books.change(|counts| counts.waiting += by);
+    let (active, idle) = server.connections.change(|counts| counts.waiting += by);
     server.move_connections(active, idle);
 }
 
@@ -206,14 +188,14 @@ mod tests {
         let server = Arc::new(Server::new(Sink::default(), "host".into(), 80));
         let waiting = || {
             let mut waiting = 0;
-            server.books.change(|counts| waiting = counts.waiting);
+            server.connections.change(|counts| waiting = counts.waiting);
             waiting
         };
         let progress = Progress::new(&server);
         progress.sending();
         progress.sending();
         assert_eq!(waiting(), 1);
-        progress.ended(false);
+        progress.ended();
         assert_eq!(waiting(), 0);
     }
 }

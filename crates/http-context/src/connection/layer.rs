@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::table::{Connect, ConnectionTable};
+use super::session_connections::{Connect, SessionConnections};
 use crate::facts::{AddressPair, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionInfo};
 use crate::identity::{Attached, ConnectionId, Origin};
 use crate::scope::{CURRENT_REQUEST, RequestScope};
@@ -18,8 +18,8 @@ use crate::scope::{CURRENT_REQUEST, RequestScope};
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The layer that goes around `reqwest`'s connector.
-#[derive(Clone, Debug)]
-pub(crate) struct ConnectionLayer(pub(crate) Arc<ConnectionTable>);
+#[derive(Clone)]
+pub(crate) struct ConnectionLayer(pub(crate) Arc<SessionConnections>);
 
 impl<S> Layer<S> for ConnectionLayer {
     type Service = ObservedConnector<S>;
@@ -28,7 +28,7 @@ impl<S> Layer<S> for ConnectionLayer {
         ObservedConnector {
             shared: Arc::new(Shared {
                 inner,
-                table: Arc::clone(&self.0),
+                connections: Arc::clone(&self.0),
             }),
             ready: None,
         }
@@ -37,17 +37,16 @@ impl<S> Layer<S> for ConnectionLayer {
 
 /// A client is cloned several times for each request, and its connector with it, which is seldom
 /// called. So a clone is a pointer; the connector below is cloned when it is needed.
-#[derive(Debug)]
+
 pub(crate) struct ObservedConnector<S> {
     shared: Arc<Shared<S>>,
     /// The one that is being made ready, or is.
     ready: Option<S>,
 }
 
-#[derive(Debug)]
 struct Shared<S> {
     inner: S,
-    table: Arc<ConnectionTable>,
+    connections: Arc<SessionConnections>,
 }
 
 impl<S> Clone for ObservedConnector<S> {
@@ -92,7 +91,7 @@ where
         Connecting {
             inner: Some(connector.call(destination)),
             attempt,
-            connect: Some(self.shared.table.connect()),
+            connect: Some(self.shared.connections.connect()),
         }
     }
 }
@@ -165,8 +164,8 @@ impl Attempt {
         match result {
             Ok(connection) => {
                 let info = self.opened(connection, &request);
-                connect.opened(&info);
-                request.note_connection_opened(&info);
+                let made = connect.opened(Arc::clone(&info), &request.scope().observers);
+                request.note_connection_opened(&info, made);
             }
             Err(error) => {
                 let failure = ConnectFailure {
@@ -180,6 +179,7 @@ impl Attempt {
     }
 
     fn opened(&self, connection: &impl Connection, request: &RequestScope) -> Arc<ConnectionInfo> {
+        let now = Instant::now();
         let connected = connection.connected();
         let mut extras = http::Extensions::new();
         connected.get_extras(&mut extras);
@@ -193,7 +193,8 @@ impl Attempt {
             origin: Arc::clone(&self.origin),
             addresses,
             is_http2: connected.is_negotiated_h2(),
-            create_duration: self.started.elapsed(),
+            create_duration: now.duration_since(self.started),
+            opened: now,
             attached: Attached::default(),
         })
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::kernel::{self, Connection};
+use super::connection::Connection;
+use super::ownership::{release_gone, still_held};
 use crate::facts::Leak;
 use crate::scope::Scope;
 use crate::watch::{Watched, watch};
@@ -17,7 +18,7 @@ const INTERVAL: Duration = Duration::from_millis(250);
 
 struct Leaked {
     scope: Arc<Scope>,
-    connection: Connection,
+    connection: Arc<Connection>,
     leak: Leak,
 }
 
@@ -31,7 +32,7 @@ struct LeakedSockets {
 static LEAKED: LazyLock<Mutex<LeakedSockets>> = LazyLock::new(Mutex::default);
 
 /// Resolves this leak of a socket when the socket is gone.
-pub(crate) fn report_when_closed(scope: Arc<Scope>, connection: Connection, leak: Leak) {
+pub(crate) fn report_when_closed(scope: Arc<Scope>, connection: Arc<Connection>, leak: Leak) {
     let mut leaked = LEAKED.lock();
     leaked.all.push(Leaked {
         scope,
@@ -47,12 +48,19 @@ struct Look;
 
 impl Watched for Look {
     fn look(&mut self) -> Option<Instant> {
-        let connections: Vec<_> = LEAKED.lock().all.iter().map(|one| one.connection).collect();
+        let leaked = LEAKED.lock();
+        let asked: Vec<_> = leaked
+            .all
+            .iter()
+            .map(|one| Arc::clone(&one.connection))
+            .collect();
+        drop(leaked);
         // Where the operating system cannot be asked any more, nothing says that they are open.
-        let held = kernel::still_held(&connections).unwrap_or_default();
-        let is_gone = |one: &mut Leaked| {
-            connections.contains(&one.connection) && !held.contains(&one.connection)
+        let held = still_held(&asked).unwrap_or_default();
+        let has = |all: &[Arc<Connection>], one: &Leaked| {
+            all.iter().any(|known| Arc::ptr_eq(known, &one.connection))
         };
+        let is_gone = |one: &mut Leaked| has(&asked, one) && !has(&held, one);
         let mut leaked = LEAKED.lock();
         let gone: Vec<_> = leaked.all.extract_if(.., is_gone).collect();
         leaked.is_watched = !leaked.all.is_empty();
@@ -60,11 +68,11 @@ impl Watched for Look {
         drop(leaked);
         for Leaked {
             scope,
-            connection: (addresses, id),
+            connection,
             leak,
         } in gone
         {
-            kernel::release(addresses, id);
+            release_gone(&connection);
             scope.report_resolved(&leak);
         }
         again

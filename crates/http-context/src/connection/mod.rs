@@ -1,19 +1,40 @@
-//! The connections of a session: which are opened, which carry a response, and which are held.
+//! The connections of this process: who opened them, what they carry, and when and why they close.
 //!
-//! `reqwest` does not show its connections, so they are seen from three sides: a connector layer
-//! sees them made ([`layer`]), a resolver sees their names looked up ([`resolve`]), and the
-//! addresses that come with a response say which of them carried it ([`table`]). Whether a socket is
-//! still open, only the operating system knows ([`kernel`], [`verify`]).
+//! `reqwest` does not show its connections, so they are seen from four sides: a connector layer
+//! sees them made ([`layer`]), a resolver sees their names looked up ([`resolve`]), the addresses
+//! that come with a response say which of them carried it ([`session_connections`]), and the
+//! operating system says which sockets are open ([`kernel`]) and which have gone ([`source`]). All
+//! meet in one [`registry`], by address pair.
 
-pub(crate) mod kernel;
+mod awaits_head;
+mod closes;
+#[expect(
+    clippy::module_inception,
+    reason = "one connection is the idea of this file"
+)]
+mod connection;
+mod kernel;
 mod layer;
 mod leaked;
+mod open_connections;
+mod ownership;
+mod registry;
 mod resolve;
-mod table;
+mod session_connections;
+mod source;
+mod traffic;
 mod verify;
 
+pub(crate) use awaits_head::AwaitsHead;
+pub use closes::{CloseEvent, CloseSink, ConnectionCloses, NoCloses};
+pub(crate) use connection::Connection;
+pub use connection::ConnectionSnapshot;
+pub use kernel::KernelCloses;
 pub(crate) use layer::ConnectionLayer;
 pub(crate) use leaked::report_when_closed;
+pub use open_connections::open_connections;
+pub(crate) use ownership::{release, still_held};
 pub(crate) use resolve::{ObservedResolver, SystemResolver};
-pub(crate) use table::{ConnectionTable, ResponseConnection};
+pub(crate) use session_connections::{ResponseConnection, SessionConnections};
+pub use source::{ConnectionClosesAlreadySet, sees_connection_closes, set_connection_closes};
 pub(crate) use verify::{CLOSES_WITHIN, ToRelease, wait_for_close};

@@ -10,7 +10,7 @@ use http::Extensions;
 use reqwest::{Request, Response};
 use tokio::time::Instant;
 
-use crate::connection::ResponseConnection;
+use crate::connection::{AwaitsHead, ResponseConnection};
 use crate::error::RequestError;
 use crate::facts::QueueWait;
 use crate::scope::RequestScope;
@@ -29,6 +29,9 @@ enum Step {
     Sent {
         sending: Sending,
         slot: Slot,
+        /// When it was sent, for who wants to know.
+        sent: Option<Instant>,
+        awaits: AwaitsHead,
     },
     /// It was refused in the queue, or answered.
     Over,
@@ -64,14 +67,20 @@ impl Dispatch {
         let step = match host.try_slot() {
             Some(slot) => {
                 scope.note_sending(request.headers_mut());
-                Step::Sent {
-                    sending: transport.send(request, extensions),
-                    slot,
-                }
+                send(scope, &transport, request, extensions, slot)
             }
             None => Step::Queued(queue(scope, host, queue_timeout, request, extensions)),
         };
         Self { transport, step }
+    }
+
+    /// It is dropped before its head. With HTTP/1.1 that closes the connection it is on.
+    pub(super) fn note_dropped(&self, scope: &RequestScope) {
+        match (scope.take_made(), &self.step) {
+            (Some(made), _) => made.unused(true),
+            (None, Step::Sent { .. }) => self.transport.connections.note_cancelled(),
+            (None, _) => {}
+        }
     }
 
     /// Polled while the request is the current one of the task.
@@ -88,23 +97,35 @@ impl Dispatch {
                         Err(error) => return Poll::Ready(Err(error)),
                     };
                     scope.note_sending(waited.request.headers_mut());
-                    self.step = Step::Sent {
-                        sending: self.transport.send(waited.request, waited.extensions),
-                        slot: waited.slot,
-                    };
+                    let Waited {
+                        slot,
+                        request,
+                        extensions,
+                    } = waited;
+                    self.step = send(scope, &self.transport, request, extensions, slot);
                 }
                 Step::Sent { sending, .. } => {
                     let sent = ready!(Pin::new(sending).poll(cx));
-                    let Step::Sent { slot, .. } = std::mem::replace(&mut self.step, Step::Over)
+                    let Step::Sent {
+                        slot,
+                        sent: at,
+                        awaits,
+                        ..
+                    } = std::mem::replace(&mut self.step, Step::Over)
                     else {
                         unreachable!("it was sent a moment ago");
                     };
                     return Poll::Ready(match sent {
-                        Ok(response) => Ok(Answer {
-                            connection: self.transport.connection_of(&response),
-                            response,
-                            slot,
-                        }),
+                        Ok(response) => {
+                            let connection = self.transport.connection_of(&response, at);
+                            // After that: what its connection waits for is there.
+                            drop(awaits);
+                            Ok(Answer {
+                                connection,
+                                response,
+                                slot,
+                            })
+                        }
                         Err(RequestError::Request(error)) => Err(RequestError::Request(
                             scope.scope().info.redaction.redact_error(error),
                         )),
@@ -114,6 +135,22 @@ impl Dispatch {
                 Step::Over => unreachable!("it is not polled again once it has ended"),
             }
         }
+    }
+}
+
+fn send(
+    scope: &RequestScope,
+    transport: &Transport,
+    request: Request,
+    extensions: Extensions,
+    slot: Slot,
+) -> Step {
+    let is_observed = !scope.scope().observers.is_empty();
+    Step::Sent {
+        awaits: transport.connections.await_head(),
+        sent: is_observed.then(Instant::now),
+        sending: transport.send(request, extensions),
+        slot,
     }
 }
 

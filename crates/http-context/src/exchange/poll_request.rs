@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use reqwest::Response;
+use reqwest::{Response, Version, header};
 use tokio::time::Instant;
 
-use super::dispatch::Answer;
+use super::dispatch::{Answer, Dispatch};
 use super::response_body;
 use super::state::{BodyStage, Exchange, Stage, remember};
-use crate::error::RequestError;
+use crate::error::{ErrorKind, RequestError};
 use crate::facts::{BodyEnd, BodyEndReason, ResponseHead};
 use crate::scope::{CURRENT_REQUEST, RequestScope};
 
@@ -45,6 +45,7 @@ impl Exchange {
                 state.stage = Stage::Over;
                 drop(state);
                 drop(dispatch);
+                drop(self.take_made());
                 let error = self.closed_error().into();
                 self.end_failed(&error);
                 Poll::Ready(Err(error))
@@ -54,12 +55,13 @@ impl Exchange {
                 state.stage = Stage::Over;
                 let is_aborted = state.is_aborted;
                 drop(state);
-                drop(dispatch);
                 let error = if is_aborted {
                     self.closed_error().into()
                 } else {
+                    self.note_failure(&dispatch, &error);
                     error
                 };
+                drop(dispatch);
                 self.end_failed(&error);
                 Poll::Ready(Err(error))
             }
@@ -71,6 +73,21 @@ impl Exchange {
         }
     }
 
+    /// What the failure says of the connection that was made for the request.
+    fn note_failure(&self, dispatch: &Dispatch, error: &RequestError) {
+        match error.kind() {
+            // It is given up, and with HTTP/1.1 the connection with it.
+            ErrorKind::Timeout => dispatch.note_dropped(self),
+            // A request that a middleware sent again may have failed on another one.
+            ErrorKind::Connection | ErrorKind::ResponseEnded if self.info.resends() == 0 => {
+                if let Some(made) = self.take_made() {
+                    made.failed();
+                }
+            }
+            _ => drop(self.take_made()),
+        }
+    }
+
     fn answered(
         self: &Arc<Self>,
         Answer {
@@ -79,7 +96,13 @@ impl Exchange {
             slot,
         }: Answer,
     ) -> Response {
+        drop(self.take_made());
         let connection_use = connection.connection_use;
+        let closes = closes_after(&response);
+        let info = connection
+            .connection
+            .as_ref()
+            .map(|one| Arc::clone(&one.info));
         let content_length = response.content_length();
         let has_body = content_length != Some(0);
         let (mut response, next) = if has_body {
@@ -87,6 +110,8 @@ impl Exchange {
             let body = BodyStage {
                 body,
                 slot,
+                connection: connection.connection,
+                closes,
                 since: Instant::now(),
                 received: 0,
                 waker: None,
@@ -94,6 +119,9 @@ impl Exchange {
             (response, Stage::Body(body))
         } else {
             drop(slot);
+            if let Some(connection) = connection.connection {
+                connection.response_ended(true, closes);
+            }
             (response, Stage::Over)
         };
         response.extensions_mut().insert(connection_use);
@@ -105,7 +133,8 @@ impl Exchange {
             status: response.status(),
             version: response.version(),
             connection_use,
-            connection: connection.info,
+            connection: info,
+            idle: connection.idle,
             peer: connection.addresses.map(|pair| pair.remote),
             content_length,
         };
@@ -132,6 +161,9 @@ impl Exchange {
         if is_under_way {
             let over = std::mem::replace(&mut state.stage, Stage::Over);
             drop(state);
+            if let Stage::Request { dispatch, .. } = &over {
+                dispatch.note_dropped(self);
+            }
             // The future goes first: before observers hear of the end, its connection is released.
             drop(over);
             self.notify(|observer, request| observer.request_cancelled(request));
@@ -140,6 +172,21 @@ impl Exchange {
             drop(state);
         }
         self.resolve_request();
+    }
+}
+
+/// Whether the peer closes the connection once it has sent this response.
+fn closes_after(response: &Response) -> bool {
+    let says = |what: &str| {
+        let values = response.headers().get_all(header::CONNECTION).iter();
+        let options = values.filter_map(|value| value.to_str().ok());
+        let mut options = options.flat_map(|value| value.split(','));
+        options.any(|option| option.trim().eq_ignore_ascii_case(what))
+    };
+    match response.version() {
+        Version::HTTP_11 => says("close"),
+        Version::HTTP_10 | Version::HTTP_09 => !says("keep-alive"),
+        _ => false,
     }
 }
 

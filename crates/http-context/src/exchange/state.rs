@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::dispatch::Dispatch;
 use super::in_flight::InFlight;
+use crate::connection::Connection;
 use crate::error::RequestError;
 use crate::facts::{BodyEnd, BodyEndReason, RequestInfo};
 use crate::scope::{RequestScope, Scope};
@@ -130,6 +131,9 @@ pub(super) enum Stage {
 pub(super) struct BodyStage {
     pub(super) body: Body,
     pub(super) slot: Slot,
+    pub(super) connection: Option<Arc<Connection>>,
+    /// Whether the peer closes the connection after this response.
+    pub(super) closes: bool,
     pub(super) since: Instant,
     pub(super) received: u64,
     pub(super) waker: Option<Waker>,
@@ -188,6 +192,8 @@ impl Exchange {
         let BodyStage {
             body,
             slot,
+            connection,
+            closes,
             since,
             received,
             waker,
@@ -195,6 +201,9 @@ impl Exchange {
         // The connection is released, or closed, before observers hear of the end.
         drop(body);
         drop(slot);
+        if let Some(connection) = connection {
+            connection.response_ended(reason == BodyEndReason::Complete, closes);
+        }
         if let (BodyEndReason::Aborted, Some(waker)) = (reason, waker) {
             waker.wake();
         }

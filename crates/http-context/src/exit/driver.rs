@@ -120,7 +120,11 @@ impl Exit {
         let Some(sessions) = context.sessions_if_any() else {
             return;
         };
-        for exchange in sessions.requests.all() {
+        let left = sessions.requests.all();
+        if !left.is_empty() {
+            sessions.note_closing();
+        }
+        for exchange in left {
             exchange.abort();
             self.aborted += 1;
         }

@@ -6,8 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 pub(super) use crate::connection::ToRelease;
-use crate::connection::kernel::Connection;
-use crate::connection::{report_when_closed, wait_for_close};
+use crate::connection::{Connection, report_when_closed, wait_for_close};
 use crate::context::HttpContext;
 use crate::facts::{AddressPair, Leak, LeakKind};
 use crate::session::Sessions;
@@ -25,11 +24,14 @@ pub(super) async fn wait_until_given_up(sessions: &Sessions, gone_by: Instant) {
 }
 
 /// Takes out the connections whose sockets are open, once their tasks had the time to close them.
-pub(super) async fn still_held(connections: &mut ToRelease, gone_by: Instant) -> Vec<Connection> {
+pub(super) async fn still_held(
+    connections: &mut ToRelease,
+    gone_by: Instant,
+) -> Vec<Arc<Connection>> {
     let held = wait_for_close(connections.0.clone(), gone_by).await;
     connections
         .0
-        .retain(|connection| !held.contains(connection));
+        .retain(|one| !held.iter().any(|held| Arc::ptr_eq(held, one)));
     held
 }
 
@@ -37,14 +39,16 @@ pub(super) async fn still_held(connections: &mut ToRelease, gone_by: Instant) ->
 pub(super) fn report_later(
     context: &HttpContext,
     age: Duration,
-    held: Vec<Connection>,
+    held: Vec<Arc<Connection>>,
     leaks: &mut Vec<Leak>,
 ) {
     let scope = context.scope();
     for connection in held {
         let mut leak = scope.leak(LeakKind::Connection, None, age);
-        let (AddressPair { local, remote }, id) = connection;
-        leak.detail = Some(format!("connection {id} from {local} to {remote}"));
+        let id = connection.info.id;
+        if let Some(AddressPair { local, remote }) = connection.info.addresses {
+            leak.detail = Some(format!("connection {id} from {local} to {remote}"));
+        }
         report_when_closed(Arc::clone(scope), connection, leak.clone());
         leaks.push(leak);
     }

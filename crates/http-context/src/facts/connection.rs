@@ -6,6 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::Version;
+use tokio::time::Instant;
+
 use crate::error::ErrorKind;
 use crate::identity::{Attached, ConnectionId, Origin, SessionId};
 
@@ -63,6 +66,8 @@ pub struct ConnectionInfo {
     pub is_http2: bool,
     /// How long it took to make it: DNS, TCP, and TLS where it applies.
     pub create_duration: Duration,
+    /// When it was made.
+    pub opened: Instant,
     pub(crate) attached: Attached,
 }
 
@@ -135,4 +140,53 @@ pub struct NameLookup {
     pub duration: Duration,
     /// How many addresses were found, or `None` when the lookup failed.
     pub addresses: Option<usize>,
+}
+
+/// A connection that is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionClosed {
+    /// Why it closed.
+    pub reason: CloseReason,
+    /// From when it was made to its close.
+    pub duration: Duration,
+    /// How many response heads came over it.
+    pub requests: u64,
+    /// The HTTP version it spoke, once a response or the TLS handshake said so.
+    pub version: Option<Version>,
+}
+
+/// Why a connection closed. The strings are the values of the label `reason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// Its session was closed.
+    SessionClosed,
+    /// It had been idle for as long as it may be.
+    IdleTimeout,
+    /// The other end closed or reset it.
+    Remote,
+    /// Not known: the operating system shows no closes, or the caller dropped a request or a body on
+    /// it, which closes it too.
+    Unknown,
+}
+
+impl CloseReason {
+    /// All reasons.
+    pub const ALL: &[Self] = &[
+        Self::SessionClosed,
+        Self::IdleTimeout,
+        Self::Remote,
+        Self::Unknown,
+    ];
+
+    /// The value of the label `reason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SessionClosed => "session_closed",
+            Self::IdleTimeout => "idle_timeout",
+            Self::Remote => "remote",
+            Self::Unknown => "unknown",
+        }
+    }
 }

@@ -14,8 +14,8 @@ mod response;
 mod session;
 
 pub use connection::{
-    AddressPair, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionInfo, ConnectionUse,
-    NameLookup,
+    AddressPair, CloseReason, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionClosed,
+    ConnectionInfo, ConnectionUse, NameLookup,
 };
 pub use context::ContextInfo;
 pub use exit::{ExitReport, Outcome};

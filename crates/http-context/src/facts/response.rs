@@ -20,6 +20,8 @@ pub struct ResponseHead {
     pub connection_use: ConnectionUse,
     /// Its connection, when that is known.
     pub connection: Option<Arc<ConnectionInfo>>,
+    /// How long its connection had been idle when the request was sent, when it was reused.
+    pub idle: Option<Duration>,
     /// The address it came from, when that is known.
     pub peer: Option<SocketAddr>,
     /// The length of its body in bytes, when that was announced.

@@ -10,10 +10,10 @@ use reqwest_middleware::Middleware;
 
 use crate::error::RequestError;
 use crate::facts::{
-    BodyEnd, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionInfo, ContextInfo,
-    ExitReport, Leak, NameLookup, NestedOpen, PoolCheckout, PoolCloseReason, PoolReturn,
-    PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect, RequestInfo, ResponseHead,
-    SessionEnded, SessionStarted,
+    BodyEnd, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionClosed, ConnectionInfo,
+    ContextInfo, ExitReport, Leak, NameLookup, NestedOpen, PoolCheckout, PoolCloseReason,
+    PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect, RequestInfo,
+    ResponseHead, SessionEnded, SessionStarted,
 };
 
 pub use default::{ObserverAlreadySet, set_default_observer};
@@ -152,6 +152,10 @@ pub trait Observer: Send + Sync + 'static {
     /// `connect_timeout`. In the latter case the request fails with the error that says so, unless
     /// a middleware sends it again.
     fn connect_abandoned(&self, request: &RequestInfo, abandoned: &ConnectAbandoned<'_>) {}
+
+    /// A connection is closed; once for each `connection_opened`. It may have outlived its request and
+    /// its context, in a pool.
+    fn connection_closed(&self, connection: &Arc<ConnectionInfo>, closed: &ConnectionClosed) {}
 
     /// A leak was found: those of an exit come right before `context_closed`, an overdue context
     /// and a use after the exit at once.

@@ -6,8 +6,9 @@ use tokio::time::Instant;
 
 use super::counts::PoolCounts;
 use super::{Inner, SessionPool};
-use crate::connection::kernel::{self, Connection};
-use crate::connection::{CLOSES_WITHIN, wait_for_close};
+use std::sync::Arc;
+
+use crate::connection::{CLOSES_WITHIN, Connection, release, wait_for_close};
 use crate::facts::{AddressPair, PoolCloseReason};
 use crate::observer::Observer;
 use crate::wait_until::wait_until;
@@ -104,17 +105,15 @@ async fn verify(counts: &PoolCounts) -> (usize, Vec<AddressPair>) {
     let gone_by = Instant::now() + CLOSES_WITHIN;
     let held = wait_for_close(unverified.connections.clone(), gone_by).await;
     let connections = std::mem::take(&mut unverified.connections);
-    for (addresses, id) in &connections {
-        kernel::release(*addresses, *id);
-    }
-    let held = held.into_iter().map(|(addresses, _)| addresses).collect();
+    connections.iter().for_each(release);
+    let held = held.iter().filter_map(|one| one.info.addresses).collect();
     (connections.len(), held)
 }
 
 /// Goes back to the counts when the verification is given up.
 struct Unverified<'l> {
     counts: &'l PoolCounts,
-    connections: Vec<Connection>,
+    connections: Vec<Arc<Connection>>,
 }
 
 impl Drop for Unverified<'_> {

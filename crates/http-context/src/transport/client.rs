@@ -7,7 +7,7 @@ use reqwest::{Client, ClientBuilder, redirect};
 use super::host_slots::HostSlots;
 use super::options::SessionOptions;
 use super::tls::HttpVersions;
-use crate::connection::{ConnectionLayer, ConnectionTable, ObservedResolver, SystemResolver};
+use crate::connection::{ConnectionLayer, ObservedResolver, SessionConnections, SystemResolver};
 use crate::error::BuildError;
 use crate::facts::Redirect;
 use crate::scope::CURRENT_REQUEST;
@@ -15,7 +15,7 @@ use crate::scope::CURRENT_REQUEST;
 pub(super) fn client_builder(
     options: &SessionOptions,
     hosts: &Arc<HostSlots>,
-    connections: Arc<ConnectionTable>,
+    connections: Arc<SessionConnections>,
 ) -> Result<ClientBuilder, BuildError> {
     let resolver = options
         .resolver

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use http::Extensions;
 use reqwest::{Client, ClientBuilder, Request, Response};
 use reqwest_middleware::{ClientWithMiddleware, Middleware};
+use tokio::time::Instant;
 use tower_service::Service;
 
 use self::client::client_builder;
@@ -23,7 +24,7 @@ use self::runtime_mark::RuntimeMark;
 use self::sending::CountAttempts;
 pub(crate) use self::sending::Sending;
 pub use self::tls::{HttpVersions, Tls, warm_up};
-use crate::connection::{ConnectionTable, ResponseConnection};
+use crate::connection::{ResponseConnection, SessionConnections};
 use crate::error::BuildError;
 use crate::observer::{Observer, Observers};
 
@@ -32,7 +33,7 @@ use crate::observer::{Observer, Observers};
 pub(crate) struct Transport {
     sender: Sender,
     hosts: Arc<HostSlots>,
-    pub(crate) connections: Arc<ConnectionTable>,
+    pub(crate) connections: Arc<SessionConnections>,
     /// Kept for a session that is pooled.
     runtime: Option<RuntimeMark>,
 }
@@ -73,7 +74,7 @@ impl Transport {
         check: impl FnOnce(&ClientBuilder) -> Result<(), BuildError>,
     ) -> Result<Self, BuildError> {
         let hosts = Arc::new(HostSlots::new(options.max_connections_per_host));
-        let connections = Arc::new(ConnectionTable::default());
+        let connections = Arc::new(SessionConnections::new(options.keep_alive));
         let builder = client_builder(options, &hosts, Arc::clone(&connections))?;
         check(&builder)?;
         let client = builder
@@ -103,8 +104,12 @@ impl Transport {
     }
 
     /// Finds the connection that a response came over.
-    pub(crate) fn connection_of(&self, response: &Response) -> ResponseConnection {
-        self.connections.carried(response)
+    pub(crate) fn connection_of(
+        &self,
+        response: &Response,
+        sent: Option<Instant>,
+    ) -> ResponseConnection {
+        self.connections.carried(response, sent)
     }
 
     /// Whether requests were sent on more than one runtime.

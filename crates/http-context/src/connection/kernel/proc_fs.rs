@@ -1,13 +1,13 @@
-//! The slow way, which always works on Linux: the inodes behind `/proc/self/fd`, against those in `/proc/self/net/tcp` and `tcp6`.
+//! The slow way, which always works on Linux: the inodes behind `/proc/self/fd`, against those in
+//! `/proc/self/net/tcp` and `tcp6`.
 
+use std::collections::HashSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use std::collections::HashSet;
-
 use crate::facts::AddressPair;
 
-pub(crate) fn held() -> Option<HashSet<AddressPair>> {
+pub(super) fn held() -> Option<HashSet<AddressPair>> {
     let inodes = socket_inodes()?;
     let mut held = HashSet::new();
     for table in ["/proc/self/net/tcp", "/proc/self/net/tcp6"] {

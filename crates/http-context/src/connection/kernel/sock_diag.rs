@@ -1,13 +1,16 @@
 //! The quick way: asking the kernel for one socket by its addresses (`NETLINK_SOCK_DIAG`, see
 //! `sock_diag(7)`).
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
 
-use netlink_sys::protocols::NETLINK_SOCK_DIAG;
-use netlink_sys::{Socket, SocketAddr as NetlinkAddr};
+use rustix::net::netlink::{self, SocketAddrNetlink};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, sendto, socket_with,
+};
 
-use super::Connection;
+use super::SocketState;
 use crate::facts::AddressPair;
 
 const AF_INET: u8 = 2;
@@ -17,57 +20,108 @@ const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const NLM_F_REQUEST: u16 = 1;
 const NLMSG_ERROR: u16 = 2;
 const ENOENT: i32 = 2;
+const TCP_ESTABLISHED: u8 = 1;
+const TCP_SYN_SENT: u8 = 2;
 const TCP_LISTEN: u8 = 10;
+/// Asks for the attribute `INET_DIAG_INFO`, a `tcp_info`.
+const WITH_INFO: u8 = 1 << (INET_DIAG_INFO - 1);
+const INET_DIAG_INFO: u16 = 2;
 
 /// A netlink header, the fixed part of the question, and the identity of a socket.
 const REQUEST: usize = 16 + 8 + 48;
-/// Where the answer, behind its header, has the state of the socket, and where its inode.
+/// Where the answer, behind its header, has the state of the socket, where its inode, and where its
+/// attributes begin.
 const STATE: usize = 16 + 1;
 const INODE: usize = 16 + 4 + 48 + 16;
+const ATTRIBUTES: usize = 16 + 72;
+/// Where a `tcp_info` has the milliseconds since the last segment of the peer.
+const LAST_ACK_RECEIVED: usize = 56;
 
-/// Those of the connections whose socket some process holds, or `None` when the kernel does not
-/// answer. One with these addresses that is not ours cannot be, short of a descriptor that was
+/// Those of the addresses whose socket some process holds, or `None` when the kernel does not
+/// answer. A socket with these addresses that is not ours cannot be, short of a descriptor that was
 /// handed to another process.
-pub(super) fn held(connections: impl Iterator<Item = Connection>) -> Option<Vec<Connection>> {
-    let mut kernel = None;
-    let mut held = Vec::new();
-    for connection in connections {
-        let kernel = match &kernel {
-            Some(kernel) => kernel,
-            None => kernel.insert(connect().ok()?),
-        };
-        if is_held(kernel, connection.0)? {
-            held.push(connection);
-        }
+pub(super) fn held(addresses: &[AddressPair]) -> Option<Vec<AddressPair>> {
+    let states = ask_each(addresses, 0)?;
+    let held = addresses.iter().zip(states);
+    let held = held.filter(|(_, state)| *state != SocketState::Gone);
+    Some(held.map(|(pair, _)| *pair).collect())
+}
+
+/// The state of each.
+pub(super) fn states(addresses: &[AddressPair]) -> Option<Vec<SocketState>> {
+    ask_each(addresses, WITH_INFO)
+}
+
+fn ask_each(addresses: &[AddressPair], extensions: u8) -> Option<Vec<SocketState>> {
+    if addresses.is_empty() {
+        return Some(Vec::new());
     }
-    Some(held)
+    let kernel = connect()?;
+    addresses
+        .iter()
+        .map(|pair| ask(&kernel, *pair, extensions))
+        .collect()
 }
 
-fn connect() -> io::Result<Socket> {
-    let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
-    socket.bind_auto()?;
-    socket.connect(&NetlinkAddr::new(0, 0))?;
+fn connect() -> Option<OwnedFd> {
+    let (kind, flags) = (SocketType::DGRAM, SocketFlags::CLOEXEC);
+    socket_with(
+        AddressFamily::NETLINK,
+        kind,
+        flags,
+        Some(netlink::SOCK_DIAG),
+    )
+    .ok()
+}
+
+fn ask(kernel: &OwnedFd, addresses: AddressPair, extensions: u8) -> Option<SocketState> {
+    let to_kernel = SocketAddrNetlink::new(0, 0);
+    let question = request(addresses, extensions);
+    sendto(kernel, &question, SendFlags::empty(), &to_kernel).ok()?;
+    let mut answer = [0; 1024];
     // The answer is there when the question has been sent: never wait for it.
-    socket.set_non_blocking(true)?;
-    Ok(socket)
+    let (length, _) = recv(kernel, &mut answer, RecvFlags::DONTWAIT).ok()?;
+    read(answer.get(..length)?)
 }
 
-fn is_held(kernel: &Socket, addresses: AddressPair) -> Option<bool> {
-    kernel.send(&request(addresses), 0).ok()?;
-    let mut answer = Vec::with_capacity(512);
-    kernel.recv(&mut answer, 0).ok()?;
+fn read(answer: &[u8]) -> Option<SocketState> {
     let kind = u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?);
     if kind == NLMSG_ERROR {
         let code = i32::from_ne_bytes(answer.get(16..20)?.try_into().ok()?);
-        return (code == -ENOENT).then_some(false);
+        return (code == -ENOENT).then_some(SocketState::Gone);
     }
     let inode = u32::from_ne_bytes(answer.get(INODE..INODE + 4)?.try_into().ok()?);
+    let state = *answer.get(STATE)?;
     // A socket that its process has closed has no inode while the kernel winds it up. And a
     // listener on the local port is found where no connection is.
-    Some(inode != 0 && answer[STATE] != TCP_LISTEN)
+    if inode == 0 || state == TCP_LISTEN {
+        return Some(SocketState::Gone);
+    }
+    if matches!(state, TCP_ESTABLISHED | TCP_SYN_SENT) {
+        return Some(SocketState::Open);
+    }
+    Some(SocketState::ClosedByPeer(
+        since_last_segment(answer).unwrap_or_default(),
+    ))
 }
 
-fn request(AddressPair { local, remote }: AddressPair) -> Vec<u8> {
+/// How long ago the last segment of the peer came: of one that has closed, that is its close.
+fn since_last_segment(answer: &[u8]) -> Option<Duration> {
+    let mut attributes = answer.get(ATTRIBUTES..)?;
+    loop {
+        let length = usize::from(u16::from_ne_bytes(attributes.get(..2)?.try_into().ok()?));
+        let kind = u16::from_ne_bytes(attributes.get(2..4)?.try_into().ok()?);
+        let value = attributes.get(4..length)?;
+        if kind == INET_DIAG_INFO {
+            let at = LAST_ACK_RECEIVED;
+            let milliseconds = u32::from_ne_bytes(value.get(at..at + 4)?.try_into().ok()?);
+            return Some(Duration::from_millis(milliseconds.into()));
+        }
+        attributes = attributes.get(length.next_multiple_of(4)..)?;
+    }
+}
+
+fn request(AddressPair { local, remote }: AddressPair, extensions: u8) -> Vec<u8> {
     #[allow(clippy::cast_possible_truncation, reason = "a small constant")]
     const LENGTH: u32 = REQUEST as u32;
     let family = if local.is_ipv4() { AF_INET } else { AF_INET6 };
@@ -76,7 +130,7 @@ fn request(AddressPair { local, remote }: AddressPair) -> Vec<u8> {
     request.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
     request.extend(NLM_F_REQUEST.to_ne_bytes());
     request.extend([0; 8]);
-    request.extend([family, IPPROTO_TCP, 0, 0]);
+    request.extend([family, IPPROTO_TCP, extensions, 0]);
     // Sockets in any state.
     request.extend(u32::MAX.to_ne_bytes());
     request.extend(local.port().to_be_bytes());
@@ -97,5 +151,63 @@ fn words(address: SocketAddr) -> [u8; 16] {
             words
         }
         IpAddr::V6(ip) => ip.octets(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::connection::kernel::proc_fs;
+
+    /// A connected socket, its addresses, and the end of its peer.
+    fn socket(address: &str) -> (TcpStream, AddressPair, TcpStream) {
+        let listener = TcpListener::bind(address).unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let pair = AddressPair {
+            local: socket.local_addr().unwrap(),
+            remote: socket.peer_addr().unwrap(),
+        };
+        let (peer, _) = listener.accept().unwrap();
+        (socket, pair, peer)
+    }
+
+    #[test]
+    fn both_ways_say_that_a_socket_is_held_from_connect_to_close() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let (socket, pair, _peer) = socket(address);
+            let by_proc = || proc_fs::held().unwrap().contains(&pair);
+            let by_diag = || held(&[pair]).unwrap() == [pair];
+            assert!(by_proc() && by_diag(), "{address}");
+            // The peer holds on, so the kernel keeps the socket without an owner (FIN-WAIT-2).
+            drop(socket);
+            assert!(!by_proc() && !by_diag(), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_connection_is_not_held_by_a_listener_that_has_its_port_now() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let listener = TcpListener::bind(address).unwrap();
+            let local = listener.local_addr().unwrap();
+            let remote = SocketAddr::new(local.ip(), 1);
+            let gone = AddressPair { local, remote };
+            assert_eq!(held(&[gone]), Some(vec![]), "{address}");
+            assert!(!proc_fs::held().unwrap().contains(&gone), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_socket_that_its_peer_has_closed_is_held_and_says_so() {
+        let (mut socket, pair, peer) = socket("127.0.0.1:0");
+        assert_eq!(states(&[pair]), Some(vec![SocketState::Open]));
+        drop(peer);
+        // The end is read once it is there.
+        assert_eq!(socket.read(&mut [0]).unwrap(), 0);
+        let state = states(&[pair]).unwrap()[0];
+        assert!(matches!(state, SocketState::ClosedByPeer(ago) if ago < Duration::from_secs(5)));
+        assert_eq!(held(&[pair]), Some(vec![pair]));
     }
 }

@@ -1,29 +1,28 @@
-//! Closes as the Linux kernel tells them.
+//! Closes as the Linux kernel announces them.
 //!
 //! The kernel announces each TCP socket that it destroys to whoever listens at the multicast
 //! groups of `NETLINK_SOCK_DIAG`; that takes no privilege. One thread of the process listens, and
 //! sleeps in between, so no runtime is kept alive or waited for. It learns of every socket of the
-//! network namespace and looks each up in the ledgers, which costs less than a microsecond.
+//! network namespace and looks each up in the registry, which costs less than a microsecond.
 //!
 //! An announcement can be late (a socket that waits for the other end to close is not destroyed)
 //! or lost (the queue overflows). So after a session has closed, and after a loss, the thread has
-//! the ledgers compared with this process's descriptors. Where the kernel does not announce at
+//! the registry compared with this process's sockets. Where the kernel does not announce at
 //! all, comparing is all that is left, and is done every second while a connection is open.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use http_context::AddressPair;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with};
 
-use super::closes::{CloseEvent, ConnectionCloses, TellClose};
+use crate::connection::closes::{CloseEvent, CloseSink};
+use crate::facts::AddressPair;
 
 /// The first and the third: `SKNLGRP_INET_TCP_DESTROY` and `SKNLGRP_INET6_TCP_DESTROY`.
 const GROUPS: u32 = 0b101;
@@ -34,60 +33,48 @@ const FIRST_COMPARE: Duration = Duration::from_millis(20);
 /// Comparisons are no further apart than this, while one is due.
 const SLOWEST_COMPARE: Duration = Duration::from_secs(1);
 
-/// The announcements of the Linux kernel. All ledgers of a process share one thread.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct KernelCloses;
+static WATCH: OnceLock<Option<Watch>> = OnceLock::new();
 
-impl ConnectionCloses for KernelCloses {
-    fn start(&self, tell: TellClose) -> bool {
-        let Some(watch) = watch() else {
-            return false;
-        };
-        let mut listeners = watch
-            .listeners
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        listeners.push(tell);
-        true
-    }
-
-    fn check_soon(&self) {
-        if let Some(watch) = watch() {
-            // It can only fail when it is set already.
-            let _ = rustix::io::write(&watch.wake, &1_u64.to_ne_bytes());
-        }
-    }
-}
-
-struct Watch {
-    listeners: Mutex<Vec<TellClose>>,
-    /// Readable when a comparison was asked for.
-    wake: OwnedFd,
-    /// `None` where the kernel cannot be listened to.
-    announcements: Option<OwnedFd>,
-}
-
-/// The watch of this process: started at the first use, and never ended.
-fn watch() -> Option<&'static Watch> {
-    static WATCH: OnceLock<Option<Watch>> = OnceLock::new();
-    static THREAD: OnceLock<bool> = OnceLock::new();
+/// Starts the thread of this process, which is never ended. Returns whether closes will be sent.
+pub(super) fn start(sink: CloseSink) -> bool {
     let watch = WATCH.get_or_init(|| {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok()?;
         Some(Watch {
-            listeners: Mutex::default(),
+            sink,
             wake,
             announcements: listen().ok(),
         })
     });
-    let watch = watch.as_ref()?;
-    let runs = THREAD.get_or_init(|| {
-        std::thread::Builder::new()
-            .name("http-context-closes".into())
-            .stack_size(256 << 10)
-            .spawn(|| watch.run())
-            .is_ok()
-    });
-    runs.then_some(watch)
+    let Some(watch) = watch else { return false };
+    std::thread::Builder::new()
+        .name("http-context-closes".into())
+        .stack_size(256 << 10)
+        .spawn(|| watch.run())
+        .is_ok()
+}
+
+pub(super) fn check_soon() {
+    if let Some(Some(watch)) = WATCH.get() {
+        // It can only fail when it is set already.
+        let _ = rustix::io::write(&watch.wake, &1_u64.to_ne_bytes());
+    }
+}
+
+/// Reads what was announced so far on this thread, where it does not wait to be scheduled.
+pub(super) fn flush() {
+    if let Some(Some(watch)) = WATCH.get()
+        && watch.read_announcements()
+    {
+        check_soon();
+    }
+}
+
+struct Watch {
+    sink: CloseSink,
+    /// Readable when a comparison was asked for.
+    wake: OwnedFd,
+    /// `None` where the kernel cannot be listened to.
+    announcements: Option<OwnedFd>,
 }
 
 fn listen() -> Result<OwnedFd, Errno> {
@@ -97,7 +84,7 @@ fn listen() -> Result<OwnedFd, Errno> {
         SocketFlags::CLOEXEC,
         Some(netlink::SOCK_DIAG),
     )?;
-    // As much as the kernel grants; an overflow is told, and answered with a comparison.
+    // As much as the kernel grants; an overflow is answered with a comparison.
     let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&socket, QUEUE);
     bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
     Ok(socket)
@@ -120,7 +107,7 @@ impl Watch {
             match poll(&mut sources, timeout.as_ref()) {
                 // The pause is over.
                 Ok(0) => {
-                    let is_due_again = self.tell(CloseEvent::Compare);
+                    let is_due_again = self.send(CloseEvent::Compare);
                     pause = self.next_pause(pause, is_due_again);
                 }
                 Ok(_) => {
@@ -135,7 +122,7 @@ impl Watch {
                 Err(Errno::INTR) => {}
                 // It cannot be watched any more: comparing is left.
                 Err(_) => {
-                    self.tell(CloseEvent::Compare);
+                    self.send(CloseEvent::Compare);
                     rest();
                 }
             }
@@ -167,7 +154,7 @@ impl Watch {
             match recv(socket, &mut message, RecvFlags::DONTWAIT) {
                 Ok((length, _)) => {
                     if let Some(addresses) = destroyed(&message[..length.min(4096)]) {
-                        self.tell(CloseEvent::Closed(addresses));
+                        self.send(CloseEvent::Closed(addresses));
                     }
                 }
                 Err(Errno::NOBUFS) => lost = true,
@@ -177,24 +164,9 @@ impl Watch {
         }
     }
 
-    fn tell(&self, event: CloseEvent) -> bool {
-        let mut listeners = self
-            .listeners
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let mut is_due_again = false;
-        listeners.retain(|listener| {
-            // A metrics recorder may panic in there, which is not to make the others deaf.
-            let told = catch_unwind(AssertUnwindSafe(|| listener(event)));
-            match told.unwrap_or(ControlFlow::Continue(false)) {
-                ControlFlow::Continue(again) => {
-                    is_due_again |= again;
-                    true
-                }
-                ControlFlow::Break(()) => false,
-            }
-        });
-        is_due_again
+    fn send(&self, event: CloseEvent) -> bool {
+        // A panic in there must not make this thread deaf.
+        catch_unwind(AssertUnwindSafe(|| (self.sink)(event))).unwrap_or(false)
     }
 }
 
@@ -233,9 +205,7 @@ fn destroyed(message: &[u8]) -> Option<AddressPair> {
 
 #[cfg(test)]
 mod tests {
-    use std::iter;
     use std::net::{TcpListener, TcpStream};
-    use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc;
 
     use super::*;
@@ -253,101 +223,60 @@ mod tests {
         pair
     }
 
-    /// A listener, and what it is told.
-    fn listener() -> (TellClose, mpsc::Receiver<CloseEvent>) {
-        let (told, events) = mpsc::channel();
-        let tell = move |event| match told.send(event) {
-            Ok(()) => ControlFlow::Continue(false),
-            Err(_) => ControlFlow::Break(()),
-        };
-        (Box::new(tell), events)
-    }
-
-    fn idle_watch(announcements: Option<OwnedFd>) -> Watch {
-        Watch {
-            listeners: Mutex::default(),
+    /// A watch without its thread, and what it sends.
+    fn idle_watch(announcements: Option<OwnedFd>) -> (Watch, mpsc::Receiver<CloseEvent>) {
+        let (sent, events) = mpsc::channel();
+        let watch = Watch {
+            sink: Box::new(move |event| {
+                assert!(sent.send(event).is_ok(), "on purpose");
+                false
+            }),
             wake: eventfd(0, EventfdFlags::CLOEXEC).unwrap(),
             announcements,
-        }
+        };
+        (watch, events)
     }
 
     #[test]
-    fn a_close_is_announced_with_its_addresses() {
-        for family in ["127.0.0.1:0", "[::1]:0"] {
-            let (tell, events) = listener();
-            assert!(KernelCloses.start(tell));
-            assert!(watch().unwrap().announcements.is_some());
-            let closed = CloseEvent::Closed(close_one(family));
-            let mut events = iter::from_fn(|| events.recv_timeout(Duration::from_secs(10)).ok());
-            assert!(events.any(|event| event == closed), "{family}");
-        }
-    }
-
-    #[test]
-    fn announcements_that_nobody_reads_yet_wait_in_the_queue() {
+    fn each_close_is_announced_with_its_addresses_and_waits_in_the_queue() {
         const PATIENCE: Timespec = Timespec {
             tv_sec: 10,
             tv_nsec: 0,
         };
-        let [prompt, late] = [(), ()].map(|()| idle_watch(Some(listen().unwrap())));
-        let closed = (0..50).map(|_| CloseEvent::Closed(close_one("127.0.0.1:0")));
-        let closed: Vec<_> = closed.collect();
-        // What one has heard waits for the other.
-        for watch in [prompt, late] {
-            let (tell, told) = listener();
-            watch.listeners.lock().unwrap().push(tell);
-            let mut missing = closed.clone();
-            while !missing.is_empty() {
-                let queue = watch.announcements.as_ref().unwrap();
-                let mut queue = [PollFd::new(queue, PollFlags::IN)];
-                assert_eq!(poll(&mut queue, Some(&PATIENCE)), Ok(1), "{missing:?}");
-                assert!(!watch.read_announcements(), "some were lost");
-                for event in told.try_iter() {
-                    missing.retain(|missing| *missing != event);
-                }
+        let (watch, events) = idle_watch(Some(listen().unwrap()));
+        let families = ["127.0.0.1:0", "[::1]:0"].into_iter().cycle().take(50);
+        let mut missing: Vec<_> = families
+            .map(|family| CloseEvent::Closed(close_one(family)))
+            .collect();
+        while !missing.is_empty() {
+            let queue = watch.announcements.as_ref().unwrap();
+            let mut queue = [PollFd::new(queue, PollFlags::IN)];
+            assert_eq!(poll(&mut queue, Some(&PATIENCE)), Ok(1), "{missing:?}");
+            assert!(!watch.read_announcements(), "some were lost");
+            for event in events.try_iter() {
+                missing.retain(|missing| *missing != event);
             }
         }
     }
 
     #[test]
-    fn a_listener_that_panics_keeps_nothing_from_the_others() {
-        let watch = idle_watch(None);
-        let (tell, told) = listener();
-        let panics: TellClose = Box::new(|_| panic!("on purpose"));
-        watch.listeners.lock().unwrap().extend([panics, tell]);
-        for _ in 0..2 {
-            assert!(!watch.tell(CloseEvent::Compare));
-            assert_eq!(told.try_recv(), Ok(CloseEvent::Compare));
-        }
-    }
-
-    #[test]
-    fn a_comparison_that_is_asked_for_is_made_again_while_it_is_due() {
-        let (told, comparisons) = mpsc::channel();
-        let is_first = AtomicBool::new(true);
-        let tell = move |event| match event {
-            CloseEvent::Compare if told.send(()).is_err() => ControlFlow::Break(()),
-            CloseEvent::Compare => ControlFlow::Continue(is_first.swap(false, Ordering::Relaxed)),
-            CloseEvent::Closed(_) => ControlFlow::Continue(false),
-        };
-        assert!(KernelCloses.start(Box::new(tell)));
-        KernelCloses.check_soon();
-        for nth in ["first", "second"] {
-            let comparison = comparisons.recv_timeout(Duration::from_secs(10));
-            comparison.unwrap_or_else(|_| panic!("no {nth} comparison"));
-        }
+    fn a_sink_that_panics_leaves_the_watch_alive() {
+        let (watch, events) = idle_watch(None);
+        drop(events);
+        assert!(!watch.send(CloseEvent::Compare));
+        assert!(!watch.send(CloseEvent::Compare));
     }
 
     #[test]
     fn comparisons_become_rarer_and_go_on_for_ever_only_where_nothing_is_announced() {
-        let listens = idle_watch(Some(listen().unwrap()));
+        let (listens, _) = idle_watch(Some(listen().unwrap()));
         let doubled = Some(FIRST_COMPARE * 2);
         assert_eq!(listens.next_pause(Some(FIRST_COMPARE), true), doubled);
         let slowest = Some(SLOWEST_COMPARE);
         assert_eq!(listens.next_pause(slowest, true), slowest);
         assert_eq!(listens.next_pause(slowest, false), None);
         assert_eq!(listens.next_pause(None, false), None);
-        let deaf = idle_watch(None);
+        let (deaf, _) = idle_watch(None);
         assert_eq!(deaf.next_pause(Some(FIRST_COMPARE), true), slowest);
         assert_eq!(deaf.next_pause(None, false), slowest);
     }

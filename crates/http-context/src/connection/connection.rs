@@ -1,0 +1,272 @@
+//! One connection: what it carries, when it is idle, and how it ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
+use reqwest::Version;
+use tokio::time::Instant;
+
+use super::traffic::{DROP_CLOSES_WITHIN, Traffic};
+use crate::facts::{CloseReason, ConnectionClosed, ConnectionInfo, ConnectionUse};
+use crate::observer::Observers;
+use crate::scope::MadeConnection;
+
+/// hyper knows that a connection is idle before the caller's task has seen the end of the body; how
+/// much before depends on what else the runtime has to do.
+const IDLE_TOLERANCE: Duration = Duration::from_secs(1);
+
+/// A connection of this process, from its open to its close.
+pub(crate) struct Connection {
+    pub(crate) info: Arc<ConnectionInfo>,
+    /// Those of the context that opened it. They are notified of its close, also when a pool has
+    /// handed it on.
+    observers: Observers,
+    /// That of the session that opened it, which a pool may hand on.
+    pub(super) traffic: Arc<Traffic>,
+    /// Nothing of a user runs under it, and no other lock is taken under it.
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    in_flight: u32,
+    requests: u64,
+    version: Option<Version>,
+    idle_since: Option<Instant>,
+    /// When a request or a body on it was dropped, and with HTTP/1.1 the connection with it, unless
+    /// hyper had read all that was left of it.
+    dropped: Option<Instant>,
+    /// Why and when it closed, once there is evidence: the first that came.
+    evidence: Option<(CloseReason, Instant)>,
+    /// Whether observers were notified of the close.
+    is_reported: bool,
+}
+
+impl Connection {
+    pub(super) fn new(
+        info: Arc<ConnectionInfo>,
+        observers: Observers,
+        traffic: &Arc<Traffic>,
+    ) -> Self {
+        let state = State {
+            idle_since: Some(info.opened),
+            version: info.is_http2.then_some(Version::HTTP_2),
+            ..State::default()
+        };
+        Self {
+            info,
+            observers,
+            traffic: Arc::clone(traffic),
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Whether anybody is notified of its close.
+    pub(super) fn is_observed(&self) -> bool {
+        !self.observers.is_empty()
+    }
+
+    /// A response head came over it. Returns whether it had carried one before, and how long it had
+    /// been idle when the request was sent.
+    pub(super) fn answered(
+        &self,
+        version: Version,
+        sent: Option<Instant>,
+    ) -> (ConnectionUse, Option<Duration>) {
+        let mut state = self.state.lock();
+        state.in_flight += 1;
+        state.requests += 1;
+        state.version = Some(version);
+        state.dropped = None;
+        let idle_since = state.idle_since.take();
+        if state.requests == 1 {
+            return (ConnectionUse::New, None);
+        }
+        let idle = sent
+            .zip(idle_since)
+            .map(|(sent, since)| sent.saturating_duration_since(since));
+        (ConnectionUse::Reused, idle)
+    }
+
+    /// The body of a response on it has ended: whole, or dropped before its end. `closes` says that
+    /// the peer has announced to close it after this response.
+    pub(crate) fn response_ended(self: &Arc<Self>, is_whole: bool, closes: bool) {
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        state.in_flight = state.in_flight.saturating_sub(1);
+        let is_http2 = state.version == Some(Version::HTTP_2);
+        if !is_whole && !is_http2 {
+            state.dropped = Some(now);
+        }
+        if state.in_flight == 0 {
+            state.idle_since = Some(now);
+        }
+        if closes && is_whole && !is_http2 {
+            state.evidence.get_or_insert((CloseReason::Remote, now));
+        }
+        self.report_if_over(state);
+    }
+
+    /// Its session closes, and the peer has not closed it so far.
+    pub(super) fn session_closed(&self, now: Instant) {
+        let mut state = self.state.lock();
+        let reason = if was_dropped(&state, now) {
+            CloseReason::Unknown
+        } else {
+            CloseReason::SessionClosed
+        };
+        state.evidence.get_or_insert((reason, now));
+    }
+
+    /// The peer had closed it by then.
+    pub(super) fn peer_closed(self: &Arc<Self>, at: Instant) {
+        let mut state = self.state.lock();
+        let at = at.max(self.info.opened);
+        let reason = self.likely_reason(&state, at);
+        state.evidence.get_or_insert((reason, at));
+        self.report_if_over(state);
+    }
+
+    /// Its socket is gone. Its end is reported, unless a response of it may still come to its caller:
+    /// then this returns `true`, and `report_end` has to follow.
+    pub(super) fn gone(self: &Arc<Self>) -> bool {
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        let reason = self.likely_reason(&state, now);
+        state.evidence.get_or_insert((reason, now));
+        let may_be_answered =
+            !state.is_reported && (state.in_flight > 0 || self.traffic.awaits_heads());
+        if !may_be_answered {
+            self.report(state);
+        }
+        may_be_answered
+    }
+
+    /// Nobody can say when it closes: it is taken for closed.
+    pub(super) fn unseen(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        if state
+            .evidence
+            .is_none_or(|(reason, _)| reason == CloseReason::SessionClosed)
+        {
+            let at = state.evidence.map_or_else(Instant::now, |(_, at)| at);
+            state.evidence = Some((CloseReason::Unknown, at));
+        }
+        self.report(state);
+    }
+
+    /// Reports its end, which was waiting for a response.
+    pub(super) fn report_end(self: &Arc<Self>) {
+        let state = self.state.lock();
+        if state.evidence.is_some() {
+            self.report(state);
+        }
+    }
+
+    fn report_if_over(self: &Arc<Self>, state: MutexGuard<'_, State>) {
+        // What the session has closed is still open for a moment, and known to the kernel.
+        let is_over =
+            matches!(state.evidence, Some((reason, _)) if reason != CloseReason::SessionClosed);
+        if is_over && state.in_flight == 0 {
+            self.report(state);
+        }
+    }
+
+    fn report(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        let Some((reason, at)) = state.evidence else {
+            return;
+        };
+        if std::mem::replace(&mut state.is_reported, true) {
+            return;
+        }
+        let closed = ConnectionClosed {
+            reason,
+            duration: at.saturating_duration_since(self.info.opened),
+            requests: state.requests,
+            version: state.version,
+        };
+        drop(state);
+        self.observers
+            .notify(|observer| observer.connection_closed(&self.info, &closed));
+    }
+
+    /// The reason of a close that comes without one, by what was known of it then. That a dropped
+    /// request closed it is a guess by time, since nobody can see which connection it was on.
+    fn likely_reason(&self, state: &State, now: Instant) -> CloseReason {
+        let idle = state
+            .idle_since
+            .map(|since| now.saturating_duration_since(since));
+        let tolerance = IDLE_TOLERANCE.min(self.traffic.keep_alive / 4);
+        if was_dropped(state, now) {
+            CloseReason::Unknown
+        } else if idle.is_some_and(|idle| idle + tolerance >= self.traffic.keep_alive) {
+            CloseReason::IdleTimeout
+        } else if state.version != Some(Version::HTTP_2) && self.traffic.take_cancelled(now) {
+            CloseReason::Unknown
+        } else {
+            CloseReason::Remote
+        }
+    }
+
+    /// What is known of it now.
+    pub(crate) fn snapshot(&self) -> ConnectionSnapshot {
+        let state = self.state.lock();
+        ConnectionSnapshot {
+            info: Arc::clone(&self.info),
+            requests: state.requests,
+            in_flight: state.in_flight,
+            idle_since: state.idle_since,
+            version: state.version,
+        }
+    }
+
+    /// Whether the body of a response on it is still read.
+    pub(super) fn has_responses(&self) -> bool {
+        self.state.lock().in_flight > 0
+    }
+
+    /// Whether it was reported as closed.
+    pub(super) fn is_reported(&self) -> bool {
+        self.state.lock().is_reported
+    }
+}
+
+impl MadeConnection for Connection {
+    fn unused(&self, is_dropped: bool) {
+        let mut state = self.state.lock();
+        if is_dropped && state.version != Some(Version::HTTP_2) {
+            state.dropped = Some(Instant::now());
+        }
+    }
+
+    fn failed(self: Arc<Self>) {
+        let mut state = self.state.lock();
+        state
+            .evidence
+            .get_or_insert_with(|| (CloseReason::Remote, Instant::now()));
+        self.report_if_over(state);
+    }
+}
+
+/// An open connection, as it was a moment ago.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ConnectionSnapshot {
+    /// The connection.
+    pub info: Arc<ConnectionInfo>,
+    /// How many response heads came over it so far.
+    pub requests: u64,
+    /// Responses on it whose body has not ended.
+    pub in_flight: u32,
+    /// Since when it has no response on it, if it has none.
+    pub idle_since: Option<Instant>,
+    /// The HTTP version it speaks, once a response or the TLS handshake said so.
+    pub version: Option<Version>,
+}
+
+fn was_dropped(state: &State, now: Instant) -> bool {
+    state
+        .dropped
+        .is_some_and(|at| now.saturating_duration_since(at) < DROP_CLOSES_WITHIN)
+}

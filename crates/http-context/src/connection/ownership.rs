@@ -1,0 +1,38 @@
+//! Who answers for a connection: its session, until the connection is seen closed or given up.
+
+use std::sync::Arc;
+
+use hashbrown::HashSet;
+
+use super::connection::Connection;
+use super::kernel;
+use super::registry::REGISTRY;
+use super::source;
+use crate::facts::AddressPair;
+
+/// Those of the connections whose socket this process still holds, or `None` where the operating
+/// system cannot be asked. One whose addresses have a new owner is closed.
+pub(crate) fn still_held(connections: &[Arc<Connection>]) -> Option<Vec<Arc<Connection>>> {
+    let ours: Vec<_> = connections.iter().filter(|c| REGISTRY.has(c)).collect();
+    let addresses: Vec<_> = ours.iter().filter_map(|c| c.info.addresses).collect();
+    let held: HashSet<AddressPair> = kernel::held(&addresses)?.into_iter().collect();
+    let is_held = |c: &&&Arc<Connection>| c.info.addresses.is_some_and(|pair| held.contains(&pair));
+    Some(ours.iter().filter(is_held).map(|c| Arc::clone(c)).collect())
+}
+
+/// Nobody answers for the connection any more. Where closes are not seen, it is taken for closed.
+pub(crate) fn release(connection: &Arc<Connection>) {
+    if connection.is_observed() {
+        if source::sees_connection_closes() && connection.info.addresses.is_some() {
+            // Its close will be announced.
+            return;
+        }
+        connection.unseen();
+    }
+    REGISTRY.remove(connection);
+}
+
+/// The operating system has shown that the socket of the connection is gone.
+pub(crate) fn release_gone(connection: &Arc<Connection>) {
+    REGISTRY.gone(connection);
+}

@@ -1,0 +1,217 @@
+//! Every connection of this process, by its two addresses.
+//!
+//! This is the one place that knows connections by address: who opened a pair of addresses last (a
+//! port that was closed may come back in another session at once), which connection a response came
+//! over, and which one the operating system reports as closed.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry as MapEntry;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::connection::Connection;
+use super::traffic::Traffic;
+use crate::facts::AddressPair;
+use crate::watch::{Watched, watch};
+
+const SHARDS: usize = 16;
+
+/// Each lock is taken under no other, but for those of a session's connections, and nothing of a
+/// user runs under it.
+pub(crate) struct Registry {
+    shards: [Mutex<HashMap<AddressPair, Entry>>; SHARDS],
+    /// Gone, and not reported so far: a response of them may still come to its caller. Nothing of a
+    /// user runs under it.
+    waiting: Mutex<Vec<Arc<Connection>>>,
+}
+
+struct Entry {
+    connection: Arc<Connection>,
+    /// The port came back before the close of the connection before was announced: so many
+    /// announcements are to come that are not of this one.
+    closes_of_others: u32,
+    /// Its socket is gone, and it waits to be reported.
+    is_gone: bool,
+}
+
+pub(crate) static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::new);
+
+impl Registry {
+    fn new() -> Self {
+        Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            waiting: Mutex::default(),
+        }
+    }
+
+    fn shard(&self, addresses: &AddressPair) -> &Mutex<HashMap<AddressPair, Entry>> {
+        &self.shards[usize::from(addresses.local.port()) % SHARDS]
+    }
+
+    /// Enters one. Another one with the same addresses is closed: it is returned.
+    pub(super) fn insert(&self, connection: &Arc<Connection>) -> Option<Arc<Connection>> {
+        let addresses = canonical(connection.info.addresses?);
+        let mut entries = self.shard(&addresses).lock();
+        match entries.entry(addresses) {
+            MapEntry::Occupied(mut known) => {
+                let entry = known.get_mut();
+                entry.closes_of_others += u32::from(!entry.is_gone);
+                entry.is_gone = false;
+                Some(std::mem::replace(
+                    &mut entry.connection,
+                    Arc::clone(connection),
+                ))
+            }
+            MapEntry::Vacant(free) => {
+                free.insert(Entry {
+                    connection: Arc::clone(connection),
+                    closes_of_others: 0,
+                    is_gone: false,
+                });
+                None
+            }
+        }
+    }
+
+    pub(super) fn find(&self, addresses: AddressPair) -> Option<Arc<Connection>> {
+        let addresses = canonical(addresses);
+        let entries = self.shard(&addresses).lock();
+        entries
+            .get(&addresses)
+            .map(|entry| Arc::clone(&entry.connection))
+    }
+
+    /// Whether this connection is the last one that was opened with its addresses, and is not known
+    /// to be closed.
+    pub(super) fn has(&self, connection: &Connection) -> bool {
+        let Some(addresses) = connection.info.addresses.map(canonical) else {
+            return false;
+        };
+        let entries = self.shard(&addresses).lock();
+        entries
+            .get(&addresses)
+            .is_some_and(|entry| !entry.is_gone && entry.connection.info.id == connection.info.id)
+    }
+
+    /// Forgets it, unless another one has its addresses by now.
+    pub(super) fn remove(&self, connection: &Connection) {
+        let Some(addresses) = connection.info.addresses.map(canonical) else {
+            return;
+        };
+        let mut entries = self.shard(&addresses).lock();
+        if let MapEntry::Occupied(known) = entries.entry(addresses)
+            && known.get().connection.info.id == connection.info.id
+        {
+            let removed = known.remove();
+            drop(entries);
+            drop(removed);
+        }
+    }
+
+    /// The connection whose close was announced.
+    fn announced(&self, addresses: AddressPair) -> Option<Arc<Connection>> {
+        let addresses = canonical(addresses);
+        let mut entries = self.shard(&addresses).lock();
+        let entry = entries.get_mut(&addresses)?;
+        if entry.closes_of_others > 0 {
+            entry.closes_of_others -= 1;
+            return None;
+        }
+        (!entry.is_gone).then(|| Arc::clone(&entry.connection))
+    }
+
+    /// The operating system says that the socket with these addresses is gone.
+    pub(super) fn closed(&self, addresses: AddressPair) {
+        if let Some(connection) = self.announced(addresses) {
+            self.gone(&connection);
+        }
+    }
+
+    /// The socket of this connection is gone.
+    pub(super) fn gone(&self, connection: &Arc<Connection>) {
+        if !connection.gone() {
+            self.remove(connection);
+            return;
+        }
+        if let Some(addresses) = connection.info.addresses.map(canonical)
+            && let Some(entry) = self.shard(&addresses).lock().get_mut(&addresses)
+            && entry.connection.info.id == connection.info.id
+        {
+            // It can still be found by its response.
+            entry.is_gone = true;
+        }
+        self.waiting.lock().push(Arc::clone(connection));
+        let look = LongestWait(Arc::clone(connection));
+        watch(Instant::now() + LONGEST_WAIT, Box::new(look));
+    }
+
+    /// No request of this session waits for its head any more: what was gone is reported, but for
+    /// what has a response whose body is still read.
+    pub(super) fn report_waiting(&self, traffic: &Arc<Traffic>) {
+        let mut waiting = self.waiting.lock();
+        if waiting.is_empty() {
+            return;
+        }
+        let is_over =
+            |one: &mut Arc<Connection>| Arc::ptr_eq(&one.traffic, traffic) && !one.has_responses();
+        let over: Vec<_> = waiting.extract_if(.., is_over).collect();
+        drop(waiting);
+        for connection in over {
+            self.end_wait(&connection);
+        }
+    }
+
+    fn end_wait(&self, connection: &Arc<Connection>) {
+        self.remove(connection);
+        connection.report_end();
+    }
+
+    /// All that it has now.
+    pub(super) fn all(&self) -> Vec<Arc<Connection>> {
+        let connections = |shard: &Mutex<HashMap<AddressPair, Entry>>| -> Vec<_> {
+            let entries = shard.lock();
+            entries
+                .values()
+                .map(|entry| Arc::clone(&entry.connection))
+                .collect()
+        };
+        self.shards.iter().flat_map(connections).collect()
+    }
+}
+
+/// A connection that is gone is reported after this time at the latest, whatever may still come of it.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+struct LongestWait(Arc<Connection>);
+
+impl Watched for LongestWait {
+    fn look(&mut self) -> Option<Instant> {
+        let Self(connection) = self;
+        REGISTRY
+            .waiting
+            .lock()
+            .retain(|one| !Arc::ptr_eq(one, connection));
+        REGISTRY.end_wait(connection);
+        None
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.is_reported()
+    }
+}
+
+/// A dual-stack socket may show an IPv4 peer in the mapped form.
+fn canonical(addresses: AddressPair) -> AddressPair {
+    let one = |address: SocketAddr| match address {
+        SocketAddr::V4(_) => address,
+        SocketAddr::V6(_) => SocketAddr::new(address.ip().to_canonical(), address.port()),
+    };
+    AddressPair {
+        local: one(addresses.local),
+        remote: one(addresses.remote),
+    }
+}

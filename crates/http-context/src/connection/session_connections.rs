@@ -1,0 +1,273 @@
+//! The connections that one session has opened, and those that it is making.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+use hyper_util::client::legacy::connect::HttpInfo;
+use parking_lot::Mutex;
+use reqwest::Response;
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
+use tokio::time::Instant;
+
+use super::awaits_head::AwaitsHead;
+use super::connection::Connection;
+use super::kernel::{self, SocketState};
+use super::ownership::{release, still_held};
+use super::registry::REGISTRY;
+use super::source;
+use super::traffic::Traffic;
+use crate::facts::{AddressPair, ConnectionInfo, ConnectionUse};
+use crate::identity::ConnectionId;
+use crate::observer::Observers;
+use crate::wait_until::wait_until;
+
+/// The connections of one session, from its first to its exit or that of its pool.
+pub(crate) struct SessionConnections {
+    traffic: Arc<Traffic>,
+    /// Nothing of a user runs under it. The locks of the registry are taken under it.
+    connections: Mutex<Connections>,
+    /// Notified when the session is closed: connections that are being made are given up.
+    closing: Arc<Notify>,
+    /// Notified when the last of them is gone after that.
+    given_up: Notify,
+}
+
+#[derive(Default)]
+struct Connections {
+    /// Those that nobody has taken, to see them closed.
+    opened: HashMap<ConnectionId, Arc<Connection>>,
+    /// How many are being made.
+    connecting: usize,
+    is_closed: bool,
+    /// At this many those whose socket is gone are forgotten.
+    prune_at: usize,
+}
+
+/// How a response came.
+pub(crate) struct ResponseConnection {
+    pub(crate) connection_use: ConnectionUse,
+    pub(crate) connection: Option<Arc<Connection>>,
+    /// How long the connection had been idle when the request was sent, when it was reused.
+    pub(crate) idle: Option<Duration>,
+    pub(crate) addresses: Option<AddressPair>,
+}
+
+const FEWEST_TO_PRUNE: usize = 1024;
+
+impl SessionConnections {
+    pub(crate) fn new(keep_alive: Duration) -> Self {
+        Self {
+            traffic: Arc::new(Traffic::new(keep_alive)),
+            connections: Mutex::default(),
+            closing: Arc::default(),
+            given_up: Notify::new(),
+        }
+    }
+
+    fn opened(&self, info: Arc<ConnectionInfo>, observers: &Observers) -> Arc<Connection> {
+        let connection = Arc::new(Connection::new(info, observers.clone(), &self.traffic));
+        if connection.is_observed() {
+            // Before it is entered, so that its close is not missed.
+            source::start();
+        }
+        if let Some(replaced) = REGISTRY.insert(&connection) {
+            // Its port came back, so it is closed.
+            REGISTRY.gone(&replaced);
+        }
+        self.connections.lock().insert(&connection);
+        connection
+    }
+
+    /// Begins to make a connection.
+    pub(super) fn connect(self: &Arc<Self>) -> Connect {
+        // Listens before it looks, so that a close in between is heard.
+        let closing = Arc::clone(&self.closing).notified_owned();
+        let mut connections = self.connections.lock();
+        connections.connecting += 1;
+        Connect {
+            closing: Box::pin(closing),
+            is_closed: connections.is_closed,
+            session: Arc::clone(self),
+        }
+    }
+
+    /// Makes no connection any more, and gives up those that are being made: where a request was
+    /// served by another one, `reqwest` goes on with its own in a task that nobody waits for, and
+    /// which keeps all of the client alive. Returns whether it was open: who closes it answers for
+    /// its connections.
+    pub(crate) fn close(&self) -> bool {
+        let mut connections = self.connections.lock();
+        if std::mem::replace(&mut connections.is_closed, true) {
+            return false;
+        }
+        drop(connections);
+        self.traffic.close();
+        self.note_closing();
+        self.closing.notify_waiters();
+        true
+    }
+
+    /// From here on the session is what closes its connections, but for those that the peer has
+    /// closed before.
+    pub(crate) fn note_closing(&self) {
+        let connections = self.connections.lock();
+        let observed = connections.opened.values().filter(|c| c.is_observed());
+        let observed: Vec<_> = observed.cloned().collect();
+        drop(connections);
+        if !observed.is_empty() {
+            note_session_closed(&observed);
+        }
+    }
+
+    /// Waits until those that were being made when it was closed are given up.
+    pub(crate) async fn wait_until_given_up(&self) {
+        wait_until(&self.given_up, || self.connections.lock().connecting == 0).await;
+    }
+
+    /// Whether any was opened that nobody has taken, or is being made.
+    pub(crate) fn has_any(&self) -> bool {
+        let connections = self.connections.lock();
+        connections.connecting > 0 || !connections.opened.is_empty()
+    }
+
+    /// A request is sent, whose connection is known with its head.
+    pub(crate) fn await_head(&self) -> AwaitsHead {
+        AwaitsHead::new(&self.traffic)
+    }
+
+    /// A request was cancelled whose connection is not known.
+    pub(crate) fn note_cancelled(&self) {
+        self.traffic.note_cancelled(Instant::now());
+    }
+
+    /// Finds the connection that a response came over, and notes that it has carried one.
+    pub(crate) fn carried(&self, response: &Response, sent: Option<Instant>) -> ResponseConnection {
+        let unknown = |addresses| ResponseConnection {
+            connection_use: ConnectionUse::Unknown,
+            connection: None,
+            idle: None,
+            addresses,
+        };
+        let Some(info) = response.extensions().get::<HttpInfo>() else {
+            return unknown(None);
+        };
+        let addresses = AddressPair {
+            local: info.local_addr(),
+            remote: info.remote_addr(),
+        };
+        let found = REGISTRY.find(addresses);
+        let Some(connection) = found.filter(|c| Arc::ptr_eq(&c.traffic, &self.traffic)) else {
+            return unknown(Some(addresses));
+        };
+        let (connection_use, idle) = connection.answered(response.version(), sent);
+        ResponseConnection {
+            connection_use,
+            connection: Some(connection),
+            idle,
+            addresses: Some(addresses),
+        }
+    }
+
+    /// Takes every connection that was opened and not taken or forgotten since. Who takes them has
+    /// to [`release`] them. They stay known to what they carry meanwhile.
+    pub(crate) fn take(&self) -> Vec<Arc<Connection>> {
+        let mut connections = self.connections.lock();
+        connections
+            .opened
+            .drain()
+            .map(|(_, connection)| connection)
+            .collect()
+    }
+}
+
+impl Drop for SessionConnections {
+    fn drop(&mut self) {
+        for connection in self.take() {
+            release(&connection);
+        }
+    }
+}
+
+/// Says of each why it closes now: the peer has closed it before, or the session does.
+fn note_session_closed(connections: &[Arc<Connection>]) {
+    source::flush();
+    let now = Instant::now();
+    let asked: Vec<_> = connections
+        .iter()
+        .filter(|c| c.info.addresses.is_some())
+        .collect();
+    let addresses: Vec<_> = asked.iter().filter_map(|c| c.info.addresses).collect();
+    let states = kernel::states(&addresses);
+    for (at, connection) in asked.into_iter().enumerate() {
+        match states.as_ref().map(|states| states[at]) {
+            Some(SocketState::ClosedByPeer(ago)) => {
+                connection.peer_closed(now.checked_sub(ago).unwrap_or(now));
+            }
+            Some(SocketState::Gone) => connection.peer_closed(now),
+            Some(SocketState::Open) | None => connection.session_closed(now),
+        }
+    }
+    source::check_soon();
+}
+
+/// A connection that is being made, until this is dropped.
+pub(super) struct Connect {
+    closing: Pin<Box<OwnedNotified>>,
+    is_closed: bool,
+    session: Arc<SessionConnections>,
+}
+
+impl Connect {
+    /// Whether it is to be given up. Otherwise the task is woken when it is.
+    pub(super) fn is_given_up(&mut self, cx: &mut Context<'_>) -> bool {
+        self.is_closed || self.closing.as_mut().poll(cx).is_ready()
+    }
+
+    /// It was made.
+    pub(super) fn opened(
+        &self,
+        info: Arc<ConnectionInfo>,
+        observers: &Observers,
+    ) -> Arc<Connection> {
+        self.session.opened(info, observers)
+    }
+}
+
+impl Drop for Connect {
+    fn drop(&mut self) {
+        let mut connections = self.session.connections.lock();
+        connections.connecting -= 1;
+        if connections.connecting == 0 {
+            self.session.given_up.notify_waiters();
+        }
+    }
+}
+
+impl Connections {
+    fn insert(&mut self, connection: &Arc<Connection>) {
+        if self.opened.len() >= FEWEST_TO_PRUNE.max(self.prune_at) {
+            self.forget_closed();
+        }
+        self.opened
+            .insert(connection.info.id, Arc::clone(connection));
+    }
+
+    fn forget_closed(&mut self) {
+        let all: Vec<_> = self.opened.values().cloned().collect();
+        if let Some(held) = still_held(&all) {
+            let mut kept = HashMap::with_capacity(held.len());
+            kept.extend(held.into_iter().map(|c| (c.info.id, c)));
+            let before = std::mem::replace(&mut self.opened, kept);
+            for (id, connection) in before {
+                if !self.opened.contains_key(&id) && !connection.is_observed() {
+                    REGISTRY.remove(&connection);
+                }
+            }
+        }
+        self.prune_at = self.opened.len() * 2;
+    }
+}

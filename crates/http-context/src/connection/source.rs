@@ -1,0 +1,107 @@
+//! Where the closes of this process come from, and what becomes of them.
+
+use std::sync::{Arc, OnceLock};
+
+use hashbrown::HashSet;
+
+use super::closes::{CloseEvent, ConnectionCloses};
+use super::kernel::{self, KernelCloses};
+use super::registry::REGISTRY;
+use crate::facts::AddressPair;
+
+struct Source {
+    closes: Arc<dyn ConnectionCloses>,
+    is_seeing: bool,
+}
+
+static CHOSEN: OnceLock<Arc<dyn ConnectionCloses>> = OnceLock::new();
+static SOURCE: OnceLock<Source> = OnceLock::new();
+
+/// Chooses where closes come from, in place of [`KernelCloses`].
+///
+/// Call it once, at start-up: before the first connection that has an observer.
+///
+/// # Errors
+///
+/// [`ConnectionClosesAlreadySet`] when one was chosen, or is in use.
+pub fn set_connection_closes(
+    closes: Arc<dyn ConnectionCloses>,
+) -> Result<(), ConnectionClosesAlreadySet> {
+    CHOSEN.set(closes).map_err(|_| ConnectionClosesAlreadySet)
+}
+
+/// Closes come from another source already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("closes of connections come from another source already: choose one once, at start-up")]
+#[non_exhaustive]
+pub struct ConnectionClosesAlreadySet;
+
+/// Whether closes of connections are seen when they happen. Where they are not, the reason of every
+/// close that the peer has not announced is `unknown`, and its time is the end of the session.
+pub fn sees_connection_closes() -> bool {
+    source().is_seeing
+}
+
+/// Starts the source at the first use.
+fn source() -> &'static Source {
+    SOURCE.get_or_init(|| {
+        let closes = CHOSEN.get_or_init(|| Arc::new(KernelCloses));
+        Source {
+            is_seeing: closes.start(Box::new(note)),
+            closes: Arc::clone(closes),
+        }
+    })
+}
+
+fn note(event: CloseEvent) -> bool {
+    match event {
+        CloseEvent::Closed(addresses) => {
+            REGISTRY.closed(addresses);
+            false
+        }
+        CloseEvent::Compare => compare(),
+    }
+}
+
+/// Holds the registry against the sockets of this process. Returns whether some that ought to be
+/// gone are still there.
+fn compare() -> bool {
+    // Listed before they are looked up: one that is opened in between is not missed.
+    let listed = REGISTRY.all();
+    let addresses: Vec<_> = listed.iter().filter_map(|c| c.info.addresses).collect();
+    if addresses.is_empty() {
+        return false;
+    }
+    let Some(held) = kernel::held(&addresses) else {
+        return false;
+    };
+    let held: HashSet<AddressPair> = held.into_iter().collect();
+    let mut is_due_again = false;
+    for connection in &listed {
+        if connection
+            .info
+            .addresses
+            .is_some_and(|pair| !held.contains(&pair))
+        {
+            REGISTRY.gone(connection);
+        } else {
+            is_due_again |= connection.traffic.is_closed();
+        }
+    }
+    is_due_again
+}
+
+/// Sockets ought to be gone soon.
+/// Starts it, so that no close is missed from here on.
+pub(super) fn start() {
+    let _ = source();
+}
+
+pub(super) fn check_soon() {
+    source().closes.check_soon();
+}
+
+/// Takes note of what was announced so far.
+pub(super) fn flush() {
+    source().closes.flush();
+}
