@@ -235,14 +235,3 @@ impl fmt::Debug for InstrumentationBuilder {
             .finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_builder_shows_its_options() {
-        let shown = format!("{:?}", Instrumentation::builder().max_servers(7));
-        assert!(shown.contains("max_servers: 7"), "{shown}");
-    }
-}

@@ -110,23 +110,3 @@ pub(crate) trait LabelValue {
 pub(crate) fn label(name: &'static str, value: impl Into<SharedString>) -> Label {
     Label::new(name, value)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sink_shows_whether_it_goes_to_the_global_recorder() {
-        let own = Sink::new(
-            Some(Arc::new(metrics::NoopRecorder)),
-            MetricNames::default(),
-        );
-        for (sink, is_global) in [(Sink::default(), true), (own, false)] {
-            let shown = format!("{sink:?}");
-            assert!(
-                shown.contains(&format!("is_global: {is_global}")),
-                "{shown}"
-            );
-        }
-    }
-}
