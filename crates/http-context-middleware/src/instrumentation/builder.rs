@@ -52,8 +52,8 @@ impl InstrumentationBuilder {
         self
     }
 
-    /// A span `HTTP connection_setup {host}:{port}` for each connection that is made, as a trace of
-    /// its own; every request that the connection serves links to it. Default: off.
+    /// A span `HTTP connection_setup {host}:{port}` for each new connection, in a trace of its own;
+    /// every request on the connection links to it. Default: off.
     pub fn connection_spans(mut self, on: bool) -> Self {
         self.options.connection_spans = on;
         self
@@ -66,15 +66,16 @@ impl InstrumentationBuilder {
         self
     }
 
-    /// Shows the sizes of bodies on spans, where they are known beforehand. Default: off. Needs
+    /// Adds the sizes of bodies to spans, where they are known in advance. Default: off. Needs
     /// feature `opentelemetry`.
     pub fn body_sizes_on_spans(mut self, on: bool) -> Self {
         self.options.body_sizes = on;
         self
     }
 
-    /// Shows these request headers on spans, as `http.request.header.{name}`. Default: none.
-    /// `Authorization`, `Cookie` and their like are never shown. Needs feature `opentelemetry`.
+    /// Adds these request headers to spans, as `http.request.header.{name}`. Default: none.
+    /// `Authorization`, `Cookie` and other secret headers are never exported. Needs feature
+    /// `opentelemetry`.
     pub fn request_headers<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Self {
         self.options.request_headers.allow("request", names);
         self
@@ -86,8 +87,8 @@ impl InstrumentationBuilder {
         self
     }
 
-    /// Makes more attributes for the span of each request. Called only when there is a span. Needs
-    /// feature `opentelemetry`.
+    /// Computes additional attributes for the span of each request. Called only when there is a
+    /// span. Needs feature `opentelemetry`.
     pub fn span_attributes(
         mut self,
         attributes: impl Fn(&reqwest::Request, &Extensions) -> SpanAttributes + Send + Sync + 'static,
@@ -102,70 +103,68 @@ impl InstrumentationBuilder {
         self
     }
 
-    /// Keeps trace context away from a host, given by its name or its address, without the port. May
-    /// be called several times.
+    /// Excludes a host, by its name or address without the port, from propagation. May be called
+    /// several times.
     ///
-    /// Hosts are compared as hosts: `Example.com.` is `example.com`, and `::1` is `[::1]`. A host
-    /// below it is another one. With anything that is no host, such as a URL, no request carries
-    /// trace context.
+    /// Hosts are compared as in URLs: `Example.com.` is `example.com`, and `::1` is `[::1]`.
+    /// Subdomains are hosts of their own. An invalid host, such as a URL, excludes all hosts.
     pub fn no_propagation_to(mut self, host: impl Into<String>) -> Self {
         self.options.excluded_hosts.add(&host.into());
         self
     }
 
-    /// By which names metrics go through the facade. Default: [`MetricNames::Prometheus`].
+    /// The names of metrics in the facade. Default: [`MetricNames::Prometheus`].
     pub fn metric_names(mut self, names: MetricNames) -> Self {
         self.metric_names = names;
         self
     }
 
-    /// The recorder that metrics go to. Default: the global one of the `metrics` facade, as it is
-    /// when a metric first occurs.
+    /// The recorder of metrics. Default: the global one of the `metrics` facade at the time when a
+    /// series first occurs.
     pub fn recorder(mut self, recorder: Arc<dyn Recorder + Send + Sync>) -> Self {
         self.recorder = Some(recorder);
         self
     }
 
-    /// How many servers (addresses with their ports) metrics tell apart; the others are `_OTHER`.
-    /// Default: 200.
+    /// How many servers (addresses with their ports) get series of their own; the others are
+    /// `_OTHER`. Default: 200.
     pub fn max_servers(mut self, cap: usize) -> Self {
         self.max_servers = cap;
         self
     }
 
-    /// How many URL templates metrics tell apart; the others are `_OTHER`. Default: 200.
+    /// How many URL templates get series of their own; the others are `_OTHER`. Default: 200.
     pub fn max_url_templates(mut self, cap: usize) -> Self {
         self.max_templates = cap;
         self
     }
 
-    /// Makes the name that was looked up an attribute of `dns.lookup.duration`. Default: off, for
-    /// there is no bound to names.
+    /// Adds the attribute `dns.question.name` to `dns.lookup.duration`. Default: off, since the
+    /// number of names has no bound.
     pub fn lookup_names(mut self, on: bool) -> Self {
         self.options.lookup_names = on;
         self
     }
 
-    /// A request that waited for its slot as long as this is logged. Default: 1 s.
+    /// A request that waits this long for a slot is logged. Default: 1 s.
     pub fn slow_queue(mut self, threshold: Duration) -> Self {
         self.options.slow_queue = threshold;
         self
     }
 
-    /// The same thing at the same place is logged no more often than once in this time. Default:
-    /// 1 min.
+    /// The same event at the same call site is logged at most once in this time. Default: 1 min.
     pub fn log_interval(mut self, interval: Duration) -> Self {
         self.log_interval = interval;
         self
     }
 
-    /// Who tells that connections close. Default: on Linux the kernel, elsewhere nobody.
+    /// The source of closes. Default: the kernel on Linux, [`NoCloses`](crate::NoCloses) elsewhere.
     pub fn connection_closes(mut self, closes: Arc<dyn ConnectionCloses>) -> Self {
         self.closes = Some(closes);
         self
     }
 
-    /// The instrumentation, to be the observer of a context:
+    /// Builds the instrumentation, the observer of a context by
     /// [`ContextBuilder::observer`](http_context::ContextBuilder::observer).
     pub fn build(self) -> Arc<Instrumentation> {
         let sink = Sink::new(self.recorder, self.metric_names);
@@ -185,13 +184,13 @@ impl InstrumentationBuilder {
         ))
     }
 
-    /// Makes it the observer of every context that has none of its own.
+    /// Builds the instrumentation, and makes it the observer of every context without one.
     ///
-    /// Install recorders, tracer providers and propagators before.
+    /// Install recorders, tracer providers and propagators first.
     ///
     /// # Errors
     ///
-    /// [`ObserverAlreadySet`] when the process has one; it stays.
+    /// [`ObserverAlreadySet`] when the process has a default observer, which stays.
     pub fn install(self) -> Result<Arc<Instrumentation>, ObserverAlreadySet> {
         let instrumentation = self.build();
         http_context::set_default_observer(Arc::<Instrumentation>::clone(&instrumentation))?;
@@ -205,12 +204,12 @@ impl Instrumentation {
         InstrumentationBuilder::default()
     }
 
-    /// Makes an instrumentation with the defaults the observer of every context that has none of
-    /// its own.
+    /// Installs an instrumentation with the default options as the observer of every context
+    /// without one.
     ///
     /// # Errors
     ///
-    /// [`ObserverAlreadySet`] when the process has one; it stays.
+    /// [`ObserverAlreadySet`] when the process has a default observer, which stays.
     pub fn install() -> Result<Arc<Self>, ObserverAlreadySet> {
         Self::builder().install()
     }

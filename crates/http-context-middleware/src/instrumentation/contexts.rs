@@ -1,4 +1,4 @@
-//! What the instrumentation makes of the facts of a context: its span, and what happens in it.
+//! The span of a context, and its events.
 
 use http_context::HttpContext;
 
@@ -19,7 +19,7 @@ impl Instrumentation {
         }
     }
 
-    /// Makes it an event of the context's span and, at a bounded rate, a log line.
+    /// Adds the event to the context's span and, at a bounded rate, to the log.
     pub(super) fn note_event(&self, context: &HttpContext, event: &ContextEvent<'_>) {
         let logs =
             event.level().is_some() && self.log_rate.lets_through(event.name(), event.places());

@@ -1,4 +1,4 @@
-//! Trace context on a request, as it is sent.
+//! Trace context in the headers of a request.
 
 use http::HeaderMap;
 use http_context::RequestInfo;
@@ -7,8 +7,8 @@ use super::Instrumentation;
 use crate::request::RequestState;
 
 impl Instrumentation {
-    /// Adds trace context to the headers, unless the request or its host is to have none. A hop of a
-    /// redirect is judged by its own host.
+    /// Adds trace context to the headers, unless the request or the host of its current hop is
+    /// excluded.
     pub(super) fn propagate(
         &self,
         request: &RequestInfo,

@@ -6,10 +6,11 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// A connection that closes so soon after a request on it was dropped closes for that.
-pub(crate) const LET_GO_CLOSES_WITHIN: Duration = Duration::from_millis(250);
+/// How soon a connection closes because a request on it was dropped.
+const CLOSES_WITHIN: Duration = Duration::from_millis(250);
 
-/// The counts of one server. Only data: whoever changes them moves the gauges after the lock.
+/// The counts of one server. The lock protects the counts alone; the caller moves the gauges after
+/// it.
 ///
 /// Which connection a request is on is known only when its response head is there. Until then it
 /// counts as being on one of the idle ones, as far as there are any: so a server that is slow to
@@ -25,35 +26,37 @@ pub(crate) struct Counts {
     pub(crate) busy: i64,
     /// Requests on a connection that is not known yet.
     pub(crate) waiting: i64,
-    /// When requests were cancelled on a connection that was not known, the first of them first.
+    /// When requests were cancelled on unknown connections, in order.
     cancelled: VecDeque<Instant>,
     shown: Shown,
 }
 
 impl Counts {
-    /// A request was cancelled on a connection that is not known. With HTTP/1.1 that one closes
-    /// now, and whoever closes it asks for this.
+    /// A request was cancelled on an unknown connection. With HTTP/1.1 the connection closes now,
+    /// and its close calls [`take_cancelled`](Self::take_cancelled).
     pub(crate) fn note_cancelled(&mut self, now: Instant) {
         self.forget_cancelled(now);
         self.cancelled.push_back(now);
     }
 
-    /// Whether a connection that closes may have had such a request: each had one.
+    /// Whether a connection that closes may have carried such a request. Each request is taken
+    /// once.
     pub(crate) fn take_cancelled(&mut self, now: Instant) -> bool {
         self.forget_cancelled(now);
         self.cancelled.pop_front().is_some()
     }
 
-    /// Nobody asks for one over HTTP/2, which closes nothing, nor where the session closed as well.
+    /// Over HTTP/2 nothing closes, and with its session a connection closes for that: such requests
+    /// are never taken.
     fn forget_cancelled(&mut self, now: Instant) {
-        let is_over = |at: &Instant| now.duration_since(*at) >= LET_GO_CLOSES_WITHIN;
+        let is_over = |at: &Instant| now.duration_since(*at) >= CLOSES_WITHIN;
         while self.cancelled.front().is_some_and(is_over) {
             self.cancelled.pop_front();
         }
     }
 }
 
-/// What the two gauges stand at.
+/// The values of the two gauges.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Shown {
     active: i64,
@@ -61,7 +64,7 @@ struct Shown {
 }
 
 impl ConnectionCounts {
-    /// Changes the counts; says by how much the gauges of active and idle ones move.
+    /// Changes the counts. Returns the steps of the gauges of active and idle connections.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Counts)) -> (i64, i64) {
         let mut counts = self.0.lock();
         change(&mut counts);
@@ -99,27 +102,24 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_was_cancelled_closes_one_connection_and_soon() {
+    fn a_cancelled_request_closes_one_connection_and_soon() {
         let (mut counts, now) = (Counts::default(), Instant::now());
         assert!(!counts.take_cancelled(now));
         counts.note_cancelled(now);
         counts.note_cancelled(now);
-        let last = now + LET_GO_CLOSES_WITHIN - Duration::from_nanos(1);
+        let last = now + CLOSES_WITHIN - Duration::from_nanos(1);
         assert!(counts.take_cancelled(last));
         counts.note_cancelled(last);
-        let late = now + LET_GO_CLOSES_WITHIN;
+        let late = now + CLOSES_WITHIN;
         assert!(counts.take_cancelled(late), "the last one");
-        assert!(
-            !counts.take_cancelled(late),
-            "the second, which nobody asked for"
-        );
+        assert!(!counts.take_cancelled(late), "the second is forgotten");
     }
 
     #[test]
-    fn what_nobody_asks_for_does_not_pile_up() {
+    fn requests_that_are_never_taken_are_forgotten() {
         let (mut counts, now) = (Counts::default(), Instant::now());
         for nth in 0..100 {
-            counts.note_cancelled(now + LET_GO_CLOSES_WITHIN * nth);
+            counts.note_cancelled(now + CLOSES_WITHIN * nth);
         }
         assert_eq!(counts.cancelled.len(), 1);
     }

@@ -1,4 +1,4 @@
-//! What is kept for each server: its handles, each taken once, and the counts of its connections.
+//! The state of a server: its metric handles, each registered once, and its connection counts.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::attribute::{
 use crate::method::KnownMethod;
 use crate::version::ProtocolVersion;
 
-/// One `server.address` and `server.port`, or all beyond the cap together.
+/// One `server.address` and `server.port`, or `_OTHER` for all beyond the cap.
 ///
 /// Attached to each host of each session, so that a request finds it by a pointer.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(crate) struct Server {
     sink: Sink,
     pub(crate) address: Arc<str>,
     pub(crate) port: u16,
-    /// The connections to it, and how many requests wait for a response.
+    /// Its connections, and the requests that wait for one.
     pub(crate) books: ConnectionCounts,
     active_requests: [Lazy<Gauge>; KnownMethod::COUNT],
     time_in_queue: [Lazy<Histogram>; KnownMethod::COUNT],

@@ -20,21 +20,21 @@ use crate::span::{RequestSpan, Waiting};
 pub(crate) struct RequestState {
     pub(crate) server: Arc<Server>,
     pub(crate) method: KnownMethod,
-    /// As metrics show it.
+    /// Bounded, for the label of metrics.
     pub(crate) template: Option<SharedString>,
     pub(crate) span: Option<RequestSpan>,
-    /// Whether it carries trace context, to hosts that may have it.
+    /// Whether it carries trace context, except to excluded hosts.
     pub(crate) propagates: bool,
     progress: Progress,
-    /// The span of its wait for a slot. Taken out under the lock, and closed after it.
+    /// The span of its wait for a slot. The lock protects the exchange; the span closes after it.
     waiting: Mutex<Option<Waiting>>,
-    /// The connect that it asked for. Its span is taken out under the lock, and closed after it.
+    /// The connect that it started. The lock protects the exchange; its span closes after it.
     connect: Mutex<Option<Connect>>,
-    /// The headers of the response that spans show, until the response is there. Only data.
+    /// Attributes from the headers of the response. No code of others runs under the lock.
     response_attributes: Mutex<Vec<SpanAttribute>>,
 }
 
-/// The making of a connection that a request asked for.
+/// A connect that a request started.
 #[derive(Debug)]
 struct Connect {
     host: Arc<Host>,
@@ -87,7 +87,7 @@ impl RequestState {
         self.replace_waiting(None);
     }
 
-    /// The span of a wait before is closed by its drop, which is up to the subscriber.
+    /// Closes the previous span, which calls the subscriber, after the lock.
     fn replace_waiting(&self, waiting: Option<Waiting>) {
         let before = std::mem::replace(&mut *self.waiting.lock(), waiting);
         drop(before);
@@ -101,7 +101,7 @@ impl RequestState {
         self.progress.redirected(to, server);
     }
 
-    /// The host of the redirect that it follows, if it does.
+    /// The host of the current hop, after a redirect.
     pub(crate) fn hop(&self) -> Option<Arc<Host>> {
         self.progress.hop()
     }
@@ -117,7 +117,7 @@ impl RequestState {
         self.progress.connecting();
     }
 
-    /// A connection that it asked for was made: for this request, if it still waits for one.
+    /// Its connect succeeded: the connection is reserved for it, if it still waits for one.
     pub(crate) fn connected(&self, open: impl FnOnce(Use) -> Arc<Connection>) -> Arc<Connection> {
         self.progress.connected(open)
     }
@@ -128,8 +128,7 @@ impl RequestState {
         }
     }
 
-    /// The host that it had not been connected to when the connect was abandoned, and after how
-    /// long that was.
+    /// The host of its abandoned connect, and the time until it was abandoned.
     pub(crate) fn abandoned_connect(&self) -> Option<(Arc<Host>, Duration)> {
         let connect = self.connect.lock();
         let connect = connect.as_ref()?;
@@ -141,7 +140,7 @@ impl RequestState {
         connect?.setup
     }
 
-    /// Returns how long the connection had been idle, when it was reused.
+    /// Returns the idle time of a reused connection.
     pub(crate) fn answered(
         &self,
         end: End,
@@ -150,14 +149,14 @@ impl RequestState {
         self.progress.answered(end, connection)
     }
 
-    /// It ended without a response. `let_go` means that the caller dropped it.
-    pub(crate) fn ended(&self, let_go: bool) {
+    /// It ended without a response.
+    pub(crate) fn ended(&self, is_dropped: bool) {
         self.replace_waiting(None);
-        self.progress.ended(let_go);
+        self.progress.ended(is_dropped);
     }
 
     /// Its body ended; returns how the request had ended before.
-    pub(crate) fn body_ended(&self, let_go: bool) -> Option<End> {
-        self.progress.body_ended(let_go)
+    pub(crate) fn body_ended(&self, is_dropped: bool) -> Option<End> {
+        self.progress.body_ended(is_dropped)
     }
 }

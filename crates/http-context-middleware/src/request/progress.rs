@@ -1,4 +1,4 @@
-//! How far a request is, seen from the connections: which one it is on, or waits for.
+//! The progress of a request: whether it waits for a connection, and which one it is on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::metrics::{End, Server};
 pub(super) struct Progress {
     /// The server of its URL.
     server: Arc<Server>,
-    /// Only changed under the lock: what follows for connections and gauges is done after it, for
+    /// Protects the state machine alone. Connections and gauges are updated after the lock, since
     /// that calls the recorder.
     steps: Mutex<Steps>,
 }
@@ -23,7 +23,7 @@ pub(super) struct Progress {
 struct Steps {
     step: Step,
     sent: Option<Instant>,
-    /// Where a redirect led it.
+    /// The target of the last redirect.
     hop: Option<Hop>,
     end: Option<End>,
 }
@@ -38,7 +38,7 @@ struct Hop {
 enum Step {
     /// In the queue for a slot.
     NotSent,
-    /// On a connection that is not known yet.
+    /// Sent, on a connection that is not known yet.
     Waiting,
     /// A connection is being made for it.
     Connecting,
@@ -62,7 +62,7 @@ impl Progress {
         }
     }
 
-    /// Also called for a hop of a redirect, which waits from the redirect on.
+    /// Also called for a hop of a redirect, which counts as waiting since the redirect.
     pub(super) fn sending(&self) {
         let mut steps = self.steps.lock();
         steps.sent = Some(Instant::now());
@@ -111,7 +111,7 @@ impl Progress {
             return connection;
         }
         drop(steps);
-        // Meanwhile it was answered over another one, or ended.
+        // In the meantime it was answered over another connection, or ended.
         connection.not_needed(false);
         connection
     }
@@ -139,7 +139,7 @@ impl Progress {
             self.leave(&before, hop, false);
             return None;
         };
-        // One change of the counts where the wait and the connection are of the same server.
+        // A single change of the counts where wait and connection are at the same server.
         let is_same = Arc::ptr_eq(self.at(hop), &connection.server);
         let stops_waiting = matches!(before, Step::Waiting) && is_same;
         let idle = connection.answered(version, sent, stops_waiting);
@@ -149,43 +149,43 @@ impl Progress {
         idle
     }
 
-    pub(super) fn ended(&self, let_go: bool) {
+    pub(super) fn ended(&self, is_dropped: bool) {
         let mut steps = self.steps.lock();
         let hop = steps.hop.take();
         let step = std::mem::replace(&mut steps.step, Step::Over);
         drop(steps);
-        self.leave(&step, hop.as_ref(), let_go);
+        self.leave(&step, hop.as_ref(), is_dropped);
     }
 
-    pub(super) fn body_ended(&self, let_go: bool) -> Option<End> {
+    pub(super) fn body_ended(&self, is_dropped: bool) -> Option<End> {
         let mut steps = self.steps.lock();
         let step = std::mem::replace(&mut steps.step, Step::Over);
         let end = steps.end;
         drop(steps);
         if let Step::Answered(Some(connection)) = step {
-            connection.response_ended(let_go);
+            connection.response_ended(is_dropped);
         }
         end
     }
 
-    fn leave(&self, step: &Step, hop: Option<&Hop>, let_go: bool) {
+    fn leave(&self, step: &Step, hop: Option<&Hop>, is_dropped: bool) {
         match step {
             Step::Waiting => {
                 let server = self.at(hop);
                 let (active, idle) = server.books.change(|counts| {
                     counts.waiting -= 1;
-                    if let_go {
+                    if is_dropped {
                         counts.note_cancelled(Instant::now());
                     }
                 });
                 server.move_connections(active, idle);
             }
-            Step::Reserved(connection) => connection.not_needed(let_go),
+            Step::Reserved(connection) => connection.not_needed(is_dropped),
             _ => {}
         }
     }
 
-    /// The server that it is on its way to.
+    /// The server of the current hop.
     fn at<'s>(&'s self, hop: Option<&'s Hop>) -> &'s Arc<Server> {
         hop.map_or(&self.server, |hop| &hop.server)
     }

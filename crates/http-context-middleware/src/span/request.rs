@@ -17,7 +17,7 @@ pub(crate) enum RequestSpan {
 }
 
 impl RequestSpan {
-    /// Runs `poll` inside the span, while it has not ended.
+    /// Runs `poll` inside the span, unless it has ended.
     pub(crate) fn enter(&self, poll: &mut dyn FnMut()) {
         delegate!(self, span => span.enter(poll));
     }
@@ -27,7 +27,7 @@ impl RequestSpan {
         delegate!(self, span => span.inject(headers));
     }
 
-    /// The request waits for a slot; what it gives back is dropped when that is over.
+    /// Begins the span of its wait for a slot.
     pub(crate) fn waits(&self, host: &dyn std::fmt::Display) -> Waiting {
         delegate!(self, span => span.waits(host))
     }
