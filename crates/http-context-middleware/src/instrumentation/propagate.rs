@@ -15,12 +15,7 @@ impl Instrumentation {
         state: &RequestState,
         headers: &mut HeaderMap,
     ) {
-        if !state.propagates {
-            return;
-        }
-        let hop = state.hop();
-        let host = hop.as_ref().unwrap_or(request.server());
-        if self.options.excluded_hosts.contains(host.name()) {
+        if !state.propagates || self.is_excluded(request, state) {
             return;
         }
         match &state.span {
@@ -32,5 +27,15 @@ impl Instrumentation {
             #[cfg(not(feature = "opentelemetry"))]
             None => {}
         }
+    }
+
+    fn is_excluded(&self, request: &RequestInfo, state: &RequestState) -> bool {
+        let excluded = &self.options.excluded_hosts;
+        // Without exclusions, a request does not pay for the question.
+        if excluded.is_empty() {
+            return false;
+        }
+        let hop = state.hop();
+        excluded.contains(hop.as_ref().unwrap_or(request.server()).name())
     }
 }

@@ -26,15 +26,14 @@ impl ExcludedHosts {
         self.hosts.push(host);
     }
 
-    /// Whether the host of a URL is excluded.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.hosts.is_empty() && !self.excludes_all
+    }
+
+    /// Whether the host of a URL is excluded. An invalid one is, to fail closed.
     pub(crate) fn contains(&self, host: &str) -> bool {
-        if self.excludes_all {
-            return true;
-        }
-        if self.hosts.is_empty() {
-            return false;
-        }
-        parse(host).is_none_or(|host| self.hosts.contains(&host))
+        let is_excluded = |host| self.hosts.contains(&host);
+        self.excludes_all || parse(host).is_none_or(is_excluded)
     }
 }
 
@@ -84,7 +83,8 @@ mod tests {
         for host in ["sub.example.com", "example.org", "com", "::2", "127.0.0.1"] {
             assert!(!some.contains(host), "{host}");
         }
-        assert!(!excluded(&[]).contains("example.com"));
+        assert!(excluded(&[]).is_empty());
+        assert!(!some.is_empty() && !excluded(&["no host"]).is_empty());
     }
 
     #[test]
