@@ -5,29 +5,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Extensions;
-use http_context::ObserverAlreadySet;
 use metrics::Recorder;
 
-use super::Instrumentation;
 use super::options::Options;
-use crate::events::RateLimit;
 use crate::extensions::SpanAttributes;
-use crate::ledger::{ConnectionCloses, Ledger};
-use crate::metrics::{MetricNames, PoolMetrics, ProcessMetrics, Servers, Sink, Templates};
+use crate::ledger::ConnectionCloses;
+use crate::metrics::MetricNames;
 use crate::span::Spans;
 
-/// Options of an [`Instrumentation`], from [`Instrumentation::builder`].
+/// Options of an [`Instrumentation`](crate::Instrumentation), from
+/// [`Instrumentation::builder`](crate::Instrumentation::builder).
 #[derive(Clone)]
 #[must_use = "a builder does nothing until `build` or `install` is called"]
 pub struct InstrumentationBuilder {
-    spans: Spans,
-    metric_names: MetricNames,
-    recorder: Option<Arc<dyn Recorder + Send + Sync>>,
-    max_servers: usize,
-    max_templates: usize,
-    closes: Option<Arc<dyn ConnectionCloses>>,
-    log_interval: Duration,
-    options: Options,
+    pub(super) spans: Spans,
+    pub(super) metric_names: MetricNames,
+    pub(super) recorder: Option<Arc<dyn Recorder + Send + Sync>>,
+    pub(super) max_servers: usize,
+    pub(super) max_templates: usize,
+    pub(super) closes: Option<Arc<dyn ConnectionCloses>>,
+    pub(super) log_interval: Duration,
+    pub(super) options: Options,
 }
 
 impl Default for InstrumentationBuilder {
@@ -163,66 +161,6 @@ impl InstrumentationBuilder {
         self.closes = Some(closes);
         self
     }
-
-    /// Builds the instrumentation, the observer of a context by
-    /// [`ContextBuilder::observer`](http_context::ContextBuilder::observer).
-    pub fn build(self) -> Arc<Instrumentation> {
-        let sink = Sink::new(self.recorder, self.metric_names);
-        sink.describe();
-        let closes = self.closes.unwrap_or_else(default_closes);
-        Arc::new(Instrumentation::new(
-            Options {
-                spans: self.spans,
-                ..self.options
-            },
-            ProcessMetrics::new(sink.clone()),
-            PoolMetrics::new(sink.clone()),
-            Servers::new(sink, self.max_servers),
-            Templates::new(self.max_templates),
-            Ledger::start(closes),
-            RateLimit::new(self.log_interval),
-        ))
-    }
-
-    /// Builds the instrumentation, and makes it the observer of every context without one.
-    ///
-    /// Install recorders, tracer providers and propagators first.
-    ///
-    /// # Errors
-    ///
-    /// [`ObserverAlreadySet`] when the process has a default observer, which stays.
-    pub fn install(self) -> Result<Arc<Instrumentation>, ObserverAlreadySet> {
-        let instrumentation = self.build();
-        http_context::set_default_observer(Arc::<Instrumentation>::clone(&instrumentation))?;
-        Ok(instrumentation)
-    }
-}
-
-impl Instrumentation {
-    /// Options, with their defaults.
-    pub fn builder() -> InstrumentationBuilder {
-        InstrumentationBuilder::default()
-    }
-
-    /// Installs an instrumentation with the default options as the observer of every context
-    /// without one.
-    ///
-    /// # Errors
-    ///
-    /// [`ObserverAlreadySet`] when the process has a default observer, which stays.
-    pub fn install() -> Result<Arc<Self>, ObserverAlreadySet> {
-        Self::builder().install()
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn default_closes() -> Arc<dyn ConnectionCloses> {
-    Arc::new(crate::ledger::KernelCloses)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn default_closes() -> Arc<dyn ConnectionCloses> {
-    Arc::new(crate::ledger::NoCloses)
 }
 
 impl fmt::Debug for InstrumentationBuilder {

@@ -3,6 +3,7 @@
 mod builder;
 mod connections;
 mod contexts;
+mod install;
 mod observer;
 mod options;
 mod propagate;

@@ -20,6 +20,7 @@ mod process;
 mod prometheus;
 mod series;
 pub(crate) mod server;
+mod server_connections;
 mod servers;
 mod sink;
 mod templates;
