@@ -14,7 +14,7 @@ pub const URL_FULL: &str = "url.full";
 pub const URL_TEMPLATE: &str = "url.template";
 /// The status of the response.
 pub const HTTP_RESPONSE_STATUS_CODE: &str = "http.response.status_code";
-/// Why the request counts as failed.
+/// The class of the failure of a request.
 pub const ERROR_TYPE: &str = "error.type";
 /// The HTTP version.
 pub const NETWORK_PROTOCOL_VERSION: &str = "network.protocol.version";
@@ -38,17 +38,17 @@ pub const HTTP_CONTEXT_ID: &str = "http_context.id";
 pub const HTTP_CONTEXT_NAME: &str = "http_context.name";
 /// The number of the connection.
 pub const HTTP_CONTEXT_CONNECTION_ID: &str = "http_context.connection.id";
-/// Whether the connection had carried a response before.
+/// Whether the connection has carried a response before.
 pub const HTTP_CONTEXT_CONNECTION_REUSED: &str = "http_context.connection.reused";
 /// How long the connection had been idle, in milliseconds.
 pub const HTTP_CONTEXT_CONNECTION_IDLE_MS: &str = "http_context.connection.idle_ms";
 /// How a context ended.
 pub const OUTCOME: &str = "outcome";
-/// What kind of leak.
+/// The kind of a leak.
 pub const KIND: &str = "kind";
 /// Why a connection closed.
 pub const REASON: &str = "reason";
-/// Where a connection or a session came from.
+/// The origin of a connection or a session.
 pub const SOURCE: &str = "source";
 /// The policy for nested opens.
 pub const POLICY: &str = "policy";
@@ -57,11 +57,10 @@ pub const STATE: &str = "state";
 /// How a job ended.
 pub const STATUS: &str = "status";
 
-/// What stands for a value outside of a closed or a bounded set.
+/// Replaces a value outside of a closed or a bounded set.
 pub const OTHER: &str = "_OTHER";
 
-/// The attributes of a request span, in the order of the catalogue; the first four are there when
-/// it begins.
+/// The attributes of a request span, in the order of the catalogue. Samplers see the first four.
 pub const REQUEST_SPAN: [&str; 17] = [
     HTTP_REQUEST_METHOD,
     SERVER_ADDRESS,

@@ -1,4 +1,4 @@
-//! What a caller says about one request, by `with_extension`.
+//! Extensions of a request, for the instrumentation.
 
 use std::borrow::Cow;
 
@@ -24,12 +24,12 @@ use metrics::SharedString;
 pub struct UrlTemplate(pub(crate) SharedString);
 
 impl UrlTemplate {
-    /// A template. Give it few different ones: in metrics each is a series of its own, and beyond
-    /// the cap of the instrumentation they are told as `_OTHER`.
+    /// A template. Each one is a series of its own in metrics; beyond the cap of the
+    /// instrumentation further ones become `_OTHER`.
     pub fn new(template: impl Into<Cow<'static, str>>) -> Self {
         Self(match template.into() {
             Cow::Borrowed(template) => SharedString::const_str(template),
-            // Shared, so that copies of it are cheap.
+            // Shared, so that clones are cheap.
             Cow::Owned(template) => SharedString::from_shared(template.into()),
         })
     }
@@ -40,27 +40,26 @@ impl UrlTemplate {
     }
 }
 
-/// Turns the instrumentation off for one request: it makes no span, no metrics of its own, and
-/// carries no trace context. Its connection is in the ledger all the same.
+/// Switches the instrumentation off for one request: no span, no metrics of the request, no trace
+/// context. The ledger still has its connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uninstrumented;
 
-/// Keeps trace context away from one request.
+/// Sends one request without trace context.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WithoutPropagation;
 
-/// More attributes for the span of one request. They need an OpenTelemetry span: feature
-/// `opentelemetry`.
+/// Additional attributes for the span of one request. Needs feature `opentelemetry`.
 #[derive(Clone, Debug, Default)]
 pub struct SpanAttributes(pub(crate) Vec<SpanAttribute>);
 
 impl SpanAttributes {
-    /// None yet.
+    /// An empty list.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds one.
+    /// Adds an attribute.
     #[must_use]
     pub fn with(
         mut self,
@@ -88,15 +87,15 @@ pub struct SpanAttribute {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum AttributeValue {
-    /// A truth.
+    /// A boolean.
     Bool(bool),
-    /// A whole number.
+    /// An integer.
     Int(i64),
-    /// A number.
+    /// A floating-point number.
     Float(f64),
-    /// A text.
+    /// A string.
     Text(Cow<'static, str>),
-    /// Texts, such as the values of a header.
+    /// Several strings, such as the values of a header.
     Texts(Vec<String>),
 }
 

@@ -1,10 +1,10 @@
-//! Which headers may leave: those on the allow-list, and never the secret ones.
+//! The allow-list of headers on spans. Secret headers are never exported.
 
 use http::{HeaderMap, HeaderName};
 
 use crate::extensions::{AttributeValue, SpanAttribute};
 
-/// Never exported, also when asked for.
+/// Never exported, even when listed.
 const NEVER: [&str; 6] = [
     "authorization",
     "proxy-authorization",
@@ -19,7 +19,7 @@ const NEVER: [&str; 6] = [
 pub(crate) struct HeaderList(Vec<(HeaderName, String)>);
 
 impl HeaderList {
-    /// Adds names; those that are never exported, and those that are no names, are left out.
+    /// Adds names. Secret headers and invalid names are skipped.
     pub(crate) fn allow<'n>(&mut self, side: &str, names: impl IntoIterator<Item = &'n str>) {
         for name in names {
             let name = name.to_ascii_lowercase();
@@ -27,7 +27,7 @@ impl HeaderList {
                 tracing::warn!(
                     target: "http_context",
                     header = name,
-                    "this header is never exported: it is left out of the allow-list"
+                    "this header is never exported: the allow-list ignores it"
                 );
             } else if let Ok(header) = HeaderName::try_from(&name) {
                 self.0.push((header, format!("http.{side}.header.{name}")));

@@ -1,8 +1,8 @@
 //! Spans, metrics and a connection ledger for `http-context`.
 //!
-//! One call at start-up makes every session of the process observable, in the names of the
-//! OpenTelemetry HTTP client conventions. What is said of connections is what the operating system
-//! says of them.
+//! One call at start-up makes every session of the process observable, under the names of the
+//! OpenTelemetry HTTP client conventions. Facts about connections are checked against the operating
+//! system.
 //!
 //! ```
 //! use http_context_middleware::Instrumentation;
@@ -14,23 +14,23 @@
 //!
 //! # In libraries
 //!
-//! Depend on `http-context` alone, and make requests with `http_session()`. Whoever runs the
-//! program decides what is recorded. A library that knows the shape of its URLs says so, with this
-//! crate, on the request: [`UrlTemplate`] names the route in spans and metrics, [`SpanAttributes`]
-//! adds to the span, [`WithoutPropagation`] keeps trace context away from one request, and
-//! [`Uninstrumented`] leaves one out altogether.
+//! Depend on `http-context` alone, and make requests with `http_session()`. The program decides
+//! what is recorded. A library that knows the routes of its URLs can depend on this crate and
+//! annotate its requests: [`UrlTemplate`] names the route in spans and metrics, [`SpanAttributes`]
+//! adds attributes to the span, [`WithoutPropagation`] sends a request without trace context, and
+//! [`Uninstrumented`] switches the instrumentation off for it.
 //!
 //! # In executables
 //!
-//! 1. Install what takes the telemetry: a recorder of the `metrics` facade, a `tracing` subscriber,
-//!    an OpenTelemetry tracer provider and propagator. Any of them may be missing: what nobody
-//!    takes costs close to nothing.
+//! 1. Install the backends: a recorder of the `metrics` facade, a `tracing` subscriber, an
+//!    OpenTelemetry tracer provider and propagator. Each is optional; telemetry without a backend
+//!    costs close to nothing.
 //! 2. Then call [`Instrumentation::install`], or build one with its
-//!    [options](Instrumentation::builder) and hand it to the contexts that it is to observe
+//!    [options](Instrumentation::builder) and pass it to the contexts that it observes
 //!    ([`ContextBuilder::observer`](http_context::ContextBuilder::observer)).
 //!
-//! Metric handles are resolved when a series first occurs, and then kept: a recorder that is
-//! installed after that is not seen.
+//! Metric handles are registered when a series first occurs, and then cached: a recorder that is
+//! installed later does not receive that series.
 //!
 #![cfg_attr(feature = "prometheus", doc = "```")]
 #![cfg_attr(not(feature = "prometheus"), doc = "```ignore")]
@@ -47,20 +47,20 @@
 //!
 //! ## Prometheus and OpenTelemetry names
 //!
-//! The `metrics` facade knows one name for a metric. By default that is the Prometheus name, since
+//! The `metrics` facade has one name for a metric. By default that is the Prometheus name, since
 //! two of them do not follow from the OpenTelemetry name by rule; so `metrics-exporter-prometheus`
-//! exports them as they stand in the table below, and `OpenTelemetryRecorder` (feature
-//! `opentelemetry`) exports the same metrics with their OpenTelemetry names, units and types. A
-//! bridge of someone else's gets OpenTelemetry names with [`MetricNames::OpenTelemetry`].
+//! exports the names of the table below, and `OpenTelemetryRecorder` (feature `opentelemetry`)
+//! exports the same metrics with their OpenTelemetry names, units and types. Another bridge gets
+//! OpenTelemetry names with [`MetricNames::OpenTelemetry`].
 //!
 //! ## Two ways to make spans
 //!
 //! [`Spans::Tracing`], the default, makes a `tracing` span for each request: subscribers and logs
 //! see it, and `tracing-opentelemetry` exports it. `Spans::OpenTelemetry` (feature `opentelemetry`)
-//! makes it straight with the OpenTelemetry API, as a child of the current `tracing` span, at less
-//! than half of the cost; `tracing` does not see it. Both carry the same attributes, and both are
-//! current while the request is worked on. They end at the response head; a request that is dropped
-//! ends its span there and then, without an error.
+//! makes it directly with the OpenTelemetry API, as a child of the current `tracing` span, at less
+//! than half of the cost; `tracing` does not see it. Both have the same attributes, and both are
+//! the current span while the request is polled. They end at the response head; when a request is
+//! dropped, its span ends at once and without an error.
 //!
 //! Give the subscriber a level filter such as `INFO`: HTTP libraries log each step of a request at
 //! `TRACE`, and without a filter `tracing-opentelemetry` makes an event of each.
@@ -74,9 +74,9 @@
 //! the reason of most closes is `unknown` and their time is the end of the session. The [`Ledger`]
 //! shows the connections.
 //!
-//! Which connection a request is on is known when its response head arrives. Until then it counts
-//! as being on one of the idle ones, so `active` and `idle` are right in number also with a server
-//! that is slow to answer.
+//! The connection of a request is known when its response head arrives. Until then the request
+//! counts as being on an idle one, so that the numbers of `active` and `idle` connections are right
+//! also with a server that is slow to answer.
 //!
 //! # For those who know another library
 //!
@@ -88,26 +88,26 @@
 //! | `on_connection_create_start`, `_end` | `ConnectStart`, `ConnectDone`, `TLSHandshakeStart`, `TLSHandshakeDone` | `connectStart`, `secureConnectStart`, `secureConnectEnd`, `connectEnd`, `connectFailed` | `http_context.connection.create.duration`; span `HTTP connection_setup` |
 //! | `on_connection_reuseconn` | `GotConn` (`Reused`, `WasIdle`, `IdleTime`) | `connectionAcquired` | `http_context.request.connection`, `http_context.connection.idle`; the attributes `http_context.connection.*` |
 //! | | `PutIdleConn` | `connectionReleased` | `http.client.open_connections` |
-//! | `on_request_headers_sent` | `WroteHeaders` | `requestHeadersEnd` | cannot be seen |
+//! | `on_request_headers_sent` | `WroteHeaders` | `requestHeadersEnd` | not visible |
 //! | `on_request_chunk_sent` | `WroteRequest` | `requestBodyEnd` | `http.client.request.body.size` |
-//! | | `Got1xxResponse`, `Got100Continue` | | cannot be seen |
-//! | | `GotFirstResponseByte` | `responseHeadersStart` | cannot be seen: the whole head is |
+//! | | `Got1xxResponse`, `Got100Continue` | | not visible |
+//! | | `GotFirstResponseByte` | `responseHeadersStart` | not visible: the whole head is |
 //! | `on_request_redirect` | | `followUpDecision` | `http_context.redirects` |
 //! | `on_request_end` | | `responseHeadersEnd` | `http.client.request.duration`; the span ends |
 //! | `on_response_chunk_received` | | `responseBodyEnd` | `http.client.response.body.size` |
 //! | `on_request_exception` | | `callFailed`, `requestFailed`, `responseFailed` | `error.type` |
 //! | | | `canceled` | a duration and a span without status and `error.type` |
 //!
-//! What `reqwest` cannot show: TCP and TLS apart from one another; the bytes on the wire, and
-//! headers in them (body sizes are those of the content, decompressed where `reqwest` does that);
-//! when the request's last byte left; informational responses; the connection of a hop that
-//! redirected; and connections of Unix sockets, named pipes and HTTP/3, which have no addresses.
+//! Not visible with `reqwest`: TCP and TLS apart from one another; the bytes on the wire, headers
+//! included (body sizes are those of the content, after decompression by `reqwest`); when the last
+//! byte of a request was sent; informational responses; the connection of a hop that redirected;
+//! and connections of Unix sockets, named pipes and HTTP/3, which have no addresses.
 //!
 //! # Secrets
 //!
 //! URLs are redacted by the [`Redaction`](http_context::Redaction) of their context, on spans, in
-//! errors, logs and reports. No path and no query becomes a metric's label. No header is shown that
-//! was not asked for, and `Authorization`, `Cookie` and their like never are.
+//! errors, logs and reports. No path and no query becomes a label of a metric. Only headers on the
+//! allow-list are shown, and `Authorization`, `Cookie` and other secret ones never are.
 //!
 //! # Metrics
 //!
@@ -121,7 +121,7 @@ mod instrumentation;
 #[allow(
     dead_code,
     unused_imports,
-    reason = "its counts of connections stand in `metrics` now, below it"
+    reason = "the counts of connections are those of `metrics`, which the ledger depends on"
 )]
 mod ledger;
 mod method;

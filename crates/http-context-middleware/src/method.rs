@@ -1,4 +1,4 @@
-//! The methods that are told apart.
+//! `http.request.method`.
 
 use reqwest::Method;
 

@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_is_told_as_the_conventions_write_it() {
+    fn a_version_is_written_as_in_the_conventions() {
         for (version, expected) in [
             (Version::HTTP_09, "0.9"),
             (Version::HTTP_10, "1.0"),

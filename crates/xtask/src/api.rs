@@ -1,5 +1,4 @@
-//! The public API of the libraries, as a list that is committed: what changes it shows as a
-//! difference that people can read.
+//! The public API of the libraries, as a committed list: a change of the API is a readable diff.
 
 use std::{
     fs,
@@ -17,18 +16,18 @@ use crate::{
 /// The libraries whose API is committed.
 const LIBRARIES: [&str; 2] = ["http-context", "http-context-middleware"];
 
-/// Of the auto traits, those that users notice.
+/// The auto traits in the list.
 const AUTO_TRAITS: [&str; 3] = [
     "core::marker::Send",
     "core::marker::Sync",
     "core::marker::Unpin",
 ];
 
-/// Set where cargo runs this program in place of `rustdoc`.
+/// Set when cargo runs this program in place of `rustdoc`.
 const AS_RUSTDOC: &str = "XTASK_AS_RUSTDOC";
 
-/// Runs `rustdoc` when cargo started this program for that. Its JSON is unstable, and asked for here
-/// alone: the compiler is told nothing, and what it has built stays as it is.
+/// Runs `rustdoc` when cargo started this program for that. Its JSON is unstable, and asked for
+/// here alone: the compiler is told nothing, and what it has built stays as it is.
 pub(crate) fn rustdoc_if_asked() -> Option<ExitCode> {
     std::env::var_os(AS_RUSTDOC)?;
     let mut rustdoc = Command::new("rustdoc");
@@ -45,7 +44,7 @@ pub(crate) fn rustdoc_if_asked() -> Option<ExitCode> {
     })
 }
 
-/// Writes the lists anew.
+/// Writes the lists.
 pub(crate) fn write(workspace: &Workspace) -> Result<(), String> {
     for library in LIBRARIES {
         let file = file_of(library);
@@ -57,7 +56,7 @@ pub(crate) fn write(workspace: &Workspace) -> Result<(), String> {
     Ok(())
 }
 
-/// Fails with what differs from the committed lists.
+/// Fails with the difference from the committed lists.
 pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
     let mut changed = Vec::new();
     for library in LIBRARIES {
@@ -109,7 +108,7 @@ fn document(workspace: &Workspace, library: &str) -> Result<PathBuf, String> {
     Ok(workspace.target.join("doc").join(name))
 }
 
-/// Auto traits that nobody asks for are left out.
+/// Other auto traits are left out.
 fn is_listed(item: &str) -> bool {
     let Some((_, of)) = item.split_once("impl").filter(|_| item.starts_with("impl")) else {
         return true;
@@ -123,7 +122,7 @@ fn is_listed(item: &str) -> bool {
             .any(|name| of.contains(&format!("{name} for")))
 }
 
-/// The lines that are gone, and those that are new.
+/// The removed and the added lines.
 fn difference(before: &str, after: &str) -> Vec<String> {
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
     let (before, after) = (lines(before), lines(after));
@@ -140,8 +139,8 @@ mod tests {
 
     #[test]
     fn what_changed_is_told_line_by_line() {
-        let told = difference("pub fn a()\npub fn b()\n", "pub fn b()\npub fn c()\n");
-        assert_eq!(told, ["- pub fn a()", "+ pub fn c()"]);
+        let found = difference("pub fn a()\npub fn b()\n", "pub fn b()\npub fn c()\n");
+        assert_eq!(found, ["- pub fn a()", "+ pub fn c()"]);
     }
 
     #[test]

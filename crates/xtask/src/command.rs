@@ -1,13 +1,13 @@
-//! Running other programs, with what is run shown first.
+//! Running other programs. Each command is printed first.
 
 use std::process::{Command, Stdio};
 
-/// Runs a command that talks to the user, and fails when it fails.
+/// Runs a command whose output goes to the user, and fails when it fails.
 pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     run_with(command, |_| false)
 }
 
-/// Runs a command that may also end well with some exit codes of its own.
+/// As [`run`]; some non-zero exit codes count as success.
 pub(crate) fn run_with(
     command: &mut Command,
     ends_well: impl FnOnce(i32) -> bool,
@@ -24,7 +24,7 @@ pub(crate) fn run_with(
     }
 }
 
-/// Runs a command for what it prints on standard output.
+/// Runs a command, and returns its standard output.
 pub(crate) fn output(command: &mut Command) -> Result<String, String> {
     let output = command
         .stdin(Stdio::null())
@@ -37,7 +37,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String, String> {
         return Err(format!("`{}` ended with {status}: {said}", shown(command)));
     }
     String::from_utf8(output.stdout)
-        .map_err(|_| format!("`{}` printed something other than text", shown(command)))
+        .map_err(|_| format!("`{}` printed something that is not UTF-8", shown(command)))
 }
 
 /// The cargo that runs this program. In continuous integration it must not

@@ -18,11 +18,11 @@ const UNFINISHED: [&str; 5] = [
     concat!("unimpl", "emented!("),
 ];
 
-/// A test that is never run proves nothing. One that needs a tool says so by a
-/// feature, which the `test` step switches on.
+/// A test that never runs proves nothing. One that needs a tool depends on a
+/// feature, which the `test` step enables.
 const IGNORED: &str = concat!("#[ign", "ore");
 
-/// Folders that are one machine's own.
+/// Folders of a single machine.
 const MACHINE_FOLDERS: [&str; 5] = [
     concat!("/ro", "ot/"),
     concat!("/ho", "me/"),
@@ -31,10 +31,10 @@ const MACHINE_FOLDERS: [&str; 5] = [
     concat!("/t", "mp/"),
 ];
 
-/// The one place that dependencies come from.
+/// The only source of dependencies.
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
-/// Fails with a list of what breaks which rule, one line each.
+/// Fails with the broken rules, one line each.
 pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
     let mut broken = Vec::new();
     for file in workspace.files()? {
@@ -62,16 +62,16 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
     }
 }
 
-/// What a Rust file as a whole gets wrong.
+/// The rules that a Rust file as a whole breaks.
 fn check_shape(text: &str) -> impl Iterator<Item = &'static str> {
     let headless = !text.starts_with("//!");
     let long = text.lines().count() > LINES && !text.lines().any(|line| line.starts_with(LONG));
-    let headless = headless.then_some("it does not begin with what it is (`//!`)");
-    let long = long.then_some("more than 400 lines, and it does not say why");
+    let headless = headless.then_some("it does not begin with documentation (`//!`)");
+    let long = long.then_some("more than 400 lines without a reason");
     headless.into_iter().chain(long)
 }
 
-/// What a single line gets wrong.
+/// The rules that a single line breaks.
 fn check_line(line: &str, rust: bool) -> impl Iterator<Item = &'static str> {
     let unfinished = rust && UNFINISHED.iter().any(|word| line.contains(word));
     let ignored = rust && line.contains(IGNORED);
@@ -87,8 +87,8 @@ fn check_line(line: &str, rust: bool) -> impl Iterator<Item = &'static str> {
     .filter_map(|(broken, rule)| broken.then_some(rule))
 }
 
-/// Whether `folder` stands in `line` at the beginning of a path. In the middle
-/// of one, as in a URL, it is somebody else's.
+/// Whether a path in `line` begins with `folder`. In the middle of a path, as in
+/// a URL, it is another folder.
 fn names_folder(line: &str, folder: &str) -> bool {
     line.match_indices(folder).any(|(at, _)| {
         let before = line[..at].chars().next_back();

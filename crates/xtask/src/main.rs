@@ -1,7 +1,7 @@
 //! The checks and tests of this workspace, as one command: `cargo xtask test`.
 //!
-//! It says what it is going to do, installs what that needs beyond Rust, does
-//! it step by step, and ends with a table of what passed and what did not.
+//! It prints its plan, installs the tools beyond Rust that the plan needs, runs
+//! it step by step, and ends with a table of the results.
 
 #![expect(
     clippy::print_stdout,
@@ -25,18 +25,18 @@ use crate::{plan::Plan, tools::Toolbox, workspace::Workspace};
 
 const USAGE: &str = "\
 cargo xtask test [--only STEP,…] [--skip STEP,…]
-    Check and test the workspace. All steps unless told otherwise.
+    Check and test the workspace. Default: all steps.
 cargo xtask list
     The steps, and what each does.
 cargo xtask api
     Write the public API of the libraries to crates/*/api.txt.
 cargo xtask mutants [OPTION…]
-    Change the libraries in every way that cargo-mutants knows, and expect a
-    test to fail. Takes hours: `--file` and `--re` choose some, `--shard 0/8` is
-    an eighth of all, `--list` only lists them. What it finds stands in
-    `mutants.out` in the target folder.
+    Run cargo-mutants on the libraries: some test has to fail for each change.
+    Takes hours: `--file` and `--re` choose some, `--shard 0/8` is an eighth of
+    all, `--list` only lists them. The results are in `mutants.out` in the target
+    folder.
 cargo xtask tools
-    Install every tool that a step or a benchmark can use, and say where it is.";
+    Install every tool that a step or a benchmark can use, and print its path.";
 
 fn main() -> ExitCode {
     if let Some(code) = api::rustdoc_if_asked() {

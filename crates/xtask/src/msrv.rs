@@ -1,4 +1,4 @@
-//! The oldest Rust that the workspace promises to build with.
+//! The minimum supported Rust version of the workspace.
 
 use std::process::Command;
 
@@ -12,8 +12,8 @@ use crate::{
 /// A release of Rust: `1.95` is `[1, 95, 0]`.
 type Release = [u32; 3];
 
-/// Fails when a dependency asks for more than the workspace says, when the compiler here is older,
-/// or when the README says something else.
+/// Fails when a dependency or the compiler here contradicts the `rust-version` of the workspace, or
+/// when the README names another one.
 pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
     let text = output(&mut cargo(&[
         "metadata",
@@ -35,7 +35,10 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
         ));
     }
     let compiler = output(Command::new("rustc").arg("--version"))?;
-    let here = compiler.split(' ').nth(1).ok_or("rustc tells no version")?;
+    let here = compiler
+        .split(' ')
+        .nth(1)
+        .ok_or("`rustc --version` has no version")?;
     if release(here)? < release(&promised)? {
         return Err(format!(
             "rustc {here} is older than the promised {promised}"
@@ -67,14 +70,14 @@ fn packages_newer_than(promised: Release, packages: &[Value]) -> Result<Vec<Stri
     Ok(newer)
 }
 
-/// A pre-release counts as the release that it comes before.
+/// A pre-release counts as its release.
 fn release(text: &str) -> Result<Release, String> {
     let mut release = [0; 3];
     let plain = text.split(['-', '+']).next().unwrap_or_default();
     for (part, number) in release.iter_mut().zip(plain.split('.')) {
         *part = number
             .parse()
-            .map_err(|_| format!("{text:?} is no version of Rust"))?;
+            .map_err(|_| format!("{text:?} is not a version of Rust"))?;
     }
     Ok(release)
 }

@@ -1,6 +1,6 @@
-//! Mutation testing: whether some test fails for each change that one can make to the libraries.
+//! Mutation testing: some test fails for each change that cargo-mutants makes to the libraries.
 //!
-//! Which changes nobody can notice stands in `.cargo/mutants.toml`.
+//! `.cargo/mutants.toml` has the exceptions, with reasons.
 
 use std::process::Command;
 
@@ -12,8 +12,8 @@ use crate::{
 
 const LIBRARIES: [&str; 2] = ["http-context", "http-context-middleware"];
 
-/// The quick ones of `tests/`: all of them take some ten seconds. What takes longer by itself
-/// (bounds, cancellation, faults, and the worker's program) would add a minute to each change.
+/// The quick ones of `tests/`: together they take some ten seconds. The others (bounds,
+/// cancellation, faults, and the worker's program) would add a minute to each change.
 const QUICK: [&str; 12] = [
     "default_observer",
     "exit_bound",
@@ -29,20 +29,19 @@ const QUICK: [&str; 12] = [
     "truth",
 ];
 
-/// Seconds that the tests may take with a change, which can make one of them hang.
-const PATIENCE: &str = "60";
-/// How cargo-mutants ends after that, whether or not another change went unnoticed.
+/// The time limit of the tests in seconds, since a change can make one hang.
+const TIME_LIMIT: &str = "60";
+/// The exit code of cargo-mutants after a hang, whether or not a change was missed.
 const SOME_HUNG: i32 = 3;
 
-/// Changes the libraries in each way that cargo-mutants knows, one at a time, and fails when no
-/// test does. The options are those of cargo-mutants.
+/// Fails when the tests pass with some change. The options are those of cargo-mutants.
 pub(crate) fn test(
     workspace: &Workspace,
     toolbox: &Toolbox,
     options: &[&str],
 ) -> Result<(), String> {
     let program = toolbox.require(&tools::CARGO_MUTANTS)?;
-    // By itself cargo-mutants would look at the libraries' own tests only.
+    // By default cargo-mutants runs the libraries' own tests only.
     if !options.contains(&"--list") {
         let mut unchanged = cargo(&["test", "--quiet", "-p", "http-context-tests"]);
         for library in LIBRARIES {
@@ -56,9 +55,9 @@ pub(crate) fn test(
     for library in LIBRARIES {
         command.args(["-p", library, "--test-package", library]);
     }
-    command.args(["--baseline", "skip", "--timeout", PATIENCE]);
+    command.args(["--baseline", "skip", "--timeout", TIME_LIMIT]);
     command.arg("--output").arg(&workspace.target);
-    // A hang is a failure, of the tests too.
+    // A test that hangs has noticed the change.
     let all_noticed = |code| {
         let missed = workspace.target.join("mutants.out/missed.txt");
         code == SOME_HUNG && std::fs::read(missed).is_ok_and(|missed| missed.is_empty())

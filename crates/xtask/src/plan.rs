@@ -16,7 +16,7 @@ pub(crate) struct Plan(Vec<&'static Step>);
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Passed,
-    /// There is nothing to check, and why.
+    /// Nothing to check, with the reason.
     Nothing(&'static str),
     Failed(String),
 }
@@ -37,7 +37,7 @@ impl Plan {
                 Some((option, names)) => (option, Some(names)),
                 None => (*option, options.next().copied()),
             };
-            let names = names.ok_or_else(|| format!("{option} wants the names of steps"))?;
+            let names = names.ok_or_else(|| format!("{option} needs the names of steps"))?;
             let names: Vec<&str> = names.split(',').collect();
             if let Some(unknown) = names.iter().find(|name| !is_step(name)) {
                 return Err(format!(
@@ -53,14 +53,14 @@ impl Plan {
         Ok(Self(chosen))
     }
 
-    /// Runs every step, also after one that failed. Whether all passed.
+    /// Runs every step, even after a failure. Returns whether all passed.
     pub(crate) fn run(&self, workspace: &Workspace) -> bool {
-        println!("This is going to happen:");
+        println!("The plan:");
         for step in &self.0 {
             println!("  {:<14}{}", step.name, step.about);
         }
         println!(
-            "What that needs beyond Rust is looked for first, and otherwise installed under\n{}.",
+            "Missing tools are installed under\n{}.",
             workspace.tools().display()
         );
         let toolbox = Toolbox::new(workspace);
@@ -85,7 +85,7 @@ fn is_step(name: &str) -> bool {
     steps::ALL.iter().any(|step| step.name == name)
 }
 
-/// Prints the table. Whether no step failed.
+/// Prints the table. Returns whether no step failed.
 fn summarize(results: &[(&str, Outcome, Duration)], total: Duration) -> bool {
     println!("\n=== summary");
     for (name, outcome, elapsed) in results {
@@ -116,7 +116,7 @@ fn summarize(results: &[(&str, Outcome, Duration)], total: Duration) -> bool {
     failed.is_empty()
 }
 
-/// How long something takes.
+/// Measures a duration.
 struct Stopwatch(std::time::Instant);
 
 impl Stopwatch {

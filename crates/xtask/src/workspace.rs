@@ -1,4 +1,4 @@
-//! What cargo and git know of this workspace.
+//! The workspace, from `cargo metadata` and git.
 
 use std::{
     path::{Path, PathBuf},
@@ -30,9 +30,9 @@ impl Workspace {
         let mut command = cargo(&["metadata", "--format-version=1", "--no-deps"]);
         let text = output(&mut command)?;
         let metadata: Value = serde_json::from_str(&text)
-            .map_err(|error| format!("what `cargo metadata` printed is not JSON: {error}"))?;
+            .map_err(|error| format!("the output of `cargo metadata` is not JSON: {error}"))?;
         Self::from_metadata(&metadata)
-            .ok_or_else(|| "`cargo metadata` did not print what is expected of it".to_owned())
+            .ok_or_else(|| "`cargo metadata` has an unexpected output".to_owned())
     }
 
     fn from_metadata(metadata: &Value) -> Option<Self> {
@@ -75,12 +75,12 @@ impl Workspace {
         Ok(files)
     }
 
-    /// A folder for what this program installs.
+    /// The folder of installed tools.
     pub(crate) fn tools(&self) -> PathBuf {
         self.target.join("xtask-tools")
     }
 
-    /// A file's text; nothing for one that is not text.
+    /// The text of a file; `None` for one that is not UTF-8.
     pub(crate) fn text(&self, file: &Path) -> Option<String> {
         std::fs::read_to_string(self.root.join(file)).ok()
     }

@@ -58,9 +58,6 @@ async fn it_is_known_as_its_caller_made_it() {
         assert_eq!(known.by, by);
         assert!(known.place.file().ends_with("request_info.rs"));
         let debug = &known.debug;
-        for part in ["RequestInfo", "DELETE", "127.0.0.1", "request_info.rs"] {
-            assert!(debug.contains(part), "{part} is missing in {debug}");
-        }
         assert!(!debug.contains("hunter2"), "{debug}");
     }
 }

@@ -1,7 +1,8 @@
 //! Each connection is counted once when it is accepted and once when it closes,
 //! with the side that closed it.
 
-use http_context_tests::{Server, sockets};
+use http_context_tests::{Server, sockets, tls};
+use reqwest::Client;
 
 use crate::wire::Wire;
 
@@ -159,10 +160,22 @@ async fn a_server_that_was_shut_down_has_closed_everything() {
 }
 
 #[tokio::test]
-async fn a_server_goes_on_while_the_test_blocks() {
-    let server = Server::start();
-    let mut stream = std::net::TcpStream::connect(server.addr()).unwrap();
-    std::io::Write::write_all(&mut stream, b"GET /ok HTTP/1.0\r\n\r\n").unwrap();
-    let answer = std::io::read_to_string(stream).unwrap();
-    assert!(answer.ends_with("\r\n\r\nok"), "{answer}");
+async fn a_handshake_that_fails_is_counted_as_such() {
+    for leaf in [
+        tls::Leaf::WrongName,
+        tls::Leaf::Expired,
+        tls::Leaf::UnknownIssuer,
+    ] {
+        let server = Server::builder().tls_with(leaf).start();
+        let client = tls::trusting(Client::builder()).build().unwrap();
+        let error = client.get(server.url("/ok")).send().await.unwrap_err();
+        assert!(error.is_connect(), "{leaf:?}: {error:?}");
+        let counts = server.wait_until(|counts| counts.closed() == 1).await;
+        assert_eq!(counts.requests, 0);
+        assert_eq!(
+            (counts.handshakes_failed, counts.closed_by_error),
+            (1, 1),
+            "{leaf:?}"
+        );
+    }
 }

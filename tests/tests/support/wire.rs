@@ -1,7 +1,7 @@
 //! The four ways to speak HTTP to a test server.
 
 use http_context_tests::{Server, ServerBuilder, tls};
-use reqwest::{Client, Version};
+use reqwest::Client;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Wire {
@@ -16,14 +16,6 @@ impl Wire {
 
     pub(crate) fn is_http2(self) -> bool {
         matches!(self, Self::Http2 | Self::TlsHttp2)
-    }
-
-    pub(crate) fn version(self) -> Version {
-        if self.is_http2() {
-            Version::HTTP_2
-        } else {
-            Version::HTTP_11
-        }
     }
 
     /// A server for it, and a client that will use it.

@@ -1,8 +1,12 @@
 //! Trace context on requests as they are sent.
 
-use http_context::{OpenError, http_session};
-use http_context_middleware::{Uninstrumented, UrlTemplate, WithoutPropagation};
+use std::sync::{Arc, Mutex};
+
+use http::{Extensions, HeaderMap};
+use http_context::{Host, Observer, OpenError, RequestInfo, builder, http_session};
+use http_context_middleware::{Instrumentation, Uninstrumented, UrlTemplate, WithoutPropagation};
 use http_context_tests::Server;
+use reqwest::{StatusCode, Url};
 
 use crate::stage::{Stage, WAYS, spans_to};
 
@@ -103,5 +107,68 @@ async fn it_is_kept_away_from_a_host_however_that_is_written() {
         let seen = server.seen();
         let headers = &seen.last().unwrap().headers;
         assert!(!headers.contains_key("traceparent"), "{host}");
+    }
+}
+
+/// Makes each request follow a redirect to the host of the one before, as far as the
+/// instrumentation can see, and notes which hops carry trace context.
+struct Hops {
+    instrumentation: Arc<Instrumentation>,
+    before: Mutex<Option<Arc<Host>>>,
+    carried: Mutex<Vec<(String, bool)>>,
+}
+
+impl Hops {
+    fn send(&self, request: &RequestInfo, to: &Arc<Host>) {
+        let mut headers = HeaderMap::new();
+        self.instrumentation.request_sending(request, &mut headers);
+        let carried = (to.name().to_owned(), headers.contains_key("traceparent"));
+        self.carried.lock().unwrap().push(carried);
+    }
+}
+
+impl Observer for Hops {
+    fn request_started(&self, request: &RequestInfo, head: &reqwest::Request, more: &Extensions) {
+        self.instrumentation.request_started(request, head, more);
+    }
+
+    fn request_sending(&self, request: &RequestInfo, _: &mut HeaderMap) {
+        let host = request.server();
+        self.send(request, host);
+        let before = self.before.lock().unwrap().replace(Arc::clone(host));
+        if let Some(to) = before {
+            let url = Url::parse(&format!("http://{}/", to.name())).unwrap();
+            let found = StatusCode::FOUND;
+            self.instrumentation
+                .request_redirected(request, found, &url, &to);
+            self.send(request, &to);
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_hop_of_a_redirect_is_judged_by_its_own_host() {
+    for way in WAYS {
+        let (_stage, server) = (Stage::new(way), Server::start());
+        let options = Instrumentation::builder().spans(way);
+        let hops = Arc::new(Hops {
+            instrumentation: options.no_propagation_to("localhost").build(),
+            before: Mutex::default(),
+            carried: Mutex::default(),
+        });
+        let work = builder().observer(hops.clone()).open(async {
+            let session = http_session()?;
+            for host in ["localhost", "127.0.0.1", "localhost"] {
+                let url = server.url_at(host, "/ok");
+                session.get(url).send().await.unwrap();
+            }
+            Ok::<_, OpenError>(())
+        });
+        work.await.unwrap();
+        let carried = std::mem::take(&mut *hops.carried.lock().unwrap());
+        let (local, address) = ("localhost".to_owned(), "127.0.0.1".to_owned());
+        let (never, always) = ((local, false), (address, true));
+        let expected = [&never, &always, &never, &never, &always].map(Clone::clone);
+        assert_eq!(carried, expected, "{way:?}");
     }
 }

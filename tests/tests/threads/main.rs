@@ -12,3 +12,4 @@
 mod order;
 mod stopping;
 mod storm;
+mod waiting;

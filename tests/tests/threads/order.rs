@@ -1,6 +1,6 @@
 //! What several threads do to one context at once: in which order it is told, and that it holds.
 
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -13,21 +13,14 @@ use http_context::{
 use http_context_tests::Server;
 
 use crate::stopping::{DEADLINE, Stopping};
+use crate::waiting::{Elsewhere, assert_waits};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What is to wait for another thread has not happened after this.
-const A_WHILE: Duration = Duration::from_millis(100);
-
-/// A thread of the context that looks its session up, and says so when it has it.
-fn lookup_elsewhere(context: &HttpContext) -> Receiver<HttpSession> {
-    let (found, lookup) = mpsc::channel();
+/// A thread of the context that looks its session up.
+fn lookup_elsewhere(context: &HttpContext) -> Elsewhere<HttpSession> {
     let context = context.clone();
-    thread::spawn(move || {
-        let session = context.sync_scope(|| http_session().unwrap());
-        found.send(session).unwrap();
-    });
-    lookup
+    Elsewhere::run(move || context.sync_scope(|| http_session().unwrap()))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -162,13 +155,9 @@ async fn a_session_is_told_as_opened_before_another_thread_has_it() {
         let first = lookup_elsewhere(&context);
         stopped.wait();
         let second = lookup_elsewhere(&context);
-        assert_eq!(
-            second.recv_timeout(A_WHILE).err(),
-            Some(RecvTimeoutError::Timeout)
-        );
+        second.assert_waits();
         drop(stopped);
-        let first = first.recv_timeout(DEADLINE).unwrap();
-        assert_eq!(second.recv_timeout(DEADLINE).unwrap(), first);
+        assert_eq!(second.result(), first.result());
         Ok::<_, OpenError>(())
     });
     work.await.unwrap();
@@ -187,16 +176,13 @@ async fn a_session_that_is_wanted_while_one_is_closed_early_comes_after_it_and_w
         let (context, closed) = (current().unwrap(), http_session()?);
         let mut request = Box::pin(closed.get(server.url("/never")).send());
         assert!(poll!(&mut request).is_pending());
-        let closing = thread::spawn(move || closed.close());
+        let closing = Elsewhere::run(move || closed.close());
         stopped.wait();
         let lookup = lookup_elsewhere(&context);
-        assert_eq!(
-            lookup.recv_timeout(A_WHILE).err(),
-            Some(RecvTimeoutError::Timeout)
-        );
+        lookup.assert_waits();
         drop(stopped);
-        let fresh = lookup.recv_timeout(DEADLINE).unwrap();
-        closing.join().unwrap();
+        let fresh = lookup.result();
+        closing.result();
         assert!(request.await.unwrap_err().is_session_closed());
         assert!(!fresh.is_closed());
         Ok::<_, BoxError>(())
@@ -224,14 +210,10 @@ async fn an_exit_waits_for_an_early_close_that_another_thread_is_at() {
     }));
     assert!(poll!(&mut open).is_pending());
     stopped.wait();
-    let (exited, exit) = mpsc::channel();
-    thread::spawn(move || {
-        drop(open);
-        exited.send(()).unwrap();
-    });
-    assert_eq!(exit.recv_timeout(A_WHILE), Err(RecvTimeoutError::Timeout));
+    let exit = Elsewhere::run(move || drop(open));
+    exit.assert_waits();
     drop(stopped);
-    exit.recv_timeout(DEADLINE).unwrap();
+    exit.result();
     assert_eq!(
         observer.facts(),
         ["session opened", "session closed", "context closed"]
@@ -248,17 +230,18 @@ async fn an_exit_that_is_awaited_waits_for_a_request_that_another_thread_is_poll
         .observer(observer.clone())
         .drain_timeout(Duration::ZERO);
     let (is_polled, polled) = tokio::sync::oneshot::channel();
-    let mut exit = tokio::spawn(context.open(async move {
+    let mut exit = Box::pin(context.open(async move {
         spawn(http_session()?.get(url).send());
         polled.await?;
         Ok::<_, BoxError>(())
     }));
+    assert!(poll!(&mut exit).is_pending());
     stopped.wait();
     is_polled.send(()).unwrap();
-    let waits = tokio::time::timeout(A_WHILE, &mut exit).await;
-    assert!(waits.is_err());
+    assert_waits(&mut exit);
+    assert_eq!(observer.about("session").last(), Some(&"session closed"));
     drop(stopped);
-    exit.await.unwrap().unwrap();
+    exit.await.unwrap();
     assert_eq!(
         observer.facts(),
         [

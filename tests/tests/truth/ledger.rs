@@ -220,8 +220,6 @@ async fn a_record_tells_whether_a_request_is_on_its_connection() {
             let idle = the_one(&rig);
             assert_eq!(idle.state, ConnectionState::Idle);
             assert!(idle.idle_for.is_some());
-            let shown = format!("{:?}", rig.instrumentation);
-            assert!(shown.contains("connections: 1"), "{shown}");
             Ok::<_, OpenError>(())
         })
         .await

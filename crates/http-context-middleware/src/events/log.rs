@@ -1,4 +1,4 @@
-//! Log lines, where people look.
+//! The log lines.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tracing::{Level, Span};
 use super::{ContextEvent, millis, place};
 
 impl ContextEvent<'_> {
-    /// Logs it: inside of this span, or of the current one.
+    /// Logs it inside this span, or the current one.
     pub(crate) fn log(&self, span: Option<&Span>) {
         match span {
             Some(span) => span.in_scope(|| self.log_here()),

@@ -1,5 +1,4 @@
-//! What happens to a context beside its requests: nested opens and leaks, as span events and log
-//! lines.
+//! Events of a context, nested opens and leaks, as span events and log lines.
 
 mod log;
 mod rate_limit;
@@ -12,7 +11,7 @@ use tracing::Level;
 pub(crate) use self::log::log_slow_queue;
 pub(crate) use self::rate_limit::RateLimit;
 
-/// Something that happened to a context.
+/// An event of a context.
 pub(crate) enum ContextEvent<'e> {
     NestedOpen(&'e NestedOpen),
     Leak(&'e Leak, LeakPolicy),
@@ -26,7 +25,7 @@ impl ContextEvent<'_> {
         }
     }
 
-    /// The two places that tell it from others of its sort.
+    /// The two call sites that identify it.
     pub(crate) fn places(&self) -> (CallSite, Option<CallSite>) {
         match self {
             Self::NestedOpen(nested) => (nested.outer_opened_at, Some(nested.called_at)),
@@ -34,7 +33,7 @@ impl ContextEvent<'_> {
         }
     }
 
-    /// How loud it is; `None` when it is not to be logged.
+    /// The level of its log line; `None` for no line.
     pub(crate) fn level(&self) -> Option<Level> {
         match self {
             Self::NestedOpen(nested) => match nested.policy {

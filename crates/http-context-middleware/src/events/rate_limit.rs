@@ -1,4 +1,4 @@
-//! Log lines at a bounded rate for each place.
+//! A bounded rate of log lines for each call site.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use http_context::CallSite;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// How many places are told apart. Beyond it nothing is logged until the interval is over.
+/// How many keys are tracked. Beyond that nothing is logged until the interval is over.
 const PLACES: usize = 1024;
 
-/// Lets the same thing through once in an interval.
+/// Lets the same event through once in an interval.
 #[derive(Debug)]
 pub(crate) struct RateLimit {
     interval: Duration,
-    /// When each was let through last. Only data.
+    /// When each was last let through. No code of others runs under the lock.
     last: Mutex<HashMap<Key, Instant>>,
 }
 

@@ -5,28 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Extensions;
-use http_context::ObserverAlreadySet;
 use metrics::Recorder;
 
-use super::Instrumentation;
 use super::options::Options;
-use crate::events::RateLimit;
 use crate::extensions::SpanAttributes;
-use crate::ledger::Ledger;
-use crate::metrics::{MetricNames, PoolMetrics, ProcessMetrics, Servers, Sink, Templates};
+use crate::metrics::MetricNames;
 use crate::span::Spans;
 
-/// Options of an [`Instrumentation`], from [`Instrumentation::builder`].
+/// Options of an [`Instrumentation`](crate::Instrumentation), from
+/// [`Instrumentation::builder`](crate::Instrumentation::builder).
 #[derive(Clone)]
 #[must_use = "a builder does nothing until `build` or `install` is called"]
 pub struct InstrumentationBuilder {
-    spans: Spans,
-    metric_names: MetricNames,
-    recorder: Option<Arc<dyn Recorder + Send + Sync>>,
-    max_servers: usize,
-    max_templates: usize,
-    log_interval: Duration,
-    options: Options,
+    pub(super) spans: Spans,
+    pub(super) metric_names: MetricNames,
+    pub(super) recorder: Option<Arc<dyn Recorder + Send + Sync>>,
+    pub(super) max_servers: usize,
+    pub(super) max_templates: usize,
+    pub(super) log_interval: Duration,
+    pub(super) options: Options,
 }
 
 impl Default for InstrumentationBuilder {
@@ -50,8 +47,8 @@ impl InstrumentationBuilder {
         self
     }
 
-    /// A span `HTTP connection_setup {host}:{port}` for each connection that is made, as a trace of
-    /// its own; every request that the connection serves links to it. Default: off.
+    /// A span `HTTP connection_setup {host}:{port}` for each new connection, in a trace of its own;
+    /// every request on the connection links to it. Default: off.
     pub fn connection_spans(mut self, on: bool) -> Self {
         self.options.connection_spans = on;
         self
@@ -64,15 +61,16 @@ impl InstrumentationBuilder {
         self
     }
 
-    /// Shows the sizes of bodies on spans, where they are known beforehand. Default: off. Needs
+    /// Adds the sizes of bodies to spans, where they are known in advance. Default: off. Needs
     /// feature `opentelemetry`.
     pub fn body_sizes_on_spans(mut self, on: bool) -> Self {
         self.options.body_sizes = on;
         self
     }
 
-    /// Shows these request headers on spans, as `http.request.header.{name}`. Default: none.
-    /// `Authorization`, `Cookie` and their like are never shown. Needs feature `opentelemetry`.
+    /// Adds these request headers to spans, as `http.request.header.{name}`. Default: none.
+    /// `Authorization`, `Cookie` and other secret headers are never exported. Needs feature
+    /// `opentelemetry`.
     pub fn request_headers<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Self {
         self.options.request_headers.allow("request", names);
         self
@@ -84,8 +82,8 @@ impl InstrumentationBuilder {
         self
     }
 
-    /// Makes more attributes for the span of each request. Called only when there is a span. Needs
-    /// feature `opentelemetry`.
+    /// Computes additional attributes for the span of each request. Called only when there is a
+    /// span. Needs feature `opentelemetry`.
     pub fn span_attributes(
         mut self,
         attributes: impl Fn(&reqwest::Request, &Extensions) -> SpanAttributes + Send + Sync + 'static,
@@ -100,109 +98,59 @@ impl InstrumentationBuilder {
         self
     }
 
-    /// Keeps trace context away from a host, given by its name or its address, without the port. May
-    /// be called several times.
+    /// Excludes a host, by its name or address without the port, from propagation. May be called
+    /// several times.
     ///
-    /// Hosts are compared as hosts: `Example.com.` is `example.com`, and `::1` is `[::1]`. A host
-    /// below it is another one. With anything that is no host, such as a URL, no request carries
-    /// trace context.
+    /// Hosts are compared as in URLs: `Example.com.` is `example.com`, and `::1` is `[::1]`.
+    /// Subdomains are hosts of their own. An invalid host, such as a URL, excludes all hosts.
     pub fn no_propagation_to(mut self, host: impl Into<String>) -> Self {
         self.options.excluded_hosts.add(&host.into());
         self
     }
 
-    /// By which names metrics go through the facade. Default: [`MetricNames::Prometheus`].
+    /// The names of metrics in the facade. Default: [`MetricNames::Prometheus`].
     pub fn metric_names(mut self, names: MetricNames) -> Self {
         self.metric_names = names;
         self
     }
 
-    /// The recorder that metrics go to. Default: the global one of the `metrics` facade, as it is
-    /// when a metric first occurs.
+    /// The recorder of metrics. Default: the global one of the `metrics` facade at the time when a
+    /// series first occurs.
     pub fn recorder(mut self, recorder: Arc<dyn Recorder + Send + Sync>) -> Self {
         self.recorder = Some(recorder);
         self
     }
 
-    /// How many servers (addresses with their ports) metrics tell apart; the others are `_OTHER`.
-    /// Default: 200.
+    /// How many servers (addresses with their ports) get series of their own; the others are
+    /// `_OTHER`. Default: 200.
     pub fn max_servers(mut self, cap: usize) -> Self {
         self.max_servers = cap;
         self
     }
 
-    /// How many URL templates metrics tell apart; the others are `_OTHER`. Default: 200.
+    /// How many URL templates get series of their own; the others are `_OTHER`. Default: 200.
     pub fn max_url_templates(mut self, cap: usize) -> Self {
         self.max_templates = cap;
         self
     }
 
-    /// Makes the name that was looked up an attribute of `dns.lookup.duration`. Default: off, for
-    /// there is no bound to names.
+    /// Adds the attribute `dns.question.name` to `dns.lookup.duration`. Default: off, since the
+    /// number of names has no bound.
     pub fn lookup_names(mut self, on: bool) -> Self {
         self.options.lookup_names = on;
         self
     }
 
-    /// A request that waited for its slot as long as this is logged. Default: 1 s.
+    /// A request that waits this long for a slot is logged. Default: 1 s.
     pub fn slow_queue(mut self, threshold: Duration) -> Self {
         self.options.slow_queue = threshold;
         self
     }
 
-    /// The same thing at the same place is logged no more often than once in this time. Default:
-    /// 1 min.
+    /// The same event at the same call site is logged at most once in this time. Default: 1 min.
     pub fn log_interval(mut self, interval: Duration) -> Self {
         self.log_interval = interval;
         self
-    }
-
-    /// The instrumentation, to be the observer of a context:
-    /// [`ContextBuilder::observer`](http_context::ContextBuilder::observer).
-    pub fn build(self) -> Arc<Instrumentation> {
-        let sink = Sink::new(self.recorder, self.metric_names);
-        sink.describe();
-        Arc::new(Instrumentation::new(
-            Options {
-                spans: self.spans,
-                ..self.options
-            },
-            ProcessMetrics::new(sink.clone()),
-            PoolMetrics::new(sink.clone()),
-            Servers::new(sink, self.max_servers),
-            Templates::new(self.max_templates),
-            Ledger::default(),
-            RateLimit::new(self.log_interval),
-        ))
-    }
-
-    /// Makes it an observer of every context.
-    ///
-    /// Install recorders, tracer providers and propagators before.
-    ///
-    /// # Errors
-    ///
-    /// [`ObserverAlreadySet`] when the process has one; it stays.
-    pub fn install(self) -> Result<Arc<Instrumentation>, ObserverAlreadySet> {
-        let instrumentation = self.build();
-        http_context::set_default_observer(Arc::<Instrumentation>::clone(&instrumentation))?;
-        Ok(instrumentation)
-    }
-}
-
-impl Instrumentation {
-    /// Options, with their defaults.
-    pub fn builder() -> InstrumentationBuilder {
-        InstrumentationBuilder::default()
-    }
-
-    /// Makes an instrumentation with the defaults an observer of every context.
-    ///
-    /// # Errors
-    ///
-    /// [`ObserverAlreadySet`] when the process has one; it stays.
-    pub fn install() -> Result<Arc<Self>, ObserverAlreadySet> {
-        Self::builder().install()
     }
 }
 
@@ -213,16 +161,5 @@ impl fmt::Debug for InstrumentationBuilder {
             .field("metric_names", &self.metric_names)
             .field("max_servers", &self.max_servers)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_builder_shows_its_options() {
-        let shown = format!("{:?}", Instrumentation::builder().max_servers(7));
-        assert!(shown.contains("max_servers: 7"), "{shown}");
     }
 }

@@ -1,4 +1,4 @@
-//! What the instrumentation makes of the facts of connections.
+//! Connects and connections.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What the instrumentation makes of the facts of a context: its span, and what happens in it.
+//! The span of a context, and its events.
 
 use http_context::ContextInfo;
 

@@ -3,6 +3,7 @@
 mod builder;
 mod connections;
 mod contexts;
+mod install;
 mod observer;
 mod options;
 mod propagate;
@@ -21,7 +22,7 @@ use crate::span::OtelTracer;
 #[cfg(feature = "opentelemetry")]
 use crate::span::Spans;
 
-/// Spans, metrics, log lines and the connection ledger of every session that it observes.
+/// Makes spans, metrics, log lines and the connection ledger of the sessions that it observes.
 ///
 /// See the [crate's documentation](crate) for how to install it.
 pub struct Instrumentation {

@@ -1,4 +1,4 @@
-//! What the instrumentation makes of each fact.
+//! The facts of the core, and where the instrumentation handles each.
 
 use std::sync::Arc;
 

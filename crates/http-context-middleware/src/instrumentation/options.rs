@@ -1,4 +1,4 @@
-//! What is looked at while requests run.
+//! The options that apply while requests run.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::span::Spans;
 
 type AttributesOf = dyn Fn(&reqwest::Request, &Extensions) -> SpanAttributes + Send + Sync;
 
-/// What is looked at while requests run.
+/// Options that apply while requests run.
 #[derive(Clone)]
 #[allow(
     clippy::struct_excessive_bools,

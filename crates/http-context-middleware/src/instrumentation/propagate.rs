@@ -1,4 +1,4 @@
-//! Trace context on a request, as it is sent.
+//! Trace context in the headers of a request.
 
 use http::HeaderMap;
 use http_context::RequestInfo;
@@ -7,20 +7,15 @@ use super::Instrumentation;
 use crate::request::RequestState;
 
 impl Instrumentation {
-    /// Adds trace context to the headers, unless the request or its host is to have none. A hop of a
-    /// redirect is judged by its own host.
+    /// Adds trace context to the headers, unless the request or the host of its current hop is
+    /// excluded.
     pub(super) fn propagate(
         &self,
         request: &RequestInfo,
         state: &RequestState,
         headers: &mut HeaderMap,
     ) {
-        if !state.propagates {
-            return;
-        }
-        let hop = state.hop();
-        let host = hop.as_ref().unwrap_or(request.origin());
-        if self.options.excluded_hosts.contains(host.host()) {
+        if !state.propagates || self.is_excluded(request, state) {
             return;
         }
         match &state.span {
@@ -32,5 +27,15 @@ impl Instrumentation {
             #[cfg(not(feature = "opentelemetry"))]
             None => {}
         }
+    }
+
+    fn is_excluded(&self, request: &RequestInfo, state: &RequestState) -> bool {
+        let excluded = &self.options.excluded_hosts;
+        // Without exclusions, a request does not pay for the question.
+        if excluded.is_empty() {
+            return false;
+        }
+        let hop = state.hop();
+        excluded.contains(hop.as_ref().unwrap_or(request.origin()).host())
     }
 }

@@ -1,4 +1,4 @@
-//! The span of a request, as it begins.
+//! The start of the span of a request.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ impl Instrumentation {
         }
         let redaction = request.context().redaction();
         let url = || redaction.redact(head.url()).as_str().to_owned();
-        // The server of the metrics is `_OTHER` beyond the cap; a span tells its own.
+        // In metrics the server is `_OTHER` beyond the cap; a span has its own address.
         let own_address: Arc<str>;
         let address = if &*server.address == attribute::OTHER {
             own_address = request.host().into();

@@ -1,4 +1,4 @@
-//! What the instrumentation makes of the facts of a request: how it starts and how it ends.
+//! The start and the ends of a request.
 
 use std::sync::Arc;
 
@@ -98,9 +98,9 @@ impl Instrumentation {
         } else {
             error.kind()
         };
-        // An exit cuts off by closing the session; so does a caller, in a context that is open.
+        // An exit closes the session, but so may a caller while the context is open.
         let is_ours = kind == ErrorKind::SessionClosed;
-        // That a connect took too long is told by the request only: the connect itself was given up.
+        // A connect timeout is an error of the request alone: the connect itself was abandoned.
         if kind == ErrorKind::Timeout
             && error.is_connect()
             && let Some((server, after)) = state.abandoned_connect()

@@ -70,7 +70,7 @@ catalogue! {
         "How long requests waited for a slot at their host, those that waited";
     OPEN_CONNECTIONS: Gauge "http.client.open_connections", "http_client_open_connections", Connections,
         NONE, [SERVER_ADDRESS, SERVER_PORT, HTTP_CONNECTION_STATE],
-        "Connections that are open, by whether a request is on them";
+        "Open connections, by whether a request is on them";
     CONNECTION_DURATION: Histogram "http.client.connection.duration", "http_client_connection_duration_seconds", Seconds,
         LIFE, [SERVER_ADDRESS, SERVER_PORT, NETWORK_PROTOCOL_VERSION],
         "How long connections were open";
@@ -82,13 +82,13 @@ catalogue! {
         "How long it took to make a connection, or to fail: DNS, TCP and TLS";
     CONNECTIONS_CLOSED: Counter "http_context.connection.closed", "http_context_connections_closed_total", Connections,
         NONE, [SERVER_ADDRESS, SERVER_PORT, REASON],
-        "Connections that closed, by why";
+        "Connections that closed, by reason";
     REQUEST_CONNECTIONS: Counter "http_context.request.connection", "http_context_request_connections_total", Requests,
         NONE, [SERVER_ADDRESS, SERVER_PORT, SOURCE],
-        "Response heads, by whether their connection had carried one before";
+        "Response heads, by whether their connection is new or reused";
     CONNECTION_REQUESTS: Histogram "http_context.connection.requests", "http_context_connection_requests", Requests,
         COUNT, [SERVER_ADDRESS, SERVER_PORT],
-        "Requests that a connection carried in its life";
+        "Requests of a connection over its life";
     CONNECTION_IDLE: Histogram "http_context.connection.idle", "http_context_connection_idle_seconds", Seconds,
         LIFE, [SERVER_ADDRESS, SERVER_PORT],
         "How long a reused connection had been idle";
@@ -109,13 +109,13 @@ catalogue! {
         "Opens inside a context that was bound already";
     LEAKS: Counter "http_context.leaks", "http_context_leaks_total", Leaks,
         NONE, [KIND],
-        "Leaks that were found";
+        "Leaks";
     LEAKS_OPEN: Gauge "http_context.leaks.open", "http_context_leaks_open", Leaks,
         NONE, [KIND],
-        "Leaked things that were not let go since";
+        "Leaked things that are not released yet";
     SESSIONS: Counter "http_context.sessions", "http_context_sessions_total", Sessions,
         NONE, [SOURCE],
-        "Sessions, by where they came from";
+        "Sessions, by origin";
     REQUESTS_ABORTED: Counter "http_context.requests.aborted", "http_context_requests_aborted_total", Requests,
         NONE, [SERVER_ADDRESS, SERVER_PORT],
         "Requests and bodies that an exit cut off";

@@ -2,7 +2,8 @@
 
 use parking_lot::Mutex;
 
-/// The counts of one server. Only data: whoever changes them moves the gauges after the lock.
+/// The counts of one server. The lock protects the counts alone; the caller moves the gauges after
+/// it.
 ///
 /// Which connection a request is on is known only when its response head is there. Until then it
 /// counts as being on one of the idle ones, as far as there are any: so a server that is slow to
@@ -29,7 +30,7 @@ struct Shown {
 }
 
 impl ConnectionCounts {
-    /// Changes the counts; says by how much the gauges of active and idle ones move.
+    /// Changes the counts. Returns the steps of the gauges of active and idle connections.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Counts)) -> (i64, i64) {
         let mut counts = self.0.lock();
         change(&mut counts);

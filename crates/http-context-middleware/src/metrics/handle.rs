@@ -1,7 +1,7 @@
-//! Handles of metrics, each taken from the recorder when its series first occurs, and then kept.
+//! Cached metric handles. Each is registered when its series first occurs.
 //!
-//! The recorder is asked with no lock held, so that it may do what it likes, such as recording
-//! something itself. Threads that are the first at the same time all ask; one answer is kept.
+//! The recorder is called without a lock, so it may record metrics itself. Threads that are first
+//! at the same time all register; one handle is cached.
 
 use std::sync::OnceLock;
 
@@ -33,12 +33,12 @@ impl<H> Default for Lazy<H> {
     }
 }
 
-/// The handles of series that one label tells apart, by its value. The values are those of a closed
-/// set, so a few slots are enough; a search is cheaper than a hash.
+/// The handles of series that differ in one label, by its value. The values are a closed set, so a
+/// few slots are enough, and a linear search is cheaper than a hash.
 #[derive(Debug)]
 pub(crate) struct LazyByLabel<H>([OnceLock<(&'static str, H)>; SLOTS]);
 
-/// More than any label of the catalogue has values.
+/// More than any closed label of the catalogue has values.
 const SLOTS: usize = 16;
 
 impl<H: Clone> LazyByLabel<H> {
@@ -80,21 +80,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_handle_is_taken_once() {
+    fn a_handle_is_registered_once() {
         let lazy = Lazy::new();
         assert_eq!(*lazy.get_or_take(|| 1), 1);
         assert_eq!(*lazy.get_or_take(|| 2), 1);
     }
 
     #[test]
-    fn a_handle_that_uses_its_own_series_as_it_is_taken_is_taken_all_the_same() {
+    fn a_recorder_may_use_the_series_that_it_registers() {
         let lazy = Lazy::new();
-        let taken = lazy.get_or_take(|| 1 + *lazy.get_or_take(|| 1));
-        assert_eq!(*taken, 1, "the first that was there");
+        let handle = lazy.get_or_take(|| 1 + *lazy.get_or_take(|| 1));
+        assert_eq!(*handle, 1, "the first that was there");
 
         let by_label = LazyByLabel::default();
-        let taken = by_label.get_or_take("a", || 1 + by_label.get_or_take("a", || 1));
-        assert_eq!(taken, 1);
+        let handle = by_label.get_or_take("a", || 1 + by_label.get_or_take("a", || 1));
+        assert_eq!(handle, 1);
     }
 
     #[test]
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn values_beyond_the_slots_are_taken_each_time() {
+    fn values_beyond_the_slots_are_registered_each_time() {
         let by_label = LazyByLabel::default();
         let values: Vec<&'static str> = (0..=SLOTS)
             .map(|value| &*value.to_string().leak())

@@ -1,6 +1,6 @@
-//! What a metric is: name, kind, unit, buckets, attributes.
+//! The description of a metric: name, kind, unit, buckets, attributes.
 
-/// One metric, as it is declared to every exporter.
+/// The description of one metric, the same for every exporter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Metric {
@@ -8,20 +8,20 @@ pub struct Metric {
     pub name: &'static str,
     /// Its Prometheus name.
     pub prometheus_name: &'static str,
-    /// What it is.
+    /// Counter, gauge or histogram.
     pub kind: MetricKind,
-    /// What it counts or measures.
+    /// Its unit.
     pub unit: MetricUnit,
     /// The upper bounds of a histogram's buckets; empty otherwise.
     pub buckets: &'static [f64],
-    /// Every attribute that it can carry, by its OpenTelemetry name. Prometheus labels have
+    /// Every attribute that it can have, by its OpenTelemetry name. Prometheus labels have
     /// underscores for the dots.
     pub attributes: &'static [&'static str],
-    /// One sentence about it.
+    /// One sentence, for people.
     pub description: &'static str,
 }
 
-/// What a metric is.
+/// The kind of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MetricKind {
     /// It only goes up.

@@ -1,11 +1,10 @@
-//! Everything about metrics: the catalogue, the handles of its series, and the recorders they are
-//! taken from.
+//! Metrics: the catalogue, the handles of its series, and recorders.
 //!
-//! [`catalogue`] is the one table of names, units and buckets. A [`sink`] takes handles from a
-//! recorder, and a [`handle`] keeps one once it is known. [`server`] has the handles of one server,
-//! [`process`] those without a server, [`pools`] those of session pools.
+//! [`catalogue`] is the one table of names, units and buckets. A [`sink`] registers handles with a
+//! recorder, and a [`handle`] caches one. [`server`] has the handles of one server, [`process`]
+//! those without a server, [`pools`] those of session pools.
 //!
-//! Nothing in here knows a request, a connection or a span.
+//! This module depends on no request, connection or span.
 
 mod catalogue;
 mod connection_counts;
@@ -21,6 +20,7 @@ mod process;
 mod prometheus;
 mod series;
 pub(crate) mod server;
+mod server_connections;
 mod servers;
 mod sink;
 mod templates;

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 pub(super) struct CounterHandle {
     counter: otel::Counter<u64>,
     attributes: Vec<KeyValue>,
-    /// What it stands at, from which `absolute` is a step.
+    /// The current value, from which `absolute` computes its step.
     value: AtomicU64,
 }
 
@@ -42,8 +42,8 @@ impl CounterFn for CounterHandle {
 pub(super) struct GaugeHandle {
     counter: otel::UpDownCounter<f64>,
     attributes: Vec<KeyValue>,
-    /// What it stands at, from which `set` is a step. Only the number is changed under the lock:
-    /// steps add up to the same in any order.
+    /// The current value, from which `set` computes its step. The lock protects the value alone:
+    /// the instrument is called after it, and the sum of steps does not depend on their order.
     value: Mutex<f64>,
 }
 

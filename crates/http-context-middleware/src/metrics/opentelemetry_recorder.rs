@@ -1,4 +1,4 @@
-//! A recorder that makes OpenTelemetry instruments of the metrics of the facade.
+//! A recorder that bridges the `metrics` facade to OpenTelemetry instruments.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use super::metric::Metric;
 use super::opentelemetry_handles::{CounterHandle, GaugeHandle, HistogramHandle};
 use crate::attribute::{HTTP_RESPONSE_STATUS_CODE, SERVER_PORT};
 
-/// A recorder that makes OpenTelemetry instruments of what goes through the `metrics` facade.
+/// A recorder that bridges the `metrics` facade to OpenTelemetry instruments.
 ///
 /// The metrics of the catalogue get their OpenTelemetry names, units, descriptions and buckets,
-/// whichever [`MetricNames`](crate::MetricNames) they go by; others keep the name they have. A
-/// gauge becomes an up-down counter, as the HTTP conventions want it.
+/// with either of the [`MetricNames`](crate::MetricNames); others keep their names. A gauge becomes
+/// an up-down counter, as in the HTTP conventions.
 ///
 /// ```
 /// use http_context_middleware::OpenTelemetryRecorder;
@@ -33,7 +33,7 @@ pub struct OpenTelemetryRecorder {
 }
 
 impl OpenTelemetryRecorder {
-    /// A recorder that makes its instruments by this provider.
+    /// A recorder whose instruments come from this provider.
     pub fn new(provider: &(impl MeterProvider + ?Sized)) -> Self {
         Self {
             meter: provider.meter("http_context"),
@@ -96,11 +96,11 @@ impl Recorder for OpenTelemetryRecorder {
     }
 }
 
-/// The handles of one kind that were given out.
+/// The registered handles of one kind.
 #[derive(Debug)]
 struct Bound<T> {
-    /// Only looked up and filled under the lock. The meter provider is called without it: threads
-    /// that are the first at the same time all call it, and one instrument is kept.
+    /// Protects the table. The meter provider is called without the lock: threads that are first at
+    /// the same time all call it, and one instrument is kept.
     by_key: Mutex<HashMap<Key, Arc<T>>>,
 }
 
@@ -135,7 +135,7 @@ fn named(key: &Key) -> (String, Option<&'static Metric>) {
 fn attributes(key: &Key) -> Vec<KeyValue> {
     let attribute = |label: &metrics::Label| {
         let (name, value) = (label.key().to_owned(), label.value());
-        // Labels are texts, and these two attributes are numbers.
+        // Labels are strings; these two attributes are numbers.
         match value.parse::<i64>() {
             Ok(number) if [SERVER_PORT, HTTP_RESPONSE_STATUS_CODE].contains(&&*name) => {
                 KeyValue::new(name, number)
@@ -164,7 +164,7 @@ mod tests {
 
     static METADATA: Metadata<'static> = Metadata::new("tests", Level::INFO, None);
 
-    /// Somebody else's meter provider, which records something itself when it is called.
+    /// A meter provider that records a metric itself when it is called.
     #[derive(Clone, Default)]
     struct CallingBack {
         back: Arc<OnceLock<Box<dyn Fn() + Send + Sync>>>,

@@ -1,4 +1,4 @@
-//! The metrics of session pools, all pools of the process together.
+//! The metrics of session pools, summed over all pools of the process.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::attribute::STATE;
 #[derive(Debug, Default)]
 pub(crate) struct PoolMetrics {
     sink: Sink,
-    /// Only data: the gauges are moved after the lock.
+    /// Protects the counts. The gauges move after the lock.
     known: Mutex<Known>,
     gauges: Lazy<Gauges>,
     wait_time: Lazy<Histogram>,
@@ -25,14 +25,14 @@ pub(crate) struct PoolMetrics {
     timeouts: Lazy<Counter>,
 }
 
-/// How many pools that are gone are remembered as such, should a slow thread report one of them late.
+/// How many closed pools are remembered, in case a slow thread reports one of them late.
 const GONE: usize = 64;
 
 #[derive(Debug, Default)]
 struct Known {
     /// The last counts of each pool. The gauges are the sums.
     pools: HashMap<PoolId, Counts>,
-    /// Those that are closed and empty, in the order in which they came to be.
+    /// Closed and empty pools, in the order of their close.
     gone: VecDeque<PoolId>,
 }
 
@@ -61,8 +61,8 @@ impl PoolMetrics {
         }
     }
 
-    /// Moves the gauges by what has changed in a pool, unless a later status of it was there before.
-    /// A pool that is closed, and of which nothing is left, counts no more.
+    /// Moves the gauges by the change since the last status of the pool. An older status is
+    /// ignored; a closed and empty pool counts no more.
     pub(crate) fn update(&self, status: &PoolStatus) {
         let is_gone = status.is_closed && (status.used, status.idle, status.waiting) == (0, 0, 0);
         let now = Counts {
@@ -76,8 +76,8 @@ impl PoolMetrics {
             return;
         };
         let gauges = self.gauges();
-        // Steps add up to the same in any order. Also steps of zero: by its first step a gauge begins
-        // to be there for OpenTelemetry.
+        // The sum of steps does not depend on their order. Steps of zero count: OpenTelemetry
+        // exports a gauge from its first step on.
         for (gauge, step) in [
             (&gauges.max, now.max - before.max),
             (&gauges.used, now.used - before.used),
@@ -134,7 +134,7 @@ impl PoolMetrics {
 }
 
 impl Known {
-    /// Returns the counts before, unless those were of a later moment.
+    /// Returns the previous counts; `None` when those are newer.
     fn replace(&mut self, pool: PoolId, now: Counts, is_gone: bool) -> Option<Counts> {
         let known = self.pools.entry(pool).or_default();
         if now.sequence < known.sequence {
@@ -147,7 +147,7 @@ impl Known {
         Some(before)
     }
 
-    /// Forgets the pool that went first, when they are too many.
+    /// Forgets the oldest one, when they are too many.
     fn note_gone(&mut self, pool: PoolId) {
         if self.gone.contains(&pool) {
             return;

@@ -1,4 +1,4 @@
-//! The metrics that have no server: contexts, sessions, leaks, lookups.
+//! The metrics without a server: contexts, sessions, leaks, name lookups.
 
 use http_context::{ErrorKind, ExitReport, LeakKind, NestedPolicy, SessionSource};
 use metrics::{Counter, Gauge, Histogram, SharedString};
@@ -83,7 +83,7 @@ impl ProcessMetrics {
             .increment(1);
     }
 
-    /// The name becomes a label only when asked for: there is no bound to names.
+    /// The name becomes a label by an option alone, since the number of names has no bound.
     pub(crate) fn name_resolved(&self, seconds: f64, failed: bool, name: Option<&str>) {
         let take = || {
             let mut labels = Vec::new();
@@ -104,7 +104,7 @@ impl ProcessMetrics {
 
     fn contexts_active(&self) -> &Gauge {
         self.contexts_active.get_or_take(|| {
-            // The first leak of a kind is an increase only for those who have seen it at zero.
+            // Prometheus sees the first leak of a kind as an increase only after a zero.
             for kind in LeakKind::ALL {
                 self.leaks(*kind).increment(0);
             }
@@ -129,7 +129,7 @@ impl ProcessMetrics {
     }
 }
 
-/// Whether there is a thing that can be let go. A use after the exit is refused, and that is all.
+/// Whether the leaked thing can be released. A refused use after the exit holds nothing.
 fn stays_open(kind: LeakKind) -> bool {
     kind != LeakKind::UseAfterExit
 }

@@ -4,7 +4,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
 use super::catalogue::catalogue;
 
-/// Sets the buckets of every histogram of the catalogue. Without them the exporter makes
+/// Sets the buckets of every histogram of the catalogue. Without buckets the exporter makes
 /// summaries.
 ///
 /// ```

@@ -1,4 +1,4 @@
-//! The histograms of requests, found by what tells them apart.
+//! The histograms of requests, by their labels.
 
 use std::hash::BuildHasher as _;
 use std::sync::OnceLock;
@@ -17,8 +17,7 @@ use crate::attribute::{
 use crate::method::KnownMethod;
 use crate::version::ProtocolVersion;
 
-/// How many series of one server are found without asking the recorder. More work just as well,
-/// and cost a look-up by name each.
+/// How many series of one server are cached. Further ones cost a lookup in the recorder each.
 const SLOTS: usize = 64;
 
 /// How a request ended.
@@ -30,7 +29,7 @@ pub(crate) enum End {
     Cancelled,
 }
 
-/// What tells the series of one server apart. Each part comes from a closed or a bounded set.
+/// The labels of one series of a server. Each comes from a closed or a bounded set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SeriesKey {
     pub(crate) method: KnownMethod,
@@ -39,7 +38,7 @@ pub(crate) struct SeriesKey {
 }
 
 impl SeriesKey {
-    /// The labels, besides those of the server.
+    /// Appends the labels to those of the server.
     pub(crate) fn labels(&self, mut labels: Vec<Label>) -> Vec<Label> {
         labels.push(label(HTTP_REQUEST_METHOD, self.method.as_str()));
         match self.end {
@@ -73,7 +72,7 @@ pub(crate) struct Series {
     pub(crate) response_size: Lazy<Histogram>,
 }
 
-/// Open addressing over slots that are set once: reading takes no lock.
+/// Open addressing over slots that are set once: a lookup takes no lock.
 #[derive(Debug)]
 pub(crate) struct SeriesTable {
     slots: Box<[OnceLock<(SeriesKey, Series)>]>,
@@ -90,7 +89,7 @@ impl Default for SeriesTable {
 }
 
 impl SeriesTable {
-    /// The series of a key, or `None` once all slots are taken by others.
+    /// The series of a key, or `None` when all slots belong to others.
     pub(crate) fn get(&self, key: &SeriesKey) -> Option<&Series> {
         #[allow(clippy::cast_possible_truncation, reason = "a few bits are enough")]
         let start = self.hasher.hash_one(key) as usize;

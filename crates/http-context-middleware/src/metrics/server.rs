@@ -1,8 +1,8 @@
-//! What is kept for each server: its handles, each taken once, and the counts of its connections.
+//! The state of a server: its metric handles, each registered once, and its connection counts.
 
 use std::sync::Arc;
 
-use http_context::{ConnectionUse, ErrorKind};
+use http_context::ConnectionUse;
 use metrics::{Counter, Gauge, Histogram, Label, SharedString};
 
 use super::catalogue;
@@ -10,20 +10,17 @@ use super::connection_counts::ConnectionCounts;
 use super::handle::{Lazy, LazyByLabel};
 use super::metric::Metric;
 use super::series::{Series, SeriesKey, SeriesTable};
-use super::sink::{LabelValue, Sink, label};
-use crate::attribute::{
-    ERROR_TYPE, HTTP_CONNECTION_STATE, HTTP_REQUEST_METHOD, NETWORK_PROTOCOL_VERSION, REASON,
-    SERVER_ADDRESS, SERVER_PORT, SOURCE,
-};
+use super::sink::{Sink, label};
+use crate::attribute::{HTTP_REQUEST_METHOD, SERVER_ADDRESS, SERVER_PORT, SOURCE};
 use crate::method::KnownMethod;
 use crate::version::ProtocolVersion;
 
-/// One `server.address` and `server.port`, or all beyond the cap together.
+/// One `server.address` and `server.port`, or `_OTHER` for all beyond the cap.
 ///
 /// Attached to each host of each session, so that a request finds it by a pointer.
 #[derive(Debug)]
 pub(crate) struct Server {
-    sink: Sink,
+    pub(super) sink: Sink,
     pub(crate) address: Arc<str>,
     pub(crate) port: u16,
     /// The connections to it, and how many requests wait for a response.
@@ -31,14 +28,14 @@ pub(crate) struct Server {
     active_requests: [Lazy<Gauge>; KnownMethod::COUNT],
     time_in_queue: [Lazy<Histogram>; KnownMethod::COUNT],
     series: SeriesTable,
-    connections_active: Lazy<Gauge>,
-    connections_idle: Lazy<Gauge>,
-    connection_duration: [Lazy<Histogram>; ProtocolVersion::COUNT + 1],
-    create_duration: LazyByLabel<Histogram>,
-    closed: LazyByLabel<Counter>,
+    pub(super) connections_active: Lazy<Gauge>,
+    pub(super) connections_idle: Lazy<Gauge>,
+    pub(super) connection_duration: [Lazy<Histogram>; ProtocolVersion::COUNT + 1],
+    pub(super) create_duration: LazyByLabel<Histogram>,
+    pub(super) closed: LazyByLabel<Counter>,
     request_connections: [Lazy<Counter>; 3],
-    connection_requests: Lazy<Histogram>,
-    connection_idle: Lazy<Histogram>,
+    pub(super) connection_requests: Lazy<Histogram>,
+    pub(super) connection_idle: Lazy<Histogram>,
     aborted: Lazy<Counter>,
     redirects: Lazy<Counter>,
 }
@@ -118,51 +115,6 @@ impl Server {
         }
     }
 
-    /// Moves the two gauges of open connections.
-    pub(crate) fn move_connections(&self, active: i64, idle: i64) {
-        for (state, by, gauge) in [
-            ("active", active, &self.connections_active),
-            ("idle", idle, &self.connections_idle),
-        ] {
-            if by == 0 {
-                continue;
-            }
-            let gauge = gauge.get_or_take(|| {
-                let labels = self.labels_and(HTTP_CONNECTION_STATE, state);
-                self.sink.gauge(&catalogue::OPEN_CONNECTIONS, labels)
-            });
-            #[allow(clippy::cast_precision_loss, reason = "a step of a few connections")]
-            gauge.increment(by as f64);
-        }
-    }
-
-    pub(crate) fn connection_duration(&self, version: Option<ProtocolVersion>) -> &Histogram {
-        let index = version.map_or(ProtocolVersion::COUNT, ProtocolVersion::index);
-        self.connection_duration[index].get_or_take(|| {
-            let mut labels = self.labels();
-            labels.extend(version.map(|v| label(NETWORK_PROTOCOL_VERSION, v.as_str())));
-            self.sink.histogram(&catalogue::CONNECTION_DURATION, labels)
-        })
-    }
-
-    pub(crate) fn create_duration(&self, error: Option<ErrorKind>) -> Histogram {
-        let value = error.map_or("", ErrorKind::as_str);
-        self.create_duration.get_or_take(value, || {
-            let mut labels = self.labels();
-            labels.extend(error.map(|kind| label(ERROR_TYPE, kind.as_str())));
-            self.sink
-                .histogram(&catalogue::CONNECTION_CREATE_DURATION, labels)
-        })
-    }
-
-    pub(crate) fn closed(&self, reason: impl LabelValue) -> Counter {
-        let reason = reason.value();
-        self.closed.get_or_take(reason, || {
-            let labels = self.labels_and(REASON, reason);
-            self.sink.counter(&catalogue::CONNECTIONS_CLOSED, labels)
-        })
-    }
-
     pub(crate) fn request_connections(&self, source: ConnectionUse) -> &Counter {
         let index = match source {
             ConnectionUse::New => 0,
@@ -172,20 +124,6 @@ impl Server {
         self.request_connections[index].get_or_take(|| {
             let labels = self.labels_and(SOURCE, source.as_str());
             self.sink.counter(&catalogue::REQUEST_CONNECTIONS, labels)
-        })
-    }
-
-    pub(crate) fn connection_requests(&self) -> &Histogram {
-        self.connection_requests.get_or_take(|| {
-            self.sink
-                .histogram(&catalogue::CONNECTION_REQUESTS, self.labels())
-        })
-    }
-
-    pub(crate) fn connection_idle(&self) -> &Histogram {
-        self.connection_idle.get_or_take(|| {
-            self.sink
-                .histogram(&catalogue::CONNECTION_IDLE, self.labels())
         })
     }
 
@@ -201,7 +139,7 @@ impl Server {
             .get_or_take(|| self.sink.counter(&catalogue::REDIRECTS, self.labels()))
     }
 
-    fn labels(&self) -> Vec<Label> {
+    pub(super) fn labels(&self) -> Vec<Label> {
         vec![
             label(
                 SERVER_ADDRESS,
@@ -211,7 +149,7 @@ impl Server {
         ]
     }
 
-    fn labels_and(&self, name: &'static str, value: &'static str) -> Vec<Label> {
+    pub(super) fn labels_and(&self, name: &'static str, value: &'static str) -> Vec<Label> {
         let mut labels = self.labels();
         labels.push(label(name, value));
         labels

@@ -1,4 +1,4 @@
-//! The servers that were seen: a bounded number of them.
+//! All servers, by address and port: a bounded number of them.
 
 use std::sync::Arc;
 
@@ -10,23 +10,23 @@ use super::server::Server;
 use super::sink::Sink;
 use crate::attribute::OTHER;
 
-/// Every server by its address and port, up to the cap; beyond it `_OTHER`.
+/// Every server up to the cap; further ones share `_OTHER`.
 #[derive(Debug)]
 pub(crate) struct Servers {
     sink: Sink,
     cap: usize,
-    /// Only looked up and filled under the lock: neither the recorder nor `tracing` is called.
+    /// Protects the table. Neither the recorder nor `tracing` is called under the lock.
     known: Mutex<Known>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
     by_address: HashMap<(Arc<str>, u16), Arc<Server>>,
-    /// Made, and logged, when the cap is first met.
+    /// Created at the first server beyond the cap, which is logged.
     other: Option<Arc<Server>>,
 }
 
-/// What is attached to a host: one pointer, to the server of one instrumentation.
+/// Attached to a host: the server of one instrumentation.
 #[derive(Debug)]
 struct OfHost(Arc<Server>);
 

@@ -1,4 +1,4 @@
-//! Where metrics go, and by which names.
+//! The recorder of metrics, and the names that it gets.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,25 +8,25 @@ use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder, 
 use super::catalogue::catalogue;
 use super::metric::{Metric, MetricKind};
 
-/// By which names metrics go through the `metrics` facade.
+/// The names of metrics in the `metrics` facade.
 ///
-/// The facade knows one name for a metric, and its two families of exporters want different ones.
+/// The facade has one name for a metric, and its two families of exporters expect different ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MetricNames {
-    /// The Prometheus names. `metrics-exporter-prometheus` exports them as they are, whether its
-    /// `with_recommended_naming` is on or off; the `OpenTelemetryRecorder` of this crate (feature
-    /// `opentelemetry`) knows the OpenTelemetry names for them.
+    /// The Prometheus names. `metrics-exporter-prometheus` exports them unchanged, with its
+    /// `with_recommended_naming` on or off; the `OpenTelemetryRecorder` of this crate (feature
+    /// `opentelemetry`) translates them to the OpenTelemetry names.
     #[default]
     Prometheus,
-    /// The OpenTelemetry names, for a bridge of someone else's that takes names as they are.
+    /// The OpenTelemetry names, for another bridge that exports names unchanged.
     OpenTelemetry,
 }
 
-/// Takes handles from a recorder.
+/// Registers handles with a recorder.
 #[derive(Clone, Default)]
 pub(crate) struct Sink {
-    /// The global recorder (or the local one of the thread) where there is none.
+    /// `None` for the global recorder, or the local one of the thread.
     recorder: Option<Arc<dyn Recorder + Send + Sync>>,
     names: MetricNames,
 }
@@ -42,7 +42,7 @@ impl Sink {
         Self { recorder, names }
     }
 
-    /// Declares name, unit and description of every metric.
+    /// Describes every metric to the recorder.
     pub(crate) fn describe(&self) {
         self.with(|recorder| {
             for metric in catalogue() {
@@ -109,24 +109,4 @@ pub(crate) trait LabelValue {
 /// A label of the catalogue.
 pub(crate) fn label(name: &'static str, value: impl Into<SharedString>) -> Label {
     Label::new(name, value)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sink_shows_whether_it_goes_to_the_global_recorder() {
-        let own = Sink::new(
-            Some(Arc::new(metrics::NoopRecorder)),
-            MetricNames::default(),
-        );
-        for (sink, is_global) in [(Sink::default(), true), (own, false)] {
-            let shown = format!("{sink:?}");
-            assert!(
-                shown.contains(&format!("is_global: {is_global}")),
-                "{shown}"
-            );
-        }
-    }
 }

@@ -6,11 +6,11 @@ use parking_lot::RwLock;
 
 use crate::attribute::OTHER;
 
-/// The templates that metrics tell apart; further ones are `_OTHER`.
+/// The templates that are label values of their own; further ones are `_OTHER`.
 #[derive(Debug)]
 pub(crate) struct Templates {
     cap: usize,
-    /// Only data.
+    /// No code of others runs under the lock.
     known: RwLock<HashSet<SharedString>>,
 }
 

@@ -2,13 +2,12 @@
 
 use url::Host;
 
-/// Compared as hosts are: whatever the case, with or without the dot at the end of a name, with or
-/// without brackets around an address. A name stands for itself, not for names below it.
+/// Compared as hosts: without regard to case, the trailing dot of a name, and the brackets of an
+/// address. Subdomains are hosts of their own.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ExcludedHosts {
     hosts: Vec<Host>,
-    /// Something that is no host was to be excluded. So that it does not get what it should not,
-    /// nobody gets trace context.
+    /// An entry was not a valid host. To fail closed, all hosts are excluded.
     excludes_all: bool,
 }
 
@@ -18,8 +17,8 @@ impl ExcludedHosts {
             tracing::warn!(
                 target: "http_context",
                 host,
-                "no host can be excluded from propagation by this: no request carries trace \
-                 context. Give the name or the address alone, without scheme and port"
+                "a host to exclude from propagation is invalid, so no request carries trace \
+                 context: give the name or the address without scheme and port"
             );
             self.excludes_all = true;
             return;
@@ -27,19 +26,18 @@ impl ExcludedHosts {
         self.hosts.push(host);
     }
 
-    /// Whether this host, as it stands in a URL, is one of them.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.hosts.is_empty() && !self.excludes_all
+    }
+
+    /// Whether the host of a URL is excluded. An invalid one is, to fail closed.
     pub(crate) fn contains(&self, host: &str) -> bool {
-        if self.excludes_all {
-            return true;
-        }
-        if self.hosts.is_empty() {
-            return false;
-        }
-        parse(host).is_none_or(|host| self.hosts.contains(&host))
+        let is_excluded = |host| self.hosts.contains(&host);
+        self.excludes_all || parse(host).is_none_or(is_excluded)
     }
 }
 
-/// Reads a name or an address, an IPv6 address also without its brackets.
+/// Parses a name or an address; brackets around an IPv6 address are optional.
 fn parse(text: &str) -> Option<Host> {
     if let Ok(address) = text.parse() {
         return Some(Host::Ipv6(address));
@@ -47,7 +45,7 @@ fn parse(text: &str) -> Option<Host> {
     match Host::parse(text).ok()? {
         Host::Domain(name) => {
             let name = name.strip_suffix('.').unwrap_or(&name);
-            // With the dot, an address is read as a name.
+            // Without its trailing dot it can be an address.
             Host::parse(name).ok()
         }
         address => Some(address),
@@ -85,11 +83,12 @@ mod tests {
         for host in ["sub.example.com", "example.org", "com", "::2", "127.0.0.1"] {
             assert!(!some.contains(host), "{host}");
         }
-        assert!(!excluded(&[]).contains("example.com"));
+        assert!(excluded(&[]).is_empty());
+        assert!(!some.is_empty() && !excluded(&["no host"]).is_empty());
     }
 
     #[test]
-    fn what_is_no_host_excludes_all() {
+    fn an_invalid_host_excludes_all() {
         for no_host in ["https://example.com/", "example.com:8080", "a b", ""] {
             assert!(excluded(&[no_host]).contains("other.test"), "{no_host}");
         }

@@ -1,9 +1,10 @@
-//! Trace context on requests as they are sent: to which hosts, and in which headers.
+//! Propagation of trace context: to which hosts, and in which headers.
 //!
-//! Each hop of a redirect is judged by its own host, in `Observer::request_sending`. That takes two
-//! things of the core: it calls `request_sending` for each hop, after `request_redirected` has named
-//! the hop's host, and with headers that have none of what was added for the hop before. Where
-//! `reqwest` itself follows a redirect, the headers of the first hop go to all others.
+//! The exclusion of a host applies to each hop of a redirect, in `Observer::request_sending`. This
+//! needs two things from the core: it calls `request_sending` for each hop, after
+//! `request_redirected` with the host of the hop, and with headers to which observers have not
+//! added anything for an earlier hop. As long as `reqwest` follows redirects itself, all hops carry
+//! the headers of the first one.
 
 mod excluded_hosts;
 #[cfg(feature = "opentelemetry")]

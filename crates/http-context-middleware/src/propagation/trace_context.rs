@@ -1,4 +1,4 @@
-//! Trace context on its way out, through the propagator that is installed globally.
+//! Trace context in the headers of a request, by the global propagator.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::Context;
@@ -26,7 +26,7 @@ pub(crate) fn current_context() -> Context {
     }
 }
 
-/// The OpenTelemetry context of a `tracing` span; the current one where no layer knows it.
+/// The OpenTelemetry context of a `tracing` span; the current one where no layer has one.
 pub(crate) fn context_of(span: &tracing::Span) -> Context {
     let context = span.context();
     if context.has_active_span() {
@@ -36,7 +36,7 @@ pub(crate) fn context_of(span: &tracing::Span) -> Context {
     }
 }
 
-/// Sets the headers that the propagator wants; those that are there already are replaced.
+/// Sets the headers of the propagator, and replaces those that are present.
 pub(crate) fn inject(context: &Context, headers: &mut HeaderMap) {
     opentelemetry::global::get_text_map_propagator(|propagator| {
         propagator.inject_context(context, &mut Headers(headers));
@@ -48,13 +48,13 @@ struct Headers<'h>(&'h mut HeaderMap);
 impl Injector for Headers<'_> {
     fn set(&mut self, name: &str, value: String) {
         let name = match name {
-            // Spares the parsing of what is always the same.
+            // Saves parsing the usual names.
             "traceparent" => Ok(HeaderName::from_static("traceparent")),
             "tracestate" => Ok(HeaderName::from_static("tracestate")),
             "baggage" => Ok(HeaderName::from_static("baggage")),
             name => HeaderName::try_from(name),
         };
-        // An empty `tracestate` says nothing. What is no header is left out.
+        // An empty `tracestate` has no meaning. An invalid header is skipped.
         if !value.is_empty()
             && let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value))
         {

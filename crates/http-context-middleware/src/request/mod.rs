@@ -20,21 +20,21 @@ use crate::span::{RequestSpan, Waiting};
 pub(crate) struct RequestState {
     pub(crate) server: Arc<Server>,
     pub(crate) method: KnownMethod,
-    /// As metrics show it.
+    /// Bounded, for the label of metrics.
     pub(crate) template: Option<SharedString>,
     pub(crate) span: Option<RequestSpan>,
-    /// Whether it carries trace context, to hosts that may have it.
+    /// Whether it carries trace context, except to excluded hosts.
     pub(crate) propagates: bool,
     progress: Progress,
-    /// The span of its wait for a slot. Taken out under the lock, and closed after it.
+    /// The span of its wait for a slot. The lock protects the exchange; the span closes after it.
     waiting: Mutex<Option<Waiting>>,
-    /// The connect that it asked for. Its span is taken out under the lock, and closed after it.
+    /// The connect that it started. The lock protects the exchange; its span closes after it.
     connect: Mutex<Option<Connect>>,
-    /// The headers of the response that spans show, until the response is there. Only data.
+    /// Attributes from the headers of the response. No code of others runs under the lock.
     response_attributes: Mutex<Vec<SpanAttribute>>,
 }
 
-/// The making of a connection that a request asked for.
+/// A connect that a request started.
 #[derive(Debug)]
 struct Connect {
     host: Arc<Origin>,
@@ -87,7 +87,7 @@ impl RequestState {
         self.replace_waiting(None);
     }
 
-    /// The span of a wait before is closed by its drop, which is up to the subscriber.
+    /// Closes the previous span, which calls the subscriber, after the lock.
     fn replace_waiting(&self, waiting: Option<Waiting>) {
         let before = std::mem::replace(&mut *self.waiting.lock(), waiting);
         drop(before);

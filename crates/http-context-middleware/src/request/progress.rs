@@ -1,4 +1,4 @@
-//! How far a request is, seen from the connections: which one it is on, or waits for.
+//! The progress of a request: whether it waits for a connection, and which one it is on.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::metrics::{End, Server};
 pub(super) struct Progress {
     /// The server of its URL.
     server: Arc<Server>,
-    /// Only changed under the lock: what follows for connections and gauges is done after it, for
+    /// Protects the state machine alone. Connections and gauges are updated after the lock, since
     /// that calls the recorder.
     steps: Mutex<Steps>,
 }
@@ -35,7 +35,7 @@ struct Hop {
 enum Step {
     /// In the queue for a slot.
     NotSent,
-    /// On a connection that is not known yet.
+    /// Sent, on a connection that is not known yet.
     Waiting,
     /// A connection is being made for it.
     Connecting,
@@ -58,7 +58,7 @@ impl Progress {
         }
     }
 
-    /// Also called for a hop of a redirect, which waits from the redirect on.
+    /// Also called for a hop of a redirect, which counts as waiting since the redirect.
     pub(super) fn sending(&self) {
         let mut steps = self.steps.lock();
         let Step::NotSent = steps.step else { return };
@@ -129,7 +129,7 @@ impl Progress {
             self.leave(&before, hop);
             return;
         };
-        // One change of the counts where the wait and the connection are of the same server.
+        // A single change of the counts where wait and connection are at the same server.
         let is_same = Arc::ptr_eq(self.at(hop), &connection.server);
         let stops_waiting = matches!(before, Step::Waiting) && is_same;
         connection.answered(stops_waiting);
@@ -167,7 +167,7 @@ impl Progress {
         }
     }
 
-    /// The server that it is on its way to.
+    /// The server of the current hop.
     fn at<'s>(&'s self, hop: Option<&'s Hop>) -> &'s Arc<Server> {
         hop.map_or(&self.server, |hop| &hop.server)
     }

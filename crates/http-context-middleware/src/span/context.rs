@@ -21,7 +21,7 @@ pub(crate) enum ContextSpan {
 }
 
 impl ContextSpan {
-    /// What OpenTelemetry knows it by.
+    /// Its identity in OpenTelemetry.
     #[cfg(feature = "opentelemetry")]
     pub(crate) fn span_context(&self) -> Option<SpanContext> {
         match self {
@@ -30,7 +30,7 @@ impl ContextSpan {
         }
     }
 
-    /// An event on the span. `logs` says whether a log line is due as well.
+    /// Adds an event to the span and, if `logs`, a log line.
     pub(crate) fn event(&self, event: &ContextEvent<'_>, logs: bool) {
         delegate!(self, span => span.event(event, logs));
     }
@@ -40,10 +40,10 @@ impl ContextSpan {
     }
 }
 
-/// The span of a context, by which a log line about it finds its trace. `None` where it has none:
-/// its observer makes no spans, or none for OpenTelemetry.
+/// The identity of a context's span, to correlate log lines with its trace. `None` when its
+/// observer makes no spans, or none for OpenTelemetry.
 ///
-/// Inside of a request the current OpenTelemetry context knows more: the request's own span.
+/// Inside a request the current OpenTelemetry context is more specific: it has the request's span.
 #[cfg(feature = "opentelemetry")]
 pub fn span_context_of(context: &ContextInfo) -> Option<SpanContext> {
     let span = context.attached::<ContextSpan>()?;

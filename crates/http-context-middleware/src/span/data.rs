@@ -1,4 +1,4 @@
-//! What spans show of a request, as it begins and as it ends.
+//! The data of a request's span, at its start and at its end.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,29 +12,29 @@ use crate::extensions::SpanAttribute;
 use crate::method::KnownMethod;
 use crate::version::ProtocolVersion;
 
-/// What a request links to: the span of the making of its connection.
+/// A link to the span of the setup of a connection.
 #[cfg(feature = "opentelemetry")]
 pub(crate) type Link = opentelemetry::trace::SpanContext;
 #[cfg(not(feature = "opentelemetry"))]
 pub(crate) type Link = ();
 
-/// What is known of a request when its span begins.
+/// The data of a request at the start of its span.
 pub(crate) struct Begin<'r> {
     pub(crate) method: KnownMethod,
-    /// As sent.
+    /// The method as sent.
     pub(crate) method_text: &'r str,
     pub(crate) address: &'r Arc<str>,
     pub(crate) port: u16,
     pub(crate) url: &'r dyn Fn() -> String,
     pub(crate) template: Option<&'r str>,
     pub(crate) context: ContextId,
-    /// The parent, where the caller has no span.
+    /// The parent, when the caller has no span.
     pub(crate) context_span: Option<&'r ContextSpan>,
     pub(crate) more: Vec<SpanAttribute>,
 }
 
 impl Begin<'_> {
-    /// `{method}`, or `{method} {url.template}`. The method is `HTTP` where it is not known.
+    /// `{method}`, or `{method} {url.template}`. An unknown method is `HTTP`.
     pub(super) fn name(&self) -> std::borrow::Cow<'static, str> {
         let method = if self.method.is_other() {
             "HTTP"
@@ -48,7 +48,7 @@ impl Begin<'_> {
     }
 }
 
-/// What is known when the response head is there.
+/// The data of a response head.
 pub(crate) struct Head {
     pub(crate) status: StatusCode,
     pub(crate) version: ProtocolVersion,
@@ -59,7 +59,7 @@ pub(crate) struct Head {
     pub(crate) more: Vec<SpanAttribute>,
 }
 
-/// The other end of a connection, with its address as text: made once for a connection.
+/// The peer of a connection, with its address as text, which is made once for a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) address: Arc<str>,
@@ -92,7 +92,7 @@ pub(crate) enum NoHead {
     Cancelled,
 }
 
-/// A span that is over when this is dropped.
+/// A span that ends when this is dropped.
 #[derive(Debug)]
 #[allow(dead_code, reason = "kept to be dropped")]
 pub(crate) enum Waiting {

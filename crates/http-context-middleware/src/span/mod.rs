@@ -1,8 +1,7 @@
-//! Spans of requests, contexts and the making of connections, by `tracing` or by the OpenTelemetry
-//! API.
+//! Spans of requests, contexts and connection setups, by `tracing` or by the OpenTelemetry API.
 //!
-//! [`request`] and [`context`] are what the rest of the instrumentation sees; each goes
-//! [`via_tracing`] or [`via_otel`]. What a span shows stands in [`data`].
+//! The rest of the instrumentation uses [`request`] and [`context`], which delegate to
+//! [`via_tracing`] or [`via_otel`]. [`data`] has the data of a request's span.
 
 mod context;
 mod data;
@@ -25,20 +24,20 @@ pub(crate) use self::via_tracing::{TracingContextSpan, TracingSetup, TracingSpan
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Spans {
-    /// None are.
+    /// No spans.
     Off,
-    /// Through `tracing`: for logs and every subscriber, and for OpenTelemetry by way of
-    /// `tracing-opentelemetry`. Costs close to nothing where no subscriber wants them.
+    /// Through `tracing`: for logs and every subscriber, and for OpenTelemetry with
+    /// `tracing-opentelemetry`. Costs close to nothing without an interested subscriber.
     #[default]
     Tracing,
-    /// Straight through the OpenTelemetry API and its global tracer provider, as children of the
+    /// Directly through the OpenTelemetry API and its global tracer provider, as children of the
     /// current `tracing` span or OpenTelemetry context. `tracing` does not see them; they cost a
-    /// fraction of the above.
+    /// fraction of [`Tracing`](Self::Tracing).
     #[cfg(feature = "opentelemetry")]
     OpenTelemetry,
 }
 
-/// Calls the same method of whichever it is.
+/// Calls the same method of either variant.
 macro_rules! delegate {
     ($self:ident, $span:ident => $call:expr) => {
         match $self {

@@ -32,7 +32,7 @@ impl RequestSpan {
         delegate!(self, span => span.inject(headers));
     }
 
-    /// The request waits for a slot; what it gives back is dropped when that is over.
+    /// Begins the span of its wait for a slot.
     pub(crate) fn waits(&self, host: &dyn std::fmt::Display) -> Waiting {
         delegate!(self, span => span.waits(host))
     }

@@ -1,16 +1,16 @@
-//! Circles in a graph.
+//! Circles in a graph: its strongly connected components.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Who uses whom, and where it first does.
+/// The dependencies of each module, with the first place of each.
 pub(super) type Uses = BTreeMap<String, BTreeMap<String, String>>;
 
-/// Those who use one another, directly or through each other.
+/// Modules that depend on one another, directly or not.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Circle {
     /// In alphabetical order.
     pub(super) members: Vec<String>,
-    /// The uses among them: by whom, of whom, and where.
+    /// The dependencies among them: from, to, and place.
     pub(super) uses: Vec<(String, String, String)>,
 }
 
@@ -37,7 +37,7 @@ pub(super) fn circles(uses: &Uses) -> Vec<Circle> {
     circles
 }
 
-/// Everything that is used from there, in one step or more. It reaches itself only by a circle.
+/// All dependencies, direct or not. Those of a module in a circle include the module.
 fn reached_from<'u>(uses: &'u Uses, from: &'u str) -> BTreeSet<&'u str> {
     let mut reached = BTreeSet::new();
     let mut next: Vec<&str> = vec![from];

@@ -1,11 +1,11 @@
-//! Circles among the modules of a crate: a module that uses what uses it.
+//! Circular dependencies among the modules of a crate.
 //!
-//! A module is a file or folder right below `src`; it uses another one by a path that begins with
-//! `crate`, or with enough `super` to leave it. What `lib.rs` exports by a shorter path counts as a
-//! use of the module that it comes from. Tests may use what they like.
+//! A module is a file or folder directly under `src`. It depends on another module by a path that
+//! begins with `crate`, or with enough `super` to leave the module. A re-export of `lib.rs` stands
+//! for the module of the item. Tests are left out.
 //!
-//! Where single files are compared too, a file in a folder is one of its own, by the same paths. What
-//! a folder's `mod.rs` exports counts as its own there.
+//! Among single files, each file of a folder is a module of its own, with the same rules. A
+//! re-export of a folder's `mod.rs` belongs to that `mod.rs`.
 
 mod graph;
 mod paths;
@@ -18,16 +18,16 @@ use std::{fmt::Write as _, path::Path};
 use self::{graph::Circle, tree::Tree};
 use crate::workspace::Workspace;
 
-/// A crate whose modules are compared.
+/// A crate to check.
 struct Compared {
     name: &'static str,
-    /// Whether its single files are, too.
+    /// Whether its single files are checked as well.
     files: bool,
-    /// Circles of single files that are as they should be.
+    /// Accepted circles of single files.
     defended: &'static [Defended],
 }
 
-/// A circle of files, in their order, and why it is as it should be.
+/// An accepted circle of files, in alphabetical order, and the reason.
 #[derive(Clone, Copy)]
 struct Defended {
     files: &'static [&'static str],
@@ -52,7 +52,7 @@ const COMPARED: [Compared; 3] = [
     },
 ];
 
-/// Fails with every circle, and with the uses that close it.
+/// Fails with every circle, and the dependencies that close it.
 pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
     let files = workspace.files()?;
     let mut report = String::new();
@@ -71,11 +71,11 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
     if report.is_empty() {
         Ok(())
     } else {
-        Err(format!("what uses what goes round in circles:\n{report}"))
+        Err(format!("circular dependencies:\n{report}"))
     }
 }
 
-/// What is wrong with one crate; nothing, when all is well.
+/// The report of one crate; empty without circles.
 fn compare(compared: &Compared, tree: &Tree) -> String {
     let mut report = String::new();
     let name = compared.name;

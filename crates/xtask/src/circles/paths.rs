@@ -1,16 +1,16 @@
-//! The paths in a file that lead to other modules of its crate.
+//! The paths in a file to other modules of its crate.
 
 use super::{
     tokens::{Token, tokens},
     use_tree::{Leaf, read_tree},
 };
 
-/// What a file says of other modules.
+/// The paths and the test modules of a file.
 #[derive(Debug, Default)]
 pub(super) struct Said {
     /// Paths from the root of the crate, tests left out.
     pub(super) paths: Vec<FullPath>,
-    /// The modules that only tests have, from the root of the crate.
+    /// Modules that are compiled for tests only, from the root of the crate.
     pub(super) test_modules: Vec<Vec<String>>,
 }
 
@@ -19,11 +19,11 @@ pub(super) struct Said {
 pub(super) struct FullPath {
     pub(super) segments: Vec<String>,
     pub(super) line: usize,
-    /// Whether it leaves the top module that it stands in by `super`.
+    /// Whether it is relative, by `super`.
     pub(super) by_super: bool,
 }
 
-/// Reads a file that is this module.
+/// Reads the file of a module.
 pub(super) fn read(text: &str, module: &[&str]) -> Said {
     let mut reader = Reader {
         tokens: &tokens(text),
@@ -40,10 +40,10 @@ pub(super) fn read(text: &str, module: &[&str]) -> Said {
 struct Reader<'t> {
     tokens: &'t [(Token<'t>, usize)],
     at: usize,
-    /// The module of the file, and those inside it that the reader is in.
+    /// The module at the position of the reader.
     module: Vec<String>,
     depth: usize,
-    /// How deep the braces of each module inside the file are.
+    /// The depth of the braces of each inline module.
     inline: Vec<usize>,
     said: Said,
 }
@@ -118,7 +118,7 @@ impl<'t> Reader<'t> {
         self.said.paths.extend(leaves.into_iter().map(full));
     }
 
-    /// Passes over what only tests have; reads on in any other attribute.
+    /// Skips an item that is compiled for tests only.
     fn attribute(&mut self) {
         if !self.is_test_only() {
             self.at += 1;
@@ -148,7 +148,8 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// To its end: a semicolon, the end of its braces, or, within other braces, a comma or theirs.
+    /// To its semicolon or closing brace; a field, variant or arm to its comma, or the end of the
+    /// enclosing braces.
     fn skip_item(&mut self) {
         let is_item = self.is_item();
         while let Some(token) = self.token(0) {
@@ -174,7 +175,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Whether it is an item, or else a field, a variant or an arm.
+    /// Whether it is an item, as opposed to a field, a variant or an arm.
     fn is_item(&self) -> bool {
         const WORDS: [&str; 15] = [
             "async",
@@ -196,7 +197,7 @@ impl<'t> Reader<'t> {
         matches!(self.token(0), Some(Token::Word(word)) if WORDS.contains(&word))
     }
 
-    /// From what opens it to what closes it.
+    /// A group in brackets.
     fn skip_group(&mut self) {
         let mut depth = 0_usize;
         while let Some(token) = self.token(0) {

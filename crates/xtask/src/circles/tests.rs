@@ -1,4 +1,4 @@
-//! Circles in small trees that are made up.
+//! Small made-up trees, with and without circles.
 
 use std::path::Path;
 

@@ -1,8 +1,8 @@
-//! The words and signs of a Rust file: enough of its grammar to find paths in it.
+//! The tokens of a Rust file: enough of its grammar to find paths.
 
 use std::{iter::Peekable, str::CharIndices};
 
-/// A word, or a sign. `::` is one sign. Comments, texts and characters are left out.
+/// An identifier, keyword or number, or punctuation. Comments and literals in quotes are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token<'t> {
     Word(&'t str),
@@ -60,7 +60,7 @@ impl<'t> Lexer<'t> {
         self.rest.peek().map(|(_, c)| *c)
     }
 
-    /// Where the next character begins.
+    /// The offset of the next character.
     fn at(&mut self) -> usize {
         self.rest.peek().map_or(self.text.len(), |(at, _)| *at)
     }
@@ -71,7 +71,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// They stand inside one another.
+    /// Block comments nest.
     fn skip_block_comment(&mut self) {
         let mut depth = 1;
         self.next();
@@ -100,7 +100,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// A character in quotes, or the name of a lifetime, which stands behind one.
+    /// A character literal, or a lifetime.
     fn skip_character(&mut self) {
         match self.peek() {
             Some('\\') => {
@@ -122,7 +122,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// A word, or a text that begins with letters: `b"…"`, `r#"…"#`. `r#word` is `word`.
+    /// A word, or a literal with a prefix: `b"…"`, `r#"…"#`. `r#word` is `word`.
     fn word(&mut self, from: usize) {
         self.skip_while(is_in_word);
         let to = self.at();

@@ -1,4 +1,4 @@
-//! The modules of a crate, and what each uses.
+//! The modules of a crate and their dependencies.
 
 use std::{
     collections::BTreeMap,
@@ -16,13 +16,13 @@ use super::{
 pub(super) struct Tree {
     /// By their modules: `a/b` for `a/b.rs`, `a` for `a.rs` and `a/mod.rs`.
     texts: BTreeMap<String, File>,
-    /// What `lib.rs` has by a name of its own, and the path that it stands for.
+    /// The names that `lib.rs` exports or imports, and the path of each.
     names: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Debug)]
 struct File {
-    /// As it is called, below `src`.
+    /// The path below `src`.
     name: String,
     text: String,
 }
@@ -51,7 +51,7 @@ impl Tree {
         }
     }
 
-    /// Which top module uses which.
+    /// The dependencies among top-level modules.
     pub(super) fn uses_of_modules(&self) -> Uses {
         let top = |module: &str| {
             let first = module.split('/').next().unwrap_or(module);
@@ -64,7 +64,7 @@ impl Tree {
         })
     }
 
-    /// Which file uses which.
+    /// The dependencies among files.
     pub(super) fn uses_of_files(&self) -> Uses {
         self.uses(str::to_owned, |path| {
             let lengths = (1..=path.segments.len()).rev();
@@ -108,7 +108,7 @@ impl Tree {
             let targets = uses.entry(from.clone()).or_default();
             let top = module.split('/').next();
             for path in &said.paths {
-                // What stays in its top module by `super` is among the files of one folder.
+                // A `super` path within the top-level module is not followed.
                 if path.by_super && path.segments.first().map(String::as_str) == top {
                     continue;
                 }
@@ -123,7 +123,7 @@ impl Tree {
         uses
     }
 
-    /// Follows the names of `lib.rs`, each once.
+    /// Replaces names of `lib.rs` by their paths.
     fn resolve(&self, path: &FullPath) -> FullPath {
         let mut segments = path.segments.clone();
         for _ in 0..=self.names.len() {

@@ -2,7 +2,7 @@
 
 use super::tokens::{Token, tokens};
 
-/// What a root file exports, or imports, at its top: each name, and the path that it stands for.
+/// The names that a root file exports or imports, and the path of each.
 pub(super) fn names(text: &str) -> Vec<(String, Vec<String>)> {
     let tokens = tokens(text);
     let mut names = Vec::new();

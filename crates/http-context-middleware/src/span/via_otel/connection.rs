@@ -1,4 +1,4 @@
-//! The span of the making of a connection: a trace of its own.
+//! The span of the setup of a connection, in a trace of its own.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +11,7 @@ use crate::attribute;
 use crate::span::data::Link;
 
 impl OtelTracer {
-    /// A span of the making of a connection, which has just ended: a trace of its own.
+    /// Makes the span of a setup that has just ended.
     pub(crate) fn connection_setup(
         &self,
         server: &Origin,

@@ -46,7 +46,7 @@ impl OtelContextSpan {
             .span()
             .add_event(event.name(), event.otel_attributes());
         if logs {
-            // So that the line tells the trace.
+            // So that the line has the trace id.
             let _entered = self.0.clone().attach();
             event.log(None);
         }

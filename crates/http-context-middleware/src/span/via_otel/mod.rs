@@ -1,4 +1,4 @@
-//! Spans straight through the OpenTelemetry API.
+//! Spans directly through the OpenTelemetry API.
 
 mod connection;
 mod context;

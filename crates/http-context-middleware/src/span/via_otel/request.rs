@@ -18,7 +18,7 @@ use crate::span::entered::Entered;
 
 impl OtelTracer {
     pub(crate) fn begin(&self, begin: &Begin<'_>, started: Instant) -> OtelSpan {
-        // With room for those of the response, so that the list never moves.
+        // With capacity for those of the response, so that the list never moves.
         let mut attributes = Vec::with_capacity(16 + begin.more.len());
         attributes.extend([
             KeyValue::new(attribute::HTTP_REQUEST_METHOD, begin.method.as_str()),
@@ -44,7 +44,7 @@ impl OtelTracer {
         if !parent.has_active_span()
             && let Some(ContextSpan::OpenTelemetry(span)) = begin.context_span
         {
-            // What else is in the caller's context, such as baggage, is kept.
+            // Keeps the rest of the caller's context, such as baggage.
             parent = parent.with_remote_span_context(span.span_context());
         }
         let wall = SystemTime::now();
@@ -72,9 +72,9 @@ pub(crate) struct OtelSpan {
     context: Context,
     tracer: OtelTracer,
     begun: SystemTime,
-    /// The span ends as long after its begin as the request took, so that it equals the metric.
+    /// The span ends at its start plus the duration of the request, so that it equals the metric.
     started: Instant,
-    /// Whoever clears it ends the span.
+    /// The thread that clears it ends the span.
     is_open: AtomicBool,
 }
 

@@ -1,4 +1,4 @@
-//! The span of the making of a connection: a trace of its own.
+//! The span of the setup of a connection, in a trace of its own.
 
 use http_context::{ErrorKind, Origin};
 use tracing::field::Empty;
@@ -6,7 +6,7 @@ use tracing::{Span, info_span, record_all};
 
 use crate::span::data::Link;
 
-/// The making of a connection: a trace of its own.
+/// The setup of a connection.
 pub(crate) struct TracingSetup;
 
 impl TracingSetup {
@@ -24,7 +24,7 @@ impl TracingSetup {
         )
     }
 
-    /// Ends it; requests can link to what comes back.
+    /// Ends the span. Returns the link for requests on the connection.
     pub(crate) fn end(span: &Span, error: Option<ErrorKind>) -> Option<Link> {
         if let Some(kind) = error {
             record_all!(

@@ -10,11 +10,11 @@ use tracing::{Id, Span, info_span, record_all};
 use crate::events::ContextEvent;
 use crate::span::data::to_i64;
 
-/// Closed when the context closes.
+/// Closes with the context.
 #[derive(Debug)]
 pub(crate) struct TracingContextSpan {
-    /// Taken out, or shared, under the lock; the subscriber is asked after it. In an `Arc`, because a
-    /// clone of a `tracing` span asks the subscriber too.
+    /// The lock protects the exchange; the subscriber is called after it. In an `Arc`, since a
+    /// clone of a `tracing` span calls the subscriber too.
     span: Mutex<Option<Arc<Span>>>,
 }
 
@@ -46,7 +46,7 @@ impl TracingContextSpan {
         self.span.lock().clone()
     }
 
-    /// That which a layer has given it.
+    /// The one that a layer has assigned.
     #[cfg(feature = "opentelemetry")]
     pub(crate) fn span_context(&self) -> Option<opentelemetry::trace::SpanContext> {
         use opentelemetry::trace::TraceContextExt as _;
@@ -67,7 +67,7 @@ impl TracingContextSpan {
                 event.log(None);
             }
         }
-        // A log line inside of a span is an event of it as well.
+        // A log line inside a span is an event of it, too.
         #[cfg(not(feature = "opentelemetry"))]
         if logs {
             event.log(span.as_deref());

@@ -12,24 +12,25 @@ use crate::span::context::ContextSpan;
 use crate::span::data::{Begin, Head, Link, NoHead, Waiting, to_i64};
 use crate::span::entered::{Entered, TracingEntered};
 
-/// Closed when the request ends.
+/// Closes when the request ends.
 #[derive(Debug)]
 pub(crate) struct TracingSpan {
-    /// Taken out, or shared, under the lock; the subscriber is asked after it. In an `Arc`, because a
-    /// clone of a `tracing` span asks the subscriber, twice: when it is made, and when it is dropped.
+    /// The lock protects the exchange; the subscriber is called after it. In an `Arc`, since a
+    /// clone of a `tracing` span calls the subscriber twice: when it is made, and when it is
+    /// dropped.
     span: Mutex<Option<Arc<Span>>>,
 }
 
 impl TracingSpan {
-    /// Whether a subscriber may want one.
+    /// Whether a subscriber is interested.
     pub(crate) fn is_wanted() -> bool {
         tracing::span_enabled!(target: "http_context", tracing::Level::INFO)
     }
 
-    /// `None` when no subscriber wants it.
+    /// `None` when no subscriber is interested.
     pub(crate) fn begin(begin: &Begin<'_>) -> Option<Self> {
         let original = begin.method.is_other().then_some(begin.method_text);
-        // What is recorded at the end stands first, where it is found first.
+        // Fields that are recorded at the end come first, where the search for them is short.
         let span = info_span!(
             target: "http_context",
             parent: parent(begin.context_span),
@@ -132,7 +133,7 @@ impl TracingSpan {
         }
         record_resends(&span, head.resends);
         set_attributes(&span, &head.more);
-        // It is entered now, and ends when it is left.
+        // The span is entered now, and closes at its exit.
     }
 
     pub(crate) fn ended(&self, end: &NoHead) {
@@ -145,7 +146,7 @@ impl TracingSpan {
             );
             record_resends(&span, *resends);
         }
-        // `tracing-opentelemetry` takes the time when a span was last left for its end.
+        // `tracing-opentelemetry` ends a span at the time of its last exit.
         span.in_scope(|| ());
     }
 
