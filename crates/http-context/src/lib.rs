@@ -129,8 +129,9 @@ pub use {bytes, http, reqwest, reqwest_middleware, rustls};
 
 pub use children::{FutureExt, InContext, JoinSet, spawn, spawn_blocking};
 pub use connection::{
-    CloseEvent, CloseSink, ConnectionCloses, ConnectionClosesAlreadySet, ConnectionSnapshot,
-    KernelCloses, NoCloses, open_connections, sees_connection_closes, set_connection_closes,
+    CloseEvent, CloseSink, ClosedSocket, ConnectionCloses, ConnectionClosesAlreadySet,
+    ConnectionSnapshot, KernelCloses, NoCloses, SocketEnd, open_connections,
+    sees_connection_closes, set_connection_closes,
 };
 pub use context::{HttpContext, current, http_session, open_contexts};
 pub use error::{

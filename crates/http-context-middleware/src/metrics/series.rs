@@ -120,7 +120,7 @@ mod tests {
             method: KnownMethod::of(&reqwest::Method::GET),
             end: End::Answered(
                 StatusCode::from_u16(status).unwrap(),
-                ProtocolVersion::HTTP2,
+                ProtocolVersion::of(reqwest::Version::HTTP_2),
             ),
             template: None,
         }
@@ -148,7 +148,8 @@ mod tests {
                 .map(|label| label.value().to_owned())
                 .collect::<Vec<_>>()
         };
-        let answered = |status| End::Answered(status, ProtocolVersion::HTTP2);
+        let answered =
+            |status| End::Answered(status, ProtocolVersion::of(reqwest::Version::HTTP_2));
         assert_eq!(names(answered(StatusCode::OK)), Vec::<String>::new());
         assert_eq!(names(answered(StatusCode::NOT_FOUND)), ["404"]);
         assert_eq!(names(answered(StatusCode::BAD_GATEWAY)), ["502"]);

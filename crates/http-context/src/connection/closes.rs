@@ -1,6 +1,7 @@
 //! A source of closes: the one thing about connections that `reqwest` does not show.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::facts::AddressPair;
 
@@ -29,11 +30,60 @@ pub trait ConnectionCloses: fmt::Debug + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CloseEvent {
-    /// The socket with these addresses is gone. It may be one that no session has opened.
-    Closed(AddressPair),
+    /// A socket is gone. It may be one that no session has opened.
+    Closed(ClosedSocket),
     /// Some closes may have been missed: the connections are to be compared with the sockets that
     /// this process holds.
     Compare,
+}
+
+/// A socket that is gone, and what is known of its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClosedSocket {
+    /// Its two ends.
+    pub addresses: AddressPair,
+    /// Who closed it first.
+    pub end: SocketEnd,
+    /// How long ago it closed.
+    pub ago: Duration,
+}
+
+impl ClosedSocket {
+    /// One that closed just now, nobody knows how.
+    pub fn new(addresses: AddressPair) -> Self {
+        Self {
+            addresses,
+            end: SocketEnd::Unknown,
+            ago: Duration::ZERO,
+        }
+    }
+
+    /// Sets who closed it first.
+    #[must_use]
+    pub fn end(mut self, end: SocketEnd) -> Self {
+        self.end = end;
+        self
+    }
+
+    /// Sets how long ago it closed.
+    #[must_use]
+    pub fn ago(mut self, ago: Duration) -> Self {
+        self.ago = ago;
+        self
+    }
+}
+
+/// Which side of a connection closed it first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SocketEnd {
+    /// This process.
+    Here,
+    /// The peer.
+    Peer,
+    /// Not known.
+    Unknown,
 }
 
 /// Sends no closes: for systems that do not show them.

@@ -7,6 +7,7 @@ use parking_lot::{Mutex, MutexGuard};
 use reqwest::Version;
 use tokio::time::Instant;
 
+use super::closes::SocketEnd;
 use super::traffic::{DROP_CLOSES_WITHIN, Traffic};
 use crate::facts::{CloseReason, ConnectionClosed, ConnectionInfo, ConnectionUse};
 use crate::observer::Observers;
@@ -24,7 +25,9 @@ pub(crate) struct Connection {
     observers: Observers,
     /// That of the session that opened it, which a pool may hand on.
     pub(super) traffic: Arc<Traffic>,
-    /// Nothing of a user runs under it, and no other lock is taken under it.
+    /// Whether its close will be seen.
+    is_seen: bool,
+    /// Nothing of a user runs under it. The lock of the traffic is taken under it.
     state: Mutex<State>,
 }
 
@@ -48,6 +51,7 @@ impl Connection {
         info: Arc<ConnectionInfo>,
         observers: Observers,
         traffic: &Arc<Traffic>,
+        is_seen: bool,
     ) -> Self {
         let state = State {
             idle_since: Some(info.opened),
@@ -58,8 +62,14 @@ impl Connection {
             info,
             observers,
             traffic: Arc::clone(traffic),
+            is_seen,
             state: Mutex::new(state),
         }
+    }
+
+    /// Whether its close will be seen.
+    pub(super) fn is_seen(&self) -> bool {
+        self.is_seen
     }
 
     /// Whether anybody is notified of its close.
@@ -108,33 +118,26 @@ impl Connection {
         self.report_if_over(state);
     }
 
-    /// Its session closes, and the peer has not closed it so far.
+    /// Its session closes it now, unless the peer has done so before.
     pub(super) fn session_closed(&self, now: Instant) {
         let mut state = self.state.lock();
-        let reason = if was_dropped(&state, now) {
-            CloseReason::Unknown
-        } else {
-            CloseReason::SessionClosed
-        };
-        state.evidence.get_or_insert((reason, now));
+        state
+            .evidence
+            .get_or_insert((CloseReason::SessionClosed, now));
     }
 
     /// The peer had closed it by then.
-    pub(super) fn peer_closed(self: &Arc<Self>, at: Instant) {
+    pub(super) fn peer_closed(&self, at: Instant) {
         let mut state = self.state.lock();
         let at = at.max(self.info.opened);
-        let reason = self.likely_reason(&state, at);
-        state.evidence.get_or_insert((reason, at));
-        self.report_if_over(state);
+        state.evidence.get_or_insert((CloseReason::Remote, at));
     }
 
-    /// Its socket is gone. Its end is reported, unless a response of it may still come to its caller:
-    /// then this returns `true`, and `report_end` has to follow.
-    pub(super) fn gone(self: &Arc<Self>) -> bool {
-        let now = Instant::now();
+    /// Its socket is gone: who closed it first, and when. Its end is reported, unless a response of
+    /// it may still come to its caller: then this returns `true`, and `report_end` has to follow.
+    pub(super) fn gone(self: &Arc<Self>, end: SocketEnd, at: Instant) -> bool {
         let mut state = self.state.lock();
-        let reason = self.likely_reason(&state, now);
-        state.evidence.get_or_insert((reason, now));
+        state.evidence = Some(self.judge(&state, end, at));
         let may_be_answered =
             !state.is_reported && (state.in_flight > 0 || self.traffic.awaits_heads());
         if !may_be_answered {
@@ -165,10 +168,10 @@ impl Connection {
     }
 
     fn report_if_over(self: &Arc<Self>, state: MutexGuard<'_, State>) {
-        // What the session has closed is still open for a moment, and known to the kernel.
+        // Where closes are seen, it is known better in a moment.
         let is_over =
             matches!(state.evidence, Some((reason, _)) if reason != CloseReason::SessionClosed);
-        if is_over && state.in_flight == 0 {
+        if is_over && state.in_flight == 0 && !self.is_seen {
             self.report(state);
         }
     }
@@ -182,7 +185,7 @@ impl Connection {
         }
         let closed = ConnectionClosed {
             reason,
-            duration: at.saturating_duration_since(self.info.opened),
+            duration: self.info.create_duration + at.saturating_duration_since(self.info.opened),
             requests: state.requests,
             version: state.version,
         };
@@ -191,22 +194,40 @@ impl Connection {
             .notify(|observer| observer.connection_closed(&self.info, &closed));
     }
 
-    /// The reason of a close that comes without one, by what was known of it then. That a dropped
-    /// request closed it is a guess by time, since nobody can see which connection it was on.
-    fn likely_reason(&self, state: &State, now: Instant) -> CloseReason {
+    /// Why and when it closed: by what the operating system shows of its end, and else by the first
+    /// evidence. Where there is neither, whether a dropped request closed it is a guess by time, since
+    /// nobody can see which connection that was on.
+    fn judge(&self, state: &State, end: SocketEnd, at: Instant) -> (CloseReason, Instant) {
+        let first = state.evidence;
+        let at = first.map_or(at, |(_, first)| first.min(at));
+        let is_http2 = state.version == Some(Version::HTTP_2);
+        let is_ours = match (end, first) {
+            (SocketEnd::Here, _) => true,
+            (SocketEnd::Peer, _) => false,
+            (SocketEnd::Unknown, Some((reason, _))) => reason == CloseReason::SessionClosed,
+            (SocketEnd::Unknown, None) => {
+                was_dropped(state, at)
+                    || self.is_idle_for_too_long(state, at)
+                    || !is_http2 && self.traffic.take_cancelled(at)
+            }
+        };
+        let reason = if !is_ours {
+            CloseReason::Remote
+        } else if first.is_none() && self.is_idle_for_too_long(state, at) {
+            CloseReason::IdleTimeout
+        } else {
+            CloseReason::SessionClosed
+        };
+        (reason, at)
+    }
+
+    fn is_idle_for_too_long(&self, state: &State, at: Instant) -> bool {
         let idle = state
             .idle_since
-            .map(|since| now.saturating_duration_since(since));
+            .map(|since| at.saturating_duration_since(since));
         let tolerance = IDLE_TOLERANCE.min(self.traffic.keep_alive / 4);
-        if was_dropped(state, now) {
-            CloseReason::Unknown
-        } else if idle.is_some_and(|idle| idle + tolerance >= self.traffic.keep_alive) {
-            CloseReason::IdleTimeout
-        } else if state.version != Some(Version::HTTP_2) && self.traffic.take_cancelled(now) {
-            CloseReason::Unknown
-        } else {
-            CloseReason::Remote
-        }
+        !was_dropped(state, at)
+            && idle.is_some_and(|idle| idle + tolerance >= self.traffic.keep_alive)
     }
 
     /// What is known of it now.

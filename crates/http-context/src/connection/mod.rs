@@ -26,7 +26,7 @@ mod traffic;
 mod verify;
 
 pub(crate) use awaits_head::AwaitsHead;
-pub use closes::{CloseEvent, CloseSink, ConnectionCloses, NoCloses};
+pub use closes::{CloseEvent, CloseSink, ClosedSocket, ConnectionCloses, NoCloses, SocketEnd};
 pub(crate) use connection::Connection;
 pub use connection::ConnectionSnapshot;
 pub use kernel::KernelCloses;

@@ -23,7 +23,7 @@ pub(crate) fn still_held(connections: &[Arc<Connection>]) -> Option<Vec<Arc<Conn
 /// Nobody answers for the connection any more. Where closes are not seen, it is taken for closed.
 pub(crate) fn release(connection: &Arc<Connection>) {
     if connection.is_observed() {
-        if source::sees_connection_closes() && connection.info.addresses.is_some() {
+        if connection.is_seen() {
             // Its close will be announced.
             return;
         }
@@ -34,5 +34,9 @@ pub(crate) fn release(connection: &Arc<Connection>) {
 
 /// The operating system has shown that the socket of the connection is gone.
 pub(crate) fn release_gone(connection: &Arc<Connection>) {
-    REGISTRY.gone(connection);
+    // Most were announced in the meantime, and those say more.
+    source::flush();
+    if REGISTRY.has(connection) {
+        source::gone(connection);
+    }
 }

@@ -13,6 +13,7 @@ use hashbrown::hash_map::Entry as MapEntry;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::closes::{ClosedSocket, SocketEnd};
 use super::connection::Connection;
 use super::traffic::Traffic;
 use crate::facts::AddressPair;
@@ -125,15 +126,17 @@ impl Registry {
     }
 
     /// The operating system says that the socket with these addresses is gone.
-    pub(super) fn closed(&self, addresses: AddressPair) {
-        if let Some(connection) = self.announced(addresses) {
-            self.gone(&connection);
+    pub(super) fn closed(&self, socket: &ClosedSocket) {
+        if let Some(connection) = self.announced(socket.addresses) {
+            let now = Instant::now();
+            let at = now.checked_sub(socket.ago).unwrap_or(now);
+            self.gone(&connection, socket.end, at);
         }
     }
 
     /// The socket of this connection is gone.
-    pub(super) fn gone(&self, connection: &Arc<Connection>) {
-        if !connection.gone() {
+    pub(super) fn gone(&self, connection: &Arc<Connection>, end: SocketEnd, at: Instant) {
+        if !connection.gone(end, at) {
             self.remove(connection);
             return;
         }

@@ -14,6 +14,7 @@ use tokio::sync::futures::OwnedNotified;
 use tokio::time::Instant;
 
 use super::awaits_head::AwaitsHead;
+use super::closes::SocketEnd;
 use super::connection::Connection;
 use super::kernel::{self, SocketState};
 use super::ownership::{release, still_held};
@@ -69,14 +70,14 @@ impl SessionConnections {
     }
 
     fn opened(&self, info: Arc<ConnectionInfo>, observers: &Observers) -> Arc<Connection> {
-        let connection = Arc::new(Connection::new(info, observers.clone(), &self.traffic));
-        if connection.is_observed() {
-            // Before it is entered, so that its close is not missed.
-            source::start();
-        }
+        // Asked before it is entered, so that its close is not missed.
+        let is_seen =
+            !observers.is_empty() && info.addresses.is_some() && source::sees_connection_closes();
+        let connection = Connection::new(info, observers.clone(), &self.traffic, is_seen);
+        let connection = Arc::new(connection);
         if let Some(replaced) = REGISTRY.insert(&connection) {
             // Its port came back, so it is closed.
-            REGISTRY.gone(&replaced);
+            REGISTRY.gone(&replaced, SocketEnd::Unknown, Instant::now());
         }
         self.connections.lock().insert(&connection);
         connection

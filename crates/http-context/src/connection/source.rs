@@ -3,8 +3,10 @@
 use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashSet;
+use tokio::time::Instant;
 
-use super::closes::{CloseEvent, ConnectionCloses};
+use super::closes::{CloseEvent, ConnectionCloses, SocketEnd};
+use super::connection::Connection;
 use super::kernel::{self, KernelCloses};
 use super::registry::REGISTRY;
 use crate::facts::AddressPair;
@@ -55,8 +57,8 @@ fn source() -> &'static Source {
 
 fn note(event: CloseEvent) -> bool {
     match event {
-        CloseEvent::Closed(addresses) => {
-            REGISTRY.closed(addresses);
+        CloseEvent::Closed(socket) => {
+            REGISTRY.closed(&socket);
             false
         }
         CloseEvent::Compare => compare(),
@@ -83,7 +85,7 @@ fn compare() -> bool {
             .addresses
             .is_some_and(|pair| !held.contains(&pair))
         {
-            REGISTRY.gone(connection);
+            gone(connection);
         } else {
             is_due_again |= connection.traffic.is_closed();
         }
@@ -91,12 +93,16 @@ fn compare() -> bool {
     is_due_again
 }
 
-/// Sockets ought to be gone soon.
-/// Starts it, so that no close is missed from here on.
-pub(super) fn start() {
-    let _ = source();
+/// The socket of a connection is gone, which was not announced so far.
+pub(super) fn gone(connection: &Arc<Connection>) {
+    let end = connection
+        .info
+        .addresses
+        .map_or(SocketEnd::Unknown, kernel::closed_by);
+    REGISTRY.gone(connection, end, Instant::now());
 }
 
+/// Sockets ought to be gone soon.
 pub(super) fn check_soon() {
     source().closes.check_soon();
 }

@@ -10,7 +10,6 @@
 //! the registry compared with this process's sockets. Where the kernel does not announce at
 //! all, comparing is all that is left, and is done every second while a connection is open.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
@@ -21,8 +20,8 @@ use rustix::io::Errno;
 use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with};
 
-use crate::connection::closes::{CloseEvent, CloseSink};
-use crate::facts::AddressPair;
+use super::sock_diag;
+use crate::connection::closes::{CloseEvent, CloseSink, ClosedSocket};
 
 /// The first and the third: `SKNLGRP_INET_TCP_DESTROY` and `SKNLGRP_INET6_TCP_DESTROY`.
 const GROUPS: u32 = 0b101;
@@ -153,8 +152,8 @@ impl Watch {
         loop {
             match recv(socket, &mut message, RecvFlags::DONTWAIT) {
                 Ok((length, _)) => {
-                    if let Some(addresses) = destroyed(&message[..length.min(4096)]) {
-                        self.send(CloseEvent::Closed(addresses));
+                    if let Some(socket) = destroyed(&message[..length.min(4096)]) {
+                        self.send(CloseEvent::Closed(socket));
                     }
                 }
                 Err(Errno::NOBUFS) => lost = true,
@@ -178,48 +177,45 @@ fn rest() {
     std::thread::sleep(SLOWEST_COMPARE);
 }
 
-/// The addresses in an announcement: a netlink header of 16 bytes, then an `inet_diag_msg`.
-fn destroyed(message: &[u8]) -> Option<AddressPair> {
-    const HEADER: usize = 16;
-    const AF_INET: u8 = 2;
-    const AF_INET6: u8 = 10;
-    let body = message.get(HEADER..)?;
-    let port = |at: usize| Some(u16::from_be_bytes(body.get(at..at + 2)?.try_into().ok()?));
-    let address = |at: usize| match *body.first()? {
-        AF_INET => {
-            let octets: [u8; 4] = body.get(at..at + 4)?.try_into().ok()?;
-            Some(IpAddr::V4(Ipv4Addr::from(octets)))
-        }
-        AF_INET6 => {
-            let octets: [u8; 16] = body.get(at..at + 16)?.try_into().ok()?;
-            Some(Ipv6Addr::from(octets).to_canonical())
-        }
-        _ => None,
+/// What an announcement says: a netlink header, an `inet_diag_msg`, and attributes.
+fn destroyed(message: &[u8]) -> Option<ClosedSocket> {
+    let addresses = sock_diag::addresses(message)?;
+    let info = sock_diag::TcpInfo::find(message);
+    let Some(info) = info.filter(sock_diag::TcpInfo::ended_in_order) else {
+        // One side has reset it, and the kernel keeps nothing of it that says which.
+        return Some(ClosedSocket::new(addresses));
     };
-    // family, state, timer, retrans: 4 bytes; then the two ports and the two addresses.
-    Some(AddressPair {
-        local: SocketAddr::new(address(8)?, port(4)?),
-        remote: SocketAddr::new(address(24)?, port(6)?),
-    })
+    let socket = ClosedSocket::new(addresses).end(sock_diag::closed_by(addresses));
+    // The acknowledgement of the last FIN is the last segment that comes.
+    Some(socket.ago(info.since_last_segment))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
     use std::net::{TcpListener, TcpStream};
     use std::sync::mpsc;
 
     use super::*;
+    use crate::connection::closes::SocketEnd;
+    use crate::facts::AddressPair;
 
-    /// Connects and closes.
-    fn close_one(family: &str) -> AddressPair {
+    /// Connects and closes, this end first or the peer's.
+    fn close_one(family: &str, first: SocketEnd) -> AddressPair {
         let listener = TcpListener::bind(family).unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let pair = AddressPair {
             local: client.local_addr().unwrap(),
             remote: client.peer_addr().unwrap(),
         };
-        drop(client);
-        drop(listener.accept().unwrap());
+        let (peer, _) = listener.accept().unwrap();
+        let (first, mut second) = if first == SocketEnd::Here {
+            (client, peer)
+        } else {
+            (peer, client)
+        };
+        drop(first);
+        assert_eq!(second.read(&mut [0]).unwrap(), 0);
         pair
     }
 
@@ -238,23 +234,27 @@ mod tests {
     }
 
     #[test]
-    fn each_close_is_announced_with_its_addresses_and_waits_in_the_queue() {
+    fn each_close_is_announced_with_its_addresses_and_who_closed_first() {
         const PATIENCE: Timespec = Timespec {
             tv_sec: 10,
             tv_nsec: 0,
         };
         let (watch, events) = idle_watch(Some(listen().unwrap()));
-        let families = ["127.0.0.1:0", "[::1]:0"].into_iter().cycle().take(50);
-        let mut missing: Vec<_> = families
-            .map(|family| CloseEvent::Closed(close_one(family)))
-            .collect();
+        let cases = ["127.0.0.1:0", "[::1]:0"].into_iter().flat_map(|family| {
+            [SocketEnd::Here, SocketEnd::Peer].map(|end| (close_one(family, end), end))
+        });
+        let mut missing: Vec<_> = cases.collect();
         while !missing.is_empty() {
             let queue = watch.announcements.as_ref().unwrap();
             let mut queue = [PollFd::new(queue, PollFlags::IN)];
             assert_eq!(poll(&mut queue, Some(&PATIENCE)), Ok(1), "{missing:?}");
             assert!(!watch.read_announcements(), "some were lost");
             for event in events.try_iter() {
-                missing.retain(|missing| *missing != event);
+                let CloseEvent::Closed(socket) = event else {
+                    continue;
+                };
+                assert!(socket.ago < Duration::from_secs(5), "{socket:?}");
+                missing.retain(|missing| *missing != (socket.addresses, socket.end));
             }
         }
     }

@@ -15,6 +15,7 @@ mod unsupported;
 
 use std::time::Duration;
 
+use super::closes::SocketEnd;
 use crate::facts::AddressPair;
 #[cfg(not(target_os = "linux"))]
 use unsupported as system;
@@ -22,7 +23,7 @@ use unsupported as system;
 #[cfg(target_os = "linux")]
 mod system {
     pub(super) use super::announcements::{check_soon, flush, start};
-    use super::*;
+    use super::{AddressPair, proc_fs, sock_diag};
 
     pub(super) fn held(addresses: &[AddressPair]) -> Option<Vec<AddressPair>> {
         sock_diag::held(addresses).or_else(|| {
@@ -32,9 +33,7 @@ mod system {
         })
     }
 
-    pub(super) fn states(addresses: &[AddressPair]) -> Option<Vec<SocketState>> {
-        sock_diag::states(addresses)
-    }
+    pub(super) use super::sock_diag::{closed_by, states};
 }
 
 /// How far the close of a socket has come.
@@ -60,6 +59,11 @@ pub(super) fn held(addresses: &[AddressPair]) -> Option<Vec<AddressPair>> {
 /// The state of each, or `None` where the operating system cannot be asked.
 pub(super) fn states(addresses: &[AddressPair]) -> Option<Vec<SocketState>> {
     system::states(addresses)
+}
+
+/// Who closed a socket first that is gone, as far as the operating system still shows it.
+pub(super) fn closed_by(addresses: AddressPair) -> SocketEnd {
+    system::closed_by(addresses)
 }
 
 /// The announcements of the Linux kernel; where there are none, nothing is announced.

@@ -1,7 +1,7 @@
 //! The quick way: asking the kernel for one socket by its addresses (`NETLINK_SOCK_DIAG`, see
 //! `sock_diag(7)`).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use rustix::net::{
 };
 
 use super::SocketState;
+use crate::connection::closes::SocketEnd;
 use crate::facts::AddressPair;
 
 const AF_INET: u8 = 2;
@@ -20,9 +21,15 @@ const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const NLM_F_REQUEST: u16 = 1;
 const NLMSG_ERROR: u16 = 2;
 const ENOENT: i32 = 2;
-const TCP_ESTABLISHED: u8 = 1;
-const TCP_SYN_SENT: u8 = 2;
-const TCP_LISTEN: u8 = 10;
+/// The states of a TCP socket.
+const ESTABLISHED: u8 = 1;
+const SYN_SENT: u8 = 2;
+const FIN_WAIT_1: u8 = 4;
+const FIN_WAIT_2: u8 = 5;
+const TIME_WAIT: u8 = 6;
+const LAST_ACK: u8 = 9;
+const LISTEN: u8 = 10;
+const CLOSING: u8 = 11;
 /// Asks for the attribute `INET_DIAG_INFO`, a `tcp_info`.
 const WITH_INFO: u8 = 1 << (INET_DIAG_INFO - 1);
 const INET_DIAG_INFO: u16 = 2;
@@ -31,11 +38,10 @@ const INET_DIAG_INFO: u16 = 2;
 const REQUEST: usize = 16 + 8 + 48;
 /// Where the answer, behind its header, has the state of the socket, where its inode, and where its
 /// attributes begin.
-const STATE: usize = 16 + 1;
-const INODE: usize = 16 + 4 + 48 + 16;
-const ATTRIBUTES: usize = 16 + 72;
-/// Where a `tcp_info` has the milliseconds since the last segment of the peer.
-const LAST_ACK_RECEIVED: usize = 56;
+const HEADER: usize = 16;
+const STATE: usize = HEADER + 1;
+const INODE: usize = HEADER + 4 + 48 + 16;
+const ATTRIBUTES: usize = HEADER + 72;
 
 /// Those of the addresses whose socket some process holds, or `None` when the kernel does not
 /// answer. A socket with these addresses that is not ours cannot be, short of a descriptor that was
@@ -57,10 +63,26 @@ fn ask_each(addresses: &[AddressPair], extensions: u8) -> Option<Vec<SocketState
         return Some(Vec::new());
     }
     let kernel = connect()?;
-    addresses
-        .iter()
-        .map(|pair| ask(&kernel, *pair, extensions))
-        .collect()
+    let state = |pair: &AddressPair| read(&ask(&kernel, *pair, extensions)?);
+    addresses.iter().map(state).collect()
+}
+
+/// Who closed a socket first that is gone. Only the side that does waits for segments that come
+/// late, for a minute (`TIME_WAIT`).
+pub(super) fn closed_by(addresses: AddressPair) -> SocketEnd {
+    let state = || {
+        let answer = ask(&connect()?, addresses, 0)?;
+        match error(&answer) {
+            Some(code) => (code == -ENOENT).then_some(LAST_ACK),
+            None => answer.get(STATE).copied(),
+        }
+    };
+    match state() {
+        Some(FIN_WAIT_1 | FIN_WAIT_2 | TIME_WAIT | CLOSING) => SocketEnd::Here,
+        Some(LAST_ACK) => SocketEnd::Peer,
+        // Another connection has the addresses by now.
+        _ => SocketEnd::Unknown,
+    }
 }
 
 fn connect() -> Option<OwnedFd> {
@@ -74,50 +96,104 @@ fn connect() -> Option<OwnedFd> {
     .ok()
 }
 
-fn ask(kernel: &OwnedFd, addresses: AddressPair, extensions: u8) -> Option<SocketState> {
+fn ask(kernel: &OwnedFd, addresses: AddressPair, extensions: u8) -> Option<Vec<u8>> {
     let to_kernel = SocketAddrNetlink::new(0, 0);
     let question = request(addresses, extensions);
     sendto(kernel, &question, SendFlags::empty(), &to_kernel).ok()?;
-    let mut answer = [0; 1024];
+    let mut answer = vec![0; 1024];
     // The answer is there when the question has been sent: never wait for it.
-    let (length, _) = recv(kernel, &mut answer, RecvFlags::DONTWAIT).ok()?;
-    read(answer.get(..length)?)
+    let (length, _) = recv(kernel, &mut answer[..], RecvFlags::DONTWAIT).ok()?;
+    answer.truncate(length);
+    Some(answer)
+}
+
+/// The code, where the answer is an error.
+fn error(answer: &[u8]) -> Option<i32> {
+    let kind = u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?);
+    let code = i32::from_ne_bytes(answer.get(16..20)?.try_into().ok()?);
+    (kind == NLMSG_ERROR).then_some(code)
 }
 
 fn read(answer: &[u8]) -> Option<SocketState> {
-    let kind = u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?);
-    if kind == NLMSG_ERROR {
-        let code = i32::from_ne_bytes(answer.get(16..20)?.try_into().ok()?);
+    if let Some(code) = error(answer) {
         return (code == -ENOENT).then_some(SocketState::Gone);
     }
     let inode = u32::from_ne_bytes(answer.get(INODE..INODE + 4)?.try_into().ok()?);
     let state = *answer.get(STATE)?;
     // A socket that its process has closed has no inode while the kernel winds it up. And a
     // listener on the local port is found where no connection is.
-    if inode == 0 || state == TCP_LISTEN {
+    if inode == 0 || state == LISTEN {
         return Some(SocketState::Gone);
     }
-    if matches!(state, TCP_ESTABLISHED | TCP_SYN_SENT) {
+    if matches!(state, ESTABLISHED | SYN_SENT) {
         return Some(SocketState::Open);
     }
-    Some(SocketState::ClosedByPeer(
-        since_last_segment(answer).unwrap_or_default(),
-    ))
+    // The last segment of a peer that has closed is its close.
+    let ago = TcpInfo::find(answer).map(|info| info.since_last_segment);
+    Some(SocketState::ClosedByPeer(ago.unwrap_or_default()))
 }
 
-/// How long ago the last segment of the peer came: of one that has closed, that is its close.
-fn since_last_segment(answer: &[u8]) -> Option<Duration> {
-    let mut attributes = answer.get(ATTRIBUTES..)?;
-    loop {
-        let length = usize::from(u16::from_ne_bytes(attributes.get(..2)?.try_into().ok()?));
-        let kind = u16::from_ne_bytes(attributes.get(2..4)?.try_into().ok()?);
-        let value = attributes.get(4..length)?;
-        if kind == INET_DIAG_INFO {
-            let at = LAST_ACK_RECEIVED;
-            let milliseconds = u32::from_ne_bytes(value.get(at..at + 4)?.try_into().ok()?);
-            return Some(Duration::from_millis(milliseconds.into()));
+/// The addresses in an answer or an announcement.
+pub(super) fn addresses(message: &[u8]) -> Option<AddressPair> {
+    let body = message.get(HEADER..)?;
+    let port = |at: usize| Some(u16::from_be_bytes(body.get(at..at + 2)?.try_into().ok()?));
+    let address = |at: usize| match *body.first()? {
+        AF_INET => {
+            let octets: [u8; 4] = body.get(at..at + 4)?.try_into().ok()?;
+            Some(IpAddr::V4(Ipv4Addr::from(octets)))
         }
-        attributes = attributes.get(length.next_multiple_of(4)..)?;
+        AF_INET6 => {
+            let octets: [u8; 16] = body.get(at..at + 16)?.try_into().ok()?;
+            Some(Ipv6Addr::from(octets).to_canonical())
+        }
+        _ => None,
+    };
+    // family, state, timer, retrans: 4 bytes; then the two ports and the two addresses.
+    Some(AddressPair {
+        local: SocketAddr::new(address(8)?, port(4)?),
+        remote: SocketAddr::new(address(24)?, port(6)?),
+    })
+}
+
+/// What is needed of the kernel's `tcp_info`.
+pub(super) struct TcpInfo {
+    /// Since the last segment of the peer.
+    pub(super) since_last_segment: Duration,
+    bytes_acknowledged: u64,
+    bytes_sent: u64,
+    bytes_sent_again: u64,
+}
+
+impl TcpInfo {
+    /// Behind the header and the `inet_diag_msg` stand attributes.
+    pub(super) fn find(message: &[u8]) -> Option<Self> {
+        let mut attributes = message.get(ATTRIBUTES..)?;
+        loop {
+            let length = usize::from(u16::from_ne_bytes(attributes.get(..2)?.try_into().ok()?));
+            let kind = u16::from_ne_bytes(attributes.get(2..4)?.try_into().ok()?);
+            let info = attributes.get(4..length)?;
+            if kind == INET_DIAG_INFO {
+                return Self::read(info);
+            }
+            attributes = attributes.get(length.next_multiple_of(4)..)?;
+        }
+    }
+
+    fn read(info: &[u8]) -> Option<Self> {
+        let count = |at: usize| Some(u64::from_ne_bytes(info.get(at..at + 8)?.try_into().ok()?));
+        let milliseconds = u32::from_ne_bytes(info.get(56..60)?.try_into().ok()?);
+        Some(Self {
+            since_last_segment: Duration::from_millis(milliseconds.into()),
+            bytes_acknowledged: count(120)?,
+            bytes_sent: count(200)?,
+            bytes_sent_again: count(208)?,
+        })
+    }
+
+    /// Whether the FIN of this side was acknowledged. The SYN and the FIN count as a byte each, when
+    /// they are.
+    pub(super) fn ended_in_order(&self) -> bool {
+        self.bytes_acknowledged + self.bytes_sent_again == self.bytes_sent + 2
     }
 }
 
