@@ -15,14 +15,14 @@ fn assert_parts(text: &str, parts: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_context_tells_which_one_it_is_and_whether_it_is_closed() {
+async fn a_context_shows_which_it_is_and_whether_it_is_closed() {
     let line = line!() + 1;
     let work = builder().name("job 7").open(async {
         let context = current().unwrap();
-        let (id, place) = (context.id(), format!("printed.rs:{line}:"));
+        let (id, line) = (context.id(), format!("printed.rs:{line}:"));
         assert_parts(
             &format!("{context:?}"),
-            &[&format!("{id:?}"), "job 7", &place, "is_closed: false"],
+            &[&format!("{id:?}"), "job 7", &line, "is_closed: false"],
         );
         Ok::<_, OpenError>(context)
     });
@@ -31,19 +31,19 @@ async fn a_context_tells_which_one_it_is_and_whether_it_is_closed() {
 }
 
 #[test]
-fn a_builder_tells_what_was_set() {
+fn a_builder_shows_what_was_set() {
     let jobs = builder().name("job 7").nested(NestedPolicy::Deny).lazy();
     assert_parts(&format!("{jobs:?}"), &["job 7", "Deny", "is_lazy: true"]);
 }
 
 #[tokio::test]
-async fn a_session_names_its_context_and_its_place() {
+async fn a_session_names_its_context_and_its_call_site() {
     open(async {
         let line = line!() + 1;
         let session = http_session().unwrap();
         let (id, context) = (session.id(), current().unwrap().id());
         let text = format!("{session:?}");
-        let begins = format!("HttpSession {{ id: {id:?}, context: {context:?}, place: Some(");
+        let begins = format!("HttpSession {{ id: {id:?}, context: {context:?}, call_site: Some(");
         assert!(text.starts_with(&begins), "{text}");
         assert!(text.contains(&format!("printed.rs:{line}:")), "{text}");
         assert!(text.contains("is_closed: false"), "{text}");
@@ -56,13 +56,13 @@ async fn a_session_names_its_context_and_its_place() {
 }
 
 #[tokio::test]
-async fn a_request_names_its_session_and_its_place_and_not_its_secrets() {
+async fn a_request_names_its_session_and_its_call_site_and_not_its_secrets() {
     open(async {
         let session = http_session().unwrap();
         let line = line!() + 1;
         let request = session.get("http://user:hunter2@127.0.0.1/?sig=hunter2");
         let text = format!("{:?}", request.bearer_auth("hunter2"));
-        let begins = format!("RequestBuilder {{ session: {:?}, place: ", session.id());
+        let begins = format!("RequestBuilder {{ session: {:?}, call_site: ", session.id());
         assert!(text.starts_with(&begins), "{text}");
         assert!(text.contains(&format!("printed.rs:{line}:")), "{text}");
         assert!(!text.contains("hunter2"), "{text}");

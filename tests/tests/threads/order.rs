@@ -1,4 +1,4 @@
-//! What several threads do to one context at once: in which order it is told, and that it holds.
+//! What several threads do to one context at once: the order of its facts, and that it holds.
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures_util::poll;
 use http_context::{
-    ConnectionUse, HttpContext, HttpSession, Observer, OpenError, RequestError, RequestInfo,
-    SessionClosed, SessionId, SessionSource, builder, current, http_session, open, spawn,
+    ConnectionUse, ContextInfo, HttpContext, HttpSession, Observer, OpenError, RequestError,
+    RequestInfo, SessionClosed, SessionStarted, builder, current, http_session, open, spawn,
 };
 use http_context_tests::Server;
 
@@ -31,7 +31,7 @@ fn lookup_elsewhere(context: &HttpContext) -> Receiver<HttpSession> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_starts_while_its_session_is_closed_is_told_as_started_first() {
+async fn a_request_that_starts_while_its_session_is_closed_is_reported_as_started_first() {
     let (observer, stopped) = Stopping::at("request started");
     let server = Server::start();
     let work = builder().observer(observer.clone()).open(async {
@@ -56,7 +56,7 @@ async fn a_request_that_starts_while_its_session_is_closed_is_told_as_started_fi
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_starts_while_its_context_exits_is_told_once_and_reported() {
+async fn a_request_that_starts_while_its_context_exits_starts_once_and_is_in_the_report() {
     let (observer, stopped) = Stopping::at("request started");
     let server = Server::start();
     let (ended, end) = mpsc::channel();
@@ -79,7 +79,7 @@ async fn a_request_that_starts_while_its_context_exits_is_told_once_and_reported
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_is_answered_while_its_session_is_closed_is_told_so_before_its_body_ends() {
+async fn a_request_that_is_answered_while_its_session_is_closed_is_answered_before_its_body_ends() {
     let (observer, stopped) = Stopping::at("request answered");
     let server = Server::start();
     let work = builder().observer(observer.clone()).open(async {
@@ -110,7 +110,7 @@ async fn a_request_that_is_answered_while_its_session_is_closed_is_told_so_befor
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_whose_answer_is_there_while_its_session_is_closed_came_over_its_connection() {
-    let (observer, first_poll) = Stopping::at("poll");
+    let (observer, first_poll) = Stopping::at("enter request");
     let server = Server::start();
     let work = builder().observer(observer.clone()).open(async {
         let session = http_session()?;
@@ -118,7 +118,7 @@ async fn a_request_whose_answer_is_there_while_its_session_is_closed_came_over_i
         first_poll.wait();
         drop(first_poll);
         server.wait_until(|counts| counts.held == 1).await;
-        let stopped = observer.stop_at("poll");
+        let stopped = observer.stop_at("enter request");
         server.gate().open();
         stopped.wait();
         session.close();
@@ -134,7 +134,7 @@ async fn a_request_whose_answer_is_there_while_its_session_is_closed_came_over_i
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_open_inside_a_context_that_exits_meanwhile_is_told_once_and_reported() {
+async fn an_open_inside_a_context_that_exits_meanwhile_is_one_fact_and_in_the_report() {
     let (observer, stopped) = Stopping::at("nested open");
     let (ended, end) = mpsc::channel();
     let mut open = Box::pin(builder().observer(observer.clone()).open(async {
@@ -154,7 +154,7 @@ async fn an_open_inside_a_context_that_exits_meanwhile_is_told_once_and_reported
 }
 
 #[tokio::test]
-async fn a_session_is_told_as_opened_before_another_thread_has_it() {
+async fn a_session_is_reported_as_opened_before_another_thread_has_it() {
     let (observer, stopped) = Stopping::at("session opened");
     let context = builder().observer(observer.clone()).lazy();
     let work = context.open(async {
@@ -181,7 +181,7 @@ async fn a_session_is_told_as_opened_before_another_thread_has_it() {
 
 #[tokio::test]
 async fn a_session_that_is_wanted_while_one_is_closed_early_comes_after_it_and_works() {
-    let (observer, stopped) = Stopping::at("request failed");
+    let (observer, stopped) = Stopping::at("session closed");
     let server = Server::start();
     let work = builder().observer(observer.clone()).open(async {
         let (context, closed) = (current().unwrap(), http_session()?);
@@ -241,7 +241,7 @@ async fn an_exit_waits_for_an_early_close_that_another_thread_is_at() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_exit_that_is_awaited_waits_for_a_request_that_another_thread_is_polling() {
-    let (observer, stopped) = Stopping::at("poll");
+    let (observer, stopped) = Stopping::at("enter request");
     let server = Server::start();
     let url = server.url("/never");
     let context = builder()
@@ -284,7 +284,7 @@ impl Asking {
 }
 
 impl Observer for Asking {
-    fn session_opened(&self, _: &ContextInfo, started: &SessionStarted) {
+    fn session_opened(&self, _: &ContextInfo, _: &SessionStarted) {
         self.ask("session opened");
     }
 

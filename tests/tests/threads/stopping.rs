@@ -1,26 +1,26 @@
-//! An observer that stops a thread in the middle of what it tells.
+//! An observer that stops a thread in the middle of a fact.
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http_context::{
-    BodyEnd, ExitReport, HttpContext, NestedOpen, Observer, RequestError, RequestInfo,
-    ResponseHead, SessionId, SessionSource,
+    BodyEnd, ContextInfo, ExitReport, NestedOpen, Observer, RequestError, RequestInfo,
+    ResponseHead, SessionEnded, SessionStarted,
 };
 use http_context_tests::Books;
 
 /// Within this, what is to happen has happened.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Notes facts, and before it notes the first of one kind it stops the thread that tells it.
+/// Notes facts, and before it notes the first of one kind it stops the thread that it happens on.
 pub(crate) struct Stopping {
     pub(crate) books: Books,
     stop: Mutex<Option<Stop>>,
     facts: Mutex<Vec<&'static str>>,
 }
 
-/// Where to stop, whom to tell, and what to wait for.
+/// Where to stop, whom to notify of that, and what to wait for.
 struct Stop(&'static str, Sender<()>, Receiver<()>);
 
 /// A thread that is stopped. Dropped, it goes on.
@@ -98,12 +98,12 @@ impl Observer for Stopping {
 
     fn session_opened(&self, context: &ContextInfo, started: &SessionStarted) {
         self.note("session opened");
-        self.books.session_opened(context, session, source);
+        self.books.session_opened(context, started);
     }
 
     fn session_closed(&self, context: &ContextInfo, ended: &SessionEnded) {
         self.note("session closed");
-        self.books.session_closed(context, session);
+        self.books.session_closed(context, ended);
     }
 
     fn request_started(
@@ -126,9 +126,8 @@ impl Observer for Stopping {
         self.books.request_answered(request, head);
     }
 
-    fn poll_request(&self, _: &RequestInfo, poll: &mut dyn FnMut()) {
-        self.stop("poll");
-        poll();
+    fn enter_request(&self, _: &RequestInfo) {
+        self.stop("enter request");
     }
 
     fn response_body_ended(&self, request: &RequestInfo, end: &BodyEnd) {
