@@ -55,6 +55,7 @@
 
 mod books;
 mod dead_ports;
+mod fact_lines;
 mod fault_proxy;
 mod gate;
 mod long_run;
@@ -70,6 +71,7 @@ pub mod tools;
 
 pub use books::{Balance, Books, Totals};
 pub use dead_ports::{RefusedPort, SilentPort};
+pub use fact_lines::FactLines;
 pub use fault_proxy::{At, Fault, FaultProxy, ProxyCounts, Script};
 pub use gate::Gate;
 pub use long_run::LongRun;

@@ -11,7 +11,7 @@ use http_context::testing::Recorder;
 use http_context::{OpenError, builder, open, set_default_observer};
 
 #[tokio::test]
-async fn it_is_installed_once_and_serves_contexts_that_have_none_of_their_own() {
+async fn it_is_installed_once_and_observes_beside_those_of_a_context() {
     let (before, process, own) = (
         open(async { Ok::<_, OpenError>(()) }),
         Arc::new(Recorder::new()),
@@ -37,5 +37,5 @@ async fn it_is_installed_once_and_serves_contexts_that_have_none_of_their_own() 
         .open(async { Ok::<_, OpenError>(()) })
         .await
         .unwrap();
-    assert_eq!((process.reports().len(), own.reports().len()), (1, 1));
+    assert_eq!((process.reports().len(), own.reports().len()), (2, 1));
 }

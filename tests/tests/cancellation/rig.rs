@@ -15,6 +15,9 @@ use crate::cut::{Cut, Moment};
 /// More than any future here needs. One that is still not at its end would never be.
 const MOST_POLLS: usize = 2_000;
 
+/// Longer than any drain here takes.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Protocol {
     Http1,
@@ -69,12 +72,16 @@ impl Rig {
             .name(self.name.as_str())
             .observer(self.books.clone())
             .http_versions(versions)
-            .drain_timeout(Duration::from_secs(20))
+            .drain_timeout(DRAIN_TIMEOUT)
     }
 
     pub(crate) fn pool(&self, max_size: usize) -> SessionPool {
-        let pool = SessionPool::builder().session(self.context());
-        pool.max_size(max_size).build()
+        SessionPool::builder()
+            .session(self.context().session_options())
+            .observer(self.books.clone())
+            .drain_timeout(DRAIN_TIMEOUT)
+            .max_size(max_size)
+            .build()
     }
 
     pub(crate) fn pooled(&self, pool: &SessionPool) -> ContextBuilder {

@@ -6,7 +6,7 @@ use http_context::{HttpSession, LeakPolicy, current, http_session};
 #[http_context::test]
 async fn a_test_runs_in_a_context() {
     assert!(http_session().is_ok());
-    assert_eq!(current().unwrap().leak_policy(), LeakPolicy::Panic);
+    assert_eq!(current().unwrap().info().leak_policy(), LeakPolicy::Panic);
 }
 
 #[http_context::test]
@@ -22,7 +22,7 @@ async fn a_test_may_return_a_result() -> Result<(), http_context::SessionError> 
     drain_timeout_ms = 5
 )]
 async fn the_arguments_are_taken() {
-    assert_eq!(current().unwrap().leak_policy(), LeakPolicy::Warn);
+    assert_eq!(current().unwrap().info().leak_policy(), LeakPolicy::Warn);
     let handle = tokio::runtime::Handle::current();
     assert_eq!(handle.metrics().num_workers(), 2);
 }

@@ -53,7 +53,7 @@ async fn an_observer_that_panics_at_any_fact_changes_nothing_and_is_told_the_oth
 async fn an_observer_that_panics_at_an_overdue_context_keeps_no_other_from_being_told() {
     struct Panics(tokio::sync::Notify);
     impl http_context::Observer for Panics {
-        fn leak(&self, _: &http_context::HttpContext, _: &http_context::Leak) {
+        fn leak(&self, _: &http_context::ContextInfo, _: &http_context::Leak) {
             self.0.notify_one();
             panic!("on purpose");
         }

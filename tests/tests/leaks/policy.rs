@@ -46,7 +46,7 @@ async fn panic_panics_with_the_report_after_the_exit() {
         "opened at",
         "acquired",
         "age",
-        "to mend",
+        "fix",
     ] {
         assert!(text.contains(part), "{part} is missing in: {text}");
     }
@@ -75,7 +75,7 @@ async fn a_scope_that_panics_keeps_its_own_panic() {
 async fn an_observer_that_panics_while_a_panic_is_under_way_does_not_end_the_process() {
     struct Panics;
     impl http_context::Observer for Panics {
-        fn context_closed(&self, _: &http_context::HttpContext, _: &http_context::ExitReport) {
+        fn context_closed(&self, _: &http_context::ContextInfo, _: &http_context::ExitReport) {
             panic!("in the observer");
         }
     }

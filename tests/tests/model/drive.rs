@@ -68,7 +68,8 @@ impl<'s> Run<'s> {
     fn new(server: &'s Server, name: &str) -> Self {
         let books = Arc::new(Books::new());
         let pool = SessionPool::builder()
-            .session(base(&books, name))
+            .session(base(&books, name).session_options())
+            .observer(books.clone())
             .max_size(PLACES)
             .wait_timeout(Duration::ZERO)
             .build();

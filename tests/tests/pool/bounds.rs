@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use futures_util::poll;
 use http_context::{OpenError, PoolError, SessionError, builder, http_session};
+use http_context_tests::FactLines as _;
 use tokio::sync::oneshot;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
-use crate::facts::Facts;
+use crate::recorded;
 
 /// A context that is open until it is told to end.
 macro_rules! held {
@@ -24,7 +25,7 @@ macro_rules! held {
 
 #[tokio::test]
 async fn one_that_waits_gets_the_place_that_is_given_back() {
-    let (pool, facts) = Facts::of_pool(|pool| pool.max_size(1));
+    let (pool, recorder) = recorded(|pool| pool.max_size(1));
     let (first, end) = held!(pool);
     let mut waits = Box::pin(
         builder()
@@ -36,15 +37,15 @@ async fn one_that_waits_gets_the_place_that_is_given_back() {
     end.send(()).unwrap();
     first.await.unwrap();
     assert!(waits.await.unwrap());
-    assert_eq!(facts.count("wait started 1/0/1"), 1);
-    assert_eq!(facts.count("checked out warm 1/0/0"), 1);
-    assert_eq!(facts.count("wait abandoned"), 0);
+    assert_eq!(recorder.count("pool_wait_started 1/0/1"), 1);
+    assert_eq!(recorder.count("pool_checked_out warm 1/0/0"), 1);
+    assert_eq!(recorder.count("pool_wait_abandoned"), 0);
     assert_eq!((pool.status().used, pool.status().waiting), (0, 0));
 }
 
 #[tokio::test]
 async fn places_go_to_those_who_wait_in_the_order_they_came() {
-    let (pool, _) = Facts::of_pool(|pool| pool.max_size(1));
+    let (pool, _) = recorded(|pool| pool.max_size(1));
     let (first, end) = held!(pool);
     let order = std::sync::Mutex::new(Vec::new());
     let wait = |n: usize| {
@@ -65,7 +66,7 @@ async fn places_go_to_those_who_wait_in_the_order_they_came() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_is_too_long_is_an_error_that_names_the_counts() {
     let wait = Duration::from_secs(3);
-    let (pool, facts) = Facts::of_pool(|pool| pool.max_size(2).wait_timeout(wait));
+    let (pool, recorder) = recorded(|pool| pool.max_size(2).wait_timeout(wait));
     let (_one, _end) = held!(pool);
     let (_two, _end) = held!(pool);
     let late = builder().pool(pool.clone());
@@ -95,26 +96,29 @@ async fn a_wait_that_is_too_long_is_an_error_that_names_the_counts() {
         "{text}"
     );
     assert!(poll!(&mut other).is_ready());
-    assert_eq!(facts.count("timed out"), 2);
-    assert_eq!(facts.count("wait abandoned"), 0);
+    assert_eq!(recorder.count("pool_timed_out"), 2);
+    assert_eq!(recorder.count("pool_wait_abandoned"), 0);
     assert_eq!(pool.status().waiting, 0);
 }
 
 #[tokio::test]
 async fn with_a_wait_of_zero_nobody_waits() {
-    let (pool, facts) = Facts::of_pool(|pool| pool.max_size(1).wait_timeout(Duration::ZERO));
+    let (pool, recorder) = recorded(|pool| pool.max_size(1).wait_timeout(Duration::ZERO));
     let (_one, _end) = held!(pool);
     let refused = builder().pool(pool).open(async { Ok::<_, OpenError>(()) });
     assert!(matches!(refused.await, Err(OpenError::Pool(_))));
     assert_eq!(
-        (facts.count("wait started"), facts.count("timed out")),
+        (
+            recorder.count("pool_wait_started"),
+            recorder.count("pool_timed_out")
+        ),
         (0, 1)
     );
 }
 
 #[tokio::test]
 async fn a_job_that_waited_in_vain_starts_and_is_told_by_its_lookup() {
-    let (pool, facts) = Facts::of_pool(|pool| pool.max_size(1).wait_timeout(Duration::ZERO));
+    let (pool, recorder) = recorded(|pool| pool.max_size(1).wait_timeout(Duration::ZERO));
     let (held, end) = held!(pool);
     let service = ServiceBuilder::new()
         .layer(builder().pool(pool.clone()).layer())
@@ -134,6 +138,6 @@ async fn a_job_that_waited_in_vain_starts_and_is_told_by_its_lookup() {
         SessionError::Pool(PoolError::Exhausted(_))
     ));
     assert!(later, "a place had come free");
-    assert_eq!(facts.count("timed out"), 2);
+    assert_eq!(recorder.count("pool_timed_out"), 2);
     assert_eq!(pool.status().used, 0);
 }

@@ -2,10 +2,9 @@
 
 use futures_util::poll;
 use http_context::{OpenError, SessionPool, builder, http_session};
-use http_context_tests::Server;
+use http_context_tests::{FactLines as _, Server};
 
-use crate::facts::Facts;
-use crate::{BoxError, get};
+use crate::{BoxError, get, recorded};
 
 /// The whole pool can still be checked out, and nothing more.
 async fn all_places_are_there(pool: &SessionPool) {
@@ -25,7 +24,7 @@ async fn all_places_are_there(pool: &SessionPool) {
 
 #[tokio::test]
 async fn one_that_gives_up_waiting_takes_no_place_with_it() {
-    let (pool, facts) = Facts::of_pool(|pool| pool.max_size(1));
+    let (pool, recorder) = recorded(|pool| pool.max_size(1));
     let pooled = builder().pool(pool.clone());
     let forever = || {
         pooled
@@ -39,7 +38,7 @@ async fn one_that_gives_up_waiting_takes_no_place_with_it() {
     assert_eq!(pool.status().waiting, 2);
     drop(gives_up);
     assert_eq!(
-        (facts.count("wait abandoned"), pool.status().waiting),
+        (recorder.count("pool_wait_abandoned"), pool.status().waiting),
         (1, 1)
     );
     drop(holds);
@@ -51,7 +50,7 @@ async fn one_that_gives_up_waiting_takes_no_place_with_it() {
 
 #[tokio::test]
 async fn one_that_was_given_a_place_and_is_dropped_before_it_is_polled_gives_it_back() {
-    let (pool, _) = Facts::of_pool(|pool| pool.max_size(1));
+    let (pool, _) = recorded(|pool| pool.max_size(1));
     let pooled = builder().pool(pool.clone());
     let forever = || {
         pooled
@@ -68,7 +67,7 @@ async fn one_that_was_given_a_place_and_is_dropped_before_it_is_polled_gives_it_
 #[tokio::test]
 async fn a_context_dropped_after_any_number_of_polls_loses_no_place() {
     let server = Server::start();
-    let (pool, facts) = Facts::of_pool(|pool| pool.max_size(2));
+    let (pool, recorder) = recorded(|pool| pool.max_size(2));
     let mut completed = 0;
     for polls in 0..60 {
         let mut job = Box::pin(builder().pool(pool.clone()).open(async {
@@ -96,7 +95,7 @@ async fn a_context_dropped_after_any_number_of_polls_loses_no_place() {
     }
     // Dropped and finished ones were both among them, or this would prove little.
     assert!(
-        facts.count("closed unverified") > 0,
+        recorder.count("pool_session_closed unverified") > 0,
         "{completed} completed"
     );
     all_places_are_there(&pool).await;

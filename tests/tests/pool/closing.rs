@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use futures_util::poll;
 use http_context::{OpenError, PoolError, SessionError, builder, http_session};
-use http_context_tests::{Server, sockets};
+use http_context_tests::{FactLines as _, Server, sockets};
 use tokio::sync::oneshot;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
-use crate::facts::Facts;
-use crate::{BoxError, get};
+use crate::{BoxError, get, recorded};
 
 #[tokio::test]
 async fn every_session_is_closed_and_its_sockets_are_verified() {
-    let (server, (pool, facts)) = (Server::start(), Facts::of_pool(|pool| pool));
+    let (server, (pool, recorder)) = (Server::start(), recorded(|pool| pool));
     let pooled = builder().pool(pool.clone());
     let both = async || {
         let one = pooled.clone().open(get(&server, "/slow-head"));
@@ -31,7 +30,7 @@ async fn every_session_is_closed_and_its_sockets_are_verified() {
     assert!(report.is_clean(), "{report}");
     assert_eq!((report.sessions_closed, report.connections), (2, 2));
     assert_eq!(sockets::to(server.addr()).len(), 0);
-    assert_eq!(facts.count("closed pool_closed"), 2);
+    assert_eq!(recorder.count("pool_session_closed pool_closed"), 2);
     let text = report.to_string();
     assert!(
         text.starts_with("session pool closed: 2 sessions and 2 connections"),
@@ -39,13 +38,13 @@ async fn every_session_is_closed_and_its_sockets_are_verified() {
     );
     let again = pool.close().await;
     assert_eq!((again.sessions_closed, again.connections), (0, 0));
-    assert_eq!(facts.count("pool closed 0/0/0"), 1);
+    assert_eq!(recorder.count("pool_closed 0/0/0"), 1);
     assert!(pool.status().is_closed);
 }
 
 #[tokio::test]
 async fn a_pool_that_is_let_go_of_unclosed_tells_that_it_is_gone() {
-    let (pool, facts) = Facts::of_pool(|pool| pool);
+    let (pool, recorder) = recorded(|pool| pool);
     let work = builder().pool(pool.clone()).open(async {
         http_session()?;
         Ok::<_, OpenError>(())
@@ -53,12 +52,12 @@ async fn a_pool_that_is_let_go_of_unclosed_tells_that_it_is_gone() {
     work.await.unwrap();
     assert_eq!((pool.status().idle, pool.status().is_closed), (1, false));
     drop(pool);
-    assert_eq!(facts.all().last().unwrap(), "pool closed 0/0/0");
+    assert_eq!(recorder.last_line(), "pool_closed 0/0/0");
 }
 
 #[tokio::test]
 async fn it_waits_for_contexts_that_have_a_place_and_refuses_new_ones() {
-    let (server, (pool, _)) = (Server::start(), Facts::of_pool(|pool| pool));
+    let (server, (pool, _)) = (Server::start(), recorded(|pool| pool));
     let (end, ended) = oneshot::channel::<()>();
     let mut open = Box::pin(builder().pool(pool.clone()).open(async {
         get(&server, "/ok").await?;
@@ -91,7 +90,7 @@ async fn it_waits_for_contexts_that_have_a_place_and_refuses_new_ones() {
 
 #[tokio::test]
 async fn those_who_wait_are_told_that_it_closed() {
-    let (pool, facts) = Facts::of_pool(|pool| pool.max_size(1));
+    let (pool, recorder) = recorded(|pool| pool.max_size(1));
     let hold = async || {
         let work = std::future::pending::<Result<(), OpenError>>();
         builder().pool(pool.clone()).open(work).await
@@ -102,7 +101,7 @@ async fn those_who_wait_are_told_that_it_closed() {
     assert!(poll!(&mut closing).is_pending());
     let refused = waits.await.unwrap_err();
     assert!(matches!(refused, OpenError::Pool(PoolError::Closed)));
-    assert_eq!(facts.count("wait abandoned"), 1);
+    assert_eq!(recorder.count("pool_wait_abandoned"), 1);
     drop(holds);
     assert!(closing.await.is_clean());
 }
@@ -110,7 +109,7 @@ async fn those_who_wait_are_told_that_it_closed() {
 #[tokio::test]
 async fn those_who_come_too_late_are_told_that_it_closed_and_did_not_wait() {
     for wait in [Duration::ZERO, Duration::from_mins(1)] {
-        let (pool, facts) = Facts::of_pool(|pool| pool.wait_timeout(wait));
+        let (pool, recorder) = recorded(|pool| pool.wait_timeout(wait));
         assert!(pool.close().await.is_clean());
         let late = builder().pool(pool.clone());
         let refused = late.open(async { Ok::<_, OpenError>(()) });
@@ -129,16 +128,15 @@ async fn those_who_come_too_late_are_told_that_it_closed_and_did_not_wait() {
             matches!(error, SessionError::Pool(PoolError::Closed)),
             "{error}"
         );
-        assert_eq!(facts.all(), ["pool closed 0/0/0"]);
+        assert_eq!(recorder.lines(), ["pool_closed 0/0/0"]);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_context_that_does_not_end_is_reported_and_its_session_closed_when_it_does() {
     let drain = Duration::from_secs(7);
-    let session = builder().drain_timeout(drain);
     let pool = http_context::SessionPool::builder()
-        .session(session)
+        .drain_timeout(drain)
         .build();
     let work = std::future::pending::<Result<(), OpenError>>();
     let mut open = Box::pin(builder().pool(pool.clone()).open(work));
@@ -152,7 +150,7 @@ async fn a_context_that_does_not_end_is_reported_and_its_session_closed_when_it_
 
 #[tokio::test]
 async fn a_close_that_is_dropped_can_be_called_again() {
-    let (server, (pool, _)) = (Server::start(), Facts::of_pool(|pool| pool));
+    let (server, (pool, _)) = (Server::start(), recorded(|pool| pool));
     let work = builder().pool(pool.clone()).open(get(&server, "/ok"));
     work.await.unwrap();
     for polls in 0..3 {

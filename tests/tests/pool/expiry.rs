@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use http_context::{OpenError, builder, http_session};
+use http_context_tests::FactLines as _;
 
-use crate::facts::Facts;
+use crate::recorded;
 
 async fn use_one(pooled: &http_context::ContextBuilder) {
     let work = async {
@@ -16,21 +17,24 @@ async fn use_one(pooled: &http_context::ContextBuilder) {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_nobody_took_for_too_long_is_closed() {
-    let (pool, facts) = Facts::of_pool(|pool| pool.idle_timeout(Duration::from_secs(10)));
+    let (pool, recorder) = recorded(|pool| pool.idle_timeout(Duration::from_secs(10)));
     let pooled = builder().pool(pool.clone());
     use_one(&pooled).await;
     tokio::time::advance(Duration::from_secs(9)).await;
     use_one(&pooled).await;
-    assert_eq!(facts.count("created"), 1);
+    assert_eq!(recorder.count("pool_session_created"), 1);
     tokio::time::advance(Duration::from_secs(10)).await;
     use_one(&pooled).await;
-    assert_eq!(facts.count("closed idle_timeout"), 1);
-    assert_eq!((facts.count("created"), pool.status().idle), (2, 1));
+    assert_eq!(recorder.count("pool_session_closed idle_timeout"), 1);
+    assert_eq!(
+        (recorder.count("pool_session_created"), pool.status().idle),
+        (2, 1)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn those_behind_the_one_that_is_used_expire_as_well() {
-    let (pool, facts) = Facts::of_pool(|pool| pool.idle_timeout(Duration::from_secs(10)));
+    let (pool, recorder) = recorded(|pool| pool.idle_timeout(Duration::from_secs(10)));
     let pooled = builder().pool(pool.clone());
     // Both at once: the inner one takes a second place.
     pooled
@@ -47,13 +51,16 @@ async fn those_behind_the_one_that_is_used_expire_as_well() {
         tokio::time::advance(Duration::from_secs(4)).await;
         use_one(&pooled).await;
     }
-    assert_eq!(facts.count("closed idle_timeout"), 1);
-    assert_eq!((facts.count("created"), pool.status().idle), (2, 1));
+    assert_eq!(recorder.count("pool_session_closed idle_timeout"), 1);
+    assert_eq!(
+        (recorder.count("pool_session_created"), pool.status().idle),
+        (2, 1)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_session_past_its_lifetime_is_closed_when_it_is_given_back() {
-    let (pool, facts) = Facts::of_pool(|pool| pool.max_lifetime(Duration::from_mins(1)));
+    let (pool, recorder) = recorded(|pool| pool.max_lifetime(Duration::from_mins(1)));
     let pooled = builder().pool(pool.clone());
     pooled
         .clone()
@@ -64,13 +71,13 @@ async fn a_session_past_its_lifetime_is_closed_when_it_is_given_back() {
         })
         .await
         .unwrap();
-    assert_eq!(facts.count("closed max_lifetime"), 1);
+    assert_eq!(recorder.count("pool_session_closed max_lifetime"), 1);
     assert_eq!(pool.status().idle, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_session_past_its_lifetime_is_not_handed_out() {
-    let (pool, facts) = Facts::of_pool(|pool| {
+    let (pool, recorder) = recorded(|pool| {
         let pool = pool.max_lifetime(Duration::from_mins(1));
         pool.idle_timeout(Duration::from_mins(10))
     });
@@ -78,6 +85,6 @@ async fn a_session_past_its_lifetime_is_not_handed_out() {
     use_one(&pooled).await;
     tokio::time::advance(Duration::from_mins(1)).await;
     use_one(&pooled).await;
-    assert_eq!(facts.count("closed max_lifetime"), 1);
-    assert_eq!(facts.count("created"), 2);
+    assert_eq!(recorder.count("pool_session_closed max_lifetime"), 1);
+    assert_eq!(recorder.count("pool_session_created"), 2);
 }

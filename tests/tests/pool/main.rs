@@ -10,15 +10,24 @@ mod bounds;
 mod cancelled;
 mod closing;
 mod expiry;
-mod facts;
 mod reuse;
 mod runtimes;
 mod unclean;
 
-use http_context::{ConnectionUse, http_session};
+use std::sync::Arc;
+
+use http_context::testing::Recorder;
+use http_context::{ConnectionUse, PoolBuilder, SessionPool, http_session};
 use http_context_tests::Server;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A pool whose facts are recorded.
+fn recorded(options: impl FnOnce(PoolBuilder) -> PoolBuilder) -> (SessionPool, Arc<Recorder>) {
+    let recorder = Arc::new(Recorder::new());
+    let pool = SessionPool::builder().observer(recorder.clone());
+    (options(pool).build(), recorder)
+}
 
 /// One request on the session of this task; says whether its connection was new.
 async fn get(server: &Server, path: &str) -> Result<ConnectionUse, BoxError> {

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use http_context::testing::Fact;
 use http_context::{
-    ConnectionUse, OpenError, SessionPool, SessionSource, builder, current, http_session,
+    ConnectionUse, OpenError, SessionOptions, SessionPool, SessionSource, builder, current,
+    http_session,
 };
-use http_context_tests::{Edit, Server, sockets};
+use http_context_tests::{Edit, FactLines as _, Server, sockets};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
-use crate::facts::Facts;
-use crate::{BoxError, get};
+use crate::{BoxError, get, recorded};
 
 #[tokio::test]
 async fn the_next_context_uses_the_connection_of_the_one_before() {
@@ -38,7 +39,8 @@ async fn the_next_context_uses_the_connection_of_the_one_before() {
 async fn a_context_says_whether_its_session_is_of_a_pool() {
     let pool = SessionPool::builder().build();
     for (context, is_pooled) in [(builder(), false), (builder().pool(pool), true)] {
-        let work = context.open(async { Ok::<_, OpenError>(current().unwrap().is_pooled()) });
+        let work =
+            context.open(async { Ok::<_, OpenError>(current().unwrap().info().is_pooled()) });
         assert_eq!(work.await.unwrap(), is_pooled);
     }
 }
@@ -46,7 +48,7 @@ async fn a_context_says_whether_its_session_is_of_a_pool() {
 #[tokio::test]
 async fn tls_handshakes_are_made_once() {
     let server = Server::builder().tls().http1().start();
-    let session = builder()
+    let session = SessionOptions::new()
         .tls(http_context::Tls::ClientBuilder)
         .configure(http_context_tests::tls::trusting);
     let pool = SessionPool::builder().session(session).build();
@@ -78,9 +80,9 @@ async fn each_context_has_handles_of_its_own_which_end_with_it() {
 }
 
 #[tokio::test]
-async fn the_facts_tell_where_a_session_came_from_and_count_the_places() {
-    let (pool, facts) = Facts::of_pool(|pool| pool.max_size(3));
-    let pooled = builder().pool(pool).observer(facts.clone());
+async fn the_facts_say_where_a_session_came_from_and_count_the_permits() {
+    let (pool, recorder) = recorded(|pool| pool.max_size(3));
+    let pooled = builder().pool(pool).observer(recorder.clone());
     for _ in 0..2 {
         let work = async {
             http_session().unwrap();
@@ -89,25 +91,27 @@ async fn the_facts_tell_where_a_session_came_from_and_count_the_places() {
         pooled.clone().open(work).await.unwrap();
     }
     let expected = [
-        "checked out 1/0/0",
-        "created 1/0/0",
-        "session created",
-        "returned 0/1/0",
-        "checked out warm 1/0/0",
-        "session pooled",
-        "returned 0/1/0",
+        "pool_checked_out 1/0/0",
+        "pool_session_created 1/0/0",
+        "session_opened created",
+        "pool_returned 0/1/0",
+        "pool_checked_out warm 1/0/0",
+        "session_opened pooled",
+        "pool_returned 0/1/0",
     ];
-    assert_eq!(facts.all(), expected);
+    let mut lines = recorder.lines();
+    lines.retain(|line| line.starts_with("pool") || line.starts_with("session_opened"));
+    assert_eq!(lines, expected);
     assert_eq!(SessionSource::Pooled.as_str(), "pooled");
 }
 
 #[tokio::test]
 async fn a_lazy_context_that_makes_no_request_builds_nothing_and_keeps_what_is_warm() {
-    let (pool, facts) = Facts::of_pool(|pool| pool);
+    let (pool, recorder) = recorded(|pool| pool);
     let lazy = builder().pool(pool.clone()).lazy();
     let idle = || lazy.clone().open(async { Ok::<_, OpenError>(()) });
     idle().await.unwrap();
-    assert_eq!(facts.count("created"), 0);
+    assert_eq!(recorder.count("pool_session_created"), 0);
     assert_eq!(pool.status().idle, 0);
     let work = async {
         http_session().unwrap();
@@ -115,14 +119,17 @@ async fn a_lazy_context_that_makes_no_request_builds_nothing_and_keeps_what_is_w
     };
     lazy.clone().open(work).await.unwrap();
     idle().await.unwrap();
-    assert_eq!((facts.count("created"), pool.status().idle), (1, 1));
+    assert_eq!(
+        (recorder.count("pool_session_created"), pool.status().idle),
+        (1, 1)
+    );
 }
 
 #[tokio::test]
-async fn a_session_that_was_closed_early_is_built_again_in_the_same_place() {
-    let (pool, facts) = Facts::of_pool(|pool| pool.max_size(1));
+async fn a_session_that_was_closed_early_is_built_again_for_the_same_permit() {
+    let (pool, recorder) = recorded(|pool| pool.max_size(1));
     let server = Server::start();
-    let pooled = builder().pool(pool.clone()).observer(facts.clone());
+    let pooled = builder().pool(pool.clone()).observer(recorder.clone());
     pooled
         .open(async {
             get(&server, "/ok").await?;
@@ -133,8 +140,8 @@ async fn a_session_that_was_closed_early_is_built_again_in_the_same_place() {
         })
         .await
         .unwrap();
-    assert_eq!(facts.count("closed closed_early"), 1);
-    assert_eq!(facts.count("session recreated"), 1);
+    assert_eq!(recorder.count("pool_session_closed closed_early"), 1);
+    assert_eq!(recorder.count("session_opened recreated"), 1);
     assert_eq!(pool.status().idle, 1, "the second one is kept");
 }
 
@@ -153,20 +160,17 @@ async fn calls_through_the_layer_share_sessions() {
 #[tokio::test]
 async fn what_a_session_is_built_from_comes_from_the_pool() {
     let server = Server::start();
-    let session = builder().configure(|client| client.user_agent("pooled"));
+    let session = SessionOptions::new().configure(|client| client.user_agent("pooled"));
     let pool = SessionPool::builder().session(session).build();
     let pooled = builder().pool(pool.clone());
-    pooled.clone().open(get(&server, "/ok")).await.unwrap();
+    pooled.open(get(&server, "/ok")).await.unwrap();
     assert_eq!(server.seen()[0].headers["user-agent"], "pooled");
 
-    // An option of its own makes it a session of its own, with the others of the pool.
-    let proxied = pooled.configure(|client| client.referer(false));
-    let (used, report) = proxied.open(get(&server, "/ok")).with_report().await;
-    assert_eq!(used.unwrap(), ConnectionUse::New);
-    assert!(report.unwrap().is_clean());
+    // Whatever was set on the context before.
+    let before = builder().configure(|client| client.user_agent("its own"));
+    let used = before.pool(pool).open(get(&server, "/ok")).await;
+    assert_eq!(used.unwrap(), ConnectionUse::Reused);
     assert_eq!(server.seen()[1].headers["user-agent"], "pooled");
-    assert_eq!(pool.status().idle, 1);
-    server.wait_until(|counts| counts.open() == 1).await;
 }
 
 #[tokio::test]
@@ -182,8 +186,7 @@ async fn the_middleware_of_the_pools_observer_stands_in_its_sessions() {
         }
     }
     let server = Server::start();
-    let session = builder().observer(Arc::new(Marks));
-    let pool = SessionPool::builder().session(session).build();
+    let pool = SessionPool::builder().observer(Arc::new(Marks)).build();
     let pooled = builder().pool(pool).open(get(&server, "/ok"));
     pooled.await.unwrap();
     assert_eq!(server.seen()[0].headers["x-marked"], "1");
@@ -192,7 +195,7 @@ async fn the_middleware_of_the_pools_observer_stands_in_its_sessions() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_contexts_never_have_the_same_session_at_once() {
     let server = Server::start();
-    let (pool, facts) = Facts::of_pool(|pool| pool.max_size(4));
+    let (pool, recorder) = recorded(|pool| pool.max_size(4));
     let mut jobs = tokio::task::JoinSet::new();
     let server = Arc::new(server);
     for _ in 0..200 {
@@ -210,15 +213,12 @@ async fn two_contexts_never_have_the_same_session_at_once() {
         job.unwrap().unwrap();
     }
     assert!(server.counts().accepted <= 4, "{:?}", server.counts());
-    let most = facts
-        .all()
-        .iter()
-        .filter_map(|fact| {
-            let counts = fact.split(' ').next_back()?;
-            counts.split('/').next()?.parse::<usize>().ok()
-        })
-        .max();
-    assert!(most.unwrap() <= 4);
+    let used = recorder.all(|fact| match fact {
+        Fact::PoolCheckedOut(pool, _) => Some(pool.used),
+        _ => None,
+    });
+    assert_eq!(used.len(), 200);
+    assert!(used.iter().all(|used| *used <= 4), "{used:?}");
     assert_eq!(pool.status().used, 0);
     assert_eq!(server.counts().requests, 400);
 }
@@ -226,7 +226,10 @@ async fn two_contexts_never_have_the_same_session_at_once() {
 #[tokio::test]
 async fn a_cookie_store_is_refused() {
     let session = builder().configure(|client| client.cookie_store(true));
-    let pooled = builder().pool(SessionPool::builder().session(session.clone()).build());
+    let pool = SessionPool::builder()
+        .session(session.session_options())
+        .build();
+    let pooled = builder().pool(pool);
     let error = pooled
         .open(async { Ok::<_, OpenError>(()) })
         .await

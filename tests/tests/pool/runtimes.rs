@@ -1,11 +1,10 @@
 //! A connection lives on the runtime that opened it, and so does its session.
 
 use http_context::{ConnectionUse, FutureExt as _, builder};
-use http_context_tests::Server;
+use http_context_tests::{FactLines as _, Server};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::facts::Facts;
-use crate::{BoxError, get};
+use crate::{BoxError, get, recorded};
 
 fn runtime() -> Runtime {
     Builder::new_multi_thread()
@@ -17,7 +16,7 @@ fn runtime() -> Runtime {
 
 #[test]
 fn a_session_is_never_handed_to_another_runtime() {
-    let (server, (pool, facts)) = (Server::start(), Facts::of_pool(|pool| pool));
+    let (server, (pool, recorder)) = (Server::start(), recorded(|pool| pool));
     let pooled = builder().pool(pool);
     let (one, two) = (runtime(), runtime());
     let used = |runtime: &Runtime| {
@@ -28,12 +27,12 @@ fn a_session_is_never_handed_to_another_runtime() {
     assert_eq!(used(&one), ConnectionUse::Reused);
     assert_eq!(used(&two), ConnectionUse::New);
     assert_eq!(used(&two), ConnectionUse::Reused);
-    assert_eq!(facts.count("closed other_runtime"), 1);
+    assert_eq!(recorder.count("pool_session_closed other_runtime"), 1);
 }
 
 #[test]
 fn a_runtime_that_is_gone_leaves_no_session_behind() {
-    let (server, (pool, _)) = (Server::start(), Facts::of_pool(|pool| pool));
+    let (server, (pool, _)) = (Server::start(), recorded(|pool| pool));
     let pooled = builder().pool(pool);
     for _ in 0..3 {
         let work = pooled.clone().open(get(&server, "/ok"));
@@ -43,7 +42,7 @@ fn a_runtime_that_is_gone_leaves_no_session_behind() {
 
 #[test]
 fn a_session_that_sent_on_two_runtimes_is_closed() {
-    let (server, (pool, facts)) = (Server::start(), Facts::of_pool(|pool| pool));
+    let (server, (pool, recorder)) = (Server::start(), recorded(|pool| pool));
     let server = std::sync::Arc::new(server);
     let (one, two) = (runtime(), runtime());
     let work = builder().pool(pool.clone()).open(async {
@@ -54,6 +53,6 @@ fn a_session_that_sent_on_two_runtimes_is_closed() {
         Ok::<_, BoxError>(())
     });
     one.block_on(work).unwrap();
-    assert_eq!(facts.count("closed other_runtime"), 1);
+    assert_eq!(recorder.count("pool_session_closed other_runtime"), 1);
     assert_eq!(pool.status().idle, 0);
 }

@@ -7,13 +7,12 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use http_context::testing::Recorder;
 use http_context::{
-    ConnectionUse, ContextBuilder, LeakKind, Observer, OpenError, PoolStatus, SessionPool, builder,
-    http_session,
+    ConnectionUse, ContextBuilder, LeakKind, Observer, OpenError, PoolCheckout, PoolStatus,
+    SessionPool, builder, http_session,
 };
-use http_context_tests::{Server, sockets};
+use http_context_tests::{FactLines as _, Server, sockets};
 
-use crate::facts::Facts;
-use crate::{BoxError, get};
+use crate::{BoxError, get, recorded};
 
 /// The next context has a new connection, and the one before is gone.
 async fn is_fresh(pooled: &ContextBuilder, server: &Server) {
@@ -24,7 +23,7 @@ async fn is_fresh(pooled: &ContextBuilder, server: &Server) {
 
 #[tokio::test]
 async fn a_session_whose_handle_was_kept_is_closed() {
-    let (server, (pool, facts)) = (Server::start(), Facts::of_pool(|pool| pool));
+    let (server, (pool, recorder)) = (Server::start(), recorded(|pool| pool));
     let pooled = builder().pool(pool.clone());
     let leaking = pooled.clone().open(async {
         get(&server, "/ok").await?;
@@ -38,14 +37,14 @@ async fn a_session_whose_handle_was_kept_is_closed() {
         [LeakKind::SessionHandle],
         "its socket is closed, and no leak"
     );
-    assert_eq!(facts.count("closed leaked 0/0/0"), 1);
+    assert_eq!(recorder.count("pool_session_closed leaked 0/0/0"), 1);
     is_fresh(&pooled, &server).await;
     drop(kept);
 }
 
 #[tokio::test]
 async fn a_session_whose_request_was_aborted_is_closed() {
-    let (server, (pool, facts)) = (Server::start(), Facts::of_pool(|pool| pool));
+    let (server, (pool, recorder)) = (Server::start(), recorded(|pool| pool));
     let pooled = builder().pool(pool.clone()).drain_timeout(Duration::ZERO);
     let aborted = pooled
         .clone()
@@ -57,13 +56,13 @@ async fn a_session_whose_request_was_aborted_is_closed() {
         });
     let request = aborted.await.unwrap();
     assert!(request.await.unwrap().unwrap_err().is_session_closed());
-    assert_eq!(facts.count("closed aborted 0/0/0"), 1);
+    assert_eq!(recorder.count("pool_session_closed aborted 0/0/0"), 1);
     is_fresh(&pooled, &server).await;
 }
 
 #[tokio::test]
 async fn a_session_whose_context_was_dropped_is_closed() {
-    let (server, (pool, facts)) = (Server::start(), Facts::of_pool(|pool| pool));
+    let (server, (pool, recorder)) = (Server::start(), recorded(|pool| pool));
     let pooled = builder().pool(pool.clone());
     let mut dropped = Box::pin(pooled.clone().open(async {
         get(&server, "/ok").await?;
@@ -76,20 +75,20 @@ async fn a_session_whose_context_was_dropped_is_closed() {
         _ = &mut dropped => unreachable!("the server never answers"),
     }
     drop(dropped);
-    assert_eq!(facts.count("closed unverified 0/0/0"), 1);
+    assert_eq!(recorder.count("pool_session_closed unverified 0/0/0"), 1);
     server.wait_until(|counts| counts.open() == 0).await;
     is_fresh(&pooled, &server).await;
 }
 
 #[tokio::test]
 async fn a_session_whose_context_panicked_is_closed() {
-    let (pool, facts) = Facts::of_pool(|pool| pool);
+    let (pool, recorder) = recorded(|pool| pool);
     let panics = builder().pool(pool.clone()).open(async {
         assert!(http_session().is_err(), "panics");
         Ok::<_, OpenError>(())
     });
     AssertUnwindSafe(panics).catch_unwind().await.unwrap_err();
-    assert_eq!(facts.count("closed unverified 0/0/0"), 1);
+    assert_eq!(recorder.count("pool_session_closed unverified 0/0/0"), 1);
     assert_eq!(pool.status().used, 0);
 }
 
@@ -97,12 +96,13 @@ async fn a_session_whose_context_panicked_is_closed() {
 async fn an_observer_that_panics_when_a_session_is_handed_on_keeps_nobody_from_it() {
     struct PanicsWhenWarm;
     impl Observer for PanicsWhenWarm {
-        fn pool_checked_out(&self, _: &PoolStatus, _: &PoolCheckout) {
-            assert!(!is_warm, "on purpose");
+        fn pool_checked_out(&self, _: &PoolStatus, checkout: &PoolCheckout) {
+            assert!(!checkout.is_warm, "on purpose");
         }
     }
-    let session = builder().observer(Arc::new(PanicsWhenWarm));
-    let pool = SessionPool::builder().session(session).build();
+    let pool = SessionPool::builder()
+        .observer(Arc::new(PanicsWhenWarm))
+        .build();
     let recorder = Arc::new(Recorder::new());
     for nth in 1..=3 {
         let pooled = builder().pool(pool.clone()).observer(recorder.clone());
@@ -115,7 +115,7 @@ async fn an_observer_that_panics_when_a_session_is_handed_on_keeps_nobody_from_i
 
 #[tokio::test]
 async fn a_request_that_its_caller_dropped_spoils_nothing() {
-    let (server, (pool, facts)) = (Server::start(), Facts::of_pool(|pool| pool));
+    let (server, (pool, recorder)) = (Server::start(), recorded(|pool| pool));
     let pooled = builder().pool(pool.clone());
     let work = pooled.clone().open(async {
         tokio::select! {
@@ -129,7 +129,10 @@ async fn a_request_that_its_caller_dropped_spoils_nothing() {
     let (result, report) = work.with_report().await;
     result.unwrap();
     assert!(report.unwrap().is_clean());
-    assert_eq!((facts.count("closed"), pool.status().idle), (0, 1));
+    assert_eq!(
+        (recorder.count("pool_session_closed"), pool.status().idle),
+        (0, 1)
+    );
     // What the dropped ones had used is closed, also in the pool.
     server.wait_until(|counts| counts.open() == 0).await;
     is_fresh(&pooled, &server).await;

@@ -1,19 +1,21 @@
 //! What is kept past the exit gives errors: never a hang, never a new connection.
 
-use http_context::{FutureExt, OpenError, SessionError, builder, current, http_session, open};
-use http_context_tests::Server;
+use std::sync::Arc;
 
-use crate::facts::Facts;
+use http_context::testing::Recorder;
+use http_context::{FutureExt, OpenError, SessionError, builder, current, http_session, open};
+use http_context_tests::{FactLines as _, Server};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::test(start_paused = true)]
-async fn a_child_that_uses_its_context_after_the_exit_is_told_where_and_when() {
-    let facts = Facts::new();
+async fn a_child_that_uses_its_context_after_the_exit_learns_where_and_when() {
+    let recorder = Arc::new(Recorder::new());
     let (exited, exits) = tokio::sync::oneshot::channel::<()>();
     let (mut child, mut spawned_at) = (None, 0);
+    let context = builder().name("job 7").observer(recorder.clone());
     let opened_at = line!() + 1;
-    let opened = builder().name("job 7").observer(facts.clone()).open(async {
+    let opened = context.open(async {
         spawned_at = line!() + 1;
         child = Some(http_context::spawn(async {
             exits.await.unwrap();
@@ -42,15 +44,19 @@ async fn a_child_that_uses_its_context_after_the_exit_is_told_where_and_when() {
     ] {
         assert!(text.contains(part), "{part} is missing in: {text}");
     }
-    assert_eq!(facts.count("leak use_after_exit"), 1);
-    assert_eq!(facts.count("session created"), 1, "no new session");
+    assert_eq!(recorder.count("leak use_after_exit"), 1);
+    assert_eq!(
+        recorder.count("session_opened created"),
+        1,
+        "no new session"
+    );
 }
 
 #[tokio::test]
 async fn a_stale_handle_gives_session_closed_for_every_call() {
-    let (server, facts) = (Server::start(), Facts::new());
+    let (server, recorder) = (Server::start(), Arc::new(Recorder::new()));
     let stale = builder()
-        .observer(facts.clone())
+        .observer(recorder.clone())
         .open(async { Ok::<_, BoxError>(http_session()?) })
         .await
         .unwrap();
@@ -70,10 +76,10 @@ async fn a_stale_handle_gives_session_closed_for_every_call() {
     }
     stale.close();
     assert_eq!(
-        (server.counts().accepted, facts.count("request started")),
+        (server.counts().accepted, recorder.count("request_started")),
         (0, 0)
     );
-    assert_eq!(facts.count("leak session_handle"), 1);
+    assert_eq!(recorder.count("leak session_handle"), 1);
 }
 
 #[tokio::test]

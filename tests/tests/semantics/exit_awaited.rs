@@ -1,14 +1,14 @@
 //! The exit when it is awaited: refuse, drain, abort, close, verify, report.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use http_context::testing::Recorder;
 use http_context::{
     ContextBuilder, ExitReport, LeakKind, LeakPolicy, OpenError, RequestError, SessionClosed, Tls,
     builder, http_session, open,
 };
-use http_context_tests::{At, Fault, FaultProxy, Script, Server, sockets, tls};
-
-use crate::facts::Facts;
+use http_context_tests::{At, FactLines as _, Fault, FaultProxy, Script, Server, sockets, tls};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -79,10 +79,10 @@ async fn while_it_drains_new_requests_are_refused() {
 
 #[tokio::test]
 async fn at_the_drain_deadline_futures_and_bodies_end_with_an_error() {
-    let (server, facts) = (Server::start(), Facts::new());
+    let (server, recorder) = (Server::start(), Arc::new(Recorder::new()));
     let drains = builder()
         .drain_timeout(Duration::from_millis(20))
-        .observer(facts.clone());
+        .observer(recorder.clone());
     let (children, report) = drains
         .open(async {
             let session = http_session()?;
@@ -113,8 +113,8 @@ async fn at_the_drain_deadline_futures_and_bodies_end_with_an_error() {
     let error = body.await.unwrap().unwrap_err();
     assert!(SessionClosed::find(&error).is_some(), "{error:?}");
     assert_eq!(sockets::to(server.addr()).len(), 0);
-    assert_eq!(facts.count("request failed"), 1);
-    assert_eq!(facts.count("body Aborted 5"), 1);
+    assert_eq!(recorder.count("request_failed"), 1);
+    assert_eq!(recorder.count("response_body_ended Aborted 5"), 1);
 }
 
 #[tokio::test]
@@ -260,28 +260,28 @@ async fn a_connection_that_nobody_waits_for_any_more_is_given_up_with_its_sessio
 
 #[tokio::test]
 async fn that_it_is_given_up_is_waited_for_also_where_no_socket_is_asked_for() {
-    let facts = Facts::new();
-    let context = builder().observer(facts.clone()).verify_sockets(false);
+    let recorder = Arc::new(Recorder::new());
+    let context = builder().observer(recorder.clone()).verify_sockets(false);
     connecting_in_vain(context, false).await;
-    let all = facts.all();
+    let all = recorder.lines();
     assert_eq!(
         all[all.len() - 2..],
-        ["connect abandoned", "context closed completed"]
+        ["connect_abandoned", "context_closed completed"]
     );
 }
 
 #[tokio::test]
 async fn the_observer_gets_the_leaks_and_then_the_report_as_its_last_facts() {
-    let facts = Facts::new();
+    let recorder = Arc::new(Recorder::new());
     let kept = builder()
-        .observer(facts.clone())
+        .observer(recorder.clone())
         .open(async { Ok::<_, OpenError>(http_session().unwrap()) })
         .await
         .unwrap();
-    let all = facts.all();
+    let all = recorder.lines();
     assert_eq!(
         all[all.len() - 2..],
-        ["leak session_handle", "context closed completed"]
+        ["leak session_handle", "context_closed completed"]
     );
     drop(kept);
 }
@@ -306,8 +306,8 @@ async fn with_leaks_fatal_a_leak_panics_once_the_context_has_closed() {
 
 #[tokio::test]
 async fn an_exit_that_is_dropped_is_completed_at_once() {
-    let (server, facts) = (Server::start(), Facts::new());
-    let work = builder().observer(facts.clone()).open(async {
+    let (server, recorder) = (Server::start(), Arc::new(Recorder::new()));
+    let work = builder().observer(recorder.clone()).open(async {
         let session = http_session()?;
         tokio::spawn(session.get(server.url("/never")).send());
         server.wait_until(|counts| counts.held == 1).await;
@@ -319,6 +319,6 @@ async fn an_exit_that_is_dropped_is_completed_at_once() {
         _ = server.wait_until(|counts| counts.held == 1) => {}
     }
     // Polled once more by `select!` above at the latest, the work has ended.
-    assert_eq!(facts.all().last().unwrap(), "context closed cancelled");
+    assert_eq!(recorder.last_line(), "context_closed cancelled");
     server.wait_until(|counts| counts.open() == 0).await;
 }

@@ -3,20 +3,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use http_context::testing::Recorder;
 use http_context::{
     FutureExt, OpenError, RequestError, SessionClosed, builder, http_session, open,
 };
-use http_context_tests::{Server, sockets};
-
-use crate::facts::Facts;
+use http_context_tests::{FactLines as _, Server, sockets};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::test]
 async fn what_others_hold_is_cut_off_at_once() {
-    let (server, facts) = (Server::start(), Facts::new());
+    let (server, recorder) = (Server::start(), Arc::new(Recorder::new()));
     let (hand_out, handed_out) = tokio::sync::oneshot::channel();
-    let work = builder().observer(facts.clone()).open(async {
+    let work = builder().observer(recorder.clone()).open(async {
         let session = http_session()?;
         let body = session.get(server.url("/slow-body")).send().await?;
         let request = tokio::spawn(session.get(server.url("/never")).send());
@@ -31,10 +30,10 @@ async fn what_others_hold_is_cut_off_at_once() {
     };
     drop(work);
     // Synchronously: no await has passed.
-    let last: Vec<_> = facts.all().into_iter().rev().take(3).collect();
-    assert_eq!(last[0], "context closed cancelled");
-    assert_eq!(facts.count("request failed"), 1);
-    assert_eq!(facts.count("body Aborted"), 1);
+    let last: Vec<_> = recorder.lines().into_iter().rev().take(3).collect();
+    assert_eq!(last[0], "context_closed cancelled");
+    assert_eq!(recorder.count("request_failed"), 1);
+    assert_eq!(recorder.count("response_body_ended Aborted"), 1);
     assert!(session.is_closed());
     assert!(matches!(
         request.await.unwrap().unwrap_err(),
@@ -47,9 +46,9 @@ async fn what_others_hold_is_cut_off_at_once() {
 
 #[tokio::test]
 async fn aborting_the_task_of_a_context_closes_it() {
-    let (server, facts) = (Server::start(), Facts::new());
+    let (server, recorder) = (Server::start(), Arc::new(Recorder::new()));
     let url = server.url("/never");
-    let work = builder().observer(facts.clone()).open(async move {
+    let work = builder().observer(recorder.clone()).open(async move {
         http_session()?.get(url).send().await?;
         Ok::<_, BoxError>(())
     });
@@ -57,8 +56,8 @@ async fn aborting_the_task_of_a_context_closes_it() {
     server.wait_until(|counts| counts.held == 1).await;
     task.abort();
     assert!(task.await.unwrap_err().is_cancelled());
-    assert_eq!(facts.count("request cancelled"), 1);
-    assert_eq!(facts.all().last().unwrap(), "context closed cancelled");
+    assert_eq!(recorder.count("request_cancelled"), 1);
+    assert_eq!(recorder.last_line(), "context_closed cancelled");
     server.wait_until(|counts| counts.open() == 0).await;
 }
 
@@ -78,9 +77,9 @@ async fn children_of_a_dropped_context_are_told_at_their_next_lookup() {
 
 #[tokio::test]
 async fn a_dropped_request_leaves_the_context_usable() {
-    let (server, facts) = (Server::start(), Facts::new());
+    let (server, recorder) = (Server::start(), Arc::new(Recorder::new()));
     builder()
-        .observer(facts.clone())
+        .observer(recorder.clone())
         .open(async {
             let session = http_session()?;
             tokio::select! {
@@ -96,13 +95,16 @@ async fn a_dropped_request_leaves_the_context_usable() {
         .unwrap();
     assert_eq!(
         (
-            facts.count("request started"),
-            facts.count("request cancelled")
+            recorder.count("request_started"),
+            recorder.count("request_cancelled")
         ),
         (3, 1)
     );
     assert_eq!(
-        (facts.count("body Dropped"), facts.count("body Complete 2")),
+        (
+            recorder.count("response_body_ended Dropped"),
+            recorder.count("response_body_ended Complete 2")
+        ),
         (1, 1)
     );
 }

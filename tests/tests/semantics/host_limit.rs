@@ -1,11 +1,11 @@
 //! At most so many requests to a host at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use http_context::testing::Recorder;
 use http_context::{RequestError, builder, current, http_session, open};
-use http_context_tests::Server;
-
-use crate::facts::Facts;
+use http_context_tests::{FactLines as _, Server};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -35,10 +35,10 @@ async fn by_default_fifty_requests_to_a_host_are_under_way_and_the_others_wait()
 
 #[tokio::test]
 async fn a_slot_is_held_until_the_body_ends() {
-    let (server, facts) = (Server::start(), Facts::new());
+    let (server, recorder) = (Server::start(), Arc::new(Recorder::new()));
     builder()
         .max_connections_per_host(1)
-        .observer(facts.clone())
+        .observer(recorder.clone())
         .open(async {
             let session = http_session()?;
             let body = session.get(server.url("/slow-body")).send().await?;
@@ -46,15 +46,15 @@ async fn a_slot_is_held_until_the_body_ends() {
             assert!(futures_util::poll!(&mut waits).is_pending());
             assert_eq!(
                 (
-                    facts.count("request queued"),
-                    facts.count("request dequeued")
+                    recorder.count("request_queued"),
+                    recorder.count("request_dequeued")
                 ),
                 (1, 0)
             );
             server.gate().open();
             body.bytes().await?;
             waits.await?.bytes().await?;
-            assert_eq!(facts.count("request dequeued"), 1);
+            assert_eq!(recorder.count("request_dequeued"), 1);
             Ok::<_, BoxError>(())
         })
         .await

@@ -1,46 +1,49 @@
 //! Jobs are bound lazily, by the builder or by the tower layer.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use http_context::testing::Recorder;
 use http_context::{
     ContextLayer, Open, OpenError, SessionId, builder, current, http_session, open,
 };
-use http_context_tests::Server;
+use http_context_tests::{FactLines as _, Server};
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
-
-use crate::facts::Facts;
 
 #[tokio::test]
 async fn a_job_without_a_request_builds_no_client() {
-    let facts = Facts::new();
-    let lazy = builder().lazy().observer(facts.clone());
+    let recorder = Arc::new(Recorder::new());
+    let lazy = builder().lazy().observer(recorder.clone());
     lazy.open(async { Ok::<_, OpenError>(()) }).await.unwrap();
-    assert_eq!(facts.all(), ["context opened", "context closed completed"]);
+    assert_eq!(
+        recorder.lines(),
+        ["context_opened", "context_closed completed"]
+    );
 }
 
 #[tokio::test]
 async fn the_session_is_built_at_the_first_lookup_and_once() {
-    let facts = Facts::new();
+    let recorder = Arc::new(Recorder::new());
     builder()
         .lazy()
-        .observer(facts.clone())
+        .observer(recorder.clone())
         .open(async {
-            assert_eq!(facts.count("session"), 0);
+            assert_eq!(recorder.count("session_"), 0);
             let ids: Vec<SessionId> = (0..3).map(|_| http_session().unwrap().id()).collect();
             assert_eq!(ids, [ids[0]; 3]);
             Ok::<_, OpenError>(())
         })
         .await
         .unwrap();
-    assert_eq!(facts.count("session created"), 1);
+    assert_eq!(recorder.count("session_opened created"), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_tasks_that_ask_first_at_once_get_one_session() {
-    let facts = Facts::new();
+    let recorder = Arc::new(Recorder::new());
     for _ in 0..50 {
-        let lazy = builder().lazy().observer(facts.clone());
+        let lazy = builder().lazy().observer(recorder.clone());
         lazy.open(async {
             let mut tasks = http_context::JoinSet::new();
             for _ in 0..8 {
@@ -53,12 +56,12 @@ async fn many_tasks_that_ask_first_at_once_get_one_session() {
         .await
         .unwrap();
     }
-    assert_eq!(facts.count("session created"), 50);
+    assert_eq!(recorder.count("session_opened created"), 50);
 }
 
 #[tokio::test]
 async fn the_layer_gives_each_call_a_context_of_its_own_and_closes_it() {
-    let (server, facts) = (Server::start(), Facts::new());
+    let (server, recorder) = (Server::start(), Arc::new(Recorder::new()));
     let url = server.url("/ok");
     let handler = service_fn(move |(): ()| {
         let url = url.clone();
@@ -68,12 +71,12 @@ async fn the_layer_gives_each_call_a_context_of_its_own_and_closes_it() {
             Ok::<_, Infallible>(session.id())
         }
     });
-    let layer = builder().observer(facts.clone()).layer();
+    let layer = builder().observer(recorder.clone()).layer();
     let mut service = ServiceBuilder::new().layer(layer).service(handler);
     let one = service.ready().await.unwrap().call(()).await.unwrap();
     let two = service.ready().await.unwrap().call(()).await.unwrap();
     assert_ne!(one, two);
-    assert_eq!(facts.count("context closed completed"), 2);
+    assert_eq!(recorder.count("context_closed completed"), 2);
     server
         .wait_until(|counts| counts.accepted == 2 && counts.open() == 0)
         .await;
@@ -166,11 +169,11 @@ async fn the_layer_is_ready_when_what_it_wraps_is() {
 
 #[tokio::test]
 async fn a_call_that_fails_is_told_as_failed() {
-    let facts = Facts::new();
-    let layer = builder().observer(facts.clone()).layer();
+    let recorder = Arc::new(Recorder::new());
+    let layer = builder().observer(recorder.clone()).layer();
     let service = ServiceBuilder::new()
         .layer(layer)
         .service(service_fn(|()| async { Err::<(), _>("broken") }));
     assert_eq!(service.oneshot(()).await, Err("broken"));
-    assert_eq!(facts.all().last().unwrap(), "context closed failed");
+    assert_eq!(recorder.last_line(), "context_closed failed");
 }

@@ -14,7 +14,6 @@ mod children;
 mod errors;
 mod exit_awaited;
 mod exit_dropped;
-mod facts;
 mod handed_on;
 mod host_limit;
 mod job_binding;

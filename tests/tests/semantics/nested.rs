@@ -1,18 +1,20 @@
 //! `open` while a context is bound, under each policy.
 
+use std::sync::Arc;
+
+use http_context::testing::Recorder;
 use http_context::{NestedPolicy, OpenError, builder, current, http_session, open};
+use http_context_tests::FactLines as _;
 
-use crate::facts::Facts;
-
-fn outer(policy: NestedPolicy, facts: &std::sync::Arc<Facts>) -> http_context::ContextBuilder {
-    builder().nested(policy).observer(facts.clone())
+fn outer(policy: NestedPolicy, recorder: &Arc<Recorder>) -> http_context::ContextBuilder {
+    builder().nested(policy).observer(recorder.clone())
 }
 
 #[tokio::test]
 async fn by_default_the_bound_session_is_yielded_and_left_untouched() {
-    let facts = Facts::new();
+    let recorder = Arc::new(Recorder::new());
     builder()
-        .observer(facts.clone())
+        .observer(recorder.clone())
         .open(async {
             let session = http_session().unwrap();
             let (inner, report) = open(async { Ok::<_, OpenError>(http_session().unwrap()) })
@@ -26,8 +28,8 @@ async fn by_default_the_bound_session_is_yielded_and_left_untouched() {
         })
         .await
         .unwrap();
-    assert_eq!(facts.count("session created"), 1);
-    assert_eq!(facts.count("context closed"), 1);
+    assert_eq!(recorder.count("session_opened created"), 1);
+    assert_eq!(recorder.count("context_closed"), 1);
 }
 
 #[tokio::test]
@@ -38,10 +40,10 @@ async fn each_nested_open_is_counted_and_located() {
         (NestedPolicy::Deny, "deny"),
         (NestedPolicy::Isolate, "isolate"),
     ] {
-        let facts = Facts::new();
+        let recorder = Arc::new(Recorder::new());
         let mut lines = Vec::new();
         let outer_line = line!() + 1;
-        let opened = outer(policy, &facts).open(async {
+        let opened = outer(policy, &recorder).open(async {
             for _ in 0..2 {
                 lines.push(line!() + 1);
                 let _ = open(async { Ok::<_, OpenError>(()) }).await;
@@ -52,12 +54,12 @@ async fn each_nested_open_is_counted_and_located() {
         result.unwrap();
         assert_eq!(report.unwrap().nested_opens, 2);
         for line in lines {
-            let fact = format!("nested open {label} {line} in {outer_line}");
+            let fact = format!("nested_open {label} {line} in {outer_line}");
             assert_eq!(
-                facts.count(&fact),
+                recorder.count(&fact),
                 2,
                 "{fact} is missing in {:?}",
-                facts.all()
+                recorder.lines()
             );
         }
     }
@@ -65,8 +67,8 @@ async fn each_nested_open_is_counted_and_located() {
 
 #[tokio::test]
 async fn warn_passes_through() {
-    let facts = Facts::new();
-    outer(NestedPolicy::Warn, &facts)
+    let recorder = Arc::new(Recorder::new());
+    outer(NestedPolicy::Warn, &recorder)
         .open(async {
             let id = current().unwrap().id();
             let inner = open(async { Ok::<_, OpenError>(current().unwrap().id()) }).await?;
@@ -79,9 +81,9 @@ async fn warn_passes_through() {
 
 #[tokio::test]
 async fn deny_is_an_error_that_names_the_outer_place_and_the_work_is_not_started() {
-    let facts = Facts::new();
+    let recorder = Arc::new(Recorder::new());
     let outer_line = line!() + 2;
-    outer(NestedPolicy::Deny, &facts)
+    outer(NestedPolicy::Deny, &recorder)
         .open(async {
             let denied: Result<(), OpenError> = open(async { unreachable!("it is denied") }).await;
             let error = denied.unwrap_err();
@@ -97,8 +99,8 @@ async fn deny_is_an_error_that_names_the_outer_place_and_the_work_is_not_started
 
 #[tokio::test]
 async fn isolate_is_a_fresh_session_and_the_outer_one_is_back_afterwards() {
-    let facts = Facts::new();
-    outer(NestedPolicy::Isolate, &facts)
+    let recorder = Arc::new(Recorder::new());
+    outer(NestedPolicy::Isolate, &recorder)
         .open(async {
             let session = http_session().unwrap();
             let (inner, report) = open(async { Ok::<_, OpenError>(http_session().unwrap().id()) })
@@ -113,7 +115,7 @@ async fn isolate_is_a_fresh_session_and_the_outer_one_is_back_afterwards() {
         .await
         .unwrap();
     assert_eq!(
-        facts.count("session created"),
+        recorder.count("session_opened created"),
         1,
         "the inner one has no observer of its own"
     );

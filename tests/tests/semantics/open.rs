@@ -1,12 +1,12 @@
 //! `open` with nothing bound: one session, and an exit on every way out.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use futures_util::FutureExt as _;
+use http_context::testing::Recorder;
 use http_context::{OpenError, Outcome, builder, current, http_session, open};
-use http_context_tests::Server;
-
-use crate::facts::Facts;
+use http_context_tests::{FactLines as _, Server};
 
 #[tokio::test]
 async fn it_returns_what_the_work_returns() {
@@ -40,19 +40,19 @@ async fn its_future_can_be_spawned() {
 
 #[tokio::test]
 async fn nothing_is_opened_before_the_first_poll() {
-    let facts = Facts::new();
+    let recorder = Arc::new(Recorder::new());
     let opened = builder()
-        .observer(facts.clone())
+        .observer(recorder.clone())
         .open(async { Ok::<_, OpenError>(()) });
     drop(opened);
-    assert!(facts.all().is_empty());
+    assert!(recorder.lines().is_empty());
 }
 
 #[tokio::test]
 async fn one_session_is_built_and_closed_again() {
-    let facts = Facts::new();
+    let recorder = Arc::new(Recorder::new());
     builder()
-        .observer(facts.clone())
+        .observer(recorder.clone())
         .open(async {
             http_session().unwrap();
             http_session().unwrap();
@@ -61,23 +61,23 @@ async fn one_session_is_built_and_closed_again() {
         .await
         .unwrap();
     let expected = [
-        "context opened",
-        "session created",
-        "session closed",
-        "context closed completed",
+        "context_opened",
+        "session_opened created",
+        "session_closed",
+        "context_closed completed",
     ];
-    assert_eq!(facts.all(), expected);
+    assert_eq!(recorder.lines(), expected);
 }
 
 #[tokio::test]
 async fn an_eager_context_builds_its_session_even_if_nobody_asks() {
-    let facts = Facts::new();
+    let recorder = Arc::new(Recorder::new());
     builder()
-        .observer(facts.clone())
+        .observer(recorder.clone())
         .open(async { Ok::<_, OpenError>(()) })
         .await
         .unwrap();
-    assert_eq!(facts.count("session created"), 1);
+    assert_eq!(recorder.count("session_opened created"), 1);
 }
 
 /// What was bound before is bound again, on every way out.
@@ -122,8 +122,8 @@ async fn it_closes_on_an_error_from_the_question_mark() {
 
 #[tokio::test]
 async fn it_closes_on_a_panic_which_reaches_the_caller_unchanged() {
-    let (server, facts) = (Server::start(), Facts::new());
-    let work = builder().observer(facts.clone()).open(async {
+    let (server, recorder) = (Server::start(), Arc::new(Recorder::new()));
+    let work = builder().observer(recorder.clone()).open(async {
         get_ok(&server).await?;
         std::panic::panic_any(String::from("the payload"));
         #[allow(unreachable_code, reason = "names the type")]
@@ -131,26 +131,26 @@ async fn it_closes_on_a_panic_which_reaches_the_caller_unchanged() {
     });
     let panic = AssertUnwindSafe(work).catch_unwind().await.unwrap_err();
     assert_eq!(panic.downcast_ref::<String>().unwrap(), "the payload");
-    assert_eq!(facts.all().last().unwrap(), "context closed panicked");
+    assert_eq!(recorder.last_line(), "context_closed panicked");
     server.wait_until(|counts| counts.open() == 0).await;
     nothing_is_bound();
 }
 
 #[tokio::test]
 async fn a_panic_is_told_as_one_when_the_task_that_had_it_is_spawned() {
-    let facts = Facts::new();
-    let work = builder().observer(facts.clone()).open(async {
+    let recorder = Arc::new(Recorder::new());
+    let work = builder().observer(recorder.clone()).open(async {
         assert!(http_session().is_err(), "panics");
         Ok::<_, OpenError>(())
     });
     assert!(tokio::spawn(work).await.unwrap_err().is_panic());
-    assert_eq!(facts.all().last().unwrap(), "context closed panicked");
+    assert_eq!(recorder.last_line(), "context_closed panicked");
 }
 
 #[tokio::test]
 async fn it_closes_when_its_future_is_dropped() {
-    let (server, facts) = (Server::start(), Facts::new());
-    let work = builder().observer(facts.clone()).open(async {
+    let (server, recorder) = (Server::start(), Arc::new(Recorder::new()));
+    let work = builder().observer(recorder.clone()).open(async {
         get_ok(&server).await?;
         http_session()?.get(server.url("/never")).send().await?;
         Ok::<_, BoxError>(())
@@ -160,7 +160,7 @@ async fn it_closes_when_its_future_is_dropped() {
         _ = server.wait_until(|counts| counts.held == 1) => {}
         _ = work => unreachable!("the server never answers"),
     }
-    assert_eq!(facts.all().last().unwrap(), "context closed cancelled");
+    assert_eq!(recorder.last_line(), "context_closed cancelled");
     server
         .wait_until(|counts| counts.open() == 0 && counts.aborted == 1)
         .await;
@@ -169,9 +169,9 @@ async fn it_closes_when_its_future_is_dropped() {
 
 #[tokio::test]
 async fn dropped_for_a_panic_elsewhere_it_was_cancelled_and_did_not_panic() {
-    let facts = Facts::new();
+    let recorder = Arc::new(Recorder::new());
     let work = builder()
-        .observer(facts.clone())
+        .observer(recorder.clone())
         .open(async { std::future::pending::<Result<(), OpenError>>().await });
     let both = async {
         let mut work = std::pin::pin!(work);
@@ -183,7 +183,7 @@ async fn dropped_for_a_panic_elsewhere_it_was_cancelled_and_did_not_panic() {
         panic!("elsewhere");
     };
     AssertUnwindSafe(both).catch_unwind().await.unwrap_err();
-    assert_eq!(facts.all().last().unwrap(), "context closed cancelled");
+    assert_eq!(recorder.last_line(), "context_closed cancelled");
 }
 
 #[tokio::test]

@@ -1,39 +1,17 @@
 //! What is known of the body of a request: its length, whether it was sent, and whether it failed.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use http_body_util::{BodyExt as _, Empty, Full};
-use http_context::{
-    Observer, RequestError, RequestInfo, ResponseHead, builder, http_session, open,
-};
+use http_context::testing::{Fact, Recorder};
+use http_context::{builder, http_session, open};
 use http_context_tests::{Server, empty_body};
 use reqwest::Body;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// The size of each body when its request was answered or had failed, and whether it had failed.
-#[derive(Default)]
-struct Bodies(Mutex<Vec<(Option<u64>, bool)>>);
-
-impl Bodies {
-    fn note(&self, request: &RequestInfo) {
-        let seen = (request.body_size(), request.body_failed());
-        self.0.lock().unwrap().push(seen);
-    }
-}
-
-impl Observer for Bodies {
-    fn request_answered(&self, request: &RequestInfo, _: &ResponseHead) {
-        self.note(request);
-    }
-
-    fn request_failed(&self, request: &RequestInfo, _: &RequestError) {
-        self.note(request);
-    }
-}
 
 fn streamed(pieces: impl Stream<Item = io::Result<Vec<u8>>> + Send + 'static) -> Body {
     Body::wrap_stream(pieces)
@@ -55,9 +33,9 @@ fn impatient() -> Server {
 
 #[tokio::test]
 async fn it_has_a_size_once_all_of_it_was_sent_and_has_failed_when_its_source_did() {
-    let (server, bodies) = (impatient(), Arc::new(Bodies::default()));
+    let (server, recorder) = (impatient(), Arc::new(Recorder::new()));
     builder()
-        .observer(bodies.clone())
+        .observer(recorder.clone())
         .open(async {
             let session = http_session()?;
             let upload = || session.post(server.url("/upload"));
@@ -76,15 +54,20 @@ async fn it_has_a_size_once_all_of_it_was_sent_and_has_failed_when_its_source_di
         })
         .await
         .unwrap();
-    let seen = bodies.0.lock().unwrap();
+    // The size of those that were answered, and of the others whether their body failed.
+    let bodies = recorder.all(|fact| match fact {
+        Fact::RequestAnswered { sent, .. } => Some(Ok(*sent)),
+        Fact::RequestFailed { body_failed, .. } => Some(Err(*body_failed)),
+        _ => None,
+    });
     let expected = [
-        (None, false),
-        (Some(1000), false),
-        (Some(1400), false),
-        (None, true),
-        (None, false),
+        Ok(None),
+        Ok(Some(1000)),
+        Ok(Some(1400)),
+        Err(true),
+        Ok(None),
     ];
-    assert_eq!(*seen, expected);
+    assert_eq!(bodies, expected);
 }
 
 #[tokio::test]

@@ -2,34 +2,23 @@
 
 use std::sync::{Arc, Mutex};
 
-use http_context::{
-    CallSite, ContextId, Observer, RequestInfo, ResponseHead, SessionId, Tls, builder, current,
-    http_session,
-};
+use http_context::testing::{Fact, Recorder};
+use http_context::{Observer, RequestInfo, ResponseHead, Tls, builder, current, http_session};
 use http_context_tests::{Server, tls};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-struct Known {
-    what: String,
-    by: (ContextId, SessionId),
-    place: CallSite,
-    debug: String,
-}
-
+/// What a request says of its target, and how it is printed.
 #[derive(Default)]
-struct Requests(Mutex<Vec<Known>>);
+struct Shown(Mutex<Vec<[String; 2]>>);
 
-impl Observer for Requests {
+impl Observer for Shown {
     fn request_answered(&self, request: &RequestInfo, _: &ResponseHead) {
         let (method, scheme) = (request.method(), request.scheme());
         let (host, port) = (request.host(), request.port());
-        self.0.lock().unwrap().push(Known {
-            what: format!("{method} {scheme} {host} {port}"),
-            by: (request.context().id(), request.session()),
-            place: request.call_site(),
-            debug: format!("{request:?}"),
-        });
+        let target = format!("{method} {scheme} {host} {port}");
+        let shown = [target, format!("{request:?}")];
+        self.0.lock().unwrap().push(shown);
     }
 }
 
@@ -40,24 +29,43 @@ async fn it_is_known_as_its_caller_made_it() {
         ("http", Server::start()),
         ("https", Server::builder().tls().start()),
     ] {
-        let requests = Arc::new(Requests::default());
-        let work = builder().tls(tls.clone()).observer(requests.clone());
-        let by = work.open(async {
+        let (recorder, shown) = (Arc::new(Recorder::new()), Arc::new(Shown::default()));
+        let context = builder()
+            .tls(tls.clone())
+            .observer(recorder.clone())
+            .observer(shown.clone());
+        let work = context.open(async {
             let session = http_session()?;
             let request = session.delete(server.url("/ok?sig=hunter2"));
             request.send().await?.bytes().await?;
             Ok::<_, BoxError>((current().unwrap().id(), session.id()))
         });
-        let by = by.await.unwrap();
-        let requests = requests.0.lock().unwrap();
-        let [known] = requests.as_slice() else {
-            panic!("{} requests", requests.len())
+        let made_by = work.await.unwrap();
+        let started = recorder.all(|fact| match fact {
+            Fact::RequestStarted {
+                context,
+                session,
+                call_site,
+                url,
+                ..
+            } => Some(((*context, *session), call_site.file(), url.clone())),
+            _ => None,
+        });
+        let [(by, file, url)] = &started[..] else {
+            panic!("{started:?}")
+        };
+        assert_eq!(*by, made_by);
+        assert!(file.ends_with("request_info.rs"), "{file}");
+        assert_eq!(url.as_str(), server.url("/ok?sig=REDACTED"));
+        let shown = shown.0.lock().unwrap();
+        let [[target, debug]] = &shown[..] else {
+            panic!("{shown:?}")
         };
         let port = server.addr().port();
-        assert_eq!(known.what, format!("DELETE {scheme} 127.0.0.1 {port}"));
-        assert_eq!(known.by, by);
-        assert!(known.place.file().ends_with("request_info.rs"));
-        let debug = &known.debug;
+        assert_eq!(*target, format!("DELETE {scheme} 127.0.0.1 {port}"));
+        for part in ["RequestInfo", "DELETE", "127.0.0.1", "request_info.rs"] {
+            assert!(debug.contains(part), "{part} is missing in {debug}");
+        }
         assert!(!debug.contains("hunter2"), "{debug}");
     }
 }

@@ -2,19 +2,19 @@
 
 use std::error::Error;
 use std::iter::successors;
+use std::sync::Arc;
 
+use http_context::testing::Recorder;
 use http_context::{LeakKind, OpenError, SessionClosed, http_session, open};
-use http_context_tests::Server;
-
-use crate::facts::Facts;
+use http_context_tests::{FactLines as _, Server};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
 #[tokio::test]
 async fn it_goes_through_the_session() {
-    let (server, facts) = (Server::start(), Facts::new());
+    let (server, recorder) = (Server::start(), Arc::new(Recorder::new()));
     http_context::builder()
-        .observer(facts.clone())
+        .observer(recorder.clone())
         .open(async {
             let session = http_session()?;
             session.get(server.url("/ok")).send().await?.bytes().await?;
@@ -25,8 +25,8 @@ async fn it_goes_through_the_session() {
         .await
         .unwrap();
     assert_eq!(server.counts().accepted, 1, "same pool");
-    assert_eq!(facts.count("request started"), 2);
-    assert_eq!(facts.count("leak"), 0);
+    assert_eq!(recorder.count("request_started"), 2);
+    assert_eq!(recorder.count("leak"), 0);
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 //! The session as a client, closed early and recreated.
 
+use std::sync::Arc;
+
+use http_context::testing::Recorder;
 use http_context::{
     ConnectionUse, OpenError, RequestError, SessionClosed, builder, http_session, open,
 };
-use http_context_tests::Server;
+use http_context_tests::{FactLines as _, Server};
 use reqwest::Method;
-
-use crate::facts::Facts;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -101,9 +102,9 @@ async fn connections_are_reused_and_each_response_says_so() {
 
 #[tokio::test]
 async fn after_an_early_close_the_next_lookup_builds_a_fresh_session() {
-    let (server, facts) = (Server::start(), Facts::new());
+    let (server, recorder) = (Server::start(), Arc::new(Recorder::new()));
     builder()
-        .observer(facts.clone())
+        .observer(recorder.clone())
         .open(async {
             let closed = http_session()?;
             closed.get(server.url("/ok")).send().await?.bytes().await?;
@@ -124,12 +125,12 @@ async fn after_an_early_close_the_next_lookup_builds_a_fresh_session() {
         .unwrap();
     assert_eq!(
         (
-            facts.count("session created"),
-            facts.count("session recreated")
+            recorder.count("session_opened created"),
+            recorder.count("session_opened recreated")
         ),
         (1, 1)
     );
-    assert_eq!(facts.count("session closed"), 2);
+    assert_eq!(recorder.count("session_closed"), 2);
     assert_eq!(server.counts().requests, 2);
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use http::Extensions;
 use http_context::{
-    ConnectionInfo, ContextBuilder, Observer, OpenError, RequestInfo, ResponseHead, SessionPool,
-    http_session,
+    ConnectStarted, ConnectionInfo, ContextBuilder, Observer, OpenError, QueueWait, RequestInfo,
+    ResponseHead, SessionPool, http_session,
 };
 use http_context_middleware::{Instrumentation, InstrumentationBuilder, Spans};
 use http_context_tests::Server;
@@ -225,8 +225,8 @@ impl Observer for Crossed {
         self.instrumentation.request_queued(info);
     }
 
-    fn request_dequeued(&self, info: &RequestInfo, waited: &QueueWait) {
-        let fact = || self.instrumentation.request_dequeued(info, waited);
+    fn request_dequeued(&self, info: &RequestInfo, wait: &QueueWait) {
+        let fact = || self.instrumentation.request_dequeued(info, wait);
         self.run(At::Dequeue, fact, || {
             self.instrumentation.request_queued(info);
         });
@@ -236,14 +236,14 @@ impl Observer for Crossed {
         self.instrumentation.request_sending(info, headers);
     }
 
-    fn connect_started(&self, info: &RequestInfo, server: &Arc<http_context::Origin>) {
-        self.instrumentation.connect_started(info, server);
+    fn connect_started(&self, info: &RequestInfo, connect: &ConnectStarted<'_>) {
+        self.instrumentation.connect_started(info, connect);
     }
 
     fn connection_opened(&self, info: &RequestInfo, connection: &Arc<ConnectionInfo>) {
         let fact = || self.instrumentation.connection_opened(info, connection);
         self.run(At::Connection, fact, || {
-            self.instrumentation.connect_abandoned(info, Duration::ZERO);
+            self.instrumentation.request_cancelled(info);
         });
     }
 

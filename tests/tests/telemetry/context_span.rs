@@ -110,14 +110,14 @@ async fn a_log_line_can_tell_the_trace_of_a_context() {
         let name = format!("traced {way:?}");
         let open = stage.context().name(name.clone()).open(async {
             let context = http_context::current().unwrap();
-            Ok::<_, OpenError>(span_context_of(&context).unwrap())
+            Ok::<_, OpenError>(span_context_of(context.info()).unwrap())
         });
         let told = open.await.unwrap();
         assert_eq!(context_span(&name).span_context, told);
     }
     let open = Stage::new(Spans::Off).context().open(async {
         let context = http_context::current().unwrap();
-        Ok::<_, OpenError>(span_context_of(&context))
+        Ok::<_, OpenError>(span_context_of(context.info()))
     });
     assert_eq!(open.await.unwrap(), None);
 }

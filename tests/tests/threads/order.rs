@@ -1,4 +1,4 @@
-//! What several threads do to one context at once: in which order it is told, and that it holds.
+//! What several threads do to one context at once: the order of its facts, and that it holds.
 
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
@@ -7,15 +7,25 @@ use std::time::Duration;
 
 use futures_util::poll;
 use http_context::{
-    ConnectionUse, HttpContext, HttpSession, Observer, OpenError, RequestError, RequestInfo,
-    SessionClosed, SessionId, SessionSource, builder, current, http_session, open, spawn,
+    ConnectionUse, ContextInfo, HttpContext, HttpSession, Observer, OpenError, RequestError,
+    RequestInfo, SessionClosed, SessionStarted, builder, current, http_session, open, spawn,
 };
 use http_context_tests::Server;
 
-use crate::stopping::{DEADLINE, Stopping};
+use crate::stopping::{DEADLINE, Observed};
 use crate::waiting::{Elsewhere, assert_waits};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+const SESSION: &[&str] = &["session_opened", "session_closed", "context_closed"];
+
+const REQUEST: &[&str] = &[
+    "request_started",
+    "request_answered",
+    "request_failed",
+    "request_cancelled",
+    "response_body_ended",
+];
 
 /// A thread of the context that looks its session up.
 fn lookup_elsewhere(context: &HttpContext) -> Elsewhere<HttpSession> {
@@ -24,10 +34,10 @@ fn lookup_elsewhere(context: &HttpContext) -> Elsewhere<HttpSession> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_starts_while_its_session_is_closed_is_told_as_started_first() {
-    let (observer, stopped) = Stopping::at("request started");
+async fn a_request_that_starts_while_its_session_is_closed_is_reported_as_started_first() {
+    let (observed, stopped) = Observed::stopping_at("request_started");
     let server = Server::start();
-    let work = builder().observer(observer.clone()).open(async {
+    let work = observed.context().open(async {
         let session = http_session()?;
         let request = session.get(server.url("/ok")).send();
         let request = spawn(request);
@@ -40,20 +50,20 @@ async fn a_request_that_starts_while_its_session_is_closed_is_told_as_started_fi
     let (result, report) = work.with_report().await;
     result.unwrap();
     assert_eq!(report.unwrap().requests, 1);
-    assert_eq!(observer.books.balanced().late, 1, "its start");
+    assert_eq!(observed.books.balanced().late, 1, "its start");
     assert_eq!(
-        observer.about("request"),
-        ["request started", "request failed"]
+        observed.facts(REQUEST),
+        ["request_started", "request_failed"]
     );
     assert_eq!(server.counts().accepted, 0, "it never got on its way");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_starts_while_its_context_exits_is_told_once_and_reported() {
-    let (observer, stopped) = Stopping::at("request started");
+async fn a_request_that_starts_while_its_context_exits_starts_once_and_is_in_the_report() {
+    let (observed, stopped) = Observed::stopping_at("request_started");
     let server = Server::start();
     let (ended, end) = mpsc::channel();
-    let mut open = Box::pin(builder().observer(observer.clone()).open(async {
+    let mut open = Box::pin(observed.context().open(async {
         let request = http_session()?.get(server.url("/ok")).send();
         spawn(async move { ended.send(request.await.unwrap_err()) });
         std::future::pending::<Result<(), BoxError>>().await
@@ -64,18 +74,18 @@ async fn a_request_that_starts_while_its_context_exits_is_told_once_and_reported
     drop(stopped);
     assert!(end.recv_timeout(DEADLINE).unwrap().is_session_closed());
     assert_eq!(
-        observer.about("request"),
-        ["request started", "request failed"]
+        observed.facts(REQUEST),
+        ["request_started", "request_failed"]
     );
-    assert_eq!(observer.about("context"), ["context closed"]);
-    assert_eq!(observer.books.balanced().late, 1, "its start");
+    assert_eq!(observed.facts(&["context_closed"]), ["context_closed"]);
+    assert_eq!(observed.books.balanced().late, 1, "its start");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_is_answered_while_its_session_is_closed_is_told_so_before_its_body_ends() {
-    let (observer, stopped) = Stopping::at("request answered");
+async fn a_request_that_is_answered_while_its_session_is_closed_is_answered_before_its_body_ends() {
+    let (observed, stopped) = Observed::stopping_at("request_answered");
     let server = Server::start();
-    let work = builder().observer(observer.clone()).open(async {
+    let work = observed.context().open(async {
         let session = http_session()?;
         let request = spawn(session.get(server.url("/slow-body")).send());
         stopped.wait();
@@ -86,32 +96,25 @@ async fn a_request_that_is_answered_while_its_session_is_closed_is_told_so_befor
         Ok::<_, BoxError>(())
     });
     work.await.unwrap();
-    let mut facts = observer.facts();
-    facts.retain(|fact| !fact.starts_with("session"));
     assert_eq!(
-        facts,
-        [
-            "request started",
-            "request answered",
-            "body ended",
-            "context closed"
-        ]
+        observed.facts(REQUEST),
+        ["request_started", "request_answered", "response_body_ended"]
     );
-    let totals = observer.books.balanced();
+    let totals = observed.books.balanced();
     assert_eq!((totals.bodies_aborted, totals.late), (1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_whose_answer_is_there_while_its_session_is_closed_came_over_its_connection() {
-    let (observer, first_poll) = Stopping::at("poll");
+    let (observed, first_poll) = Observed::stopping_at("enter_request");
     let server = Server::start();
-    let work = builder().observer(observer.clone()).open(async {
+    let work = observed.context().open(async {
         let session = http_session()?;
         let request = spawn(session.get(server.url("/slow-head")).send());
         first_poll.wait();
         drop(first_poll);
         server.wait_until(|counts| counts.held == 1).await;
-        let stopped = observer.stop_at("poll");
+        let stopped = observed.stop_at("enter_request");
         server.gate().open();
         stopped.wait();
         session.close();
@@ -127,10 +130,10 @@ async fn a_request_whose_answer_is_there_while_its_session_is_closed_came_over_i
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_open_inside_a_context_that_exits_meanwhile_is_told_once_and_reported() {
-    let (observer, stopped) = Stopping::at("nested open");
+async fn an_open_inside_a_context_that_exits_meanwhile_is_one_fact_and_in_the_report() {
+    let (observed, stopped) = Observed::stopping_at("nested_open");
     let (ended, end) = mpsc::channel();
-    let mut open = Box::pin(builder().observer(observer.clone()).open(async {
+    let mut open = Box::pin(observed.context().open(async {
         spawn(async move {
             let nested = open(async { Ok::<_, OpenError>(current().unwrap().is_closed()) });
             ended.send(nested.await.unwrap())
@@ -143,13 +146,13 @@ async fn an_open_inside_a_context_that_exits_meanwhile_is_told_once_and_reported
     drop(stopped);
     let passed_through = end.recv_timeout(DEADLINE).unwrap();
     assert!(passed_through, "into the context that has exited meanwhile");
-    assert_eq!(observer.books.balanced().late, 1);
+    assert_eq!(observed.books.balanced().late, 1);
 }
 
 #[tokio::test]
-async fn a_session_is_told_as_opened_before_another_thread_has_it() {
-    let (observer, stopped) = Stopping::at("session opened");
-    let context = builder().observer(observer.clone()).lazy();
+async fn a_session_is_reported_as_opened_before_another_thread_has_it() {
+    let (observed, stopped) = Observed::stopping_at("session_opened");
+    let context = observed.context().lazy();
     let work = context.open(async {
         let context = current().unwrap();
         let first = lookup_elsewhere(&context);
@@ -162,17 +165,17 @@ async fn a_session_is_told_as_opened_before_another_thread_has_it() {
     });
     work.await.unwrap();
     assert_eq!(
-        observer.facts(),
-        ["session opened", "session closed", "context closed"]
+        observed.facts(SESSION),
+        ["session_opened", "session_closed", "context_closed"]
     );
-    assert_eq!(observer.books.balanced().late, 0);
+    assert_eq!(observed.books.balanced().late, 0);
 }
 
 #[tokio::test]
 async fn a_session_that_is_wanted_while_one_is_closed_early_comes_after_it_and_works() {
-    let (observer, stopped) = Stopping::at("request failed");
+    let (observed, stopped) = Observed::stopping_at("session_closed");
     let server = Server::start();
-    let work = builder().observer(observer.clone()).open(async {
+    let work = observed.context().open(async {
         let (context, closed) = (current().unwrap(), http_session()?);
         let mut request = Box::pin(closed.get(server.url("/never")).send());
         assert!(poll!(&mut request).is_pending());
@@ -189,21 +192,21 @@ async fn a_session_that_is_wanted_while_one_is_closed_early_comes_after_it_and_w
     });
     work.await.unwrap();
     assert_eq!(
-        observer.about("session"),
+        observed.facts(&["session_opened", "session_closed"]),
         [
-            "session opened",
-            "session closed",
-            "session opened",
-            "session closed"
+            "session_opened",
+            "session_closed",
+            "session_opened",
+            "session_closed"
         ]
     );
-    assert_eq!(observer.books.balanced().late, 0);
+    assert_eq!(observed.books.balanced().late, 0);
 }
 
 #[tokio::test]
 async fn an_exit_waits_for_an_early_close_that_another_thread_is_at() {
-    let (observer, stopped) = Stopping::at("session closed");
-    let mut open = Box::pin(builder().observer(observer.clone()).open(async {
+    let (observed, stopped) = Observed::stopping_at("session_closed");
+    let mut open = Box::pin(observed.context().open(async {
         let session = http_session()?;
         thread::spawn(move || session.close());
         std::future::pending::<Result<(), OpenError>>().await
@@ -215,20 +218,18 @@ async fn an_exit_waits_for_an_early_close_that_another_thread_is_at() {
     drop(stopped);
     exit.result();
     assert_eq!(
-        observer.facts(),
-        ["session opened", "session closed", "context closed"]
+        observed.facts(SESSION),
+        ["session_opened", "session_closed", "context_closed"]
     );
-    assert_eq!(observer.books.balanced().late, 0);
+    assert_eq!(observed.books.balanced().late, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_exit_that_is_awaited_waits_for_a_request_that_another_thread_is_polling() {
-    let (observer, stopped) = Stopping::at("poll");
+    let (observed, stopped) = Observed::stopping_at("enter_request");
     let server = Server::start();
     let url = server.url("/never");
-    let context = builder()
-        .observer(observer.clone())
-        .drain_timeout(Duration::ZERO);
+    let context = observed.context().drain_timeout(Duration::ZERO);
     let (is_polled, polled) = tokio::sync::oneshot::channel();
     let mut exit = Box::pin(context.open(async move {
         spawn(http_session()?.get(url).send());
@@ -239,20 +240,23 @@ async fn an_exit_that_is_awaited_waits_for_a_request_that_another_thread_is_poll
     stopped.wait();
     is_polled.send(()).unwrap();
     assert_waits(&mut exit);
-    assert_eq!(observer.about("session").last(), Some(&"session closed"));
+    assert_eq!(
+        observed.facts(SESSION),
+        ["session_opened", "session_closed"]
+    );
     drop(stopped);
     exit.await.unwrap();
     assert_eq!(
-        observer.facts(),
+        observed.facts(&[SESSION, REQUEST].concat()),
         [
-            "session opened",
-            "request started",
-            "session closed",
-            "request failed",
-            "context closed"
+            "session_opened",
+            "request_started",
+            "session_closed",
+            "request_failed",
+            "context_closed"
         ]
     );
-    assert_eq!(observer.books.settled().await.late, 0);
+    assert_eq!(observed.books.settled().await.late, 0);
 }
 
 /// Looks the session up at facts of sessions and of failed requests.
@@ -267,12 +271,12 @@ impl Asking {
 }
 
 impl Observer for Asking {
-    fn session_opened(&self, _: &ContextInfo, started: &SessionStarted) {
-        self.ask("session opened");
+    fn session_opened(&self, _: &ContextInfo, _: &SessionStarted) {
+        self.ask("session_opened");
     }
 
     fn request_failed(&self, _: &RequestInfo, _: &RequestError) {
-        self.ask("request failed");
+        self.ask("request_failed");
     }
 }
 
@@ -291,9 +295,9 @@ async fn an_observer_that_asks_for_the_session_while_that_changes_gets_one() {
         let mut asked = asking.0.lock().unwrap();
         let asked: Vec<_> = std::mem::take(&mut *asked);
         let expected = [
-            ("session opened", Some(closed)),
-            ("session opened", Some(fresh.clone())),
-            ("request failed", Some(fresh)),
+            ("session_opened", Some(closed)),
+            ("session_opened", Some(fresh.clone())),
+            ("request_failed", Some(fresh)),
         ];
         assert_eq!(asked, expected);
         Ok::<_, BoxError>(())

@@ -1,27 +1,64 @@
-//! An observer that stops a thread in the middle of what it tells.
+//! An observer that stops a thread in the middle of a fact.
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use http_context::testing::Recorder;
 use http_context::{
-    BodyEnd, ExitReport, HttpContext, NestedOpen, Observer, RequestError, RequestInfo,
-    ResponseHead, SessionId, SessionSource,
+    ContextBuilder, ContextInfo, NestedOpen, Observer, RequestInfo, ResponseHead, SessionEnded,
+    SessionStarted, builder,
 };
 use http_context_tests::Books;
 
 /// Within this, what is to happen has happened.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Notes facts, and before it notes the first of one kind it stops the thread that tells it.
-pub(crate) struct Stopping {
-    pub(crate) books: Books,
-    stop: Mutex<Option<Stop>>,
-    facts: Mutex<Vec<&'static str>>,
+/// What observes the contexts of a test: first what stops a thread at a fact, then what notes it.
+pub(crate) struct Observed {
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) books: Arc<Books>,
+    stops: Arc<Stops>,
 }
 
-/// Where to stop, whom to tell, and what to wait for.
-struct Stop(&'static str, Sender<()>, Receiver<()>);
+impl Observed {
+    /// Stops the first thread on which this fact happens.
+    pub(crate) fn stopping_at(fact: &'static str) -> (Self, Stopped) {
+        let observed = Self {
+            recorder: Arc::default(),
+            books: Arc::default(),
+            stops: Arc::default(),
+        };
+        let stopped = observed.stop_at(fact);
+        (observed, stopped)
+    }
+
+    /// Stops the next thread on which this fact happens.
+    pub(crate) fn stop_at(&self, fact: &'static str) -> Stopped {
+        let (there, is_there) = mpsc::channel();
+        let (go_on, goes_on) = mpsc::channel();
+        *self.stops.0.lock().unwrap() = Some(Stop {
+            at: fact,
+            there,
+            goes_on,
+        });
+        Stopped { is_there, go_on }
+    }
+
+    pub(crate) fn context(&self) -> ContextBuilder {
+        builder()
+            .observer(self.stops.clone())
+            .observer(self.recorder.clone())
+            .observer(self.books.clone())
+    }
+
+    /// The facts of these names, in order.
+    pub(crate) fn facts(&self, names: &[&str]) -> Vec<&'static str> {
+        let mut facts = self.recorder.names();
+        facts.retain(|fact| names.contains(fact));
+        facts
+    }
+}
 
 /// A thread that is stopped. Dropped, it goes on.
 pub(crate) struct Stopped {
@@ -30,37 +67,25 @@ pub(crate) struct Stopped {
     go_on: Sender<()>,
 }
 
-impl Stopping {
-    pub(crate) fn at(fact: &'static str) -> (Arc<Self>, Stopped) {
-        let observer = Arc::new(Self {
-            books: Books::new(),
-            stop: Mutex::default(),
-            facts: Mutex::default(),
-        });
-        let stopped = observer.stop_at(fact);
-        (observer, stopped)
+impl Stopped {
+    pub(crate) fn wait(&self) {
+        self.is_there.recv_timeout(DEADLINE).unwrap();
     }
+}
 
-    pub(crate) fn stop_at(&self, fact: &'static str) -> Stopped {
-        let (there, is_there) = mpsc::channel();
-        let (go_on, goes_on) = mpsc::channel();
-        *self.stop.lock().unwrap() = Some(Stop(fact, there, goes_on));
-        Stopped { is_there, go_on }
-    }
+#[derive(Default)]
+struct Stops(Mutex<Option<Stop>>);
 
-    pub(crate) fn facts(&self) -> Vec<&'static str> {
-        self.facts.lock().unwrap().clone()
-    }
+struct Stop {
+    at: &'static str,
+    there: Sender<()>,
+    goes_on: Receiver<()>,
+}
 
-    pub(crate) fn about(&self, what: &str) -> Vec<&'static str> {
-        let mut facts = self.facts();
-        facts.retain(|fact| fact.starts_with(what));
-        facts
-    }
-
-    fn stop(&self, fact: &'static str) {
-        let stop = self.stop.lock().unwrap().take_if(|stop| stop.0 == fact);
-        if let Some(Stop(_, there, goes_on)) = stop {
+impl Stops {
+    fn note(&self, fact: &'static str) {
+        let stop = self.0.lock().unwrap().take_if(|stop| stop.at == fact);
+        if let Some(Stop { there, goes_on, .. }) = stop {
             there.send(()).unwrap();
             assert_eq!(
                 goes_on.recv_timeout(DEADLINE),
@@ -68,71 +93,30 @@ impl Stopping {
             );
         }
     }
-
-    fn note(&self, fact: &'static str) {
-        self.stop(fact);
-        self.facts.lock().unwrap().push(fact);
-    }
 }
 
-impl Stopped {
-    pub(crate) fn wait(&self) {
-        self.is_there.recv_timeout(DEADLINE).unwrap();
-    }
-}
-
-impl Observer for Stopping {
-    fn context_opened(&self, context: &ContextInfo) {
-        self.books.context_opened(context);
+impl Observer for Stops {
+    fn nested_open(&self, _: &ContextInfo, _: &NestedOpen) {
+        self.note("nested_open");
     }
 
-    fn context_closed(&self, context: &ContextInfo, report: &ExitReport) {
-        self.note("context closed");
-        self.books.context_closed(context, report);
+    fn session_opened(&self, _: &ContextInfo, _: &SessionStarted) {
+        self.note("session_opened");
     }
 
-    fn nested_open(&self, context: &ContextInfo, nested: &NestedOpen) {
-        self.note("nested open");
-        self.books.nested_open(context, nested);
+    fn session_closed(&self, _: &ContextInfo, _: &SessionEnded) {
+        self.note("session_closed");
     }
 
-    fn session_opened(&self, context: &ContextInfo, started: &SessionStarted) {
-        self.note("session opened");
-        self.books.session_opened(context, session, source);
+    fn request_started(&self, _: &RequestInfo, _: &reqwest::Request, _: &http::Extensions) {
+        self.note("request_started");
     }
 
-    fn session_closed(&self, context: &ContextInfo, ended: &SessionEnded) {
-        self.note("session closed");
-        self.books.session_closed(context, session);
+    fn enter_request(&self, _: &RequestInfo) {
+        self.note("enter_request");
     }
 
-    fn request_started(
-        &self,
-        request: &RequestInfo,
-        head: &reqwest::Request,
-        extensions: &http::Extensions,
-    ) {
-        self.note("request started");
-        self.books.request_started(request, head, extensions);
-    }
-
-    fn request_failed(&self, request: &RequestInfo, error: &RequestError) {
-        self.note("request failed");
-        self.books.request_failed(request, error);
-    }
-
-    fn request_answered(&self, request: &RequestInfo, head: &ResponseHead) {
-        self.note("request answered");
-        self.books.request_answered(request, head);
-    }
-
-    fn poll_request(&self, _: &RequestInfo, poll: &mut dyn FnMut()) {
-        self.stop("poll");
-        poll();
-    }
-
-    fn response_body_ended(&self, request: &RequestInfo, end: &BodyEnd) {
-        self.note("body ended");
-        self.books.response_body_ended(request, end);
+    fn request_answered(&self, _: &RequestInfo, _: &ResponseHead) {
+        self.note("request_answered");
     }
 }

@@ -69,8 +69,11 @@ async fn in_a_queue_for_two_connections_every_fact_fits() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn with_a_pool_every_fact_fits() {
     let mut rig = Rig::new("a pool");
-    let pool = SessionPool::builder().session(rig.context.clone());
-    let pool = pool.max_size(3).build();
+    let pool = SessionPool::builder()
+        .session(rig.context.session_options())
+        .observer(rig.books.clone())
+        .max_size(3)
+        .build();
     rig.context = rig.context.pool(pool.clone());
     rig.pool = Some(pool);
     rig.storm(Server::builder().http1()).await;

@@ -171,7 +171,7 @@ async fn both_get_the_same_numbers_at_every_time() {
         .connection_closes(Arc::new(NoCloses))
         .build();
     let context = http_context::builder()
-        .observer(instrumentation)
+        .observer(instrumentation.clone())
         .configure(reqwest::ClientBuilder::no_proxy);
     let gauge = |name: &str, labels: &[(&str, &str)]| number(&both.numbers(), name, labels);
     let connections = |state| {
@@ -202,7 +202,8 @@ async fn both_get_the_same_numbers_at_every_time() {
     assert_eq!(gauge("http_context_contexts_active", &[]), 0.0);
 
     let pool = SessionPool::builder()
-        .session(context.clone())
+        .session(context.session_options())
+        .observer(instrumentation)
         .max_size(3)
         .build();
     let sessions = |state| gauge("http_context_pool_sessions", &[("state", state)]);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::poll;
-use http_context::{NestedPolicy, OpenError, SessionPool, http_session};
+use http_context::{NestedPolicy, OpenError, http_session};
 use tokio::sync::oneshot;
 
 use crate::rig::{Rig, Wire};
@@ -85,7 +85,7 @@ async fn a_session_is_counted_by_where_it_came_from() {
         Ok::<_, BoxError>(())
     });
     recreates.await.unwrap();
-    let pool = SessionPool::builder().session(rig.context()).build();
+    let pool = rig.pool().build();
     for _ in 0..4 {
         let pooled = rig.context().pool(pool.clone());
         pooled.open(async { Ok::<_, OpenError>(()) }).await.unwrap();

@@ -1,10 +1,14 @@
-//! The ledger of connections, told of closes when the test says so.
+//! The ledger of connections, with closes that come when the test says so.
 
 use std::fmt;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
 use std::time::Duration;
 
+use http::Extensions;
+use http_context::testing::{Fact, Recorder};
 use http_context::{
     AddressPair, ConnectionInfo, Observer, OpenError, RequestInfo, builder, http_session,
 };
@@ -16,19 +20,19 @@ use http_context_tests::Server;
 
 use crate::rig::{Rig, Wire};
 
-/// A source that tells what the test tells it.
+/// A source of closes that reports what the test hands to it.
 #[derive(Clone, Default)]
-struct Told(Arc<OnceLock<TellClose>>);
+struct ScriptedCloses(Arc<OnceLock<TellClose>>);
 
-impl Told {
+impl ScriptedCloses {
     fn rig() -> (Rig, Self) {
-        let told = Self::default();
-        let source = Arc::new(told.clone());
+        let closes = Self::default();
+        let source = Arc::new(closes.clone());
         let rig = Rig::with(Wire::Http1, |builder| builder.connection_closes(source));
-        (rig, told)
+        (rig, closes)
     }
 
-    fn tell(&self, event: CloseEvent) -> ControlFlow<(), bool> {
+    fn report(&self, event: CloseEvent) -> ControlFlow<(), bool> {
         self.0.get().unwrap()(event)
     }
 
@@ -40,21 +44,21 @@ impl Told {
             remote: open.peer.unwrap(),
         };
         assert_eq!(
-            self.tell(CloseEvent::Closed(addresses)),
+            self.report(CloseEvent::Closed(addresses)),
             ControlFlow::Continue(false)
         );
     }
 }
 
-impl ConnectionCloses for Told {
+impl ConnectionCloses for ScriptedCloses {
     fn start(&self, tell: TellClose) -> bool {
         self.0.set(tell).is_ok()
     }
 }
 
-impl fmt::Debug for Told {
+impl fmt::Debug for ScriptedCloses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Told")
+        f.write_str("ScriptedCloses")
     }
 }
 
@@ -72,22 +76,19 @@ async fn read(server: &Server) {
 
 /// Connections that were made, and are closed by now; with the addresses of the first.
 async fn at_one_pair_of_addresses(count: usize) -> Vec<ConnectionInfo> {
-    #[derive(Default)]
-    struct Made(Mutex<Vec<Arc<ConnectionInfo>>>);
-    impl Observer for Made {
-        fn connection_opened(&self, _: &RequestInfo, info: &Arc<ConnectionInfo>) {
-            self.0.lock().unwrap().push(Arc::clone(info));
-        }
-    }
-    let (server, made) = (Server::start(), Arc::new(Made::default()));
+    let (server, recorder) = (Server::start(), Arc::new(Recorder::new()));
     for _ in 0..count {
-        let context = builder().observer(Arc::<Made>::clone(&made)).open(async {
+        let context = builder().observer(recorder.clone()).open(async {
             read(&server).await;
             Ok::<_, OpenError>(())
         });
         context.await.unwrap();
     }
-    let made = std::mem::take(&mut *made.0.lock().unwrap());
+    let made = recorder.all(|fact| match fact {
+        Fact::ConnectionOpened { connection, .. } => Some(Arc::clone(connection)),
+        _ => None,
+    });
+    drop(recorder);
     let mut made: Vec<_> = made
         .into_iter()
         .map(|info| Arc::into_inner(info).unwrap())
@@ -99,74 +100,111 @@ async fn at_one_pair_of_addresses(count: usize) -> Vec<ConnectionInfo> {
     made
 }
 
-fn open(rig: &Rig, connection: ConnectionInfo) {
-    rig.instrumentation
-        .connection_opened(None, &Arc::new(connection));
+/// Runs `work` with a request that nobody else observes, and passes a panic of it on.
+async fn with_request(work: impl FnOnce(&RequestInfo) + Send + 'static) {
+    struct AtItsStart {
+        work: Mutex<Option<Box<dyn FnOnce(&RequestInfo) + Send>>>,
+        ended: Mutex<Option<thread::Result<()>>>,
+    }
+    impl Observer for AtItsStart {
+        fn request_started(&self, request: &RequestInfo, _: &reqwest::Request, _: &Extensions) {
+            if let Some(work) = self.work.lock().unwrap().take() {
+                let ended = catch_unwind(AssertUnwindSafe(|| work(request)));
+                *self.ended.lock().unwrap() = Some(ended);
+            }
+        }
+    }
+    let (server, observer) = (
+        Server::start(),
+        Arc::new(AtItsStart {
+            work: Mutex::new(Some(Box::new(work))),
+            ended: Mutex::default(),
+        }),
+    );
+    let context = builder().observer(Arc::<AtItsStart>::clone(&observer));
+    let open = context.open(async {
+        read(&server).await;
+        Ok::<_, OpenError>(())
+    });
+    open.await.unwrap();
+    let ended = observer.ended.lock().unwrap().take();
+    ended.unwrap().unwrap_or_else(|panic| resume_unwind(panic));
 }
 
 #[tokio::test]
-async fn a_close_that_is_told_late_is_that_of_the_earlier_connection_at_its_addresses() {
-    let (rig, closes) = Told::rig();
+async fn a_close_that_comes_late_is_that_of_the_earlier_connection_at_its_addresses() {
+    let (rig, closes) = ScriptedCloses::rig();
     let made = at_one_pair_of_addresses(3).await;
     let (addresses, last) = (made[0].addresses.unwrap(), made[2].id);
-    for connection in made {
-        open(&rig, connection);
-    }
-    assert_eq!(the_one(&rig).id, last);
-    // The closes of the first two are still to be told.
-    for _ in 0..2 {
-        let _ = closes.tell(CloseEvent::Closed(addresses));
+    with_request(move |request| {
+        for connection in made {
+            let connection = Arc::new(connection);
+            rig.instrumentation.connection_opened(request, &connection);
+        }
         assert_eq!(the_one(&rig).id, last);
-    }
-    let _ = closes.tell(CloseEvent::Closed(addresses));
-    let exported = rig.exported();
-    assert_eq!(exported.open_connections(), 0, "{exported}");
-    exported.assert_sound();
+        // The closes of the first two are still to come.
+        for _ in 0..2 {
+            let _ = closes.report(CloseEvent::Closed(addresses));
+            assert_eq!(the_one(&rig).id, last);
+        }
+        let _ = closes.report(CloseEvent::Closed(addresses));
+        let exported = rig.exported();
+        assert_eq!(exported.open_connections(), 0, "{exported}");
+        exported.assert_sound();
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn what_a_comparison_has_closed_leaves_no_close_to_be_told() {
-    let (rig, closes) = Told::rig();
+async fn what_a_comparison_has_closed_leaves_no_close_to_come() {
+    let (rig, closes) = ScriptedCloses::rig();
     let mut made = at_one_pair_of_addresses(2).await;
-    open(&rig, made.remove(0));
-    let comparison = closes.tell(CloseEvent::Compare);
-    assert_eq!(comparison, ControlFlow::Continue(false));
-    assert_eq!(rig.exported().open_connections(), 0);
-    open(&rig, made.remove(0));
-    closes.close_the_one(&rig);
-    let exported = rig.exported();
-    assert_eq!(exported.open_connections(), 0, "{exported}");
+    with_request(move |request| {
+        let mut open = || {
+            let connection = Arc::new(made.remove(0));
+            rig.instrumentation.connection_opened(request, &connection);
+        };
+        open();
+        let comparison = closes.report(CloseEvent::Compare);
+        assert_eq!(comparison, ControlFlow::Continue(false));
+        assert_eq!(rig.exported().open_connections(), 0);
+        open();
+        closes.close_the_one(&rig);
+        let exported = rig.exported();
+        assert_eq!(exported.open_connections(), 0, "{exported}");
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_comparison_closes_what_is_gone_and_is_due_again_while_a_closed_session_holds_some() {
-    let ((rig, closes), server) = (Told::rig(), Server::start());
+    let ((rig, closes), server) = (ScriptedCloses::rig(), Server::start());
     rig.context()
         .open(async {
             read(&server).await;
-            let comparison = closes.tell(CloseEvent::Compare);
+            let comparison = closes.report(CloseEvent::Compare);
             assert_eq!(comparison, ControlFlow::Continue(false));
             assert_eq!(rig.exported().open_connections(), 1);
             http_session().unwrap().close();
             // The task of its connection has not run since.
-            let comparison = closes.tell(CloseEvent::Compare);
+            let comparison = closes.report(CloseEvent::Compare);
             assert_eq!(comparison, ControlFlow::Continue(true));
             assert_eq!(rig.exported().open_connections(), 1);
             Ok::<_, OpenError>(())
         })
         .await
         .unwrap();
-    let comparison = closes.tell(CloseEvent::Compare);
+    let comparison = closes.report(CloseEvent::Compare);
     assert_eq!(comparison, ControlFlow::Continue(false));
     let exported = rig.exported();
     assert_eq!(exported.closed(CloseReason::SessionClosed), 1, "{exported}");
     exported.assert_sound();
     drop(rig);
-    assert_eq!(closes.tell(CloseEvent::Compare), ControlFlow::Break(()));
+    assert_eq!(closes.report(CloseEvent::Compare), ControlFlow::Break(()));
 }
 
 #[tokio::test]
-async fn where_nobody_tells_closes_an_exit_ends_what_was_busy_when_its_session_closed() {
+async fn where_no_closes_are_seen_an_exit_ends_what_was_busy_when_its_session_closed() {
     let server = Server::start();
     let rig = Rig::with(Wire::Http1, |b| b.connection_closes(Arc::new(NoCloses)));
     let kept = rig
@@ -187,27 +225,30 @@ async fn where_nobody_tells_closes_an_exit_ends_what_was_busy_when_its_session_c
 
 #[tokio::test]
 async fn the_connections_that_closed_last_are_remembered_and_no_more() {
-    let (rig, closes) = Told::rig();
+    let (rig, closes) = ScriptedCloses::rig();
     let mut connection = at_one_pair_of_addresses(1).await.remove(0);
-    for nth in 1..=1000 {
-        connection.create_duration = Duration::from_millis(nth);
-        let opened = Arc::new(connection);
-        rig.instrumentation.connection_opened(None, &opened);
-        closes.close_the_one(&rig);
-        connection = Arc::into_inner(opened).unwrap();
-    }
-    let remembered = rig.instrumentation.ledger().recently_closed();
-    let count = remembered.len();
-    assert!((100..1000).contains(&count), "{count}");
-    let last = (1..=1000).rev().map(Duration::from_millis);
-    for (record, create_duration) in remembered.iter().zip(last) {
-        assert_eq!(record.create_duration, create_duration);
-    }
+    with_request(move |request| {
+        for nth in 1..=1000 {
+            connection.create_duration = Duration::from_millis(nth);
+            let opened = Arc::new(connection);
+            rig.instrumentation.connection_opened(request, &opened);
+            closes.close_the_one(&rig);
+            connection = Arc::into_inner(opened).unwrap();
+        }
+        let remembered = rig.instrumentation.ledger().recently_closed();
+        let count = remembered.len();
+        assert!((100..1000).contains(&count), "{count}");
+        let last = (1..=1000).rev().map(Duration::from_millis);
+        for (record, create_duration) in remembered.iter().zip(last) {
+            assert_eq!(record.create_duration, create_duration);
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn a_record_tells_whether_a_request_is_on_its_connection() {
-    let ((rig, _closes), server) = (Told::rig(), Server::start());
+async fn a_record_says_whether_a_request_is_on_its_connection() {
+    let ((rig, _closes), server) = (ScriptedCloses::rig(), Server::start());
     rig.context()
         .open(async {
             let session = http_session().unwrap();
@@ -228,7 +269,7 @@ async fn a_record_tells_whether_a_request_is_on_its_connection() {
 
 #[tokio::test]
 async fn a_connection_that_is_gone_under_a_request_is_active_no_more() {
-    let ((rig, closes), server) = (Told::rig(), Server::start());
+    let ((rig, closes), server) = (ScriptedCloses::rig(), Server::start());
     rig.context()
         .open(async {
             let session = http_session().unwrap();
@@ -255,7 +296,7 @@ async fn a_connection_that_is_gone_under_a_request_is_active_no_more() {
 #[tokio::test]
 async fn a_connection_closes_for_its_idleness_only_when_that_is_about_over() {
     for (idle, reason) in [(500, CloseReason::Remote), (1000, CloseReason::IdleTimeout)] {
-        let ((rig, closes), server) = (Told::rig(), Server::start());
+        let ((rig, closes), server) = (ScriptedCloses::rig(), Server::start());
         rig.context()
             .keep_alive(Duration::from_secs(1))
             .open(async {
@@ -275,9 +316,9 @@ async fn a_connection_closes_for_its_idleness_only_when_that_is_about_over() {
 }
 
 #[tokio::test]
-async fn a_time_limit_lets_go_of_a_connection_and_the_peer_closes_one_that_it_cuts() {
+async fn a_time_limit_releases_a_connection_and_the_peer_closes_one_that_it_cuts() {
     for (is_ours, reason) in [(true, CloseReason::Unknown), (false, CloseReason::Remote)] {
-        let ((rig, closes), server) = (Told::rig(), Server::start());
+        let ((rig, closes), server) = (ScriptedCloses::rig(), Server::start());
         rig.context()
             .open(async {
                 read(&server).await;

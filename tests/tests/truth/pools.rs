@@ -1,23 +1,25 @@
-//! Pools are told in numbers, and their connections live as long as the kernel says.
+//! Pools are exported as numbers, and their connections live as long as the kernel says.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::poll;
+use http_context::testing::{Fact, Recorder};
 use http_context::{ContextBuilder, Observer as _, OpenError, SessionPool, http_session};
 use http_context_tests::{Server, sockets};
 
 use crate::rig::{Rig, Wire};
 
-/// What all pools together are told to have.
+/// What the gauges show of all pools together.
 #[derive(Debug, Default, PartialEq)]
-struct Told {
+struct PoolGauges {
     max: i64,
     used: i64,
     idle: i64,
     waiting: i64,
 }
 
-impl Told {
+impl PoolGauges {
     fn of(rig: &Rig) -> Self {
         let exported = rig.exported();
         let sessions = |state| exported.sum("http_context_pool_sessions", &[("state", state)]);
@@ -30,12 +32,9 @@ impl Told {
     }
 }
 
-/// A pool, and contexts with a place in it.
+/// A pool, and contexts that take its permits.
 fn pool_of(rig: &Rig, max_size: usize) -> (SessionPool, ContextBuilder) {
-    let pool = SessionPool::builder()
-        .session(rig.context())
-        .max_size(max_size)
-        .build();
+    let pool = rig.pool().max_size(max_size).build();
     let jobs = rig.context().pool(pool.clone());
     (pool, jobs)
 }
@@ -52,11 +51,11 @@ async fn hold() -> Result<(), OpenError> {
 }
 
 #[tokio::test]
-async fn a_pool_is_told_from_its_first_session_to_its_close() {
+async fn a_pool_is_exported_from_its_first_session_to_its_close() {
     for wire in Wire::ALL {
         let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
-        let pool = SessionPool::builder()
-            .session(rig.context())
+        let pool = rig
+            .pool()
             .max_size(2)
             .wait_timeout(Duration::from_millis(10))
             .build();
@@ -108,16 +107,16 @@ async fn a_pool_is_told_from_its_first_session_to_its_close() {
 }
 
 #[tokio::test]
-async fn a_pool_that_is_exhausted_is_told() {
+async fn a_pool_that_is_exhausted_is_exported() {
     let rig = Rig::new(Wire::Http1);
-    let pool = SessionPool::builder()
-        .session(rig.context())
+    let pool = rig
+        .pool()
         .max_size(1)
         .wait_timeout(Duration::from_millis(10))
         .build();
     let jobs = rig.context().pool(pool.clone());
     let holds = jobs.clone().open(async {
-        // In a task of its own nothing is bound, and so it wants a place of its own.
+        // In a task of its own nothing is bound, and so it wants a permit of its own.
         let refused = tokio::spawn(jobs.clone().open(async { Ok::<_, OpenError>(()) }));
         refused.await.unwrap().unwrap_err();
         Ok::<_, OpenError>(())
@@ -134,42 +133,42 @@ async fn a_pool_that_is_exhausted_is_told() {
 }
 
 #[tokio::test]
-async fn a_context_that_waits_is_told_until_it_has_a_place_or_leaves() {
+async fn a_context_that_waits_is_shown_until_it_has_a_permit_or_leaves() {
     let rig = Rig::new(Wire::Http1);
     let (_pool, jobs) = pool_of(&rig, 1);
-    let told = |used, waiting| {
-        let expected = Told {
+    let shows = |used, waiting| {
+        let expected = PoolGauges {
             max: 1,
             used,
             waiting,
-            ..Told::default()
+            ..PoolGauges::default()
         };
-        assert_eq!(Told::of(&rig), expected);
+        assert_eq!(PoolGauges::of(&rig), expected);
     };
     let holds = || Box::pin(jobs.clone().open(hold()));
     let (mut first, mut second, mut third) = (holds(), holds(), holds());
     assert!(poll!(&mut first).is_pending());
-    told(1, 0);
+    shows(1, 0);
     assert!(poll!(&mut second).is_pending() && poll!(&mut third).is_pending());
-    told(1, 2);
+    shows(1, 2);
     drop(third);
-    told(1, 1);
+    shows(1, 1);
     drop(first);
     assert!(poll!(&mut second).is_pending());
-    told(1, 0);
+    shows(1, 0);
 }
 
 /// An empty pool that counts, of this size.
-fn empty(max: i64) -> Told {
-    Told {
+fn empty(max: i64) -> PoolGauges {
+    PoolGauges {
         max,
-        ..Told::default()
+        ..PoolGauges::default()
     }
 }
 
 /// A pool for two, both of which it keeps warm.
-fn two_idle() -> Told {
-    Told {
+fn two_idle() -> PoolGauges {
+    PoolGauges {
         idle: 2,
         ..empty(2)
     }
@@ -184,7 +183,7 @@ async fn use_two(jobs: &ContextBuilder) {
 }
 
 #[tokio::test]
-async fn a_closed_pool_counts_while_a_context_has_a_place_in_it() {
+async fn a_closed_pool_counts_while_a_context_has_a_permit_of_it() {
     let rig = Rig::new(Wire::Http1);
     let (pool, jobs) = pool_of(&rig, 3);
     let mut holds = Box::pin(jobs.clone().open(hold()));
@@ -193,14 +192,14 @@ async fn a_closed_pool_counts_while_a_context_has_a_place_in_it() {
     let mut closing = Box::pin(pool.close());
     assert!(poll!(&mut closing).is_pending());
     assert_eq!(
-        Told::of(&rig),
-        Told {
+        PoolGauges::of(&rig),
+        PoolGauges {
             used: 1,
             ..empty(3)
         }
     );
     drop(holds);
-    assert_eq!(Told::of(&rig), empty(0));
+    assert_eq!(PoolGauges::of(&rig), empty(0));
     assert!(closing.await.is_clean());
 }
 
@@ -223,13 +222,13 @@ async fn a_closed_pool_counts_while_one_that_waits_has_not_heard_of_it() {
     let (job, ()) = tokio::join!(job, wait);
     job.unwrap();
     pool.close().await;
-    let waiting = Told {
+    let waiting = PoolGauges {
         waiting: 1,
         ..empty(1)
     };
-    assert_eq!(Told::of(&rig), waiting);
+    assert_eq!(PoolGauges::of(&rig), waiting);
     waits.await.unwrap_err();
-    assert_eq!(Told::of(&rig), empty(0));
+    assert_eq!(PoolGauges::of(&rig), empty(0));
 }
 
 #[tokio::test]
@@ -237,9 +236,9 @@ async fn a_pool_counts_no_more_when_it_is_closed_with_sessions_or_with_none() {
     let rig = Rig::new(Wire::Http1);
     let (pool, jobs) = pool_of(&rig, 2);
     use_two(&jobs).await;
-    assert_eq!(Told::of(&rig), two_idle());
+    assert_eq!(PoolGauges::of(&rig), two_idle());
     pool.close().await;
-    assert_eq!(Told::of(&rig), empty(0));
+    assert_eq!(PoolGauges::of(&rig), empty(0));
 
     let (pool, jobs) = pool_of(&rig, 1);
     let spoil = async {
@@ -247,9 +246,13 @@ async fn a_pool_counts_no_more_when_it_is_closed_with_sessions_or_with_none() {
         Ok::<_, OpenError>(())
     };
     jobs.open(spoil).await.unwrap();
-    assert_eq!(Told::of(&rig), empty(1), "its session is not handed on");
+    assert_eq!(
+        PoolGauges::of(&rig),
+        empty(1),
+        "its session is not handed on"
+    );
     pool.close().await;
-    assert_eq!(Told::of(&rig), empty(0));
+    assert_eq!(PoolGauges::of(&rig), empty(0));
 }
 
 #[tokio::test]
@@ -257,40 +260,53 @@ async fn a_pool_that_is_dropped_counts_no_more() {
     let rig = Rig::new(Wire::Http1);
     let (pool, jobs) = pool_of(&rig, 2);
     use_two(&jobs).await;
-    assert_eq!(Told::of(&rig), two_idle());
+    assert_eq!(PoolGauges::of(&rig), two_idle());
     drop((pool, jobs));
-    assert_eq!(Told::of(&rig), empty(0));
+    assert_eq!(PoolGauges::of(&rig), empty(0));
 }
 
 #[tokio::test]
-async fn what_a_slower_thread_tells_of_a_moment_before_changes_nothing() {
-    let rig = Rig::new(Wire::Http1);
-    let pool = SessionPool::builder().max_size(1).build();
+async fn what_a_slower_thread_reports_of_a_moment_before_changes_nothing() {
+    let (rig, recorder) = (Rig::new(Wire::Http1), Arc::new(Recorder::new()));
+    let pool = SessionPool::builder()
+        .observer(recorder.clone())
+        .max_size(1)
+        .build();
     let open = http_context::builder()
         .pool(pool.clone())
-        .open(async { Ok::<_, OpenError>(pool.status()) });
-    let (instrumentation, used) = (&rig.instrumentation, open.await.unwrap());
-    let returned = pool.status();
-    assert_eq!((used.used, returned.used), (1, 0));
+        .open(async { Ok::<_, OpenError>(()) });
+    open.await.unwrap();
     pool.close().await;
-    let closed = pool.status();
+    let facts = recorder.facts();
+    let [
+        Fact::PoolCheckedOut(used, checkout),
+        Fact::PoolSessionCreated(_, created),
+        Fact::PoolReturned(returned, permit),
+        Fact::PoolSessionClosed(..),
+        Fact::PoolClosed(closed),
+    ] = &facts[..]
+    else {
+        panic!("{:?}", recorder.names())
+    };
+    assert_eq!((used.used, returned.used), (1, 0));
 
-    let told = |max, used, idle| {
-        let expected = Told {
+    let instrumentation = &rig.instrumentation;
+    let shows = |max, used, idle| {
+        let expected = PoolGauges {
             used,
             idle,
             ..empty(max)
         };
-        assert_eq!(Told::of(&rig), expected);
+        assert_eq!(PoolGauges::of(&rig), expected);
     };
-    instrumentation.pool_checked_out(&used, Duration::ZERO, false);
-    told(1, 1, 0);
-    instrumentation.pool_returned(&returned, Duration::ZERO);
-    told(1, 0, 1);
-    instrumentation.pool_session_created(&used, Duration::ZERO);
-    told(1, 0, 1);
-    instrumentation.pool_closed(&closed);
-    told(0, 0, 0);
-    instrumentation.pool_returned(&returned, Duration::ZERO);
-    told(0, 0, 0);
+    instrumentation.pool_checked_out(used, checkout);
+    shows(1, 1, 0);
+    instrumentation.pool_returned(returned, permit);
+    shows(1, 0, 1);
+    instrumentation.pool_session_created(used, created);
+    shows(1, 0, 1);
+    instrumentation.pool_closed(closed);
+    shows(0, 0, 0);
+    instrumentation.pool_returned(returned, permit);
+    shows(0, 0, 0);
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_context::{ContextBuilder, HttpVersions, Tls};
+use http_context::{ContextBuilder, HttpVersions, PoolBuilder, SessionPool, Tls};
 use http_context_middleware::{
     CloseReason, ConnectionState, Instrumentation, InstrumentationBuilder, Spans,
     with_catalogue_buckets,
@@ -77,11 +77,21 @@ impl Rig {
 
     /// A builder of contexts that this instrumentation observes.
     pub(crate) fn context(&self) -> ContextBuilder {
-        let observer = Arc::<Instrumentation>::clone(&self.instrumentation);
         self.wire
             .context(http_context::builder())
-            .observer(observer)
+            .observer(self.observer())
             .configure(reqwest::ClientBuilder::no_proxy)
+    }
+
+    /// A builder of pools that this instrumentation observes.
+    pub(crate) fn pool(&self) -> PoolBuilder {
+        SessionPool::builder()
+            .session(self.context().session_options())
+            .observer(self.observer())
+    }
+
+    fn observer(&self) -> Arc<Instrumentation> {
+        Arc::clone(&self.instrumentation)
     }
 
     pub(crate) fn exported(&self) -> Exported {
