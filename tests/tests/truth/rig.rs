@@ -5,10 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_context::{ContextBuilder, HttpVersions, PoolBuilder, SessionPool, Tls};
+use http_context::{CloseReason, ContextBuilder, HttpVersions, PoolBuilder, SessionPool, Tls};
 use http_context_middleware::{
-    CloseReason, ConnectionState, Instrumentation, InstrumentationBuilder, Spans,
-    with_catalogue_buckets,
+    ConnectionState, Instrumentation, InstrumentationBuilder, Spans, with_catalogue_buckets,
 };
 use http_context_tests::{Server, ServerBuilder, tls};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
