@@ -37,7 +37,6 @@ impl<S> Layer<S> for ConnectionLayer {
 
 /// A client is cloned several times for each request, and its connector with it, which is seldom
 /// called. So a clone is a pointer; the connector below is cloned when it is needed.
-
 pub(crate) struct ObservedConnector<S> {
     shared: Arc<Shared<S>>,
     /// The one that is being made ready, or is.

@@ -114,11 +114,14 @@ impl SessionConnections {
         if std::mem::replace(&mut connections.is_closed, true) {
             return false;
         }
+        let has_opened = !connections.opened.is_empty();
         drop(connections);
         if let Some(traffic) = self.traffic.get() {
             traffic.close();
         }
-        self.note_closing();
+        if has_opened {
+            self.note_closing();
+        }
         // Whoever makes it later sees that the session is closed.
         if let Some(closing) = self.closing.get() {
             closing.notify_waiters();
@@ -149,7 +152,7 @@ impl SessionConnections {
         connections.connecting > 0 || !connections.opened.is_empty()
     }
 
-    /// A request is sent, whose connection is known with its head.
+    /// A request is sent, whose connection is known with its head. Only for one that is observed.
     pub(crate) fn await_head(&self) -> AwaitsHead {
         AwaitsHead::new(self.traffic())
     }
@@ -201,8 +204,9 @@ impl SessionConnections {
 
 impl Drop for SessionConnections {
     fn drop(&mut self) {
-        for connection in self.take() {
-            release(&connection);
+        let connections = self.connections.get_mut();
+        for connection in connections.opened.values() {
+            release(connection);
         }
     }
 }

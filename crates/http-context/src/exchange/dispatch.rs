@@ -31,7 +31,7 @@ enum Step {
         slot: Slot,
         /// When it was sent, for who wants to know.
         sent: Option<Instant>,
-        awaits: AwaitsHead,
+        awaits: Option<AwaitsHead>,
     },
     /// It was refused in the queue, or answered.
     Over,
@@ -78,7 +78,14 @@ impl Dispatch {
     pub(super) fn note_dropped(&self, scope: &RequestScope) {
         match (scope.take_made(), &self.step) {
             (Some(made), _) => made.unused(true),
-            (None, Step::Sent { .. }) => self.transport.connections.note_cancelled(),
+            (
+                None,
+                Step::Sent {
+                    awaits: Some(_), ..
+                },
+            ) => {
+                self.transport.connections.note_cancelled();
+            }
             (None, _) => {}
         }
     }
@@ -121,8 +128,8 @@ impl Dispatch {
                             // After that: what its connection waits for is there.
                             drop(awaits);
                             Ok(Answer {
-                                connection,
                                 response,
+                                connection,
                                 slot,
                             })
                         }
@@ -147,7 +154,7 @@ fn send(
 ) -> Step {
     let is_observed = !scope.scope().observers.is_empty();
     Step::Sent {
-        awaits: transport.connections.await_head(),
+        awaits: is_observed.then(|| transport.connections.await_head()),
         sent: is_observed.then(Instant::now),
         sending: transport.send(request, extensions),
         slot,

@@ -12,6 +12,7 @@ use super::response_body;
 use super::state::{BodyStage, Exchange, Stage, remember};
 use crate::error::{ErrorKind, RequestError};
 use crate::facts::{BodyEnd, BodyEndReason, ResponseHead};
+use crate::observer::Observer;
 use crate::scope::{CURRENT_REQUEST, RequestScope};
 
 impl Exchange {
@@ -19,16 +20,17 @@ impl Exchange {
         self: &Arc<Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Response, RequestError>> {
-        let mut state = self.state();
-        let (mut dispatch, mut waker) =
-            match std::mem::replace(&mut state.stage, Stage::PollingRequest) {
-                Stage::Request { dispatch, waker } => (dispatch, waker),
-                _ => {
-                    state.stage = Stage::Over;
-                    return Poll::Ready(Err(self.closed_error().into()));
-                }
-            };
-        drop(state);
+        let mut locked = self.lock();
+        let stage = std::mem::replace(&mut locked.stage, Stage::PollingRequest);
+        let Stage::Request {
+            mut dispatch,
+            mut waker,
+        } = stage
+        else {
+            locked.stage = Stage::Over;
+            return Poll::Ready(Err(self.closed_error().into()));
+        };
+        drop(locked);
         let polled = {
             let _entered = Entered::new(self);
             let request: Arc<RequestScope> = Arc::clone(self) as _;
@@ -37,13 +39,13 @@ impl Exchange {
         match polled {
             Poll::Pending => {
                 remember(&mut waker, cx.waker());
-                let mut state = self.state();
-                if !state.is_aborted {
-                    state.stage = Stage::Request { dispatch, waker };
+                let mut locked = self.lock();
+                if !locked.is_aborted {
+                    locked.stage = Stage::Request { dispatch, waker };
                     return Poll::Pending;
                 }
-                state.stage = Stage::Over;
-                drop(state);
+                locked.stage = Stage::Over;
+                drop(locked);
                 drop(dispatch);
                 drop(self.take_made());
                 let error = self.closed_error().into();
@@ -51,10 +53,10 @@ impl Exchange {
                 Poll::Ready(Err(error))
             }
             Poll::Ready(Err(error)) => {
-                let mut state = self.state();
-                state.stage = Stage::Over;
-                let is_aborted = state.is_aborted;
-                drop(state);
+                let mut locked = self.lock();
+                locked.stage = Stage::Over;
+                let is_aborted = locked.is_aborted;
+                drop(locked);
                 let error = if is_aborted {
                     self.closed_error().into()
                 } else {
@@ -66,7 +68,7 @@ impl Exchange {
                 Poll::Ready(Err(error))
             }
             Poll::Ready(Ok(answer)) => {
-                self.state().stage = Stage::Notifying;
+                self.lock().stage = Stage::Notifying;
                 drop(dispatch);
                 Poll::Ready(Ok(self.answered(answer)))
             }
@@ -152,24 +154,24 @@ impl Exchange {
 
     /// The caller has no more use for the future of the request, be it before or after its end.
     pub(crate) fn drop_request(&self) {
-        let mut state = self.state();
+        let mut locked = self.lock();
         // Out of its stage it can only be after a panic: the caller cannot drop what it polls.
         let is_under_way = matches!(
-            state.stage,
+            locked.stage,
             Stage::Request { .. } | Stage::PollingRequest | Stage::Notifying
         );
         if is_under_way {
-            let over = std::mem::replace(&mut state.stage, Stage::Over);
-            drop(state);
+            let over = std::mem::replace(&mut locked.stage, Stage::Over);
+            drop(locked);
             if let Stage::Request { dispatch, .. } = &over {
                 dispatch.note_dropped(self);
             }
             // The future goes first: before observers hear of the end, its connection is released.
             drop(over);
-            self.notify(|observer, request| observer.request_cancelled(request));
+            self.notify(Observer::request_cancelled);
             self.deregister();
         } else {
-            drop(state);
+            drop(locked);
         }
         self.resolve_request();
     }
@@ -195,7 +197,7 @@ struct Entered<'e>(&'e Exchange);
 
 impl<'e> Entered<'e> {
     fn new(exchange: &'e Exchange) -> Self {
-        exchange.notify(|observer, request| observer.enter_request(request));
+        exchange.notify(Observer::enter_request);
         Self(exchange)
     }
 }

@@ -150,27 +150,27 @@ impl Exchange {
     }
 
     pub(super) fn finish_notifying(&self, next: Stage) {
-        let mut state = self.state();
-        state.stage = next;
-        if state.is_aborted {
-            self.cut_off(state);
+        let mut locked = self.lock();
+        locked.stage = next;
+        if locked.is_aborted {
+            self.cut_off(locked);
         }
     }
 
     /// Cuts it off: its future or body is dropped here and now, and its holder gets an error.
     pub(crate) fn abort(&self) {
-        let mut state = self.state();
-        state.is_aborted = true;
-        self.cut_off(state);
+        let mut locked = self.lock();
+        locked.is_aborted = true;
+        self.cut_off(locked);
     }
 
     /// Ends what is in the stage. Whoever has taken it out sees `is_aborted`.
-    pub(super) fn cut_off(&self, mut state: MutexGuard<'_, State>) {
-        if !matches!(state.stage, Stage::Request { .. } | Stage::Body(_)) {
+    pub(super) fn cut_off(&self, mut locked: MutexGuard<'_, State>) {
+        if !matches!(locked.stage, Stage::Request { .. } | Stage::Body(_)) {
             return;
         }
-        let stage = std::mem::replace(&mut state.stage, Stage::Aborted);
-        drop(state);
+        let stage = std::mem::replace(&mut locked.stage, Stage::Aborted);
+        drop(locked);
         match stage {
             Stage::Request { dispatch, waker } => {
                 drop(dispatch);
@@ -228,7 +228,7 @@ impl Exchange {
         }
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.driver.state.lock()
     }
 }
