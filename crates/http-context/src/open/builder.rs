@@ -61,7 +61,7 @@ pub fn builder() -> ContextBuilder {
 }
 
 impl ContextBuilder {
-    /// A name to tell the context by in reports, such as the id of its job. Not a metric label.
+    /// A name for the context in reports, such as the id of its job. Not a metric label.
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.0.name = Some(name.into());
         self
