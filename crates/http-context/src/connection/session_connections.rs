@@ -1,7 +1,7 @@
 //! The connections that one session has opened, and those that it is making.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::Context;
 use std::time::Duration;
 
@@ -28,11 +28,14 @@ use crate::wait_until::wait_until;
 
 /// The connections of one session, from its first to its exit or that of its pool.
 pub(crate) struct SessionConnections {
-    traffic: Arc<Traffic>,
+    keep_alive: Duration,
+    /// Made at the first request.
+    traffic: OnceLock<Arc<Traffic>>,
     /// Nothing of a user runs under it. The locks of the registry are taken under it.
     connections: Mutex<Connections>,
-    /// Notified when the session is closed: connections that are being made are given up.
-    closing: Arc<Notify>,
+    /// Notified when the session is closed: connections that are being made are given up. Made for
+    /// the first of them.
+    closing: OnceLock<Arc<Notify>>,
     /// Notified when the last of them is gone after that.
     given_up: Notify,
 }
@@ -62,9 +65,10 @@ const FEWEST_TO_PRUNE: usize = 1024;
 impl SessionConnections {
     pub(crate) fn new(keep_alive: Duration) -> Self {
         Self {
-            traffic: Arc::new(Traffic::new(keep_alive)),
+            keep_alive,
+            traffic: OnceLock::new(),
             connections: Mutex::default(),
-            closing: Arc::default(),
+            closing: OnceLock::new(),
             given_up: Notify::new(),
         }
     }
@@ -73,7 +77,7 @@ impl SessionConnections {
         // Asked before it is entered, so that its close is not missed.
         let is_seen =
             !observers.is_empty() && info.addresses.is_some() && source::sees_connection_closes();
-        let connection = Connection::new(info, observers.clone(), &self.traffic, is_seen);
+        let connection = Connection::new(info, observers.clone(), self.traffic(), is_seen);
         let connection = Arc::new(connection);
         if let Some(replaced) = REGISTRY.insert(&connection) {
             // Its port came back, so it is closed.
@@ -83,10 +87,15 @@ impl SessionConnections {
         connection
     }
 
+    fn traffic(&self) -> &Arc<Traffic> {
+        self.traffic
+            .get_or_init(|| Arc::new(Traffic::new(self.keep_alive)))
+    }
+
     /// Begins to make a connection.
     pub(super) fn connect(self: &Arc<Self>) -> Connect {
         // Listens before it looks, so that a close in between is heard.
-        let closing = Arc::clone(&self.closing).notified_owned();
+        let closing = Arc::clone(self.closing.get_or_init(Arc::default)).notified_owned();
         let mut connections = self.connections.lock();
         connections.connecting += 1;
         Connect {
@@ -106,9 +115,14 @@ impl SessionConnections {
             return false;
         }
         drop(connections);
-        self.traffic.close();
+        if let Some(traffic) = self.traffic.get() {
+            traffic.close();
+        }
         self.note_closing();
-        self.closing.notify_waiters();
+        // Whoever makes it later sees that the session is closed.
+        if let Some(closing) = self.closing.get() {
+            closing.notify_waiters();
+        }
         true
     }
 
@@ -137,12 +151,12 @@ impl SessionConnections {
 
     /// A request is sent, whose connection is known with its head.
     pub(crate) fn await_head(&self) -> AwaitsHead {
-        AwaitsHead::new(&self.traffic)
+        AwaitsHead::new(self.traffic())
     }
 
     /// A request was cancelled whose connection is not known.
     pub(crate) fn note_cancelled(&self) {
-        self.traffic.note_cancelled(Instant::now());
+        self.traffic().note_cancelled(Instant::now());
     }
 
     /// Finds the connection that a response came over, and notes that it has carried one.
@@ -161,7 +175,7 @@ impl SessionConnections {
             remote: info.remote_addr(),
         };
         let found = REGISTRY.find(addresses);
-        let Some(connection) = found.filter(|c| Arc::ptr_eq(&c.traffic, &self.traffic)) else {
+        let Some(connection) = found.filter(|c| Arc::ptr_eq(&c.traffic, self.traffic())) else {
             return unknown(Some(addresses));
         };
         let (connection_use, idle) = connection.answered(response.version(), sent);

@@ -56,13 +56,8 @@ impl<T> InFlight<T> {
         self.0.lock().len()
     }
 
-    /// Those that are live now. `mark` is called for each before any of them can be taken out.
-    pub(super) fn snapshot(&self, mark: impl Fn(&T)) -> Vec<Arc<T>> {
-        let live = self.0.lock();
-        let entries = live.iter().map(|(_, entry)| {
-            mark(entry);
-            Arc::clone(entry)
-        });
-        entries.collect()
+    /// What `of` makes of each that is live now, before any of them can be taken out.
+    pub(super) fn map<R>(&self, of: impl Fn(&Arc<T>) -> R) -> Vec<R> {
+        self.0.lock().iter().map(|(_, entry)| of(entry)).collect()
     }
 }

@@ -11,18 +11,14 @@ const REQUEST: u8 = 1;
 const BODY: u8 = 2;
 
 impl Exchange {
-    /// It is about to be reported as leaked.
-    pub(super) fn mark_leaked(&self) {
+    /// Marks it as leaked. Returns the leak, which is to be reported.
+    pub(super) fn mark_leaked(&self) -> Leak {
         let reported = match self.state().stage {
             Stage::Body(_) | Stage::PollingBody { .. } => BODY,
             _ => REQUEST,
         };
         self.driver.reported.store(reported, Ordering::Release);
-    }
-
-    /// What it was reported as.
-    pub(crate) fn leak(&self) -> Leak {
-        self.leak_of(self.driver.reported.load(Ordering::Acquire))
+        self.leak_of(reported)
     }
 
     fn leak_of(&self, reported: u8) -> Leak {

@@ -13,7 +13,7 @@ use super::dispatch::Dispatch;
 use super::in_flight::InFlight;
 use crate::connection::Connection;
 use crate::error::RequestError;
-use crate::facts::{BodyEnd, BodyEndReason, RequestInfo};
+use crate::facts::{BodyEnd, BodyEndReason, Leak, RequestInfo};
 use crate::scope::{RequestScope, Scope};
 use crate::transport::Slot;
 
@@ -74,12 +74,13 @@ impl Requests {
 
     /// All that there are now.
     pub(crate) fn all(&self) -> Vec<Arc<Exchange>> {
-        self.in_flight.snapshot(|_| {})
+        self.in_flight.map(Arc::clone)
     }
 
-    /// All that there are now, about to be reported as leaked. One that ends afterwards sees that.
-    pub(crate) fn mark_leaked(&self) -> Vec<Arc<Exchange>> {
-        self.in_flight.snapshot(Exchange::mark_leaked)
+    /// All that there are now, as leaks that are about to be reported. One that ends afterwards sees
+    /// that it was marked, and as what.
+    pub(crate) fn mark_leaked(&self) -> Vec<Leak> {
+        self.in_flight.map(|exchange| exchange.mark_leaked())
     }
 }
 

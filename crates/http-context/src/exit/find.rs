@@ -6,8 +6,8 @@ use crate::facts::Leak;
 /// Marks them as leaked, and adds them to the leaks.
 pub(super) fn living(context: &HttpContext, leaks: &mut Vec<Leak>) {
     if let Some(sessions) = context.sessions_if_any() {
-        for exchange in sessions.requests.mark_leaked() {
-            merge(leaks, exchange.leak());
+        for leak in sessions.requests.mark_leaked() {
+            merge(leaks, leak);
         }
     }
     for child in context.child_list().mark_leaked() {

@@ -1,9 +1,9 @@
 //! How far a context has come: open, closing, closed.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 const OPEN: u8 = 0;
@@ -17,14 +17,14 @@ pub(crate) struct Phase {
     /// Sequentially consistent from `OPEN` to `CLOSING`: an exit writes it first and looks at
     /// holders second, where a lookup counts itself first and looks here second.
     phase: AtomicU8,
-    /// When it began to refuse requests.
-    closed: OnceLock<Instant>,
+    /// When it began to refuse requests. Nothing of a user runs under it.
+    closed: Mutex<Option<Instant>>,
 }
 
 impl Phase {
     /// Begins the exit.
     pub(crate) fn close(&self, now: Instant) {
-        let _ = self.closed.set(now);
+        *self.closed.lock() = Some(now);
         self.phase.store(CLOSING, Ordering::SeqCst);
     }
 
@@ -50,6 +50,7 @@ impl Phase {
 
     /// How long ago the exit began.
     pub(crate) fn closed_ago(&self) -> Duration {
-        self.closed.get().map(Instant::elapsed).unwrap_or_default()
+        let closed = *self.closed.lock();
+        closed.map(|closed| closed.elapsed()).unwrap_or_default()
     }
 }

@@ -25,10 +25,14 @@ const REPORTED: usize = 1 << (usize::BITS - 1);
 #[derive(Debug, Default)]
 pub(crate) struct CallSiteCounts {
     counts: [Count; CALL_SITES + 1],
-    sources: [Source; CALL_SITES + 1],
+    call_sites: [OnceLock<CallSite>; CALL_SITES + 1],
+    /// Of the first that was sampled at each; made when one is.
+    backtraces: OnceLock<Box<Backtraces>>,
     /// A bit for each entry that was ever claimed, so that an exit looks at those alone.
     claimed: AtomicU32,
 }
+
+type Backtraces = [OnceLock<Arc<Backtrace>>; CALL_SITES + 1];
 
 /// Small, since a lookup goes through it.
 #[derive(Debug, Default)]
@@ -36,13 +40,6 @@ struct Count {
     /// The address of the call site, to know it again by. 0 until there is one.
     key: AtomicUsize,
     live: AtomicUsize,
-}
-
-#[derive(Debug, Default)]
-struct Source {
-    call_site: OnceLock<CallSite>,
-    /// Of the first that was sampled here.
-    backtrace: OnceLock<Arc<Backtrace>>,
 }
 
 /// What is live at one call site.
@@ -104,7 +101,8 @@ impl CallSiteCounts {
     fn acquire_slowly(&self, call_site: CallSite) -> CallSiteIndex {
         let index = self.entry_of(call_site);
         if let Some(backtrace) = backtrace::sampled() {
-            let _ = self.sources[index].backtrace.set(backtrace);
+            let backtraces = self.backtraces.get_or_init(Box::default);
+            let _ = backtraces[index].set(backtrace);
         }
         self.acquire_at(index)
     }
@@ -134,11 +132,11 @@ impl CallSiteCounts {
     pub(crate) fn mark_leaked(&self) -> impl Iterator<Item = Holders> + '_ {
         self.claimed()
             .map(|index| {
-                let (count, source) = (&self.counts[index], &self.sources[index]);
+                let backtraces = self.backtraces.get();
                 Holders {
-                    count: count.live.fetch_or(REPORTED, Ordering::SeqCst) & !REPORTED,
-                    call_site: source.call_site.get().copied(),
-                    backtrace: source.backtrace.get().cloned(),
+                    count: self.counts[index].live.fetch_or(REPORTED, Ordering::SeqCst) & !REPORTED,
+                    call_site: self.call_sites[index].get().copied(),
+                    backtrace: backtraces.and_then(|all| all[index].get().cloned()),
                 }
             })
             .filter(|holders| holders.count > 0)
@@ -164,7 +162,7 @@ impl CallSiteCounts {
     }
 
     pub(crate) fn call_site(&self, index: CallSiteIndex) -> Option<CallSite> {
-        self.sources[index.entry()].call_site.get().copied()
+        self.call_sites[index.entry()].get().copied()
     }
 
     fn count(&self, index: CallSiteIndex) -> &AtomicUsize {
@@ -175,7 +173,7 @@ impl CallSiteCounts {
         let start = first_of(call_site);
         for step in 0..CALL_SITES {
             let index = (start + step) % CALL_SITES;
-            let owner = self.sources[index].call_site.get_or_init(|| {
+            let owner = self.call_sites[index].get_or_init(|| {
                 self.claim(index);
                 self.counts[index]
                     .key

@@ -1,7 +1,8 @@
 //! Builds the client of a session from its options.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use reqwest::dns::Resolve;
 use reqwest::{Client, ClientBuilder, redirect};
 
 use super::host_slots::HostSlots;
@@ -20,7 +21,7 @@ pub(super) fn client_builder(
     let resolver = options
         .resolver
         .as_ref()
-        .map_or_else(|| Arc::new(SystemResolver::new()) as _, Arc::clone);
+        .map_or_else(system_resolver, Arc::clone);
     let mut builder = Client::builder()
         .pool_idle_timeout(options.keep_alive)
         .redirect(observed_redirects(&options.redirects, Arc::clone(hosts)))
@@ -41,6 +42,12 @@ pub(super) fn client_builder(
     }
     // Last, and so outermost: what a connection costs includes what other layers add.
     Ok(builder.connector_layer(ConnectionLayer(connections)))
+}
+
+/// One for all sessions, since it has no state.
+fn system_resolver() -> Arc<dyn Resolve> {
+    static SYSTEM: LazyLock<Arc<dyn Resolve>> = LazyLock::new(|| Arc::new(SystemResolver::new()));
+    Arc::clone(&SYSTEM)
 }
 
 /// The redirect policy, which also notifies of each redirect that it follows.
