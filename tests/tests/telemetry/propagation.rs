@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use http::{Extensions, HeaderMap};
-use http_context::{Host, Observer, OpenError, RequestInfo, builder, http_session};
+use http::{Extensions, HeaderMap, Request, Response, header};
+use http_context::{Observer, OpenError, Origin, Redirect, RequestInfo, builder, http_session};
 use http_context_middleware::{Instrumentation, Uninstrumented, UrlTemplate, WithoutPropagation};
-use http_context_tests::Server;
-use reqwest::{StatusCode, Url};
+use http_context_tests::{ResponseBody, Server, empty_body};
+use hyper::body::Incoming;
+use reqwest::StatusCode;
 
 use crate::stage::{Stage, WAYS, spans_to};
 
@@ -110,19 +111,18 @@ async fn it_is_kept_away_from_a_host_however_that_is_written() {
     }
 }
 
-/// Makes each request follow a redirect to the host of the one before, as far as the
-/// instrumentation can see, and notes which hops carry trace context.
+/// Follows each redirect with a send of its own, as far as the instrumentation can see, and notes
+/// which hops carry trace context.
 struct Hops {
     instrumentation: Arc<Instrumentation>,
-    before: Mutex<Option<Arc<Host>>>,
     carried: Mutex<Vec<(String, bool)>>,
 }
 
 impl Hops {
-    fn send(&self, request: &RequestInfo, to: &Arc<Host>) {
+    fn send(&self, request: &RequestInfo, to: &Origin) {
         let mut headers = HeaderMap::new();
         self.instrumentation.request_sending(request, &mut headers);
-        let carried = (to.name().to_owned(), headers.contains_key("traceparent"));
+        let carried = (to.host().to_owned(), headers.contains_key("traceparent"));
         self.carried.lock().unwrap().push(carried);
     }
 }
@@ -133,33 +133,47 @@ impl Observer for Hops {
     }
 
     fn request_sending(&self, request: &RequestInfo, _: &mut HeaderMap) {
-        let host = request.server();
-        self.send(request, host);
-        let before = self.before.lock().unwrap().replace(Arc::clone(host));
-        if let Some(to) = before {
-            let url = Url::parse(&format!("http://{}/", to.name())).unwrap();
-            let found = StatusCode::FOUND;
-            self.instrumentation
-                .request_redirected(request, found, &url, &to);
-            self.send(request, &to);
-        }
+        self.send(request, request.origin());
     }
+
+    fn request_redirected(&self, request: &RequestInfo, redirect: &Redirect<'_>) {
+        self.instrumentation.request_redirected(request, redirect);
+        self.send(request, redirect.origin);
+    }
+}
+
+/// Leads to this path of the same server, by its other name.
+fn to_other_name(request: &Request<Incoming>, path: &str) -> Response<ResponseBody> {
+    let host = request.headers()[header::HOST].to_str().unwrap();
+    let (name, port) = host.split_once(':').unwrap();
+    let other = match name {
+        "localhost" => "127.0.0.1",
+        _ => "localhost",
+    };
+    Response::builder()
+        .status(StatusCode::FOUND)
+        .header(header::LOCATION, format!("http://{other}:{port}{path}"))
+        .body(empty_body())
+        .unwrap()
 }
 
 #[tokio::test]
 async fn each_hop_of_a_redirect_is_judged_by_its_own_host() {
     for way in WAYS {
-        let (_stage, server) = (Stage::new(way), Server::start());
+        let server = Server::builder()
+            .handler("/twice", |request| async move { to_other_name(&request, "/once") })
+            .handler("/once", |request| async move { to_other_name(&request, "/ok") })
+            .start();
+        let _stage = Stage::new(way);
         let options = Instrumentation::builder().spans(way);
         let hops = Arc::new(Hops {
             instrumentation: options.no_propagation_to("localhost").build(),
-            before: Mutex::default(),
             carried: Mutex::default(),
         });
         let work = builder().observer(hops.clone()).open(async {
             let session = http_session()?;
-            for host in ["localhost", "127.0.0.1", "localhost"] {
-                let url = server.url_at(host, "/ok");
+            for host in ["localhost", "127.0.0.1"] {
+                let url = server.url_at(host, "/twice");
                 session.get(url).send().await.unwrap();
             }
             Ok::<_, OpenError>(())
@@ -168,7 +182,7 @@ async fn each_hop_of_a_redirect_is_judged_by_its_own_host() {
         let carried = std::mem::take(&mut *hops.carried.lock().unwrap());
         let (local, address) = ("localhost".to_owned(), "127.0.0.1".to_owned());
         let (never, always) = ((local, false), (address, true));
-        let expected = [&never, &always, &never, &never, &always].map(Clone::clone);
+        let expected = [&never, &always, &never, &always, &never, &always].map(Clone::clone);
         assert_eq!(carried, expected, "{way:?}");
     }
 }

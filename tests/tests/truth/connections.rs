@@ -1,10 +1,8 @@
 //! What is said of connections is what the server and the kernel saw.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use http_context::{OpenError, http_session};
-use http_context_middleware::{CloseReason, NoCloses};
+use http_context::{CloseReason, OpenError, http_session};
 use http_context_tests::{Server, sockets};
 
 use crate::rig::{Rig, Wire};
@@ -148,25 +146,6 @@ async fn a_connection_is_active_while_a_request_is_on_it_and_idle_after() {
     }
 }
 
-#[tokio::test]
-async fn where_nobody_tells_closes_the_reason_is_unknown() {
-    for wire in Wire::ALL {
-        let server = wire.server(Server::builder());
-        let rig = Rig::with(wire, |b| b.connection_closes(Arc::new(NoCloses)));
-        assert!(!rig.instrumentation.ledger().sees_closes());
-        rig.context()
-            .open(async {
-                read(server.url("/ok")).await;
-                Ok::<_, OpenError>(())
-            })
-            .await
-            .unwrap();
-        let exported = rig.exported();
-        assert_eq!(closed(&exported, "unknown"), 1, "{wire:?} {exported}");
-        exported.assert_sound();
-    }
-}
-
 #[test]
 fn closes_are_told_in_one_runtime_after_another_and_keep_none_alive() {
     let server = Server::start();
@@ -229,7 +208,7 @@ async fn a_cancelled_request_takes_one_http1_connection_along_and_the_next_is_it
                 read(server.url("/ok")).await;
                 cancel(&server).await;
                 let exported = rig.wait_until(|e| e.open_connections() == 0).await;
-                assert_eq!(exported.closed(CloseReason::Unknown), 1, "{exported}");
+                assert_eq!(exported.closed(CloseReason::SessionClosed), 1, "{exported}");
                 read(server.url("/ok")).await;
                 server.close_idle();
                 let exported = rig.wait_until(|e| e.open_connections() == 0).await;

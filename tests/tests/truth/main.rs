@@ -6,13 +6,11 @@
 )]
 
 mod bodies;
-mod both_ways;
 mod cardinality;
 mod connections;
 mod connects;
 mod contexts;
 mod leaks;
-mod ledger;
 mod load;
 mod names;
 mod outcomes;
