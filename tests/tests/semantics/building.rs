@@ -1,0 +1,117 @@
+//! What builds a session is called with no lock held, and cannot have the session that it builds.
+
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use http_context::{
+    BuildError, ContextBuilder, Observer, OpenError, SessionError, SessionOptions, SessionPool,
+    builder, http_session,
+};
+use reqwest_middleware::Middleware;
+
+/// Without a lock in the way it takes no time at all.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// What `http_session()` gave to what builds the session.
+#[derive(Clone, Default)]
+struct Asked(Arc<Mutex<Vec<Option<SessionError>>>>);
+
+impl Asked {
+    fn ask(&self) {
+        let error = http_session().err();
+        self.0.lock().unwrap().push(error);
+    }
+}
+
+/// Asks where the middleware of an observer is asked for.
+impl Observer for Asked {
+    fn middleware(&self) -> Option<Arc<dyn Middleware>> {
+        self.ask();
+        None
+    }
+}
+
+impl Asked {
+    fn in_configure(&self) -> SessionOptions {
+        let asked = self.clone();
+        SessionOptions::new().configure(move |client| {
+            asked.ask();
+            client
+        })
+    }
+
+    /// Builds the session of a context on a thread of its own, which could hang.
+    #[track_caller]
+    fn is_refused_in(&self, context: ContextBuilder) {
+        let (ended, end) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            let work = context.lazy().open(async {
+                let session = http_session()?;
+                assert_eq!(http_session()?, session);
+                Ok::<_, OpenError>(())
+            });
+            let built = runtime.unwrap().block_on(work);
+            ended.send(()).unwrap();
+            built
+        });
+        if end.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            panic!("it hangs");
+        }
+        thread.join().unwrap().unwrap();
+        let asked = self.0.lock().unwrap();
+        let [Some(SessionError::Build(error @ BuildError::Reentrant))] = &asked[..] else {
+            panic!("{asked:?}")
+        };
+        let text = error.to_string();
+        assert!(text.contains("do not call `http_session()`"), "{text}");
+    }
+}
+
+#[test]
+fn configure_that_asks_for_the_session_gets_an_error() {
+    let asked = Asked::default();
+    asked.is_refused_in(builder().session(asked.in_configure()));
+}
+
+#[test]
+fn configure_of_a_pool_that_asks_for_the_session_gets_an_error() {
+    let asked = Asked::default();
+    let pool = SessionPool::builder().session(asked.in_configure()).build();
+    asked.is_refused_in(builder().pool(pool));
+}
+
+#[test]
+fn an_observer_that_asks_for_the_session_for_its_middleware_gets_an_error() {
+    let asked = Asked::default();
+    asked.is_refused_in(builder().observer(Arc::new(asked.clone())));
+}
+
+#[test]
+fn an_observer_of_a_pool_that_asks_for_the_session_for_its_middleware_gets_an_error() {
+    let asked = Asked::default();
+    let pool = SessionPool::builder().observer(Arc::new(asked.clone()));
+    asked.is_refused_in(builder().pool(pool.build()));
+}
+
+#[tokio::test]
+async fn an_error_of_what_asks_is_no_error_of_the_next_lookup() {
+    let asked = Asked::default();
+    let context = builder().lazy().session(asked.in_configure());
+    let work = context.open(async {
+        for built in 1..=3 {
+            http_session()?.close();
+            assert_eq!(asked.0.lock().unwrap().len(), built);
+        }
+        Ok::<_, OpenError>(())
+    });
+    work.await.unwrap();
+    let asked = asked.0.lock().unwrap();
+    let reentrant = |error: &Option<SessionError>| {
+        matches!(error, Some(SessionError::Build(BuildError::Reentrant)))
+    };
+    assert!(asked.iter().all(reentrant), "{asked:?}");
+}
