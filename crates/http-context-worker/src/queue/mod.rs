@@ -176,7 +176,15 @@ pub enum QueueError {
         /// What the operating system or the client said.
         reason: String,
     },
-    /// It answers with a refusal.
+    /// It answers, and does not do what it is asked for the moment.
+    #[error("the queue at {queue} refuses for now: {reason}")]
+    RefusesForNow {
+        /// Its address.
+        queue: String,
+        /// What it said.
+        reason: String,
+    },
+    /// It answers with a refusal that stays.
     #[error("the queue at {queue} cannot be used: {reason}")]
     Refused {
         /// Its address.

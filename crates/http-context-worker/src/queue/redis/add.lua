@@ -3,7 +3,8 @@
 -- ARGV: 1 prefix of meta, 2 number of the batch, 3 input or "", 4 its place, 5 length of the rejects or "",
 --       then for each job: id, line, task id, job
 -- Returns the ids that are known already, each with its line. With any of them nothing was done.
-if redis.call('GET', KEYS[6]) == ARGV[2] then
+-- Also a batch that was on its way for long, behind one that was queued since.
+if tonumber(redis.call('GET', KEYS[6]) or -1) >= tonumber(ARGV[2]) then
     return {}
 end
 local known = {}

@@ -5,11 +5,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::AsyncCommands as _;
-use redis::aio::ConnectionManager;
 use ulid::Ulid;
 
 use super::Redis;
 use super::connection::Patience;
+use super::link::Link;
 use super::scripts::{ADD, SETTLE};
 use crate::queue::tasks::task_id;
 use crate::queue::{Batch, Fate, InputPlace, OutputKind, QueueError, Recorded, Seen, Ticket};
@@ -41,7 +41,7 @@ impl Redis {
         target: &str,
     ) -> Result<Recorded, QueueError> {
         let key = self.0.keys.output(kind, &self.on_this_host(target));
-        let ask = |mut redis: ConnectionManager| {
+        let ask = |mut redis: Link| {
             let key = key.clone();
             async move { redis.hget(key, "length").await }
         };
@@ -63,7 +63,7 @@ impl Redis {
         length: u64,
     ) -> Result<(), QueueError> {
         let key = self.0.keys.output(kind, &self.on_this_host(target));
-        let ask = |mut redis: ConnectionManager| {
+        let ask = |mut redis: Link| {
             let key = key.clone();
             async move { redis.hset::<_, _, _, ()>(key, "length", length).await }
         };
@@ -78,7 +78,7 @@ impl Redis {
     pub(super) async fn recorded_sums(&self, results: &str) -> Result<Tally, QueueError> {
         let results = self.on_this_host(results);
         let key = self.0.keys.output(OutputKind::Results, &results);
-        let ask = |mut redis: ConnectionManager| {
+        let ask = |mut redis: Link| {
             let key = key.clone();
             async move { redis.hget(key, "sums").await }
         };
@@ -92,7 +92,7 @@ impl Redis {
             return Ok(InputPlace::default());
         }
         let (key, input) = (self.0.keys.inputs(), self.on_this_host(input));
-        let ask = |mut redis: ConnectionManager| {
+        let ask = |mut redis: Link| {
             let (key, input) = (key.clone(), input.clone());
             async move { redis.hget(key, input).await }
         };
@@ -106,7 +106,7 @@ impl Redis {
             return Ok(Vec::new());
         }
         let key = self.0.keys.ids();
-        let ask = |mut redis: ConnectionManager| {
+        let ask = |mut redis: Link| {
             let mut command = redis::cmd("HMGET");
             command.arg(&key).arg(ids);
             async move { command.query_async(&mut redis).await }
@@ -126,7 +126,7 @@ impl Redis {
         let inner = &self.0;
         let (next, count) = (inner.keys.next(), batch.jobs.len() as u64);
         // Numbers that are taken and not used after all leave a gap, which is no harm.
-        let ask = |mut redis: ConnectionManager| {
+        let ask = |mut redis: Link| {
             let next = next.clone();
             async move { redis.incr(next, count).await }
         };
@@ -159,7 +159,7 @@ impl Redis {
                 .arg(task_id(Ticket(ticket)).to_string())
                 .arg(self.write(job)?);
         }
-        let ask = |mut redis: ConnectionManager| {
+        let ask = |mut redis: Link| {
             let call = &call;
             async move { call.invoke_async(&mut redis).await }
         };
@@ -197,7 +197,7 @@ impl Redis {
             call.arg(task_id(*ticket).to_string()).arg(told(*fate));
         }
         // One token for all tries: what was settled is not settled again.
-        let ask = |mut redis: ConnectionManager| {
+        let ask = |mut redis: Link| {
             let call = &call;
             async move { call.invoke_async(&mut redis).await }
         };

@@ -1,21 +1,21 @@
 //! What each process does for all of them a few times a second: say that it lives, give back the
 //! jobs of workers that are gone, and hand on what is due for another attempt.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Redis;
 use super::connection::Patience;
+use super::link::Link;
 use super::scripts::{KEEP, RELEASE};
 use crate::queue::tasks::task_id;
 use crate::queue::{QueueError, Ticket};
 
 const KEEP_EVERY: Duration = Duration::from_millis(250);
 
-/// Goes on until it is dropped.
-pub(super) async fn keep(redis: &Redis) -> Infallible {
+/// Goes on until Redis refuses for good, and returns that refusal.
+pub(super) async fn keep(redis: &Redis) -> QueueError {
     let mut tick = interval(KEEP_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -23,6 +23,7 @@ pub(super) async fn keep(redis: &Redis) -> Infallible {
         let kept = redis.keep().await;
         let is_news = redis.0.workers.note_answer(kept.is_ok());
         match kept {
+            Err(refused @ QueueError::Refused { .. }) => return refused,
             Ok(()) if is_news => {
                 tracing::warn!("the queue at {} answers again", redis.0.connection.url());
             }
@@ -40,7 +41,7 @@ impl Redis {
     async fn keep(&self) -> Result<(), QueueError> {
         let inner = &self.0;
         let names = inner.workers.names();
-        let ask = |mut connection: redis::aio::ConnectionManager| {
+        let ask = |mut connection: Link| {
             let mut call = KEEP.prepare_invoke();
             for key in [
                 inner.keys.workers(),
@@ -85,7 +86,7 @@ impl Redis {
         in_hand: &[Ticket],
     ) -> Result<u64, QueueError> {
         let keys = &self.0.keys;
-        let ask = |mut connection: redis::aio::ConnectionManager| {
+        let ask = |mut connection: Link| {
             let mut call = RELEASE.prepare_invoke();
             call.key(keys.workers())
                 .key(keys.active())

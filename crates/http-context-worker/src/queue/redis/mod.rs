@@ -18,7 +18,9 @@
 //! | a worker is killed while it writes lines, before they are settled | the same, and the length of its file as before | another one runs the jobs; the lines are past the recorded length, and are cut off when a worker is started again with that file |
 //! | after they were settled | the jobs are gone, the lines are part of the file | nothing is left to do |
 //! | a worker is stopped for longer than the takeover time, and goes on | its jobs are in other hands | settling says so, its lines of them are cut off at once, and their results stand with the others |
-//! | Redis is away | nothing | jobs in hand end and wait to be settled, no job begins, and everything goes on when it is back |
+//! | Redis is away, or refuses for a moment (it saves, loads, is full, is busy, lost its replicas) | nothing | jobs in hand end and wait to be settled, no job begins, and everything goes on when it is back |
+//! | Redis says that it is a replica by now, or says nothing | nothing | the same, and the worker connects anew, to where the address leads now |
+//! | Redis refuses for good (a password, a permission, a command) | nothing | the worker says so and ends |
 //! | Redis comes back with an older state | a shorter length | the worker says so and ends; started again it cuts its file to match, as after a power cut |
 //!
 //! One window is left to whoever reads the files: a worker that was killed between writing and
@@ -41,6 +43,8 @@ mod connection;
 mod engine;
 mod keeper;
 mod keys;
+mod link;
+mod refusal;
 mod scripts;
 mod workers;
 
@@ -58,6 +62,7 @@ pub use self::address::RedisUrl;
 use self::commits::Books;
 use self::connection::{Connection, Patience};
 use self::keys::Keys;
+use self::link::Link;
 use self::workers::Workers;
 use super::{
     Batch, Fate, Handler, InputPlace, OutputKind, Queue, QueueError, Recorded, Seen, Ticket,
@@ -161,7 +166,7 @@ impl Queue for Redis {
 
     async fn len(&self) -> Result<u64, QueueError> {
         let key = self.0.keys.data();
-        let ask = |mut redis: redis::aio::ConnectionManager| {
+        let ask = |mut redis: Link| {
             let key = key.clone();
             async move { redis.hlen(key).await }
         };
@@ -244,7 +249,7 @@ impl Queue for Redis {
         stop: CancellationToken,
     ) -> QueueError {
         tokio::select! {
-            never = keeper::keep(self) => match never {},
+            refused = keeper::keep(self) => refused,
             ended = engine::work(self, handler, concurrency, stop) => ended,
         }
     }
