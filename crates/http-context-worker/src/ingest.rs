@@ -4,7 +4,7 @@
 //! another. Memory holds a few batches and never the input: a file of a million lines costs what a
 //! file of a thousand does.
 //!
-//! A batch is one commit of the queue ([`Queue::add`]): its jobs, their ids, and the place behind
+//! A batch is one commit of the queue ([`Queue::add`]): its jobs, their ids, and the offset behind
 //! them. Killed before that commit the whole batch is read again, killed after it none of it is.
 
 use std::collections::HashMap;
@@ -14,24 +14,46 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
-use crate::input::{Input, InputError, Prefix};
+use crate::input::{ContentDigest, Input, InputError};
 use crate::job::{BadField, Job, MAX_LINE_BYTES, parse};
 use crate::lines::{Line, Lines};
 use crate::output::Output;
 use crate::progress::Meter;
-use crate::queue::{Batch, InputPlace, Queue, Seen};
+use crate::queue::{Batch, InputOffset, Queue, Seen};
 use crate::rejects::Reject;
 
 const BATCH_LINES: usize = 500;
 const BATCH_BYTES: u64 = 1024 * 1024;
 
-/// Lines that were read, with the place behind them.
+/// Lines that were read, with the offset behind them.
 struct Read {
     lines: Vec<(u64, Result<Job, BadField>)>,
-    offset: u64,
-    line: u64,
-    digest: Vec<u8>,
-    complete: bool,
+    /// Without the count of rejected lines.
+    offset: InputOffset,
+    /// Lines that were rejected before, when they had no end, and are judged again here.
+    retracted: u64,
+}
+
+impl Read {
+    fn up_to(
+        read: &Lines<Digested<'_>>,
+        lines: Vec<(u64, Result<Job, BadField>)>,
+        retracted: &mut u64,
+        complete: bool,
+    ) -> Self {
+        Self {
+            lines,
+            offset: InputOffset {
+                bytes: read.offset(),
+                lines: read.line(),
+                complete,
+                digest: read.input().digest.to_bytes(),
+                unended: read.unended(),
+                rejected: 0,
+            },
+            retracted: std::mem::take(retracted),
+        }
+    }
 }
 
 /// Reads the input to its end, or until `stop`.
@@ -75,6 +97,7 @@ async fn commit<Q: Queue>(
     rejects: &mut Output,
     meter: &Meter,
 ) -> Result<(), Failure> {
+    *rejected = rejected.saturating_sub(read.retracted);
     let before = *rejected;
     let mut sorted = Sorted::default();
     for (line, item) in read.lines {
@@ -92,12 +115,9 @@ async fn commit<Q: Queue>(
         let batch = Batch {
             jobs: std::mem::take(&mut sorted.jobs),
             input: name.to_owned(),
-            place: InputPlace {
-                offset: read.offset,
-                line: read.line,
-                complete: read.complete,
-                digest: read.digest.clone(),
+            offset: InputOffset {
                 rejected: *rejected,
+                ..read.offset.clone()
             },
             rejects: rejects.name().to_owned(),
             rejects_length: rejects.length(),
@@ -111,7 +131,7 @@ async fn commit<Q: Queue>(
     };
     meter.update(|progress| {
         progress.queued += batch.jobs.len() as u64;
-        progress.rejected += *rejected - before;
+        progress.rejected = progress.rejected.saturating_sub(read.retracted) + *rejected - before;
     });
     Ok(())
 }
@@ -157,7 +177,7 @@ impl Sorted {
 }
 
 /// The reading thread. Ends at the end of the input, or when nobody wants its batches any more.
-fn read_all(input: Input, start: InputPlace, batches: &mpsc::Sender<Result<Read, InputError>>) {
+fn read_all(input: Input, start: InputOffset, batches: &mpsc::Sender<Result<Read, InputError>>) {
     let outcome = read_batches(input, start, |read| batches.blocking_send(Ok(read)).is_ok());
     if let Err(error) = outcome {
         let _ = batches.blocking_send(Err(error));
@@ -167,71 +187,82 @@ fn read_all(input: Input, start: InputPlace, batches: &mpsc::Sender<Result<Read,
 /// Reads on from `start` and gives away one batch after another, for as long as they are taken.
 fn read_batches(
     mut input: Input,
-    start: InputPlace,
+    start: InputOffset,
     mut give: impl FnMut(Read) -> bool,
 ) -> Result<(), InputError> {
-    let (place, prefix) = input.go_to(start)?;
+    let (bytes, complete, unended) = (start.bytes, start.complete, start.unended);
+    let resumed = input.go_to(start)?;
+    let is_same = resumed.offset.complete;
+    let mut before = (!resumed.last_line.is_empty()).then(|| {
+        let (at, line) = (resumed.offset.bytes, resumed.offset.lines);
+        let mut lines = Lines::resume(resumed.last_line.as_slice(), MAX_LINE_BYTES, at, line);
+        // Reading from memory does not fail.
+        lines.next_line().ok().flatten().and_then(item)
+    });
     let mut lines = Lines::resume(
-        Prefixed {
+        Digested {
             reader: input.reader(),
-            prefix,
+            digest: resumed.digest,
         },
         MAX_LINE_BYTES,
-        place.offset,
-        place.line,
+        resumed.offset.bytes,
+        resumed.offset.lines,
     );
-    let mut batch = Vec::new();
-    let mut given_to = place.offset;
+    let (mut batch, mut retracted) = (Vec::new(), 0);
+    let mut given_to = resumed.offset.bytes;
     loop {
         let item = match lines.next_line() {
-            Ok(Some(Line::Text(text))) if text.trim_ascii().is_empty() => None,
-            Ok(Some(Line::Text(text))) => Some(parse(text)),
-            Ok(Some(Line::TooLong(length))) => Some(Err(BadField::line(format!(
-                "has {length} bytes, a line may have {MAX_LINE_BYTES}"
-            )))),
+            Ok(Some(line)) => item(line),
             Ok(None) => break,
             Err(error) => return Err(input.io_error(error)),
         };
         let number = lines.line();
-        batch.extend(item.map(|item| (number, item)));
+        match before.take() {
+            // It has not grown, or has its end by now: it was queued or rejected as it is.
+            Some(before) if lines.unended() == unended || before == item => {}
+            before => {
+                // What was rejected of it is part of a line that is judged now.
+                retracted += u64::from(matches!(before, Some(Some(Err(_)))));
+                batch.extend(item.map(|item| (number, item)));
+            }
+        }
         // A slow producer's jobs start at once: what is there is handed over before a read that may
         // block.
         let would_block = !lines.input().reader.buffer().contains(&b'\n');
         let full = batch.len() >= BATCH_LINES || lines.offset() - given_to >= BATCH_BYTES;
         if full || (would_block && !batch.is_empty()) {
             given_to = lines.offset();
-            let read = Read {
-                lines: std::mem::take(&mut batch),
-                offset: lines.offset(),
-                line: number,
-                digest: lines.input().prefix.digest(),
-                complete: false,
-            };
+            let read = Read::up_to(&lines, std::mem::take(&mut batch), &mut retracted, false);
             if !give(read) {
                 return Ok(());
             }
         }
     }
     // An input that was read to its end before, and has not grown, is as it was.
-    if !(place.complete && lines.offset() == place.offset) {
-        give(Read {
-            lines: batch,
-            offset: lines.offset(),
-            line: lines.line(),
-            digest: lines.input().prefix.digest(),
-            complete: true,
-        });
+    if !(is_same && complete && lines.offset() == bytes) {
+        give(Read::up_to(&lines, batch, &mut retracted, true));
     }
     Ok(())
 }
 
-/// Keeps the first bytes that go by.
-struct Prefixed<'a> {
-    reader: &'a mut BufReader<Box<dyn std::io::Read + Send>>,
-    prefix: Prefix,
+/// What a line is: nothing, a job, or why it is none.
+fn item(line: Line<'_>) -> Option<Result<Job, BadField>> {
+    match line {
+        Line::Text(text) if text.trim_ascii().is_empty() => None,
+        Line::Text(text) => Some(parse(text)),
+        Line::TooLong(length) => Some(Err(BadField::line(format!(
+            "has {length} bytes, a line may have {MAX_LINE_BYTES}"
+        )))),
+    }
 }
 
-impl std::io::Read for Prefixed<'_> {
+/// Keeps the digest of the bytes that go by.
+struct Digested<'a> {
+    reader: &'a mut BufReader<Box<dyn std::io::Read + Send>>,
+    digest: ContentDigest,
+}
+
+impl std::io::Read for Digested<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let got = self.fill_buf()?.read(buffer)?;
         self.consume(got);
@@ -239,13 +270,13 @@ impl std::io::Read for Prefixed<'_> {
     }
 }
 
-impl BufRead for Prefixed<'_> {
+impl BufRead for Digested<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.reader.fill_buf()
     }
 
     fn consume(&mut self, bytes: usize) {
-        self.prefix.extend(&self.reader.buffer()[..bytes]);
+        self.digest.extend(&self.reader.buffer()[..bytes]);
         self.reader.consume(bytes);
     }
 }

@@ -1,38 +1,42 @@
 //! The file of jobs, or standard input, opened where the last run left off.
 //!
 //! The queue knows how many bytes of each input were read. Going on there is only right if it is
-//! still the same input, so a digest of its first bytes is kept too and compared. An input that was
-//! read to its end and has other first bytes now is a new one of the same name and is read from its
-//! start; one that was *not* read to its end must not be exchanged, because the jobs on its unread
-//! lines would be lost.
+//! still the same input, so a digest of all of these bytes is kept too and compared. An input that
+//! was read to its end and differs in any of them, or is shorter, is a new one of the same name and
+//! is read from its start; one that was *not* read to its end must not be exchanged, because the
+//! jobs on its unread lines would be lost.
+//!
+//! The last line of an input may have no end because its producer was not done with it. So what was
+//! read of it is compared and read again, together with what stands behind it by now.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
+use tempfile::SpooledTempFile;
 
-use crate::queue::InputPlace;
+use crate::queue::InputOffset;
 
-/// How many of the first bytes tell an input from another one of the same name.
-const PREFIX_BYTES: usize = 4096;
-
-/// The first bytes of an input, as far as it was read.
+/// The digest of the bytes that were read.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Prefix(Vec<u8>);
+pub(crate) struct ContentDigest(Sha256);
 
-impl Prefix {
+impl ContentDigest {
     /// Adds the bytes that were read next.
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
-        let room = PREFIX_BYTES - self.0.len();
-        self.0.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.0.update(bytes);
     }
 
-    /// The digest that the state keeps.
-    pub(crate) fn digest(&self) -> Vec<u8> {
-        Sha256::digest(&self.0).to_vec()
+    /// The digest that the queue keeps.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        self.0.clone().finalize().to_vec()
     }
 }
+
+/// Of what is read a second time from a stream, so much stays in memory; the rest goes to a temporary
+/// file.
+const SPOOL_BYTES: usize = 1024 * 1024;
 
 const BUFFER_BYTES: usize = 128 * 1024;
 
@@ -140,137 +144,275 @@ impl Input {
         &mut self.reader
     }
 
-    /// Goes to `place`, or to the start of what is a new input. Returns where it stands, and the
-    /// bytes before that. Blocks while it reads.
-    pub(crate) fn go_to(&mut self, place: InputPlace) -> Result<(InputPlace, Prefix), InputError> {
-        if place.offset == 0 {
-            return Ok((place, Prefix::default()));
+    /// Goes to `offset`, or to the start of what is a new input. Blocks while it reads.
+    pub(crate) fn go_to(&mut self, offset: InputOffset) -> Result<Resumed, InputError> {
+        if offset.bytes == 0 {
+            return Ok(Resumed::at(offset));
         }
-        let length = usize::try_from(place.offset).map_or(PREFIX_BYTES, |n| n.min(PREFIX_BYTES));
-        let mut prefix = Prefix(vec![0; length]);
-        let got =
-            read_up_to(&mut self.reader, &mut prefix.0).map_err(|error| self.io_error(error))?;
-        let same = got == length
-            && prefix.digest() == place.digest
-            && self
-                .skip(place.offset - length as u64)
-                .map_err(|error| self.io_error(error))?;
-        if same {
-            return Ok((place, prefix));
-        }
-        if !place.complete {
-            return Err(InputError::Exchanged {
-                from: self.from.clone(),
-                lines: place.line,
-            });
-        }
-        // A new input. What was read of it to compare is put back in front.
-        let rest = std::mem::replace(
-            &mut self.reader,
-            BufReader::with_capacity(1, Box::new(io::empty())),
-        );
-        prefix.0.truncate(got);
-        let reader: Box<dyn Read + Send> = match &mut self.file {
-            Some(file) => {
-                file.rewind().map_err(|source| InputError::Io {
+        let found = self
+            .compare(&offset)
+            .map_err(|error| self.io_error(error))?;
+        let start = match found {
+            Found::Same(resumed) => return Ok(*resumed),
+            Found::Other(_) if !offset.complete => {
+                return Err(InputError::Exchanged {
                     from: self.from.clone(),
-                    source,
-                })?;
-                Box::new(file.try_clone().map_err(|source| InputError::Io {
-                    from: self.from.clone(),
-                    source,
-                })?)
+                    lines: offset.lines,
+                });
             }
-            None => Box::new(io::Cursor::new(prefix.0).chain(rest)),
+            Found::Other(start) => start,
         };
-        self.reader = BufReader::with_capacity(BUFFER_BYTES, reader);
-        let start = InputPlace {
-            rejected: place.rejected,
-            ..InputPlace::default()
-        };
-        Ok((start, Prefix::default()))
+        self.read_from(start, 0)
+            .map_err(|error| self.io_error(error))?;
+        Ok(Resumed::at(InputOffset {
+            rejected: offset.rejected,
+            ..InputOffset::default()
+        }))
     }
 
-    /// Skips bytes; whether there were that many.
-    fn skip(&mut self, bytes: u64) -> io::Result<bool> {
-        if let Some(file) = &mut self.file {
-            // Both handles share one position, and the buffer has read ahead of it.
-            let here = file.stream_position()? - self.reader.buffer().len() as u64;
-            if file.metadata()?.len() < here + bytes {
-                return Ok(false);
+    /// Reads the bytes before `offset` and compares them with those that were read before. When they
+    /// are the same the input stands before a last line that has no end.
+    fn compare(&mut self, offset: &InputOffset) -> io::Result<Found> {
+        let whole_lines = offset.bytes.saturating_sub(offset.unended);
+        let mut digest = ContentDigest::default();
+        let mut spool = SpooledTempFile::new(SPOOL_BYTES);
+        let is_stream = self.file.is_none();
+        let mut read_again = |bytes: &[u8]| -> io::Result<()> {
+            if is_stream {
+                io::Write::write_all(&mut spool, bytes)?;
             }
-            let ahead = self.reader.buffer().len();
-            self.reader.consume(ahead);
-            file.seek(SeekFrom::Start(here + bytes))?;
-            return Ok(true);
+            Ok(())
+        };
+        let mut is_whole = read_exactly(&mut self.reader, whole_lines, |bytes| {
+            digest.extend(bytes);
+            read_again(bytes)
+        })?;
+        let before_last = digest.clone();
+        let mut last_line = Vec::new();
+        if is_whole {
+            is_whole = read_exactly(&mut self.reader, offset.unended, |bytes| {
+                digest.extend(bytes);
+                let room = LAST_LINE_BYTES.saturating_sub(last_line.len());
+                last_line.extend_from_slice(&bytes[..bytes.len().min(room)]);
+                read_again(bytes)
+            })?;
         }
-        let skipped = io::copy(&mut self.reader.by_ref().take(bytes), &mut io::sink())?;
-        Ok(skipped == bytes)
+        let start = if is_stream {
+            Start::Spooled(spool)
+        } else {
+            Start::File
+        };
+        if !is_whole || digest.to_bytes() != offset.digest {
+            return Ok(Found::Other(start));
+        }
+        if offset.unended > 0 {
+            self.read_from(start, whole_lines)?;
+        }
+        Ok(Found::Same(Box::new(Resumed {
+            offset: InputOffset {
+                bytes: whole_lines,
+                lines: offset.lines - u64::from(offset.unended > 0),
+                ..offset.clone()
+            },
+            digest: before_last,
+            last_line,
+        })))
+    }
+
+    /// Reads on from a position that was read before.
+    fn read_from(&mut self, start: Start, position: u64) -> io::Result<()> {
+        let reader: Box<dyn Read + Send> = match (start, &mut self.file) {
+            (Start::Spooled(mut spool), _) => {
+                spool.seek(SeekFrom::Start(position))?;
+                let rest = std::mem::replace(
+                    &mut self.reader,
+                    BufReader::with_capacity(1, Box::new(io::empty())),
+                );
+                Box::new(spool.chain(rest))
+            }
+            (Start::File, Some(file)) => {
+                file.seek(SeekFrom::Start(position))?;
+                Box::new(file.try_clone()?)
+            }
+            (Start::File, None) => Box::new(Cursor::new(Vec::new())),
+        };
+        self.reader = BufReader::with_capacity(BUFFER_BYTES, reader);
+        Ok(())
     }
 }
 
-fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut got = 0;
-    while got < buffer.len() {
-        match reader.read(&mut buffer[got..]) {
-            Ok(0) => break,
-            Ok(n) => got += n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+/// So much of a last line without its end is kept to be compared: more than a line may have.
+const LAST_LINE_BYTES: usize = 2 * crate::job::MAX_LINE_BYTES;
+
+/// Where an input stands.
+#[derive(Debug)]
+pub(crate) struct Resumed {
+    /// Before the next line.
+    pub(crate) offset: InputOffset,
+    /// The digest of the bytes before that.
+    pub(crate) digest: ContentDigest,
+    /// What was read before of the next line, which had no end then. Empty when all lines had one.
+    pub(crate) last_line: Vec<u8>,
+}
+
+impl Resumed {
+    fn at(offset: InputOffset) -> Self {
+        Self {
+            offset,
+            digest: ContentDigest::default(),
+            last_line: Vec::new(),
         }
     }
-    Ok(got)
+}
+
+/// What stands where an input was read before.
+enum Found {
+    Same(Box<Resumed>),
+    /// Something else, which begins there.
+    Other(Start),
+}
+
+/// Where bytes that were read are read again.
+enum Start {
+    File,
+    /// What was taken out of a stream.
+    Spooled(SpooledTempFile),
+}
+
+/// Gives away so many bytes of the input; whether there were that many.
+fn read_exactly(
+    reader: &mut Reader,
+    mut bytes: u64,
+    mut give: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<bool> {
+    while bytes > 0 {
+        let chunk = match reader.fill_buf() {
+            Ok([]) => return Ok(false),
+            Ok(chunk) => chunk,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let length = usize::try_from(bytes).map_or(chunk.len(), |bytes| bytes.min(chunk.len()));
+        give(&chunk[..length])?;
+        reader.consume(length);
+        bytes -= length as u64;
+    }
+    Ok(true)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn place(offset: u64, prefix: &[u8], complete: bool) -> InputPlace {
-        InputPlace {
-            offset,
-            line: 1,
+    /// The offset behind all of `read`, of which the last line may have no end.
+    fn behind(read: &[u8], complete: bool) -> InputOffset {
+        let unended = read.split(|byte| *byte == b'\n').next_back().unwrap();
+        let lines = read.split_inclusive(|byte| *byte == b'\n').count();
+        InputOffset {
+            bytes: read.len() as u64,
+            lines: lines as u64,
             complete,
-            digest: Sha256::digest(prefix).to_vec(),
+            digest: Sha256::digest(read).to_vec(),
+            unended: unended.len() as u64,
             rejected: 3,
         }
     }
 
-    fn rest_after(content: &[u8], at: InputPlace) -> Result<(u64, String), InputError> {
+    /// Where a file of this content is read on, its rest, and what is known of the next line.
+    fn resumed(
+        content: &[u8],
+        offset: InputOffset,
+        as_stream: bool,
+    ) -> Result<(u64, String, String), InputError> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("jobs");
         std::fs::write(&path, content).unwrap();
         let mut input = Input::open(&JobsFrom::File(path)).unwrap();
-        let (at, _) = input.go_to(at)?;
+        if as_stream {
+            input.file = None;
+        }
+        let resumed = input.go_to(offset)?;
+        assert_eq!(resumed.offset.rejected, 3);
         let mut rest = String::new();
         input.reader().read_to_string(&mut rest).unwrap();
-        Ok((at.offset, rest))
+        let last_line = String::from_utf8(resumed.last_line).unwrap();
+        Ok((resumed.offset.bytes, rest, last_line))
     }
 
     #[test]
     fn the_same_input_goes_on_where_it_was() {
-        let (offset, rest) = rest_after(b"one\ntwo\n", place(4, b"one\n", false)).unwrap();
-        assert_eq!((offset, rest.as_str()), (4, "two\n"));
-        let (offset, rest) =
-            rest_after(b"one\ntwo\nthree\n", place(8, b"one\ntwo\n", false)).unwrap();
-        assert_eq!((offset, rest.as_str()), (8, "three\n"));
+        for as_stream in [false, true] {
+            for (content, read, bytes, rest) in [
+                ("one\ntwo\n", "one\n", 4, "two\n"),
+                ("one\ntwo\nthree\n", "one\ntwo\n", 8, "three\n"),
+                ("one\n", "one\n", 4, ""),
+            ] {
+                for complete in [false, true] {
+                    let offset = behind(read.as_bytes(), complete);
+                    let found = resumed(content.as_bytes(), offset, as_stream).unwrap();
+                    assert_eq!(found, (bytes, rest.to_owned(), String::new()));
+                }
+            }
+        }
     }
 
     #[test]
-    fn another_input_of_the_same_name_is_read_from_its_start() {
-        let (offset, rest) = rest_after(b"new\nall\n", place(4, b"one\n", true)).unwrap();
-        assert_eq!((offset, rest.as_str()), (0, "new\nall\n"));
-        let (offset, rest) = rest_after(b"o", place(4, b"one\n", true)).unwrap();
-        assert_eq!((offset, rest.as_str()), (0, "o"));
+    fn a_last_line_without_its_end_is_read_from_its_start() {
+        for as_stream in [false, true] {
+            for (content, read, bytes, rest, last_line) in [
+                (
+                    "one\ntwo and more\nthree",
+                    "one\ntwo",
+                    4,
+                    "two and more\nthree",
+                    "two",
+                ),
+                ("two and more\n", "two", 0, "two and more\n", "two"),
+                ("one\ntwo", "one\ntwo", 4, "two", "two"),
+            ] {
+                for complete in [false, true] {
+                    let offset = behind(read.as_bytes(), complete);
+                    let found = resumed(content.as_bytes(), offset, as_stream).unwrap();
+                    assert_eq!(found, (bytes, rest.to_owned(), last_line.to_owned()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_input_that_differs_anywhere_is_read_from_its_start() {
+        let long = "x".repeat(3 * BUFFER_BYTES);
+        let day_1 = format!("{long}1\n");
+        let day_2 = format!("{long}2\n");
+        let both = format!("{day_2}{day_1}");
+        for as_stream in [false, true] {
+            for (content, read) in [
+                ("new\nall\n", "one\n"),
+                ("o", "one\n"),
+                ("", "one\n"),
+                ("one", "one\n"),
+                ("one\ntwx\n", "one\ntwo"),
+                (&day_2, &day_1),
+                (&both, &day_1),
+                (&day_1[..day_1.len() - 1], &day_1),
+            ] {
+                let offset = behind(read.as_bytes(), true);
+                let found = resumed(content.as_bytes(), offset, as_stream).unwrap();
+                assert_eq!(found, (0, content.to_owned(), String::new()));
+            }
+        }
     }
 
     #[test]
     fn an_input_that_was_not_read_to_its_end_must_not_change() {
-        for content in [&b"new\nall\n"[..], b"one\ntw", b""] {
-            assert!(matches!(
-                rest_after(content, place(8, b"one\ntwo\n", false)),
-                Err(InputError::Exchanged { lines: 1, .. })
-            ));
+        for as_stream in [false, true] {
+            for content in [&b"new\nall\n"[..], b"one\ntw", b""] {
+                let offset = behind(b"one\ntwo\n", false);
+                assert!(matches!(
+                    resumed(content, offset, as_stream),
+                    Err(InputError::Exchanged { lines: 2, .. })
+                ));
+            }
         }
     }
 }

@@ -1,13 +1,16 @@
-//! Reading lines of bounded length, with the place of each.
+//! Reading lines of bounded length, with the position of each.
 //!
 //! The standard library's `read_until` grows its buffer for as long as the line goes on; here a
-//! line past the bound is skipped instead, and told as [`Line::TooLong`]. The reader counts bytes
-//! and lines, because the place after a line is what the ingest writes down as "read so far".
+//! line past the bound is skipped instead, and reported as [`Line::TooLong`]. The reader counts bytes
+//! and lines, because the position after a line is what the ingest writes down as "read so far".
+//!
+//! A line without its end is the last one, also when the input grows meanwhile: what comes behind it
+//! belongs to it, and is read with it the next time.
 
 use std::io::{self, BufRead};
 
 /// What stood between two line ends.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Line<'a> {
     /// A line, without its line end (`\n` or `\r\n`), and without a byte order mark at the start of
     /// the input.
@@ -25,6 +28,8 @@ pub(crate) struct Lines<R> {
     offset: u64,
     /// The lines before the next line.
     line: u64,
+    /// The bytes of the line that was read last, if it had no end.
+    unended: u64,
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -38,6 +43,7 @@ impl<R: BufRead> Lines<R> {
             max,
             offset,
             line,
+            unended: 0,
         }
     }
 
@@ -50,12 +56,20 @@ impl<R: BufRead> Lines<R> {
         self.line
     }
 
+    /// The bytes of the line that was read last, if it had no end; otherwise 0.
+    pub(crate) fn unended(&self) -> u64 {
+        self.unended
+    }
+
     pub(crate) fn input(&self) -> &R {
         &self.input
     }
 
     /// The next line, or `None` at the end. A last line needs no line end.
     pub(crate) fn next_line(&mut self) -> io::Result<Option<Line<'_>>> {
+        if self.unended > 0 {
+            return Ok(None);
+        }
         self.buffer.clear();
         let mut length: u64 = 0;
         let mut ended = false;
@@ -80,6 +94,9 @@ impl<R: BufRead> Lines<R> {
         }
         if length == 0 {
             return Ok(None);
+        }
+        if !ended {
+            self.unended = length;
         }
         let first = self.offset == 0;
         self.offset += length;
@@ -135,6 +152,30 @@ mod tests {
                 assert_eq!(&all(input, 10, chunk), expected, "{input:?} by {chunk}");
             }
         }
+    }
+
+    /// A file that grows whenever its end was seen.
+    struct Growing(std::collections::VecDeque<&'static [u8]>);
+
+    impl io::Read for Growing {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let Some(part) = self.0.pop_front() else {
+                return Ok(0);
+            };
+            buffer[..part.len()].copy_from_slice(part);
+            Ok(part.len())
+        }
+    }
+
+    #[test]
+    fn what_grows_behind_a_line_without_its_end_is_no_line_of_its_own() {
+        let parts: [&[u8]; 5] = [b"one\ntw", b"", b"o\nthree\n", b"", b"four\n"];
+        let mut lines = Lines::resume(BufReader::new(Growing(parts.into())), 10, 0, 0);
+        assert_eq!(lines.next_line().unwrap(), Some(Line::Text(b"one")));
+        assert_eq!(lines.unended(), 0);
+        assert_eq!(lines.next_line().unwrap(), Some(Line::Text(b"tw")));
+        assert_eq!((lines.unended(), lines.offset()), (2, 6));
+        assert_eq!(lines.next_line().unwrap(), None);
     }
 
     #[test]

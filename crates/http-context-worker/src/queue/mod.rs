@@ -67,16 +67,18 @@ pub(crate) struct Turn {
 
 /// How far an input has been read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct InputPlace {
+pub(crate) struct InputOffset {
     /// Bytes read.
-    pub(crate) offset: u64,
+    pub(crate) bytes: u64,
     /// Lines read.
-    pub(crate) line: u64,
+    pub(crate) lines: u64,
     /// Whether its end was reached.
     pub(crate) complete: bool,
-    /// A digest of its first bytes, by which a different input of the same name is told apart. The
+    /// A digest of the bytes read, by which a different input of the same name is told apart. The
     /// bytes themselves hold secrets.
     pub(crate) digest: Vec<u8>,
+    /// Bytes of the last line read, when it had no end; 0 when it had one.
+    pub(crate) unended: u64,
     /// Lines of it that were rejected.
     pub(crate) rejected: u64,
 }
@@ -94,8 +96,8 @@ pub(crate) struct Batch {
     /// Jobs with their line numbers. None of their ids was known when it was asked for.
     pub(crate) jobs: Vec<(u64, Job)>,
     pub(crate) input: String,
-    /// The place behind the batch.
-    pub(crate) place: InputPlace,
+    /// The offset behind the batch.
+    pub(crate) offset: InputOffset,
     /// The rejects output, and its length.
     pub(crate) rejects: String,
     pub(crate) rejects_length: u64,
@@ -138,13 +140,13 @@ pub enum QueueError {
         /// What the database library said.
         reason: String,
     },
-    /// The database was written by a later version of this program.
+    /// The database was written by another version of this program.
     #[error(
-        "the queue in {} was made by a later version of this program (format {found}, this one knows {known}); \
+        "the queue in {} was made by another version of this program (format {found}, this one knows {known}); \
          give another --state",
         path.display()
     )]
-    Newer {
+    OtherVersion {
         /// The database file.
         path: PathBuf,
         /// The format found.
@@ -239,7 +241,7 @@ pub(crate) trait Queue: Clone + Send + Sync + 'static {
     fn tally(&self, results: &Output) -> impl Future<Output = Result<Tally, QueueError>> + Send;
 
     /// How far an input has been read.
-    fn input(&self, name: &str) -> impl Future<Output = Result<InputPlace, QueueError>> + Send;
+    fn input(&self, name: &str) -> impl Future<Output = Result<InputOffset, QueueError>> + Send;
 
     /// How many lines were rejected so far, where this input counts.
     fn rejected(&self, input: &str) -> impl Future<Output = Result<u64, QueueError>> + Send;

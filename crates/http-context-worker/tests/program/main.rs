@@ -11,6 +11,7 @@ mod deploy;
 #[cfg(target_os = "linux")]
 mod disk;
 mod exposition;
+mod input;
 mod layer_order;
 #[cfg(feature = "external-tools")]
 mod live_page;

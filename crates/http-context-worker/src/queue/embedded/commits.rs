@@ -42,14 +42,15 @@ impl Embedded {
         push_tasks(&mut *tx, QUEUE, &tasks)
             .await
             .map_err(|error| Failed(error.to_string()))?;
-        let place = &batch.place;
-        sqlx::query("INSERT OR REPLACE INTO worker_input VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+        let offset = &batch.offset;
+        sqlx::query("INSERT OR REPLACE INTO worker_input VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
             .bind(&batch.input)
-            .bind(signed(place.offset))
-            .bind(signed(place.line))
-            .bind(place.complete)
-            .bind(&place.digest)
-            .bind(signed(place.rejected))
+            .bind(signed(offset.bytes))
+            .bind(signed(offset.lines))
+            .bind(offset.complete)
+            .bind(&offset.digest)
+            .bind(signed(offset.unended))
+            .bind(signed(offset.rejected))
             .execute(&mut *tx)
             .await?;
         sqlx::query("UPDATE worker_output SET length = ?1 WHERE kind = ?2")

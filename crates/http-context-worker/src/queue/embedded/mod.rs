@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 use self::sqlite::{Failed, reason, signed, unreadable, unsigned};
 use super::wake::{Waker, wake};
 use super::{
-    Batch, Fate, Handler, InputPlace, OutputKind, Queue, QueueError, Recorded, Seen, Ticket,
+    Batch, Fate, Handler, InputOffset, OutputKind, Queue, QueueError, Recorded, Seen, Ticket,
 };
 use crate::output::Output;
 use crate::progress::{Meter, Progress};
@@ -46,15 +46,15 @@ use crate::tally::Tally;
 const QUEUE: &str = "http-context-job";
 
 /// The format of our own tables.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS worker_job_id (
         id TEXT NOT NULL PRIMARY KEY, line INTEGER NOT NULL
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS worker_input (
-        name TEXT NOT NULL PRIMARY KEY, offset INTEGER NOT NULL, line INTEGER NOT NULL,
-        complete INTEGER NOT NULL, digest BLOB NOT NULL, rejected INTEGER NOT NULL
+        name TEXT NOT NULL PRIMARY KEY, bytes INTEGER NOT NULL, lines INTEGER NOT NULL,
+        complete INTEGER NOT NULL, digest BLOB NOT NULL, unended INTEGER NOT NULL, rejected INTEGER NOT NULL
     );
     CREATE TABLE IF NOT EXISTS worker_output (
         kind TEXT NOT NULL PRIMARY KEY, target TEXT NOT NULL, length INTEGER NOT NULL
@@ -121,8 +121,9 @@ impl Embedded {
             .fetch_one(&self.pool)
             .await
             .map_err(unreadable)?;
-        if found > FORMAT {
-            return Err(QueueError::Newer {
+        // 0 is a database that is new.
+        if ![0, FORMAT].contains(&found) {
+            return Err(QueueError::OtherVersion {
                 path: self.path.clone(),
                 found,
                 known: FORMAT,
@@ -137,7 +138,7 @@ impl Embedded {
             .execute(&mut *tx)
             .await
             .map_err(unreadable)?;
-        sqlx::raw_sql("PRAGMA user_version = 1")
+        sqlx::raw_sql("PRAGMA user_version = 2")
             .execute(&mut *tx)
             .await
             .map_err(unreadable)?;
@@ -204,24 +205,25 @@ impl Queue for Embedded {
         })
     }
 
-    async fn input(&self, name: &str) -> Result<InputPlace, QueueError> {
+    async fn input(&self, name: &str) -> Result<InputOffset, QueueError> {
         let row = sqlx::query(
-            "SELECT offset, line, complete, digest, rejected FROM worker_input WHERE name = ?1",
+            "SELECT bytes, lines, complete, digest, unended, rejected FROM worker_input WHERE name = ?1",
         )
         .bind(name)
         .fetch_optional(&self.pool)
         .await
         .map_err(|error| self.failed(&error))?;
         let Some(row) = row else {
-            return Ok(InputPlace::default());
+            return Ok(InputOffset::default());
         };
-        let read = || -> Result<InputPlace, sqlx::Error> {
-            Ok(InputPlace {
-                offset: unsigned(row.try_get(0)?),
-                line: unsigned(row.try_get(1)?),
+        let read = || -> Result<InputOffset, sqlx::Error> {
+            Ok(InputOffset {
+                bytes: unsigned(row.try_get(0)?),
+                lines: unsigned(row.try_get(1)?),
                 complete: row.try_get(2)?,
                 digest: row.try_get(3)?,
-                rejected: unsigned(row.try_get(4)?),
+                unended: unsigned(row.try_get(4)?),
+                rejected: unsigned(row.try_get(5)?),
             })
         };
         read().map_err(|error| self.failed(&error))

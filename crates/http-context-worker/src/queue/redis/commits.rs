@@ -12,10 +12,10 @@ use super::connection::Patience;
 use super::link::Link;
 use super::scripts::{ADD, SETTLE};
 use crate::queue::tasks::task_id;
-use crate::queue::{Batch, Fate, InputPlace, OutputKind, QueueError, Recorded, Seen, Ticket};
+use crate::queue::{Batch, Fate, InputOffset, OutputKind, QueueError, Recorded, Seen, Ticket};
 use crate::tally::Tally;
 
-/// Standard input is another one each time: no place in it is kept.
+/// Standard input is another one each time: no offset of it is kept.
 const STDIN: &str = "-";
 
 /// The results' books, as this process left them: their key, and the length recorded.
@@ -87,9 +87,9 @@ impl Redis {
     }
 
     /// How far a file of jobs was read.
-    pub(super) async fn recorded_place(&self, input: &str) -> Result<InputPlace, QueueError> {
+    pub(super) async fn recorded_offset(&self, input: &str) -> Result<InputOffset, QueueError> {
         if input == STDIN {
-            return Ok(InputPlace::default());
+            return Ok(InputOffset::default());
         }
         let (key, input) = (self.0.keys.inputs(), self.on_this_host(input));
         let ask = |mut redis: Link| {
@@ -97,7 +97,7 @@ impl Redis {
             async move { redis.hget(key, input).await }
         };
         let text: Option<String> = self.0.connection.ask(Patience::OfAReader, ask).await?;
-        text.map_or(Ok(InputPlace::default()), |text| self.read(&text))
+        text.map_or(Ok(InputOffset::default()), |text| self.read(&text))
     }
 
     /// See [`Queue::seen`](crate::queue::Queue::seen).
@@ -150,7 +150,7 @@ impl Redis {
             call.arg("").arg("");
         } else {
             call.arg(self.on_this_host(&batch.input))
-                .arg(self.write(&batch.place)?);
+                .arg(self.write(&batch.offset)?);
         }
         call.arg(batch.rejects_length);
         for ((line, job), ticket) in batch.jobs.iter().zip(end - count..) {

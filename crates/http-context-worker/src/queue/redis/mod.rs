@@ -65,14 +65,14 @@ use self::keys::Keys;
 use self::link::Link;
 use self::workers::Workers;
 use super::{
-    Batch, Fate, Handler, InputPlace, OutputKind, Queue, QueueError, Recorded, Seen, Ticket,
+    Batch, Fate, Handler, InputOffset, OutputKind, Queue, QueueError, Recorded, Seen, Ticket,
 };
 use crate::output::Output;
 use crate::progress::{Meter, Progress};
 use crate::tally::Tally;
 
 /// The format of what is ours.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What leads to a queue in a Redis.
@@ -195,12 +195,12 @@ impl Queue for Redis {
         self.recorded_sums(results.name()).await
     }
 
-    async fn input(&self, name: &str) -> Result<InputPlace, QueueError> {
-        self.recorded_place(name).await
+    async fn input(&self, name: &str) -> Result<InputOffset, QueueError> {
+        self.recorded_offset(name).await
     }
 
     async fn rejected(&self, input: &str) -> Result<u64, QueueError> {
-        Ok(self.recorded_place(input).await?.rejected)
+        Ok(self.recorded_offset(input).await?.rejected)
     }
 
     async fn output(&self, kind: OutputKind, target: &str) -> Result<Recorded, QueueError> {

@@ -2,6 +2,7 @@
 
 mod crash;
 mod failover;
+mod input;
 mod outage;
 mod parity;
 mod refusals;
