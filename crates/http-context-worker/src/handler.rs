@@ -188,13 +188,13 @@ impl Shared {
             Ended::NotOpened => Exit::without_report(Outcome::Failed),
         };
         let failed = attempted.error.is_some();
-        if failed && let Some(not_before) = self.retry.after(attempt) {
+        if failed && let Some(wait) = self.retry.after(attempt) {
             adds.retried = u64::from(attempt == 1);
             return Entry {
                 ticket,
                 fate: Fate::Again {
                     attempts: attempt,
-                    not_before,
+                    wait,
                 },
                 line: Vec::new(),
                 adds,
@@ -231,11 +231,11 @@ fn told(job: &Job, attempt: u32, attempted: &Attempted, fate: Fate) {
         (Some(error), Fate::Done) => {
             tracing::info!(job = named(job), attempts = attempt, error, "a job failed");
         }
-        (Some(error), Fate::Again { not_before, .. }) => tracing::info!(
+        (Some(error), Fate::Again { wait, .. }) => tracing::info!(
             job = named(job),
             attempt,
             error,
-            not_before,
+            ?wait,
             "a job failed and is tried again"
         ),
     }

@@ -31,6 +31,14 @@
 //! `settle`, so the table also holds for a machine that loses power: the database may then forget
 //! its last commits, and the file is cut back to match.
 
+//!
+//! # Clocks
+//!
+//! Waits are counted here, and stand in a queue as the time of a wall clock at which they end: that
+//! of this machine with the embedded queue, and that of Redis. Such a clock may be set, either way.
+//! Then an attempt may come early, and it comes no later than the longest wait after the clock was
+//! set: what lies further ahead is put back to that.
+
 mod embedded;
 mod redis;
 mod tasks;
@@ -38,6 +46,7 @@ mod wake;
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -108,8 +117,8 @@ pub(crate) struct Batch {
 pub(crate) enum Fate {
     /// It leaves the queue; its result line is written.
     Done,
-    /// It goes back into the queue and may run again at this time, in seconds since 1970.
-    Again { attempts: u32, not_before: u64 },
+    /// It goes back into the queue and may run again after this wait.
+    Again { attempts: u32, wait: Duration },
 }
 
 /// The outputs whose lengths the queue records.

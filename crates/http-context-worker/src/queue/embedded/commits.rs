@@ -2,6 +2,7 @@
 
 use apalis_sqlite::queries::push_tasks;
 
+use super::clock::due_at;
 use super::sqlite::{Failed, signed, unsigned};
 use super::{Embedded, QUEUE};
 use crate::queue::tasks::{task, task_id};
@@ -88,17 +89,13 @@ impl Embedded {
             }
         }
         for (ticket, fate) in fates {
-            if let Fate::Again {
-                attempts,
-                not_before,
-            } = fate
-            {
+            if let Fate::Again { attempts, wait } = fate {
                 sqlx::query(
                     "UPDATE Jobs SET status = 'Pending', attempts = ?1, run_at = ?2, lock_by = NULL, \
                      lock_at = NULL WHERE id = ?3",
                 )
                 .bind(attempts)
-                .bind(signed(*not_before))
+                .bind(due_at(*wait))
                 .bind(task_id(*ticket).to_string())
                 .execute(&mut *tx)
                 .await?;

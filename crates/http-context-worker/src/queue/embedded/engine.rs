@@ -11,7 +11,7 @@ use sqlx::SqlitePool;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::QUEUE;
+use super::{QUEUE, clock};
 use crate::job::Job;
 use crate::queue::tasks::Label;
 use crate::queue::wake::Wake;
@@ -51,6 +51,7 @@ pub(super) async fn work<H: Handler>(
         biased;
         ended = &mut run => return engine_error(ended),
         () = stop.cancelled() => {}
+        () = clock::bound_waits(pool) => {}
     }
     // Paused, the engine takes no job but still finishes its housekeeping. It is not stopped:
     // stopping counts the jobs that were fetched and not started as attempted.

@@ -19,6 +19,7 @@
 //! the length of an id and ten bytes for each job, and no memory but the database's page cache,
 //! which is bounded.
 
+mod clock;
 mod commits;
 mod engine;
 mod sqlite;

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::AsyncCommands as _;
 use ulid::Ulid;
@@ -234,20 +233,11 @@ impl Redis {
     }
 }
 
-/// What becomes of a job, as the script reads it. A wait is told by its length, because the clock
+/// What becomes of a job, as the script reads it. Of a wait it is given the length, because the clock
 /// that it ends by is that of Redis.
 fn told(fate: Fate) -> String {
     match fate {
         Fate::Done => "done".to_owned(),
-        Fate::Again {
-            attempts,
-            not_before,
-        } => {
-            let now = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default();
-            let wait = Duration::from_secs(not_before).saturating_sub(now);
-            format!("{attempts}:{}", wait.as_millis())
-        }
+        Fate::Again { attempts, wait } => format!("{attempts}:{}", wait.as_millis()),
     }
 }

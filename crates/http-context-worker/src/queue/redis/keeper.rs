@@ -9,8 +9,10 @@ use super::Redis;
 use super::connection::Patience;
 use super::link::Link;
 use super::scripts::{KEEP, RELEASE};
+use super::silence::{Sign, Silence};
 use crate::queue::tasks::task_id;
 use crate::queue::{QueueError, Ticket};
+use crate::retry::MAX_DELAY;
 
 const KEEP_EVERY: Duration = Duration::from_millis(250);
 
@@ -18,9 +20,10 @@ const KEEP_EVERY: Duration = Duration::from_millis(250);
 pub(super) async fn keep(redis: &Redis) -> QueueError {
     let mut tick = interval(KEEP_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut silence = Silence::default();
     loop {
         tick.tick().await;
-        let kept = redis.keep().await;
+        let kept = redis.keep(&mut silence).await;
         let is_news = redis.0.workers.note_answer(kept.is_ok());
         match kept {
             Err(refused @ QueueError::Refused { .. }) => return refused,
@@ -38,9 +41,10 @@ pub(super) async fn keep(redis: &Redis) -> QueueError {
 }
 
 impl Redis {
-    async fn keep(&self) -> Result<(), QueueError> {
+    async fn keep(&self, silence: &mut Silence) -> Result<(), QueueError> {
         let inner = &self.0;
         let names = inner.workers.names();
+        let gone = silence.longer_than(inner.takeover);
         let ask = |mut connection: Link| {
             let mut call = KEEP.prepare_invoke();
             for key in [
@@ -53,14 +57,18 @@ impl Redis {
             }
             call.arg(inner.keys.inflight())
                 .arg(inner.keys.worker_metadata())
-                .arg(inner.takeover.as_secs());
-            for name in &names {
-                call.arg(name);
+                .arg(MAX_DELAY.as_millis())
+                .arg(names.len())
+                .arg(&names);
+            for (worker, sign) in &gone {
+                call.arg(worker).arg(sign);
             }
             async move { call.invoke_async(&mut connection).await }
         };
-        let (waiting, unfinished, taken): (u64, u64, u64) =
+        let (waiting, unfinished, taken, mut signs): (u64, u64, u64, Vec<Sign>) =
             inner.connection.ask(Patience::None, ask).await?;
+        signs.retain(|(worker, _)| !names.contains(worker));
+        silence.see(signs);
         if taken > 0 {
             tracing::warn!("{taken} jobs of a worker that is gone were given back to the queue");
         }

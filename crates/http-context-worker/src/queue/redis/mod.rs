@@ -33,9 +33,12 @@
 //!
 //! # What stays
 //!
-//! A finished job leaves its id, in the hash `QUEUE:ids`, so that it is not queued twice. Clocks are
-//! Redis's own, but for the moment in which a worker registers: machines' clocks may differ by less
-//! than the takeover time.
+//! A finished job leaves its id, in the hash `QUEUE:ids`, so that it is not queued twice.
+//!
+//! # Clocks
+//!
+//! Whether a worker is gone does not depend on what clock shows which time ([`silence`]). The wait for
+//! the next attempt ends by the clock of Redis, see [`queue`](crate::queue).
 
 mod address;
 mod commits;
@@ -46,6 +49,7 @@ mod keys;
 mod link;
 mod refusal;
 mod scripts;
+mod silence;
 mod workers;
 
 use std::sync::Arc;
