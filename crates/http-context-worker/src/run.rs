@@ -102,6 +102,9 @@ pub async fn run(
     match plan.queue.clone() {
         QueuePlace::Embedded(dir) => {
             let state = State::open(dir.as_deref())?;
+            if let Some(sentence) = state.keep_private()? {
+                say(&format!("warning: {sentence}\n"));
+            }
             let queue = Embedded::open(&state.database(), state.is_kept()).await?;
             work(plan, input, queue, Some(&state), stop, signals, show).await
         }

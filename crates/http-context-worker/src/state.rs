@@ -2,8 +2,9 @@
 //!
 //! `--state DIR` holds the queue's database and a lock file. The lock is the operating system's, so
 //! it goes with the process, also with `kill -9`; two runs on one state would hand the same jobs
-//! out twice. The directory is readable by its owner alone, because queued jobs hold headers and
-//! bodies.
+//! out twice. Queued jobs hold headers and bodies, so a directory that is made here is its owner's
+//! alone, and so are the database's files in one that was there before; where that cannot be had, a
+//! sentence says so.
 //!
 //! Without `--state` the queue lives in a fresh directory under the system's temporary directory,
 //! which is removed at the end: a file of jobs may be larger than memory, so the queue is on disk
@@ -95,9 +96,101 @@ impl State {
         self.path.join("queue.sqlite")
     }
 
+    /// Makes the database's files, those that `SQLite` adds to it included, their owner's alone.
+    /// Returns why others can read them, where that cannot be had.
+    pub(crate) fn keep_private(&self) -> Result<Option<String>, StateError> {
+        let database = self.database();
+        let others = private::keep(&database).map_err(|source| StateError::Io {
+            path: self.path.clone(),
+            source,
+        })?;
+        Ok(others.map(|reason| {
+            format!(
+                "{} holds what jobs hold, and is not its owner's alone: {reason}; give a --state that is",
+                database.display()
+            )
+        }))
+    }
+
     /// Whether the state outlives this run.
     pub(crate) fn is_kept(&self) -> bool {
         self.temporary.is_none()
+    }
+}
+
+#[cfg(unix)]
+mod private {
+    use std::fs::{File, Permissions};
+    use std::io;
+    use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+    use std::path::{Path, PathBuf};
+
+    const OWNER_ONLY: u32 = 0o600;
+    const OTHERS: u32 = 0o077;
+
+    /// `SQLite` gives the files that it adds the mode of the first.
+    pub(super) fn keep(database: &Path) -> io::Result<Option<String>> {
+        // Made here, so that it never stood there for all to read.
+        match File::options()
+            .write(true)
+            .create_new(true)
+            .mode(OWNER_ONLY)
+            .open(database)
+        {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        for name in ["", "-wal", "-shm"] {
+            let mut path = database.as_os_str().to_owned();
+            path.push(name);
+            if let Some(reason) = keep_one(&PathBuf::from(path))? {
+                return Ok(Some(reason));
+            }
+        }
+        Ok(None)
+    }
+
+    fn keep_one(path: &Path) -> io::Result<Option<String>> {
+        let found = match path.symlink_metadata() {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if found.is_symlink() {
+            return Ok(Some("it is a link".to_owned()));
+        }
+        let owner = rustix::process::geteuid().as_raw();
+        if found.uid() != owner {
+            return Ok(Some(format!("user {} owns it", found.uid())));
+        }
+        if found.mode() & OTHERS == 0 {
+            return Ok(None);
+        }
+        // What its owner may do with it is the owner's to say.
+        let owners = Permissions::from_mode(found.mode() & !OTHERS);
+        let changed = std::fs::set_permissions(path, owners);
+        // Some file systems know no modes, and some take them and keep their own.
+        let mode = path.symlink_metadata()?.mode();
+        if mode & OTHERS == 0 {
+            return Ok(None);
+        }
+        let reason = changed.err().map_or_else(
+            || "its mode cannot be changed".to_owned(),
+            |error| error.to_string(),
+        );
+        Ok(Some(format!("{reason} (mode {:o})", mode & 0o777)))
+    }
+}
+
+#[cfg(not(unix))]
+mod private {
+    use std::io;
+    use std::path::Path;
+
+    /// Who can read a file is not known here.
+    #[expect(clippy::unnecessary_wraps, reason = "the same signature as on Unix")]
+    pub(super) fn keep(_: &Path) -> io::Result<Option<String>> {
+        Ok(None)
     }
 }
 
@@ -130,6 +223,27 @@ mod tests {
         ));
         drop(first);
         State::open(Some(&path)).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_database_of_somebody_else_or_elsewhere_is_reported() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open(Some(dir.path())).unwrap();
+        let elsewhere = dir.path().join("elsewhere");
+        std::fs::write(&elsewhere, "").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, state.database()).unwrap();
+        let sentence = state.keep_private().unwrap().unwrap();
+        assert!(
+            sentence.ends_with("is not its owner's alone: it is a link; give a --state that is")
+        );
+        std::fs::remove_file(state.database()).unwrap();
+        assert_eq!(state.keep_private().unwrap(), None);
+        // As root a file can be given away.
+        if std::os::unix::fs::chown(state.database(), Some(12345), None).is_ok() {
+            let sentence = state.keep_private().unwrap().unwrap();
+            assert!(sentence.contains("user 12345 owns it"), "{sentence}");
+        }
     }
 
     #[test]

@@ -118,6 +118,18 @@ impl Embedded {
 
     async fn prepare(&self) -> Result<(), QueueError> {
         let unreadable = |error: sqlx::Error| unreadable(&self.path, &error);
+        // The client takes it for text, and a damaged one would end its thread.
+        let schema: Vec<Vec<u8>> =
+            sqlx::query_scalar("SELECT CAST(sql AS BLOB) FROM sqlite_schema WHERE sql IS NOT NULL")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(unreadable)?;
+        if schema.iter().any(|sql| std::str::from_utf8(sql).is_err()) {
+            return Err(QueueError::Open {
+                path: self.path.clone(),
+                reason: "its schema is damaged".to_owned(),
+            });
+        }
         let found: i64 = sqlx::query_scalar("PRAGMA user_version")
             .fetch_one(&self.pool)
             .await
