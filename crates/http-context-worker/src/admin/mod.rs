@@ -9,10 +9,12 @@
 //! | `/readyz` | `200` from the moment the queue is open until the way out begins, otherwise `503` |
 //!
 //! It reads only, and it has no password: whoever reaches the address sees the places in the code
-//! and the names of jobs. So it is on loopback unless told otherwise.
+//! and the names of jobs. So it is on loopback unless another address is given, and it answers only
+//! requests that are for loopback or for that address, so that no web page reads it ([`host`]).
 
 mod answers;
 mod contexts;
+mod host;
 mod server;
 
 use std::net::SocketAddr;

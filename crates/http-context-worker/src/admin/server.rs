@@ -35,10 +35,14 @@ pub(super) async fn serve(listener: TcpListener, told: Arc<Told>) {
             sleep(PAUSE).await;
             continue;
         };
+        // A connection that is gone already has none.
+        let Ok(local) = stream.local_addr() else {
+            continue;
+        };
         let told = Arc::clone(&told);
         connections.spawn(async move {
             let service = service_fn(|request| {
-                let response = answer(&request, &told);
+                let response = answer(&request, local.ip(), &told);
                 async move { Ok::<_, Infallible>(response) }
             });
             // An error here is a client that went away.

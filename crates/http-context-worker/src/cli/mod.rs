@@ -157,7 +157,8 @@ pub(crate) struct WorkArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics_file: Option<PathBuf>,
     /// Serves /metrics, /livez, /readyz, /debug/contexts and a live page at / while the run goes on;
-    /// without an address at 127.0.0.1:9464 [default: off]
+    /// without an address at 127.0.0.1:9464. Requests must be for localhost or that address, not for a name
+    /// that leads there [default: off]
     #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = DEFAULT_ADDRESS)]
     pub(crate) admin: Option<SocketAddr>,
     /// Exits with code 3 when a context leaked

@@ -95,7 +95,7 @@ pub(crate) struct Answer {
 pub(crate) fn get(address: SocketAddr, path: &str) -> Answer {
     ask(
         address,
-        &format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"),
+        &format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"),
     )
 }
 
@@ -242,6 +242,44 @@ fn the_page_may_run_its_own_script_alone_and_asks_nobody_else() {
         assert!(!page.body.contains(outside), "{outside}");
     }
     waiting.finish(arrival);
+}
+
+#[test]
+fn a_name_that_leads_to_the_address_is_answered_nothing_on_any_route() {
+    let server = Server::start();
+    let (waiting, arrival) = Waiting::start(&server, "last");
+    let port = waiting.address.port();
+    let get = |path: &str, headers: &str| {
+        let head = format!("GET {path} HTTP/1.1\r\nconnection: close\r\n{headers}\r\n");
+        ask(waiting.address, &head)
+    };
+    for path in [
+        "/",
+        "/metrics",
+        "/debug/contexts",
+        "/livez",
+        "/readyz",
+        "/else",
+    ] {
+        for headers in [
+            "host: evil.example\r\n",
+            "host: localhost.evil.example:9464\r\n",
+            "host: 192.0.2.1\r\n",
+            "host: \r\n",
+            "host: localhost\r\nhost: evil.example\r\n",
+        ] {
+            let answer = get(path, headers);
+            assert!([400, 421].contains(&answer.status), "{path} {headers}");
+            assert!(!answer.body.contains("context"), "{}", answer.body);
+        }
+        let absolute = get(&format!("http://evil.example{path}"), "host: localhost\r\n");
+        assert_eq!(absolute.status, 421, "{path}");
+        for host in [format!("localhost:{port}"), "[::1]".to_owned()] {
+            let status = if path == "/else" { 404 } else { 200 };
+            assert_eq!(get(path, &format!("host: {host}\r\n")).status, status);
+        }
+    }
+    assert_eq!(waiting.finish(arrival).code(), 0);
 }
 
 #[test]
