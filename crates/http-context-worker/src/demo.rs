@@ -63,6 +63,7 @@ pub(crate) async fn demo(args: &DemoArgs) -> Result<u8, Failure> {
             max_attempts: 3,
             first_delay: Duration::ZERO,
         },
+        max_crashes: 1,
         fail_on_status: true,
         drain_timeout: Duration::from_secs(5),
         context: http_context::builder().tls(Tls::Config(upstream.client_config())),

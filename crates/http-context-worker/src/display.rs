@@ -50,6 +50,7 @@ fn message(progress: &Progress) -> String {
     let mut parts = Vec::new();
     for (n, what) in [
         (progress.tally.failed, "failed"),
+        (progress.tally.poisoned, "poisoned"),
         (progress.tally.retried, "retried"),
         (progress.rejected, "rejected"),
     ] {

@@ -1,6 +1,7 @@
 //! The one metric that is the worker's own: jobs, by what became of them.
 //!
-//! It tells the sums of the state, those that the summary tells. A run that goes on after a crash
+//! It has the sums of the state, those of the summary. What is `poisoned` is `failed` too, and what is
+//! `retried` is any of them in the end. A run that goes on after a crash
 //! goes on counting where the one before it stopped, and so the counter never goes down.
 
 use metrics::{Counter, counter};
@@ -14,27 +15,29 @@ const NAME: &str = "http_context_worker_jobs_total";
 pub(crate) struct JobMetrics {
     ok: Counter,
     failed: Counter,
+    poisoned: Counter,
     retried: Counter,
     /// What was told last.
-    told: [u64; 3],
+    told: [u64; 4],
 }
 
 impl JobMetrics {
-    /// Makes all three series, at 0 in a process that has none yet.
+    /// Makes all series, at 0 in a process that has none yet.
     pub(crate) fn new() -> Self {
         Self {
             ok: counter!(NAME, "status" => "ok"),
             failed: counter!(NAME, "status" => "failed"),
+            poisoned: counter!(NAME, "status" => "poisoned"),
             retried: counter!(NAME, "status" => "retried"),
-            told: [0; 3],
+            told: [0; 4],
         }
     }
 
     /// Tells the sums as of a commit.
     pub(crate) fn tell(&mut self, tally: &Tally) {
-        let sums = [tally.ok, tally.failed, tally.retried];
+        let sums = [tally.ok, tally.failed, tally.poisoned, tally.retried];
         // By increments: what the counters go to may know no absolute numbers.
-        let counters = [&self.ok, &self.failed, &self.retried];
+        let counters = [&self.ok, &self.failed, &self.poisoned, &self.retried];
         for ((counter, sum), told) in counters.into_iter().zip(sums).zip(&mut self.told) {
             counter.increment(sum.saturating_sub(*told));
             *told = sum;

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::job_metrics::JobMetrics;
 use crate::output::Output;
 use crate::progress::Meter;
-use crate::queue::{Fate, Queue, Ticket};
+use crate::queue::{Disposition, Queue, Ticket};
 use crate::tally::Tally;
 
 /// The most attempts that share a commit.
@@ -22,7 +22,7 @@ const BATCH: usize = 512;
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) ticket: Ticket,
-    pub(crate) fate: Fate,
+    pub(crate) disposition: Disposition,
     /// The result line with its line end, empty when the job will be tried again.
     pub(crate) line: Vec<u8>,
     /// What this attempt adds to the sums.
@@ -31,9 +31,9 @@ pub(crate) struct Entry {
 
 /// The handlers' side of the ledger.
 #[derive(Clone, Debug)]
-pub(crate) struct Desk(mpsc::Sender<Brought>);
+pub(crate) struct ResultSink(mpsc::Sender<PendingEntry>);
 
-impl Desk {
+impl ResultSink {
     /// Returns once the entry is settled; or when the ledger has failed, and then the job stays in
     /// the queue; or when another process has taken the job over.
     pub(crate) async fn settle(&self, entry: Entry) {
@@ -45,11 +45,11 @@ impl Desk {
 }
 
 /// An entry, and who waits for it to be settled.
-type Brought = (Entry, oneshot::Sender<()>);
+type PendingEntry = (Entry, oneshot::Sender<()>);
 
-/// The ledger's side: run it until every [`Desk`] is gone.
+/// The ledger's side: run it until every [`ResultSink`] is gone.
 pub(crate) struct Ledger<Q> {
-    entries: mpsc::Receiver<Brought>,
+    entries: mpsc::Receiver<PendingEntry>,
     queue: Q,
     results: Output,
     tally: Tally,
@@ -58,7 +58,7 @@ pub(crate) struct Ledger<Q> {
 }
 
 impl<Q: Queue> Ledger<Q> {
-    pub(crate) fn new(queue: Q, results: Output, tally: Tally, meter: Meter) -> (Desk, Self) {
+    pub(crate) fn new(queue: Q, results: Output, tally: Tally, meter: Meter) -> (ResultSink, Self) {
         let (sender, entries) = mpsc::channel(BATCH);
         let mut metrics = JobMetrics::new();
         metrics.tell(&tally);
@@ -70,7 +70,7 @@ impl<Q: Queue> Ledger<Q> {
             meter,
             metrics,
         };
-        (Desk(sender), ledger)
+        (ResultSink(sender), ledger)
     }
 
     /// Settles entries until nobody can bring any more.
@@ -87,21 +87,21 @@ impl<Q: Queue> Ledger<Q> {
 
     /// Leaves in the batch what was settled. A job that another process has taken over is not: its
     /// line is taken back, and stands where that process settles it.
-    async fn write_and_settle(mut self, batch: &mut Vec<Brought>) -> Result<Self, Failure> {
+    async fn write_and_settle(mut self, batch: &mut Vec<PendingEntry>) -> Result<Self, Failure> {
         while !batch.is_empty() {
             let (mut lines, mut finished) = (Vec::new(), 0);
-            let mut fates = Vec::with_capacity(batch.len());
+            let mut dispositions = Vec::with_capacity(batch.len());
             let mut tally = self.tally.clone();
             for (entry, _) in batch.iter() {
                 lines.extend_from_slice(&entry.line);
-                fates.push((entry.ticket, entry.fate));
-                finished += u64::from(entry.fate == Fate::Done);
+                dispositions.push((entry.ticket, entry.disposition));
+                finished += u64::from(entry.disposition == Disposition::Done);
                 tally.add(&entry.adds);
             }
             let length_before = self.results.length();
             self = self.write(lines).await?;
             let length = self.results.length();
-            let others = self.queue.settle(&fates, length, &tally).await?;
+            let others = self.queue.settle(&dispositions, length, &tally).await?;
             if others.is_empty() {
                 self.metrics.tell(&tally);
                 self.meter.update(|progress| {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_context::{ContextBuilder, PoolReport};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -52,6 +52,8 @@ pub struct Plan {
     pub pool: usize,
     /// Whether and when a failed job is tried again.
     pub retry: Retry,
+    /// How many workers may crash with a job in hand before it fails as poisoned. At least 1.
+    pub max_crashes: u32,
     /// Whether a response with a status of 400 and above is a failure.
     pub fail_on_status: bool,
     /// How long jobs under way may go on after a signal.
@@ -143,15 +145,17 @@ async fn work(
     queue.follow(&meter);
     show(progress.clone());
 
-    let (desk, ledger) = Ledger::new(queue.clone(), results, tally.clone(), meter.clone());
+    let (sink, ledger) = Ledger::new(queue.clone(), results, tally.clone(), meter.clone());
     let context = plan.context.lazy().drain_timeout(plan.drain_timeout);
     let (warm, context) = Warm::new(plan.pool, context);
     let shared = Arc::new(Shared {
         context,
         code: plan.code,
         retry: plan.retry,
+        max_crashes: plan.max_crashes,
+        last_chance: Semaphore::new(1),
         fail_on_status: plan.fail_on_status,
-        desk,
+        sink,
         stop,
         cut: CancellationToken::new(),
         under_way: TaskTracker::new(),
@@ -168,7 +172,10 @@ async fn work(
         engine: tokio::spawn({
             let (stop, queue) = (shared.stop.clone(), queue.clone());
             async move {
-                let handler = JobHandler { shared };
+                let handler = JobHandler {
+                    shared,
+                    queue: queue.clone(),
+                };
                 Err(queue.work(handler, plan.concurrency, stop).await.into())
             }
         }),

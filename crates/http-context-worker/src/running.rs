@@ -77,7 +77,7 @@ impl Running {
             ingest.abort();
         }
         self.engine.abort();
-        // With the engine the last desk goes, and with it the ledger's work ends. It may have failed
+        // With the engine the last sink goes, and with it the ledger's work ends. It may have failed
         // on the way out, and nobody has heard of that yet.
         let Some(ledger) = self.ledger else {
             return Ok(());

@@ -88,6 +88,7 @@ impl Summary {
             format!("{} failed", grouped(jobs.failed)),
         ];
         for (n, what) in [
+            (ended.progress.tally.poisoned, "of them poisoned"),
             (jobs.retried, "retried"),
             (jobs.rejected, "rejected"),
             (ended.progress.unfinished(), "not finished"),

@@ -19,6 +19,8 @@ pub struct Tally {
     pub ok: u64,
     /// Jobs that failed on their last attempt.
     pub failed: u64,
+    /// Jobs of these that were not tried again because workers ended with them in hand.
+    pub poisoned: u64,
     /// Jobs that needed more than one attempt, however they ended. Each counts once.
     pub retried: u64,
     /// Requests started.
@@ -68,6 +70,7 @@ impl Tally {
     pub(crate) fn add(&mut self, other: &Self) {
         self.ok += other.ok;
         self.failed += other.failed;
+        self.poisoned += other.poisoned;
         self.retried += other.retried;
         self.requests += other.requests;
         self.connections_opened += other.connections_opened;

@@ -147,6 +147,10 @@ pub(crate) struct WorkArgs {
     /// The wait before the second attempt; it doubles with each further one, up to a minute
     #[arg(long, value_name = "SECONDS", default_value_t = 1, allow_negative_numbers = true, value_parser = value_parser!(u64).range(0..=60))]
     pub(crate) retry_delay: u64,
+    /// How many workers may crash with a job in hand before it fails as poisoned and is not tried again. They
+    /// are counted over all workers of a queue; one that is ended by a signal is none, unless it is killed
+    #[arg(long, value_name = "N", default_value_t = 5, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=1000))]
+    pub(crate) max_crashes: u32,
     /// A response with status 400 or above fails its job
     #[arg(long)]
     pub(crate) fail_on_status: bool,

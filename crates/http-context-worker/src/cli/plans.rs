@@ -115,6 +115,7 @@ impl WorkArgs {
                 max_attempts: self.max_attempts,
                 first_delay: Duration::from_secs(self.retry_delay),
             },
+            max_crashes: self.max_crashes,
             fail_on_status: self.fail_on_status,
             drain_timeout: Duration::from_secs(self.drain_timeout),
             context: http_context::builder(),

@@ -72,6 +72,7 @@ async fn run_a_job_that_leaks(format: LogFormat, instrumentation: Arc<Instrument
             max_attempts: 1,
             first_delay: Duration::ZERO,
         },
+        max_crashes: 1,
         fail_on_status: false,
         drain_timeout: Duration::from_secs(1),
         context: http_context::builder().observer(instrumentation),

@@ -32,6 +32,13 @@
 //! its last commits, and the file is cut back to match.
 
 //!
+//! # Jobs that end workers
+//!
+//! A job that makes its worker crash would be handed out again for ever. So the queue counts, for each
+//! job, the workers that ended with it in hand; the count goes with the job, over all workers, until
+//! an attempt at it comes to an end. A worker that ends in good order gives its jobs back uncounted. From
+//! the second time on the job waits before it is handed out again, twice as long each time.
+//!
 //! # Clocks
 //!
 //! Waits are counted here, and stand in a queue as the time of a wall clock at which they end: that
@@ -67,10 +74,13 @@ pub(crate) struct Ticket(pub(crate) u64);
 
 /// One attempt at a job, as the queue hands it out.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct Attempt {
     pub(crate) ticket: Ticket,
     /// 1 for the first attempt.
-    pub(crate) attempt: u32,
+    pub(crate) number: u32,
+    /// How many workers have ended since its last attempt that came to an end, each with the job in
+    /// hand.
+    pub(crate) crashes: u32,
     pub(crate) job: Job,
 }
 
@@ -114,7 +124,7 @@ pub(crate) struct Batch {
 
 /// What becomes of a job after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum Disposition {
     /// It leaves the queue; its result line is written.
     Done,
     /// It goes back into the queue and may run again after this wait.
@@ -277,11 +287,19 @@ pub(crate) trait Queue: Clone + Send + Sync + 'static {
     /// since they were asked for: returns those.
     fn add(&self, batch: &Batch) -> impl Future<Output = Result<Vec<Seen>, QueueError>> + Send;
 
+    /// Records that an attempt begins at a job which was in hand when a worker ended, so that it is
+    /// blamed if this one ends too. Whether the job is in this process's hands still.
+    ///
+    /// A job that is in hand for the first time is blamed without that, and so are jobs that were
+    /// fetched and had not begun: a worker that ends does not say which of them it was. Only this
+    /// tells a job that ends workers from those beside it, and it costs most jobs nothing.
+    fn begin(&self, ticket: Ticket) -> impl Future<Output = Result<bool, QueueError>> + Send;
+
     /// Records what became of jobs, whole or not at all. Not at all when some of them were taken
     /// over by another process: returns those.
     fn settle(
         &self,
-        fates: &[(Ticket, Fate)],
+        dispositions: &[(Ticket, Disposition)],
         results_length: u64,
         tally: &Tally,
     ) -> impl Future<Output = Result<Vec<Ticket>, QueueError>> + Send;
@@ -303,5 +321,5 @@ pub(crate) trait Queue: Clone + Send + Sync + 'static {
 /// Does one attempt at a job, and has it settled before it returns.
 pub(crate) trait Handler: Clone + Send + Sync + 'static {
     /// Must not be dropped half-way by the queue: each attempt runs as a task of its own.
-    fn handle(&self, turn: Turn) -> impl Future<Output = ()> + Send;
+    fn handle(&self, attempt: Attempt) -> impl Future<Output = ()> + Send;
 }

@@ -20,6 +20,7 @@ mod memory;
 mod metrics_file;
 #[cfg(feature = "otlp")]
 mod otlp;
+mod poison;
 #[cfg(all(feature = "external-tools", feature = "otlp"))]
 mod receivers;
 #[cfg(feature = "external-tools")]

@@ -271,14 +271,7 @@ pub(crate) struct Gate {
 }
 
 /// A request that has arrived and waits for its answer.
-pub(crate) struct Arrival(
-    TcpStream,
-    #[cfg_attr(
-        not(feature = "external-tools"),
-        allow(dead_code, reason = "only tests with tools ask for it")
-    )]
-    String,
-);
+pub(crate) struct Arrival(TcpStream, String);
 
 impl Gate {
     pub(crate) fn start() -> Self {
@@ -326,7 +319,6 @@ impl Gate {
 
 impl Arrival {
     /// What was asked for.
-    #[cfg(feature = "external-tools")]
     pub(crate) fn path(&self) -> &str {
         &self.1
     }

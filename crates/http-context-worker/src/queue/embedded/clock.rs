@@ -20,7 +20,7 @@ pub(super) fn due_at(wait: Duration) -> i64 {
     if wait.is_zero() {
         return 0;
     }
-    ceil(now() + wait)
+    ceil(since_1970() + wait)
 }
 
 /// Shortens waits that a clock which was set has made too long, until it is dropped.
@@ -30,7 +30,7 @@ pub(super) async fn bound_waits(pool: &SqlitePool) {
     loop {
         look.tick().await;
         // What fails here fails with the next commit too, and is reported there.
-        let _ = bound_waits_at(pool, now()).await;
+        let _ = bound_waits_at(pool, since_1970()).await;
     }
 }
 
@@ -48,7 +48,12 @@ async fn bound_waits_at(pool: &SqlitePool, now: Duration) -> Result<u64, sqlx::E
     Ok(bounded.rows_affected())
 }
 
-fn now() -> Duration {
+/// The time in whole seconds, rounded up.
+pub(super) fn now() -> i64 {
+    ceil(since_1970())
+}
+
+fn since_1970() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
@@ -63,7 +68,7 @@ mod tests {
     use super::*;
     use crate::job::parse;
     use crate::queue::embedded::Embedded;
-    use crate::queue::{Batch, Fate, InputOffset, OutputKind, Queue as _, Ticket};
+    use crate::queue::{Batch, Disposition, InputOffset, OutputKind, Queue as _, Ticket};
     use crate::tally::Tally;
 
     const WAIT: Duration = Duration::from_secs(5);
@@ -86,7 +91,7 @@ mod tests {
             rejects_length: 0,
         };
         queue.add(&batch).await.unwrap();
-        let again = Fate::Again {
+        let again = Disposition::Again {
             attempts: 1,
             wait: WAIT,
         };
@@ -132,8 +137,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let queue = a_job_that_waits(&dir).await;
         let before = due(&queue).await;
-        assert!(before > now() && before <= now() + WAIT + Duration::from_secs(1));
-        assert_eq!(bound_waits_at(&queue.pool, now()).await.unwrap(), 0);
+        assert!(before > since_1970() && before <= since_1970() + WAIT + Duration::from_secs(1));
+        assert_eq!(bound_waits_at(&queue.pool, since_1970()).await.unwrap(), 0);
         assert_eq!(due(&queue).await, before);
     }
 }

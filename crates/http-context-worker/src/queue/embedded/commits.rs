@@ -5,8 +5,8 @@ use apalis_sqlite::queries::push_tasks;
 use super::clock::due_at;
 use super::sqlite::{Failed, signed, unsigned};
 use super::{Embedded, QUEUE};
-use crate::queue::tasks::{task, task_id};
-use crate::queue::{Batch, Fate, OutputKind, Seen, Ticket};
+use crate::queue::tasks::{BEGUN, CRASHES, task, task_id};
+use crate::queue::{Batch, Disposition, OutputKind, Seen, Ticket};
 use crate::tally::Tally;
 
 impl Embedded {
@@ -67,14 +67,14 @@ impl Embedded {
     /// are any.
     pub(super) async fn settle_in_transaction(
         &self,
-        fates: &[(Ticket, Fate)],
+        dispositions: &[(Ticket, Disposition)],
         results_length: u64,
         tally: &Tally,
     ) -> Result<u64, Failed> {
         let mut tx = self.pool.begin().await?;
-        let done: Vec<String> = fates
+        let done: Vec<String> = dispositions
             .iter()
-            .filter(|(_, fate)| *fate == Fate::Done)
+            .filter(|(_, disposition)| *disposition == Disposition::Done)
             .map(|(ticket, _)| task_id(*ticket).to_string())
             .collect();
         if !done.is_empty() {
@@ -88,15 +88,18 @@ impl Embedded {
                 return Ok((done.len() as u64).saturating_sub(gone));
             }
         }
-        for (ticket, fate) in fates {
-            if let Fate::Again { attempts, wait } = fate {
+        for (ticket, disposition) in dispositions {
+            if let Disposition::Again { attempts, wait } = disposition {
                 sqlx::query(
                     "UPDATE Jobs SET status = 'Pending', attempts = ?1, run_at = ?2, lock_by = NULL, \
-                     lock_at = NULL WHERE id = ?3",
+                     lock_at = NULL, metadata = json_remove(metadata, '$.' || ?4, '$.' || ?5) \
+                     WHERE id = ?3",
                 )
                 .bind(attempts)
                 .bind(due_at(*wait))
                 .bind(task_id(*ticket).to_string())
+                .bind(CRASHES)
+                .bind(BEGUN)
                 .execute(&mut *tx)
                 .await?;
             }

@@ -9,8 +9,8 @@
 //!   and its pages are overwritten: its headers and its body hold secrets.
 //! - **Orphans.** apalis gives the jobs of a lost worker back when its heartbeats have been missing
 //!   for a minute, and counts the loss as an attempt. The lock on the state says that the former
-//!   worker is gone, so opening the queue releases its jobs at once, and their attempts stay what
-//!   they were.
+//!   worker is gone, so opening the queue releases its jobs at once; their attempts stay what they
+//!   were, and that a worker ended with them in hand is counted beside ([`handed_out`]).
 //! - **One connection.** `SQLite` has one writer at a time. With one connection the engine, the
 //!   ingest and the ledger take turns in the order in which they ask; with several they would find
 //!   the file busy and sleep.
@@ -22,6 +22,7 @@
 mod clock;
 mod commits;
 mod engine;
+mod handed_out;
 mod sqlite;
 
 use std::path::{Path, PathBuf};
@@ -34,10 +35,11 @@ use sqlx::{Row, SqlitePool};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use self::handed_out::{Blame, release};
 use self::sqlite::{Failed, reason, signed, unreadable, unsigned};
 use super::wake::{Waker, wake};
 use super::{
-    Batch, Fate, Handler, InputOffset, OutputKind, Queue, QueueError, Recorded, Seen, Ticket,
+    Batch, Disposition, Handler, InputOffset, OutputKind, Queue, QueueError, Recorded, Seen, Ticket,
 };
 use crate::output::Output;
 use crate::progress::{Meter, Progress};
@@ -155,12 +157,10 @@ impl Embedded {
             .execute(&mut *tx)
             .await
             .map_err(unreadable)?;
-        sqlx::query(
-            "UPDATE Jobs SET status = 'Pending', lock_by = NULL, lock_at = NULL WHERE lock_by IS NOT NULL",
-        )
-        .execute(&mut *tx)
-        .await
-        .map_err(unreadable)?;
+        // What is handed out still was so when the former run ended without giving it back.
+        release(&mut *tx, Blame::WhatBegan)
+            .await
+            .map_err(unreadable)?;
         sqlx::query("DELETE FROM Workers")
             .execute(&mut *tx)
             .await
@@ -317,12 +317,12 @@ impl Queue for Embedded {
 
     async fn settle(
         &self,
-        fates: &[(Ticket, Fate)],
+        dispositions: &[(Ticket, Disposition)],
         results_length: u64,
         tally: &Tally,
     ) -> Result<Vec<Ticket>, QueueError> {
         match self
-            .settle_in_transaction(fates, results_length, tally)
+            .settle_in_transaction(dispositions, results_length, tally)
             .await
         {
             Ok(0) => Ok(Vec::new()),
@@ -337,7 +337,15 @@ impl Queue for Embedded {
         }
     }
 
+    async fn begin(&self, ticket: Ticket) -> Result<bool, QueueError> {
+        handed_out::begin(&self.pool, ticket)
+            .await
+            .map_err(|error| self.failed(&error))
+    }
+
     async fn close(&self) {
+        // What cannot be given back is released by the next run, which counts this one as crashed.
+        let _ = release(&self.pool, Blame::Nothing).await;
         self.pool.close().await;
     }
 

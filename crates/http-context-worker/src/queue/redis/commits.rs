@@ -9,9 +9,11 @@ use ulid::Ulid;
 use super::Redis;
 use super::connection::Patience;
 use super::link::Link;
-use super::scripts::{ADD, SETTLE};
+use super::scripts::{ADD, BEGIN, SETTLE};
 use crate::queue::tasks::task_id;
-use crate::queue::{Batch, Fate, InputOffset, OutputKind, QueueError, Recorded, Seen, Ticket};
+use crate::queue::{
+    Batch, Disposition, InputOffset, OutputKind, QueueError, Recorded, Seen, Ticket,
+};
 use crate::tally::Tally;
 
 /// Standard input is another one each time: no offset of it is kept.
@@ -170,10 +172,26 @@ impl Redis {
         Ok(seen.collect())
     }
 
+    /// See [`Queue::begin`](crate::queue::Queue::begin).
+    pub(super) async fn begin_by_script(&self, ticket: Ticket) -> Result<bool, QueueError> {
+        let (inner, task) = (&self.0, task_id(ticket).to_string());
+        let mut call = BEGIN.prepare_invoke();
+        call.key(format!("{}:{task}", inner.keys.meta()));
+        for worker in inner.workers.names() {
+            call.key(inner.keys.inflight_of(&worker));
+        }
+        call.arg(task);
+        let ask = |mut redis: Link| {
+            let call = &call;
+            async move { call.invoke_async(&mut redis).await }
+        };
+        inner.connection.ask(Patience::OfAWorker, ask).await
+    }
+
     /// See [`Queue::settle`](crate::queue::Queue::settle).
     pub(super) async fn settle_by_script(
         &self,
-        fates: &[(Ticket, Fate)],
+        dispositions: &[(Ticket, Disposition)],
         results_length: u64,
         tally: &Tally,
     ) -> Result<Vec<Ticket>, QueueError> {
@@ -192,8 +210,9 @@ impl Redis {
             .arg(length_before)
             .arg(results_length)
             .arg(self.write(tally)?);
-        for (ticket, fate) in fates {
-            call.arg(task_id(*ticket).to_string()).arg(told(*fate));
+        for (ticket, disposition) in dispositions {
+            call.arg(task_id(*ticket).to_string())
+                .arg(told(*disposition));
         }
         // One token for all tries: what was settled is not settled again.
         let ask = |mut redis: Link| {
@@ -206,7 +225,7 @@ impl Redis {
                 inner.books.set(books, results_length);
                 Ok(Vec::new())
             }
-            Some("others") => Ok(fates
+            Some("others") => Ok(dispositions
                 .iter()
                 .map(|(ticket, _)| *ticket)
                 .filter(|ticket| answer.contains(&task_id(*ticket).to_string()))
@@ -235,9 +254,9 @@ impl Redis {
 
 /// What becomes of a job, as the script reads it. Of a wait it is given the length, because the clock
 /// that it ends by is that of Redis.
-fn told(fate: Fate) -> String {
-    match fate {
-        Fate::Done => "done".to_owned(),
-        Fate::Again { attempts, wait } => format!("{attempts}:{}", wait.as_millis()),
+fn told(disposition: Disposition) -> String {
+    match disposition {
+        Disposition::Done => "done".to_owned(),
+        Disposition::Again { attempts, wait } => format!("{attempts}:{}", wait.as_millis()),
     }
 }

@@ -66,7 +66,7 @@ pub(super) async fn work<H: Handler>(
             .parallelize(tokio::spawn)
             .build(move |job: Job, label: Label| {
                 let handler = handler.clone();
-                async move { handler.handle(label.turn(job)).await }
+                async move { handler.handle(label.attempt(job)).await }
             });
         // Boxed where its type is known: the compiler cannot see through it that it is `Send`.
         let mut run: BoxFuture<'static, Result<(), WorkerError>> = worker.run().boxed();

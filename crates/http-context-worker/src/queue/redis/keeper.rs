@@ -57,6 +57,7 @@ impl Redis {
             }
             call.arg(inner.keys.inflight())
                 .arg(inner.keys.worker_metadata())
+                .arg(inner.keys.meta())
                 .arg(MAX_DELAY.as_millis())
                 .arg(names.len())
                 .arg(&names);
@@ -100,7 +101,8 @@ impl Redis {
                 .key(keys.active())
                 .key(keys.inflight_of(worker))
                 .key(format!("{}:{worker}", keys.worker_metadata()))
-                .arg(worker);
+                .arg(worker)
+                .arg(keys.meta());
             for ticket in in_hand {
                 call.arg(task_id(*ticket).to_string());
             }

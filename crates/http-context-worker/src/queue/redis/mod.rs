@@ -18,6 +18,7 @@
 //! | a worker is killed while it writes lines, before they are settled | the same, and the length of its file as before | another one runs the jobs; the lines are past the recorded length, and are cut off when a worker is started again with that file |
 //! | after they were settled | the jobs are gone, the lines are part of the file | nothing is left to do |
 //! | a worker is stopped for longer than the takeover time, and goes on | its jobs are in other hands | settling says so, its lines of them are cut off at once, and their results stand with the others |
+//! | a job ends each worker that has it in hand | how many that were, with the job | after `--max-crashes` of them it fails as poisoned |
 //! | Redis is away, or refuses for a moment (it saves, loads, is full, is busy, lost its replicas) | nothing | jobs in hand end and wait to be settled, no job begins, and everything goes on when it is back |
 //! | Redis says that it is a replica by now, or says nothing | nothing | the same, and the worker connects anew, to where the address leads now |
 //! | Redis refuses for good (a password, a permission, a command) | nothing | the worker says so and ends |
@@ -69,7 +70,7 @@ use self::keys::Keys;
 use self::link::Link;
 use self::workers::Workers;
 use super::{
-    Batch, Fate, Handler, InputOffset, OutputKind, Queue, QueueError, Recorded, Seen, Ticket,
+    Batch, Disposition, Handler, InputOffset, OutputKind, Queue, QueueError, Recorded, Seen, Ticket,
 };
 use crate::output::Output;
 use crate::progress::{Meter, Progress};
@@ -232,11 +233,16 @@ impl Queue for Redis {
 
     async fn settle(
         &self,
-        fates: &[(Ticket, Fate)],
+        dispositions: &[(Ticket, Disposition)],
         results_length: u64,
         tally: &Tally,
     ) -> Result<Vec<Ticket>, QueueError> {
-        self.settle_by_script(fates, results_length, tally).await
+        self.settle_by_script(dispositions, results_length, tally)
+            .await
+    }
+
+    async fn begin(&self, ticket: Ticket) -> Result<bool, QueueError> {
+        self.begin_by_script(ticket).await
     }
 
     async fn close(&self) {

@@ -30,15 +30,16 @@ end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 for i = 6, #ARGV, 2 do
-    local task, fate = ARGV[i], ARGV[i + 1]
+    local task, disposition = ARGV[i], ARGV[i + 1]
     local meta = ARGV[1] .. ':' .. task
     redis.call('SREM', holders[i], task)
-    if fate == 'done' then
+    if disposition == 'done' then
         redis.call('HDEL', KEYS[1], task)
         redis.call('DEL', meta)
     else
-        local attempts, wait = string.match(fate, '^(%d+):(%d+)$')
+        local attempts, wait = string.match(disposition, '^(%d+):(%d+)$')
         redis.call('HSET', meta, 'attempts', attempts)
+        redis.call('HDEL', meta, 'crashes', 'begun')
         if wait == '0' then
             redis.call('LPUSH', KEYS[2], task)
         else

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use ulid::Ulid;
 
 use crate::queue::wake::Waker;
-use crate::queue::{Handler, Ticket, Turn};
+use crate::queue::{Attempt, Handler, Ticket};
 
 use super::Redis;
 
@@ -114,9 +114,9 @@ pub(super) struct Counted<H> {
 }
 
 impl<H: Handler> Handler for Counted<H> {
-    async fn handle(&self, turn: Turn) {
-        let held = InHand::take(self.redis.clone(), turn.ticket);
-        self.handler.handle(turn).await;
+    async fn handle(&self, attempt: Attempt) {
+        let held = InHand::take(self.redis.clone(), attempt.ticket);
+        self.handler.handle(attempt).await;
         drop(held);
     }
 }

@@ -5,6 +5,7 @@ mod failover;
 mod input;
 mod outage;
 mod parity;
+mod poison;
 mod refusals;
 mod scripts;
 mod share;

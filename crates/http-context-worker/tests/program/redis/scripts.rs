@@ -20,7 +20,10 @@ fn keep(redis: &mut Connection, own: &[&str], gone: &[&str]) -> Kept {
     for key in ["workers", "active", "retry", "data"] {
         call.key(key);
     }
-    call.arg("inflight").arg("metadata").arg(LONGEST_WAIT_MS);
+    call.arg("inflight")
+        .arg("metadata")
+        .arg("meta")
+        .arg(LONGEST_WAIT_MS);
     call.arg(own.len()).arg(own).arg(gone);
     call.invoke(redis).unwrap()
 }
@@ -156,4 +159,49 @@ fn only_a_worker_without_a_sign_of_life_since_it_was_seen_is_taken_over() {
     // One that was taken over stays so.
     assert_eq!(keep(redis, &["dead"], &[]).2, 0);
     assert_eq!(redis.zscore("workers", "dead"), Ok(None::<u64>));
+}
+
+#[test]
+fn a_job_that_was_in_hand_when_workers_ended_is_blamed_and_waits_from_the_second_time_on() {
+    let server = RedisServer::start();
+    let redis = &mut server.connect();
+    for (task, crashes, begun) in [
+        ("new", 0, false),
+        ("fetched", 1, false),
+        ("begun", 1, true),
+        ("often", 9, true),
+    ] {
+        let meta = format!("meta:{task}");
+        let () = redis.hset(&meta, "attempts", 0).unwrap();
+        if crashes > 0 {
+            let () = redis.hset(&meta, "crashes", crashes).unwrap();
+        }
+        if begun {
+            let () = redis.hset(&meta, "begun", 1).unwrap();
+        }
+        let () = redis.sadd("inflight:gone", task).unwrap();
+    }
+    let () = redis.zadd("workers", "gone", 1).unwrap();
+    let began = now(redis);
+    assert_eq!(keep(redis, &[], &["gone", "1"]).2, 4);
+    for (task, crashes) in [("new", 1), ("fetched", 1), ("begun", 2), ("often", 10)] {
+        assert_eq!(
+            redis.hget(format!("meta:{task}"), "crashes"),
+            Ok(crashes),
+            "{task}"
+        );
+        assert_eq!(
+            redis.hexists(format!("meta:{task}"), "begun"),
+            Ok(false),
+            "{task}"
+        );
+    }
+    let at_once = ["fetched".to_owned(), "new".to_owned()];
+    assert_eq!(redis.lrange("active", 0, -1), Ok(at_once));
+    for (task, wait) in [("begun", 1_000), ("often", LONGEST_WAIT_MS)] {
+        let due: u64 = redis.zscore("retry", task).unwrap();
+        assert!(due >= began + wait && due <= now(redis) + wait, "{task}");
+    }
+    // What was never queued is not made up.
+    assert_eq!(redis.exists("meta:unknown"), Ok(false));
 }
