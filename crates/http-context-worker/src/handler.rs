@@ -261,7 +261,9 @@ impl Shared {
             Ended::NotOpened => Exit::without_report(Outcome::Failed),
         };
         let failed = attempted.error.is_some();
-        if failed && let Some(wait) = self.retry.after(attempt) {
+        let asked = attempted.requests.iter();
+        let asked = asked.filter_map(|request| request.retry_after).max();
+        if failed && let Some(wait) = self.retry.after(attempt, asked) {
             adds.retried = u64::from(attempt == 1);
             return Entry {
                 ticket,

@@ -35,6 +35,7 @@ mod redact;
 mod rejects;
 pub mod results;
 mod retry;
+mod retry_after;
 mod run;
 mod running;
 mod send;

@@ -16,15 +16,16 @@ pub struct Retry {
 
 impl Retry {
     /// How long the job waits after its attempt number `attempt` failed; `None` when that was the
-    /// last.
-    pub(crate) fn after(&self, attempt: u32) -> Option<Duration> {
+    /// last. What a server `asked` for is obeyed, up to a minute.
+    pub(crate) fn after(&self, attempt: u32, asked: Option<Duration>) -> Option<Duration> {
         if attempt >= self.max_attempts {
             return None;
         }
         let doubled = 1u32
             .checked_shl(attempt.saturating_sub(1))
             .unwrap_or(u32::MAX);
-        Some(self.first_delay.saturating_mul(doubled).min(MAX_DELAY))
+        let delay = self.first_delay.saturating_mul(doubled);
+        Some(delay.max(asked.unwrap_or_default()).min(MAX_DELAY))
     }
 }
 
@@ -39,9 +40,22 @@ mod tests {
             first_delay: Duration::from_secs(1),
         };
         for (attempt, wait) in [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (39, 60)] {
-            assert_eq!(retry.after(attempt), Some(Duration::from_secs(wait)));
+            assert_eq!(retry.after(attempt, None), Some(Duration::from_secs(wait)));
         }
-        assert_eq!(retry.after(40), None);
+        assert_eq!(retry.after(40, None), None);
+    }
+
+    #[test]
+    fn a_wait_that_a_server_asks_for_is_obeyed_within_the_longest_one() {
+        let retry = Retry {
+            max_attempts: 3,
+            first_delay: Duration::from_secs(4),
+        };
+        for (asked, wait) in [(0, 4), (3, 4), (5, 5), (60, 60), (61, 60), (u64::MAX, 60)] {
+            let asked = Some(Duration::from_secs(asked));
+            assert_eq!(retry.after(1, asked), Some(Duration::from_secs(wait)));
+            assert_eq!(retry.after(3, asked), None);
+        }
     }
 
     #[test]
@@ -50,7 +64,7 @@ mod tests {
             max_attempts: 2,
             first_delay: Duration::ZERO,
         };
-        assert_eq!(retry.after(1), Some(Duration::ZERO));
-        assert_eq!(retry.after(2), None);
+        assert_eq!(retry.after(1, None), Some(Duration::ZERO));
+        assert_eq!(retry.after(2, None), None);
     }
 }

@@ -16,6 +16,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::job::{Job, RequestSpec};
+use crate::retry_after::retry_after;
 
 /// How long a request may take when its job does not say.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_mins(5);
@@ -33,6 +34,9 @@ pub struct RequestOutcome {
     pub connection: &'static str,
     /// Why there is no whole response. Holds no URL and no header.
     pub error: Option<String>,
+    /// How long a response of status 400 or above asks to wait.
+    #[serde(skip)]
+    pub retry_after: Option<Duration>,
 }
 
 /// The code of a job: it runs inside the job's context.
@@ -64,6 +68,7 @@ pub(crate) async fn send(spec: &RequestSpec) -> RequestOutcome {
         duration_ms: 0.0,
         connection: ConnectionUse::Unknown.as_str(),
         error: None,
+        retry_after: None,
     };
     outcome.error = exchange(spec, &mut outcome).await.err();
     outcome.duration_ms = (began.elapsed().as_secs_f64() * 1e6).round() / 1e3;
@@ -85,6 +90,10 @@ async fn exchange(spec: &RequestSpec, outcome: &mut RequestOutcome) -> Result<()
     }
     let mut response = request.send().await.map_err(request_error)?;
     outcome.status = Some(response.status().as_u16());
+    let status = response.status();
+    if status.is_client_error() || status.is_server_error() {
+        outcome.retry_after = retry_after(response.headers());
+    }
     outcome.connection = response
         .extensions()
         .get::<ConnectionUse>()

@@ -144,7 +144,8 @@ pub(crate) struct WorkArgs {
     /// How often a job is tried before it has failed
     #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=1000))]
     pub(crate) max_attempts: u32,
-    /// The wait before the second attempt; it doubles with each further one, up to a minute
+    /// The wait before the second attempt; it doubles with each further one, up to a minute. A response that
+    /// asks for a longer one (Retry-After) is obeyed, up to a minute too
     #[arg(long, value_name = "SECONDS", default_value_t = 1, allow_negative_numbers = true, value_parser = value_parser!(u64).range(0..=60))]
     pub(crate) retry_delay: u64,
     /// How many workers may crash with a job in hand before it fails as poisoned and is not tried again. They

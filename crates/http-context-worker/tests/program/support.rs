@@ -323,10 +323,16 @@ impl Arrival {
         &self.1
     }
 
-    pub(crate) fn answer(mut self) {
-        self.0
-            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok")
-            .unwrap();
+    pub(crate) fn answer(self) {
+        self.answer_with("200 OK", "");
+    }
+
+    /// Answers with this status, and these headers with their line ends.
+    pub(crate) fn answer_with(mut self, status: &str, headers: &str) {
+        let answer = format!(
+            "HTTP/1.1 {status}\r\n{headers}content-length: 2\r\nconnection: close\r\n\r\nok"
+        );
+        self.0.write_all(answer.as_bytes()).unwrap();
     }
 
     /// Waits until the other side has closed the connection.
