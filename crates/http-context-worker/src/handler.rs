@@ -14,15 +14,15 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::attempt::retry::Retry;
+use crate::attempt::send::{JobCode, RequestOutcome, chain};
 use crate::job::Job;
-use crate::ledger::{Entry, ResultSink};
+use crate::job::redact::redacted;
 use crate::log::JobTrace;
+use crate::progress::tally::Tally;
 use crate::queue::{Attempt, Disposition, Handler, Queue};
-use crate::redact::redacted;
+use crate::result_writer::{Entry, ResultSink};
 use crate::results::{Exit, ResultLine};
-use crate::retry::Retry;
-use crate::send::{JobCode, RequestOutcome, chain};
-use crate::tally::Tally;
 
 /// See the module's documentation.
 #[derive(Clone)]

@@ -1,14 +1,21 @@
 //! The command line.
 
+mod commands;
+pub(crate) mod demo;
+mod metrics_file;
 mod plans;
+mod progress_bar;
+mod terminal;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, value_parser};
 
 use crate::admin::DEFAULT_ADDRESS;
-use crate::log::{LogFormat, LogLevel};
+use crate::log::{self, LogFormat, LogLevel};
 use crate::queue::RedisUrl;
 
 /// The name of a queue that nobody named.
@@ -191,6 +198,25 @@ pub(crate) struct DemoArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) log: LogArgs,
+}
+
+/// The program: reads the command line, does what it says, and returns the exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            log::say(&format!("error: cannot start the runtime: {error}\n"));
+            return ExitCode::from(2);
+        }
+    };
+    let code = runtime.block_on(commands::execute(cli));
+    // Everything is closed; a thread that hangs in a read or a write must not keep the process.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    ExitCode::from(code)
 }
 
 #[cfg(test)]

@@ -6,14 +6,14 @@ use std::time::Duration;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::{Cli, Command, EnqueueArgs, RunArgs, ServeArgs, SharedArgs, WorkArgs};
-use crate::enqueue::EnqueuePlan;
+use crate::attempt::retry::Retry;
+use crate::attempt::send::send_all;
 use crate::input::JobsFrom;
 use crate::log::{self, LogLevel};
-use crate::output::Target;
 use crate::queue::{RedisPlace, RedisUrl};
-use crate::retry::Retry;
+use crate::results::output::Target;
+use crate::run::enqueue::EnqueuePlan;
 use crate::run::{Plan, QueuePlace};
-use crate::send::send_all;
 
 impl Cli {
     /// Begins to log as this command line says.

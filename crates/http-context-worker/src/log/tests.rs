@@ -12,8 +12,8 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::{LogFormat, LogLevel, subscriber};
+use crate::attempt::send::RequestOutcome;
 use crate::job::Job;
-use crate::send::RequestOutcome;
 use crate::{JobsFrom, Plan, QueuePlace, Retry, Signals, Target, run};
 
 /// Where lines are written.

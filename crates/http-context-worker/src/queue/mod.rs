@@ -60,11 +60,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::job::Job;
-use crate::output::Output;
+use crate::progress::tally::Tally;
 use crate::progress::{Meter, Progress};
-use crate::tally::Tally;
+use crate::results::output::Output;
 
-pub(crate) use embedded::Embedded;
+pub use embedded::StateError;
+pub(crate) use embedded::{Embedded, State};
 pub(crate) use redis::Redis;
 pub use redis::{RedisPlace, RedisUrl};
 

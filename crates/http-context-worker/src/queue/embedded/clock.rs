@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::QUEUE;
 use super::sqlite::signed;
-use crate::retry::MAX_DELAY;
+use crate::attempt::retry::MAX_DELAY;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -67,9 +67,9 @@ fn ceil(time: Duration) -> i64 {
 mod tests {
     use super::*;
     use crate::job::parse;
+    use crate::progress::tally::Tally;
     use crate::queue::embedded::Embedded;
     use crate::queue::{Batch, Disposition, InputOffset, OutputKind, Queue as _, Ticket};
-    use crate::tally::Tally;
 
     const WAIT: Duration = Duration::from_secs(5);
 

@@ -5,9 +5,9 @@ use apalis_sqlite::queries::push_tasks;
 use super::clock::due_at;
 use super::sqlite::{Failed, signed, unsigned};
 use super::{Embedded, QUEUE};
+use crate::progress::tally::Tally;
 use crate::queue::tasks::{BEGUN, CRASHES, task, task_id};
 use crate::queue::{Batch, Disposition, OutputKind, Seen, Ticket};
-use crate::tally::Tally;
 
 impl Embedded {
     /// See [`Queue::add`](crate::queue::Queue::add).

@@ -24,6 +24,10 @@ mod commits;
 mod engine;
 mod handed_out;
 mod sqlite;
+mod state;
+
+pub(crate) use self::state::State;
+pub use self::state::StateError;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -41,9 +45,9 @@ use super::wake::{Waker, wake};
 use super::{
     Batch, Disposition, Handler, InputOffset, OutputKind, Queue, QueueError, Recorded, Seen, Ticket,
 };
-use crate::output::Output;
+use crate::progress::tally::Tally;
 use crate::progress::{Meter, Progress};
-use crate::tally::Tally;
+use crate::results::output::Output;
 
 /// The engine's name for our kind of task.
 const QUEUE: &str = "http-context-job";

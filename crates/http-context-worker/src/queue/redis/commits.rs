@@ -10,11 +10,11 @@ use super::Redis;
 use super::connection::Patience;
 use super::link::Link;
 use super::scripts::{ADD, BEGIN, SETTLE};
+use crate::progress::tally::Tally;
 use crate::queue::tasks::task_id;
 use crate::queue::{
     Batch, Disposition, InputOffset, OutputKind, QueueError, Recorded, Seen, Ticket,
 };
-use crate::tally::Tally;
 
 /// Standard input is another one each time: no offset of it is kept.
 const STDIN: &str = "-";

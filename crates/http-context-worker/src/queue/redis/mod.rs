@@ -72,9 +72,9 @@ use self::workers::Workers;
 use super::{
     Batch, Disposition, Handler, InputOffset, OutputKind, Queue, QueueError, Recorded, Seen, Ticket,
 };
-use crate::output::Output;
+use crate::progress::tally::Tally;
 use crate::progress::{Meter, Progress};
-use crate::tally::Tally;
+use crate::results::output::Output;
 
 /// The format of what is ours.
 const FORMAT: i64 = 2;

@@ -15,8 +15,8 @@ use http_context::{ConnectionUse, RequestError, http_session};
 use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::attempt::retry_after::retry_after;
 use crate::job::{Job, RequestSpec};
-use crate::retry_after::retry_after;
 
 /// How long a request may take when its job does not say.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_mins(5);

@@ -4,14 +4,14 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
-use crate::ingest::ingest;
+use crate::grouped::grouped;
 use crate::input::{Input, JobsFrom};
-use crate::output::Target;
-use crate::outputs::open_output;
 use crate::progress::{Meter, Progress};
 use crate::queue::{OutputKind, Redis, RedisPlace};
-use crate::signals::{Signal, Signals};
-use crate::summary::grouped;
+use crate::results::output::Target;
+use crate::run::ingest::ingest;
+use crate::run::outputs::open_output;
+use crate::run::signals::{Signal, Signals};
 
 /// What to queue.
 #[derive(Clone, Debug)]

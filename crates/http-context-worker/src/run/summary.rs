@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::run::Ended;
+use super::Ended;
+use crate::grouped::grouped;
 
 /// The summary object of `--json`, one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -154,19 +155,6 @@ fn sockets_left(ended: &Ended) -> u64 {
     pool.map_or(0, |report| report.still_open.len() as u64)
 }
 
-/// A number with its thousands set apart.
-pub(crate) fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 fn percent(part: u64, whole: u64) -> String {
     match (part * 100).checked_div(whole) {
         Some(percent) => format!(" ({percent} %)"),
@@ -214,18 +202,6 @@ mod tests {
         assert_eq!(summary(1, 0, 5).exit_code(false), 1);
         assert_eq!(summary(1, 1, 5).exit_code(false), 2);
         assert_eq!(summary(1, 1, 5).exit_code(true), 3);
-    }
-
-    #[test]
-    fn thousands_are_set_apart() {
-        for (n, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1000, "1,000"),
-            (1_234_567, "1,234,567"),
-        ] {
-            assert_eq!(grouped(n), text);
-        }
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! `--results`: one line of JSON for each job.
 
+pub(crate) mod output;
+pub(crate) mod rejects;
+
 use http_context::{ExitReport, Leak, Outcome};
 use serde::Serialize;
 
-use crate::send::RequestOutcome;
+use crate::attempt::send::RequestOutcome;
 
 /// A line of the results.
 #[derive(Clone, Debug, Serialize)]

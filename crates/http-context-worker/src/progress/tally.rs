@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use http_context::{ExitReport, Outcome};
 use serde::{Deserialize, Serialize};
 
-use crate::send::RequestOutcome;
+use crate::attempt::send::RequestOutcome;
 
 /// Sums over all jobs of a state, all their attempts included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,8 +1,11 @@
 //! How far a run is: written by the ingest and the ledger, read by whoever waits or draws.
 
+pub(crate) mod job_metrics;
+pub(crate) mod tally;
+
 use tokio::sync::watch;
 
-use crate::tally::Tally;
+use crate::progress::tally::Tally;
 
 /// The state of a run, as of the last commits.
 #[derive(Clone, Debug, Default)]

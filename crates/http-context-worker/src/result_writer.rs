@@ -9,11 +9,11 @@
 use tokio::sync::{mpsc, oneshot};
 
 use crate::failure::Failure;
-use crate::job_metrics::JobMetrics;
-use crate::output::Output;
 use crate::progress::Meter;
+use crate::progress::job_metrics::JobMetrics;
+use crate::progress::tally::Tally;
 use crate::queue::{Disposition, Queue, Ticket};
-use crate::tally::Tally;
+use crate::results::output::Output;
 
 /// The most attempts that share a commit.
 const BATCH: usize = 512;

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::failure::Failure;
-use crate::output::{Output, Target};
 use crate::queue::{OutputKind, Queue, Recorded};
+use crate::results::output::{Output, Target};
 
 /// Opens an output where the queue says that it ends. `state` is the directory of an embedded
 /// queue, and `sync` asks for each batch of lines to reach the disk.

@@ -18,7 +18,7 @@ use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::{BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor};
 
-use crate::summary::grouped;
+use crate::grouped::grouped;
 
 /// What was to be exported, and what was.
 #[derive(Debug)]

@@ -1,6 +1,9 @@
 //! The instrumentation of the program: one recorder for every metric, and the observer of every
 //! context.
 
+#[cfg(feature = "otlp")]
+pub(crate) mod otlp;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +18,7 @@ use tokio::time::{interval, timeout};
 
 use crate::failure::Failure;
 #[cfg(feature = "otlp")]
-use crate::otlp::Otlp;
+use crate::telemetry::otlp::Otlp;
 
 /// How often samples are moved from where they were recorded into their buckets. Between two moves
 /// they take memory, one by one.

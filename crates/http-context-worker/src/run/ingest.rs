@@ -14,13 +14,13 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
+use crate::input::lines::{Line, Lines};
 use crate::input::{ContentDigest, Input, InputError};
 use crate::job::{BadField, Job, MAX_LINE_BYTES, parse};
-use crate::lines::{Line, Lines};
-use crate::output::Output;
 use crate::progress::Meter;
 use crate::queue::{Batch, InputOffset, Queue, Seen};
-use crate::rejects::Reject;
+use crate::results::output::Output;
+use crate::results::rejects::Reject;
 
 const BATCH_LINES: usize = 500;
 const BATCH_BYTES: u64 = 1024 * 1024;

@@ -6,7 +6,7 @@
 
 use metrics::{Counter, counter};
 
-use crate::tally::Tally;
+use crate::progress::tally::Tally;
 
 /// Its Prometheus name in the telemetry catalogue, which describes it.
 const NAME: &str = "http_context_worker_jobs_total";

@@ -1,18 +1,18 @@
 //! The commands, from their arguments to the exit code.
 
-use std::io::Write;
-
 use crate::admin::Admin;
+use crate::cli::demo;
+use crate::cli::metrics_file;
+use crate::cli::progress_bar::Bar;
+use crate::cli::terminal::print;
 use crate::cli::{Cli, Command, EnqueueArgs, RunArgs, ServeArgs, WorkArgs};
-use crate::demo;
-use crate::display::Bar;
-use crate::enqueue::enqueue;
 use crate::failure::Failure;
+use crate::grouped::grouped;
 use crate::log::{self, say};
-use crate::metrics_file;
+use crate::run::enqueue::enqueue;
+use crate::run::signals::Signals;
+use crate::run::summary::Summary;
 use crate::run::{Ended, Plan, run};
-use crate::signals::Signals;
-use crate::summary::{Summary, grouped};
 use crate::telemetry::Telemetry;
 
 /// The exit code of everything that is wrong with the input, the flags or the files.
@@ -160,12 +160,4 @@ fn interruption(args: &RunArgs, ended: &Ended, signal: &str) -> String {
         ),
         None => format!("ended by {signal}: {left}, and without --state they are not kept"),
     }
-}
-
-/// Writes to standard output.
-pub(crate) fn print(text: &str) {
-    let mut stdout = std::io::stdout();
-    let _ = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
 }

@@ -6,6 +6,14 @@
 //! what is under way may finish until the drain deadline, what is left then is cut off (its
 //! contexts close, its jobs stay in the queue), and the ledger settles what it was given.
 
+pub(crate) mod enqueue;
+mod ingest;
+mod outputs;
+mod running;
+pub(crate) mod signals;
+pub(crate) mod summary;
+mod warm;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,23 +24,23 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::attempt::retry::Retry;
+use crate::attempt::send::JobCode;
 use crate::failure::Failure;
 use crate::handler::{JobHandler, Shared};
-use crate::ingest::ingest;
 use crate::input::{Input, JobsFrom};
-use crate::ledger::Ledger;
 use crate::log::say;
-use crate::output::Target;
-use crate::outputs::open_output;
+use crate::progress::tally::Tally;
 use crate::progress::{Meter, Progress};
+use crate::queue::State;
 use crate::queue::{Embedded, OutputKind, Queue, Redis, RedisPlace};
-use crate::retry::Retry;
-use crate::running::{CLOSE_WITHIN, Running};
-use crate::send::JobCode;
-use crate::signals::{Signal, Signals};
-use crate::state::State;
-use crate::tally::Tally;
-use crate::warm::Warm;
+use crate::result_writer::Ledger;
+use crate::results::output::Target;
+use crate::run::ingest::ingest;
+use crate::run::outputs::open_output;
+use crate::run::running::{CLOSE_WITHIN, Running};
+use crate::run::signals::{Signal, Signals};
+use crate::run::warm::Warm;
 
 /// What to run.
 #[derive(Clone)]

@@ -9,6 +9,8 @@
 //! The last line of an input may have no end because its producer was not done with it. So what was
 //! read of it is compared and read again, together with what stands behind it by now.
 
+pub(crate) mod lines;
+
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::PathBuf;

@@ -4,6 +4,8 @@
 //! numbers are held against those of the servers. Exit code 0 says that all went as planned, the
 //! planned faults included.
 
+pub mod upstream;
+
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,22 +15,23 @@ use futures_util::future::BoxFuture;
 use http_context::{OpenError, Tls};
 use serde_json::{Value, json};
 
+use self::upstream::Upstream;
 use crate::admin::Admin;
+use crate::attempt::retry::Retry;
+use crate::attempt::send::{RequestOutcome, send_all};
 use crate::cli::DemoArgs;
-use crate::commands::print;
-use crate::display::Bar;
+use crate::cli::progress_bar::Bar;
+use crate::cli::terminal::print;
 use crate::failure::Failure;
+use crate::grouped::grouped;
 use crate::input::JobsFrom;
 use crate::job::Job;
 use crate::log::say;
-use crate::output::Target;
-use crate::retry::Retry;
+use crate::results::output::Target;
+use crate::run::signals::Signals;
+use crate::run::summary::Summary;
 use crate::run::{Ended, Plan, QueuePlace, run};
-use crate::send::{RequestOutcome, send_all};
-use crate::signals::Signals;
-use crate::summary::{Summary, grouped};
 use crate::telemetry::Telemetry;
-use crate::upstream::Upstream;
 
 const AT_ONCE: usize = 16;
 
