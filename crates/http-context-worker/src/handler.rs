@@ -1,4 +1,4 @@
-//! One attempt at a job: in a context of its own, from open to its line in the ledger.
+//! One attempt at a job: in a context of its own, from open to its line in the results.
 //!
 //! The context is opened here and not by the tower layer, for two reasons: each job brings its own
 //! proxy, and the exit report is part of its result line. The layer order that makes the context

@@ -1,6 +1,6 @@
 //! Writing results down, each once.
 //!
-//! A finished attempt is handed to the ledger and waits until it is settled. The ledger takes
+//! A finished attempt is handed to the writer and waits until it is settled. The writer takes
 //! everything that waits, writes the result lines in one go, and has the queue settle all of it in
 //! one commit. So the cost of a flush and of a commit is shared by as many jobs as end in the
 //! meantime, and grows slower than the load does. Why no kill can lose or double a line is written
@@ -29,12 +29,12 @@ pub(crate) struct Entry {
     pub(crate) adds: Tally,
 }
 
-/// The handlers' side of the ledger.
+/// The handlers' side of the writer.
 #[derive(Clone, Debug)]
 pub(crate) struct ResultSink(mpsc::Sender<PendingEntry>);
 
 impl ResultSink {
-    /// Returns once the entry is settled; or when the ledger has failed, and then the job stays in
+    /// Returns once the entry is settled; or when the writer has failed, and then the job stays in
     /// the queue; or when another process has taken the job over.
     pub(crate) async fn settle(&self, entry: Entry) {
         let (settled, wait) = oneshot::channel();
@@ -47,8 +47,8 @@ impl ResultSink {
 /// An entry, and who waits for it to be settled.
 type PendingEntry = (Entry, oneshot::Sender<()>);
 
-/// The ledger's side: run it until every [`ResultSink`] is gone.
-pub(crate) struct Ledger<Q> {
+/// The writer's side: run it until every [`ResultSink`] is gone.
+pub(crate) struct ResultWriter<Q> {
     entries: mpsc::Receiver<PendingEntry>,
     queue: Q,
     results: Output,
@@ -57,12 +57,12 @@ pub(crate) struct Ledger<Q> {
     metrics: JobMetrics,
 }
 
-impl<Q: Queue> Ledger<Q> {
+impl<Q: Queue> ResultWriter<Q> {
     pub(crate) fn new(queue: Q, results: Output, tally: Tally, meter: Meter) -> (ResultSink, Self) {
         let (sender, entries) = mpsc::channel(BATCH);
         let mut metrics = JobMetrics::new();
-        metrics.tell(&tally);
-        let ledger = Self {
+        metrics.update(&tally);
+        let writer = Self {
             entries,
             queue,
             results,
@@ -70,7 +70,7 @@ impl<Q: Queue> Ledger<Q> {
             meter,
             metrics,
         };
-        (ResultSink(sender), ledger)
+        (ResultSink(sender), writer)
     }
 
     /// Settles entries until nobody can bring any more.
@@ -103,7 +103,7 @@ impl<Q: Queue> Ledger<Q> {
             let length = self.results.length();
             let others = self.queue.settle(&dispositions, length, &tally).await?;
             if others.is_empty() {
-                self.metrics.tell(&tally);
+                self.metrics.update(&tally);
                 self.meter.update(|progress| {
                     progress.finished += finished;
                     progress.tally.clone_from(&tally);

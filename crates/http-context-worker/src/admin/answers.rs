@@ -10,7 +10,7 @@ use http::header::{
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 
-use super::Told;
+use super::AdminState;
 use super::{contexts, host};
 
 const PAGE: &str = include_str!("page.html");
@@ -21,7 +21,11 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// `local` is this side of the connection.
-pub(super) fn answer<B>(request: &Request<B>, local: IpAddr, told: &Told) -> Response<Full<Bytes>> {
+pub(super) fn answer<B>(
+    request: &Request<B>,
+    local: IpAddr,
+    state: &AdminState,
+) -> Response<Full<Bytes>> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut response = text(StatusCode::METHOD_NOT_ALLOWED, TEXT, "read only\n");
         let methods = HeaderValue::from_static("GET, HEAD");
@@ -37,9 +41,9 @@ pub(super) fn answer<B>(request: &Request<B>, local: IpAddr, told: &Told) -> Res
     }
     match request.uri().path() {
         "/" => page(),
-        "/metrics" => text(StatusCode::OK, EXPOSITION, told.prometheus.render()),
+        "/metrics" => text(StatusCode::OK, EXPOSITION, state.prometheus.render()),
         "/debug/contexts" => {
-            let progress = told
+            let progress = state
                 .progress
                 .get()
                 .map(|progress| progress.borrow().clone());
@@ -47,14 +51,14 @@ pub(super) fn answer<B>(request: &Request<B>, local: IpAddr, told: &Told) -> Res
             text(StatusCode::OK, "application/json", json)
         }
         "/livez" => text(StatusCode::OK, TEXT, "alive\n"),
-        "/readyz" => ready(told),
+        "/readyz" => ready(state),
         _ => text(StatusCode::NOT_FOUND, TEXT, "nothing here\n"),
     }
 }
 
-fn ready(told: &Told) -> Response<Full<Bytes>> {
+fn ready(state: &AdminState) -> Response<Full<Bytes>> {
     let unavailable = StatusCode::SERVICE_UNAVAILABLE;
-    match told.progress.get() {
+    match state.progress.get() {
         None => text(unavailable, TEXT, "starting\n"),
         Some(progress) if progress.borrow().draining => text(unavailable, TEXT, "draining\n"),
         Some(_) => text(StatusCode::OK, TEXT, "ready\n"),

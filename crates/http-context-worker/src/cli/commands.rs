@@ -49,16 +49,16 @@ async fn run_jobs(args: &RunArgs, plan: Plan) -> Result<u8, Failure> {
             interruption(args, &ended, signal.as_str())
         ));
     }
-    tell(&args.work, &summary, &ended);
+    conclude(&args.work, &summary, &ended);
     Ok(code)
 }
 
-/// A worker that serves a queue ends by a signal, and its failed jobs are told in its results: its
+/// A worker that serves a queue ends by a signal, and its failed jobs are in its results: its
 /// exit code is 0 but for leaks that are denied.
 async fn serve(args: &ServeArgs, plan: Plan) -> Result<u8, Failure> {
     let ended = work(&args.work, plan).await?;
     let summary = Summary::from(&ended);
-    tell(&args.work, &summary, &ended);
+    conclude(&args.work, &summary, &ended);
     let is_leaky = args.work.deny_leaks && summary.leaks > 0;
     Ok(if is_leaky { LEAKS } else { 0 })
 }
@@ -125,8 +125,8 @@ fn refuse(sentence: &str) -> u8 {
     USAGE
 }
 
-/// Tells how a run ended.
-fn tell(args: &WorkArgs, summary: &Summary, ended: &Ended) {
+/// Says how a run ended.
+fn conclude(args: &WorkArgs, summary: &Summary, ended: &Ended) {
     if args.json {
         print(&format!("{}\n", summary.to_json()));
     } else {

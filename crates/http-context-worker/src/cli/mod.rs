@@ -57,7 +57,7 @@ pub(crate) struct RunArgs {
     /// The jobs, one JSON object a line; - reads standard input
     #[arg(long, value_name = "FILE|-")]
     pub(crate) jobs: PathBuf,
-    /// Where lines that are not jobs are told; - is standard output [default: standard error]
+    /// Where lines that are not jobs are reported; - is standard output [default: standard error]
     #[arg(long, value_name = "FILE|-")]
     pub(crate) rejects: Option<PathBuf>,
     /// Keeps the queue here, so that a run that was killed can be started again; without it the
@@ -99,7 +99,7 @@ pub(crate) struct EnqueueArgs {
     /// The jobs, one JSON object a line; - reads standard input
     #[arg(long, value_name = "FILE|-")]
     pub(crate) jobs: PathBuf,
-    /// Where lines that are not jobs are told; - is standard output [default: standard error]
+    /// Where lines that are not jobs are reported; - is standard output [default: standard error]
     #[arg(long, value_name = "FILE|-")]
     pub(crate) rejects: Option<PathBuf>,
     /// The name of the queue: the first part of its keys
@@ -151,12 +151,13 @@ pub(crate) struct WorkArgs {
     /// How often a job is tried before it has failed
     #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=1000))]
     pub(crate) max_attempts: u32,
-    /// The wait before the second attempt; it doubles with each further one, up to a minute. A response that
-    /// asks for a longer one (Retry-After) is obeyed, up to a minute too
+    /// The wait before the second attempt; it doubles with each further attempt, up to a minute. A longer wait
+    /// that a response asks for (Retry-After) is obeyed, also up to a minute
     #[arg(long, value_name = "SECONDS", default_value_t = 1, allow_negative_numbers = true, value_parser = value_parser!(u64).range(0..=60))]
     pub(crate) retry_delay: u64,
-    /// How many workers may crash with a job in hand before it fails as poisoned and is not tried again. They
-    /// are counted over all workers of a queue; one that is ended by a signal is none, unless it is killed
+    /// How many workers may crash with a job in hand before the job fails as poisoned and is not tried again,
+    /// counted over all workers of the queue. A worker that SIGTERM or SIGINT ends has not crashed; a worker
+    /// that is killed has
     #[arg(long, value_name = "N", default_value_t = 5, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=1000))]
     pub(crate) max_crashes: u32,
     /// A response with status 400 or above fails its job
@@ -190,7 +191,7 @@ pub(crate) struct DemoArgs {
     /// Keeps the servers and the admin page up until Ctrl-C
     #[arg(long)]
     pub(crate) hold: bool,
-    /// Where the admin page is; port 0 is one that is free
+    /// Where the admin page is; port 0 takes a free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub(crate) admin: SocketAddr,
     /// Prints the summary as one line of JSON, last on standard output, in place of the table

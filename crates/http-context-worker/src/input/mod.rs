@@ -3,7 +3,7 @@
 //! The queue knows how many bytes of each input were read. Going on there is only right if it is
 //! still the same input, so a digest of all of these bytes is kept too and compared. An input that
 //! was read to its end and differs in any of them, or is shorter, is a new one of the same name and
-//! is read from its start; one that was *not* read to its end must not be exchanged, because the
+//! is read from its start. An input that was *not* read to its end must not be exchanged, because the
 //! jobs on its unread lines would be lost.
 //!
 //! The last line of an input may have no end because its producer was not done with it. So what was
@@ -87,7 +87,7 @@ pub enum InputError {
 
 type Reader = BufReader<Box<dyn Read + Send>>;
 
-/// An open input, not yet at its place.
+/// An open input, not yet where it is read on.
 pub(crate) struct Input {
     from: JobsFrom,
     reader: Reader,

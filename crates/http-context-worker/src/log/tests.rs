@@ -14,7 +14,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use super::{LogFormat, LogLevel, subscriber};
 use crate::attempt::send::RequestOutcome;
 use crate::job::Job;
-use crate::{JobsFrom, Plan, QueuePlace, Retry, Signals, Target, run};
+use crate::{JobsFrom, Plan, QueueAddress, Retry, Signals, Target, run};
 
 /// Where lines are written.
 #[derive(Clone, Default)]
@@ -65,7 +65,7 @@ async fn run_a_job_that_leaks(format: LogFormat, instrumentation: Arc<Instrument
         jobs: Some(JobsFrom::File(jobs)),
         results: Target::File(dir.path().join("results")),
         rejects: Target::Stderr,
-        queue: QueuePlace::Embedded(None),
+        queue: QueueAddress::Embedded(None),
         concurrency: 1,
         pool: 1,
         retry: Retry {

@@ -17,8 +17,8 @@ pub(crate) struct JobMetrics {
     failed: Counter,
     poisoned: Counter,
     retried: Counter,
-    /// What was told last.
-    told: [u64; 4],
+    /// The sums that the counters have.
+    counted: [u64; 4],
 }
 
 impl JobMetrics {
@@ -29,18 +29,18 @@ impl JobMetrics {
             failed: counter!(NAME, "status" => "failed"),
             poisoned: counter!(NAME, "status" => "poisoned"),
             retried: counter!(NAME, "status" => "retried"),
-            told: [0; 4],
+            counted: [0; 4],
         }
     }
 
-    /// Tells the sums as of a commit.
-    pub(crate) fn tell(&mut self, tally: &Tally) {
+    /// Counts up to the sums as of a commit.
+    pub(crate) fn update(&mut self, tally: &Tally) {
         let sums = [tally.ok, tally.failed, tally.poisoned, tally.retried];
         // By increments: what the counters go to may know no absolute numbers.
         let counters = [&self.ok, &self.failed, &self.poisoned, &self.retried];
-        for ((counter, sum), told) in counters.into_iter().zip(sums).zip(&mut self.told) {
-            counter.increment(sum.saturating_sub(*told));
-            *told = sum;
+        for ((counter, sum), counted) in counters.into_iter().zip(sums).zip(&mut self.counted) {
+            counter.increment(sum.saturating_sub(*counted));
+            *counted = sum;
         }
     }
 }

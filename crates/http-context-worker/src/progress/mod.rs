@@ -1,4 +1,4 @@
-//! How far a run is: written by the ingest and the ledger, read by whoever waits or draws.
+//! How far a run is: written by the ingest and the writer of results, read by whoever waits or draws.
 
 pub(crate) mod job_metrics;
 pub(crate) mod tally;
@@ -36,7 +36,7 @@ impl Progress {
     }
 }
 
-/// The writing side, shared by ingest and ledger.
+/// The writing side, shared by the ingest and the writer of results.
 #[derive(Clone, Debug)]
 pub(crate) struct Meter(std::sync::Arc<watch::Sender<Progress>>);
 

@@ -6,7 +6,7 @@
 //!
 //! # The promise
 //!
-//! What follows is that of the embedded queue; that of Redis is told there. Killed at any moment and
+//! What follows is that of the embedded queue; that of Redis is described there. Killed at any moment and
 //! started again on the same state, the program loses no job and writes no result line twice or
 //! torn. It rests on two commits, each one transaction of the database:
 //!
@@ -67,7 +67,7 @@ use crate::results::output::Output;
 pub use embedded::StateError;
 pub(crate) use embedded::{Embedded, State};
 pub(crate) use redis::Redis;
-pub use redis::{RedisPlace, RedisUrl};
+pub use redis::{RedisAddress, RedisUrl};
 
 /// The number of a job in the queue: jobs start in the order of their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -94,7 +94,7 @@ pub(crate) struct InputOffset {
     pub(crate) lines: u64,
     /// Whether its end was reached.
     pub(crate) complete: bool,
-    /// A digest of the bytes read, by which a different input of the same name is told apart. The
+    /// A digest of the bytes read, by which a different input of the same name is recognised. The
     /// bytes themselves hold secrets.
     pub(crate) digest: Vec<u8>,
     /// Bytes of the last line read, when it had no end; 0 when it had one.
@@ -214,7 +214,7 @@ pub enum QueueError {
         /// What it said.
         reason: String,
     },
-    /// Its books are not as this program left them.
+    /// What it has recorded is not as this program left it.
     #[error(
         "the queue at {queue} has forgotten what was settled: it was emptied, or has an older state again; start \
          again with the same --results, which are cut to match"
@@ -239,7 +239,7 @@ pub(crate) enum Recorded {
     Unknown,
 }
 
-/// A place where jobs wait, shared by those who fill it, empty it and keep its books.
+/// Where jobs wait: shared by those who fill it, empty it and record what was done.
 pub(crate) trait Queue: Clone + Send + Sync + 'static {
     /// Whether an output that is not recorded begins behind what stands in it; otherwise it begins
     /// anew.
@@ -254,7 +254,7 @@ pub(crate) trait Queue: Clone + Send + Sync + 'static {
         progress: watch::Receiver<Progress>,
     ) -> impl Future<Output = Result<(), QueueError>> + Send;
 
-    /// From now on tells this meter what other processes do to it.
+    /// From now on this meter is updated with what other processes do to it.
     fn follow(&self, meter: &Meter);
 
     /// The sums recorded with the last commit, for this results output.
@@ -293,7 +293,7 @@ pub(crate) trait Queue: Clone + Send + Sync + 'static {
     ///
     /// A job that is in hand for the first time is blamed without that, and so are jobs that were
     /// fetched and had not begun: a worker that ends does not say which of them it was. Only this
-    /// tells a job that ends workers from those beside it, and it costs most jobs nothing.
+    /// distinguishes a job that ends workers from those beside it, and it costs most jobs nothing.
     fn begin(&self, ticket: Ticket) -> impl Future<Output = Result<bool, QueueError>> + Send;
 
     /// Records what became of jobs, whole or not at all. Not at all when some of them were taken

@@ -40,12 +40,12 @@ pub struct Exit {
     pub leaks: Vec<ExitLeak>,
 }
 
-/// A leak, told without any text of the job.
+/// A leak, without any text of the job.
 #[derive(Clone, Debug, Serialize)]
 pub struct ExitLeak {
     /// Its kind.
     pub kind: &'static str,
-    /// How many at the same place.
+    /// How many at the same call site.
     pub count: usize,
     /// Where the context was opened.
     pub opened_at: String,

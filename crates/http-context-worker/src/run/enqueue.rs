@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::grouped::grouped;
 use crate::input::{Input, JobsFrom};
 use crate::progress::{Meter, Progress};
-use crate::queue::{OutputKind, Redis, RedisPlace};
+use crate::queue::{OutputKind, Redis, RedisAddress};
 use crate::results::output::Target;
 use crate::run::ingest::ingest;
 use crate::run::outputs::open_output;
@@ -18,10 +18,10 @@ use crate::run::signals::{Signal, Signals};
 pub(crate) struct EnqueuePlan {
     /// Where jobs come from.
     pub(crate) jobs: JobsFrom,
-    /// Where rejected lines are told.
+    /// Where rejected lines are reported.
     pub(crate) rejects: Target,
     /// Where jobs go.
-    pub(crate) queue: RedisPlace,
+    pub(crate) queue: RedisAddress,
 }
 
 /// What was queued.

@@ -1,10 +1,10 @@
 //! A run from its start to its end: open everything, work, stop, close.
 //!
-//! Three tasks share the work: the ingest fills the queue, the engine hands jobs out, the ledger
+//! Three tasks share the work: the ingest fills the queue, the engine hands jobs out, the writer of results
 //! writes results. A run ends when the input was read and every job is finished, when a signal asks
 //! for it, or when one of the three fails. The way out is the same for all: nothing new begins,
 //! what is under way may finish until the drain deadline, what is left then is cut off (its
-//! contexts close, its jobs stay in the queue), and the ledger settles what it was given.
+//! contexts close, its jobs stay in the queue), and the writer of results settles what it was given.
 
 pub(crate) mod enqueue;
 mod ingest;
@@ -33,8 +33,8 @@ use crate::log::say;
 use crate::progress::tally::Tally;
 use crate::progress::{Meter, Progress};
 use crate::queue::State;
-use crate::queue::{Embedded, OutputKind, Queue, Redis, RedisPlace};
-use crate::result_writer::Ledger;
+use crate::queue::{Embedded, OutputKind, Queue, Redis, RedisAddress};
+use crate::result_writer::ResultWriter;
 use crate::results::output::Target;
 use crate::run::ingest::ingest;
 use crate::run::outputs::open_output;
@@ -50,10 +50,10 @@ pub struct Plan {
     pub jobs: Option<JobsFrom>,
     /// Where results go.
     pub results: Target,
-    /// Where rejected lines are told.
+    /// Where rejected lines are reported.
     pub rejects: Target,
     /// Where jobs wait.
-    pub queue: QueuePlace,
+    pub queue: QueueAddress,
     /// How many jobs run at once.
     pub concurrency: usize,
     /// How many warm sessions jobs hand on to one another; 0 gives each job a session of its own.
@@ -74,11 +74,11 @@ pub struct Plan {
 
 /// Where jobs wait.
 #[derive(Clone, Debug)]
-pub enum QueuePlace {
+pub enum QueueAddress {
     /// In this process: the state directory, or none for a state that is thrown away.
     Embedded(Option<PathBuf>),
     /// In a Redis that other processes share.
-    Redis(RedisPlace),
+    Redis(RedisAddress),
 }
 
 /// How a run ended.
@@ -110,7 +110,7 @@ pub async fn run(
     let input = plan.jobs.as_ref().map(Input::open).transpose()?;
     let stop = CancellationToken::new();
     match plan.queue.clone() {
-        QueuePlace::Embedded(dir) => {
+        QueueAddress::Embedded(dir) => {
             let state = State::open(dir.as_deref())?;
             if let Some(sentence) = state.keep_private()? {
                 say(&format!("warning: {sentence}\n"));
@@ -118,8 +118,8 @@ pub async fn run(
             let queue = Embedded::open(&state.database(), state.is_kept()).await?;
             work(plan, input, queue, Some(&state), stop, signals, show).await
         }
-        QueuePlace::Redis(place) => {
-            let queue = Redis::open(&place, stop.clone()).await?;
+        QueueAddress::Redis(address) => {
+            let queue = Redis::open(&address, stop.clone()).await?;
             work(plan, input, queue, None, stop, signals, show).await
         }
     }
@@ -153,7 +153,7 @@ async fn work(
     queue.follow(&meter);
     show(progress.clone());
 
-    let (sink, ledger) = Ledger::new(queue.clone(), results, tally.clone(), meter.clone());
+    let (sink, writer) = ResultWriter::new(queue.clone(), results, tally.clone(), meter.clone());
     let context = plan.context.lazy().drain_timeout(plan.drain_timeout);
     let (warm, context) = Warm::new(plan.pool, context);
     let shared = Arc::new(Shared {
@@ -172,7 +172,7 @@ async fn work(
         stop: shared.stop.clone(),
         cut: shared.cut.clone(),
         under_way: shared.under_way.clone(),
-        ledger: Some(tokio::spawn(ledger.run())),
+        result_writer: Some(tokio::spawn(writer.run())),
         ingest: input.map(|input| {
             let (queue, meter, stop) = (queue.clone(), meter.clone(), shared.stop.clone());
             tokio::spawn(ingest(input, queue, rejects, meter, stop))

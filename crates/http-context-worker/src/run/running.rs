@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::queue::Queue;
 
-/// How long contexts that were cut off may take to close; after them the ledger, then the pool, and
+/// How long contexts that were cut off may take to close; after them the writer of results, then the pool, and
 /// then the queue.
 pub(crate) const CLOSE_WITHIN: Duration = Duration::from_millis(600);
 
@@ -25,7 +25,7 @@ pub(crate) struct Running {
     pub(crate) ingest: Option<JoinHandle<Result<(), Failure>>>,
     pub(crate) engine: JoinHandle<Result<(), Failure>>,
     /// Taken when its end was seen.
-    pub(crate) ledger: Option<JoinHandle<Result<(), Failure>>>,
+    pub(crate) result_writer: Option<JoinHandle<Result<(), Failure>>>,
 }
 
 impl Running {
@@ -43,24 +43,24 @@ impl Running {
             }
             Ok(queue.until_empty(progress).await?)
         };
-        let ledger = async {
-            match &mut self.ledger {
-                Some(ledger) => ledger.await,
+        let writer = async {
+            match &mut self.result_writer {
+                Some(writer) => writer.await,
                 None => std::future::pending().await,
             }
         };
         let ended = tokio::select! {
             biased;
             done = done => return done,
-            ended = ledger => ended,
+            ended = writer => ended,
             ended = &mut self.engine => return joined(ended, "engine"),
         };
-        self.ledger = None;
-        joined(ended, "ledger")?;
+        self.result_writer = None;
+        joined(ended, "writer of results")?;
         // It ends without a failure when the engine has, and that one knows why.
         match timeout(CLOSE_WITHIN, &mut self.engine).await {
             Ok(ended) => joined(ended, "engine").and(Err(Failure::Fault("engine"))),
-            Err(_) => Err(Failure::Fault("ledger")),
+            Err(_) => Err(Failure::Fault("writer of results")),
         }
     }
 
@@ -77,13 +77,13 @@ impl Running {
             ingest.abort();
         }
         self.engine.abort();
-        // With the engine the last sink goes, and with it the ledger's work ends. It may have failed
+        // With the engine the last sink goes, and with it the work of the writer of results ends. It may have failed
         // on the way out, and nobody has heard of that yet.
-        let Some(ledger) = self.ledger else {
+        let Some(writer) = self.result_writer else {
             return Ok(());
         };
-        match timeout(CLOSE_WITHIN, ledger).await {
-            Ok(ended) => joined(ended, "ledger"),
+        match timeout(CLOSE_WITHIN, writer).await {
+            Ok(ended) => joined(ended, "writer of results"),
             Err(_) => Err(Failure::Unsettled),
         }
     }

@@ -36,7 +36,7 @@ impl Signal {
     }
 }
 
-/// Tells whether a signal came.
+/// Knows whether a signal came.
 #[derive(Clone, Debug)]
 pub struct Signals(watch::Receiver<Option<Signal>>);
 

@@ -10,10 +10,10 @@ use std::time::Duration;
 use http_context::{ContextBuilder, PoolReport, SessionPool};
 use tokio::time::timeout;
 
-/// A job waits for a place as long as it must: with fewer sessions than jobs at once, the sessions
+/// A job waits for a session as long as it must: with fewer sessions than jobs at once, the sessions
 /// are what bounds the load, and that is no failure of the job. It does not wait past the drain
 /// deadline, where it is cut off like any other.
-const WAIT_FOR_A_PLACE: Duration = Duration::from_hours(24 * 365);
+const WAIT_FOR_A_SESSION: Duration = Duration::from_hours(24 * 365);
 
 /// The pool of a run, when it has one.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Warm {
         let pool = SessionPool::builder()
             .session(context.clone())
             .max_size(size)
-            .wait_timeout(WAIT_FOR_A_PLACE)
+            .wait_timeout(WAIT_FOR_A_SESSION)
             .build();
         let context = context.pool(pool.clone());
         (Self(Some(pool)), context)

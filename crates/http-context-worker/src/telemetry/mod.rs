@@ -24,8 +24,8 @@ use crate::telemetry::otlp::Otlp;
 /// they take memory, one by one.
 const UPKEEP_EVERY: Duration = Duration::from_secs(2);
 
-/// How long the operating system may take to tell of sockets that were closed.
-const CLOSES_TOLD_WITHIN: Duration = Duration::from_millis(500);
+/// How long the operating system may take to report sockets that were closed.
+const CLOSES_REPORTED_WITHIN: Duration = Duration::from_millis(500);
 /// How long the exporters may take for what is left at the end.
 #[cfg(feature = "otlp")]
 const FLUSH_WITHIN: Duration = Duration::from_secs(5);
@@ -107,7 +107,7 @@ impl Telemetry {
         self.prometheus.render()
     }
 
-    /// Waits, in bounded time, until the operating system has told of the sockets that went with the
+    /// Waits, in bounded time, until the operating system has reported the sockets that went with the
     /// last context.
     async fn settle(&self) {
         let all_closed = async {
@@ -116,8 +116,8 @@ impl Telemetry {
                 look.tick().await;
             }
         };
-        // A socket that stays is told as open, which is the truth.
-        let _ = timeout(CLOSES_TOLD_WITHIN, all_closed).await;
+        // A socket that stays is counted as open, which is the truth.
+        let _ = timeout(CLOSES_REPORTED_WITHIN, all_closed).await;
     }
 
     /// Exports what is left, in bounded time: less of it when a signal has ended the run. Returns a

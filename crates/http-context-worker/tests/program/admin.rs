@@ -44,7 +44,7 @@ impl Waiting {
             "127.0.0.1:0",
             "--json",
         ]));
-        let address = told_address(&mut run);
+        let address = admin_address(&mut run);
         let arrival = gate.next();
         let waiting = Self {
             address,
@@ -71,8 +71,8 @@ impl Waiting {
     }
 }
 
-/// The address of the admin page, from the one line that tells it.
-pub(crate) fn told_address(run: &mut Running) -> SocketAddr {
+/// The address of the admin page, from the line that names it.
+pub(crate) fn admin_address(run: &mut Running) -> SocketAddr {
     let stderr = run.0.stderr.as_mut().unwrap();
     let mut line = Vec::new();
     let mut byte = [0];
@@ -148,14 +148,14 @@ fn its_metrics_are_those_of_the_summary() {
 }
 
 #[test]
-fn live_contexts_and_the_queue_are_told() {
+fn live_contexts_and_the_queue_are_reported() {
     let server = Server::start();
     let (waiting, arrival) = Waiting::start(&server, "last https://me:secret@host/?sig=secret");
     let answer = waiting.get("/debug/contexts");
     assert!(!answer.body.contains("secret"), "{}", answer.body);
-    let told: Value = serde_json::from_str(&answer.body).unwrap();
-    assert_eq!(told["contexts_open"], 1);
-    let context = &told["contexts"][0];
+    let reported: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(reported["contexts_open"], 1);
+    let context = &reported["contexts"][0];
     assert_eq!(
         context["name"],
         "job last https://REDACTED:REDACTED@host/?sig=REDACTED"
@@ -165,9 +165,9 @@ fn live_contexts_and_the_queue_are_told() {
     assert_eq!(context["is_closing"], false);
     let place = context["opened_at"].as_str().unwrap();
     assert!(place.contains("handler.rs:"), "{place}");
-    assert_eq!(told["queue"]["finished"], FINISHED);
-    assert_eq!(told["queue"]["unfinished"], 1);
-    assert_eq!(told["leaks"], json!([]));
+    assert_eq!(reported["queue"]["finished"], FINISHED);
+    assert_eq!(reported["queue"]["unfinished"], 1);
+    assert_eq!(reported["leaks"], json!([]));
     assert_eq!(waiting.finish(arrival).code(), 0);
 }
 
@@ -206,8 +206,8 @@ fn names_that_want_to_be_markup_stay_text() {
         debug.head
     );
     assert!(!debug.head.contains("x-evil"));
-    let told: Value = serde_json::from_str(&debug.body).unwrap();
-    assert_eq!(told["contexts"][0]["name"], format!("job {HOSTILE}"));
+    let reported: Value = serde_json::from_str(&debug.body).unwrap();
+    assert_eq!(reported["contexts"][0]["name"], format!("job {HOSTILE}"));
     // No label has anything of a job.
     assert!(!waiting.get("/metrics").body.contains("onerror"));
     for path in ["/", "/metrics", "/debug/contexts", "/livez", "/readyz"] {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::support::{Files, Gate, Running, Server, finish, job_lines, nobody};
 
 #[test]
-fn a_fault_that_goes_away_is_retried_and_told() {
+fn a_fault_that_goes_away_is_retried_and_reported() {
     let (files, server) = (Files::new(), Server::start());
     files.write(
         "jobs",

@@ -361,7 +361,7 @@ pub(crate) fn memory_kb(pid: u32, name: &str) -> u64 {
         .unwrap()
 }
 
-/// Looks again and again until it is so; for what nothing tells of.
+/// Looks again and again until it is so; for what gives no signal.
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + LIMIT;
     while !is_so() {
@@ -372,7 +372,7 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "nothing tells of what is waited for, and no task is blocked here"
+    reason = "what is waited for gives no signal, and no task is blocked here"
 )]
 pub(crate) fn pause(duration: Duration) {
     std::thread::sleep(duration);

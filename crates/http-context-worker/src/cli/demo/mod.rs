@@ -30,7 +30,7 @@ use crate::log::say;
 use crate::results::output::Target;
 use crate::run::signals::Signals;
 use crate::run::summary::Summary;
-use crate::run::{Ended, Plan, QueuePlace, run};
+use crate::run::{Ended, Plan, QueueAddress, run};
 use crate::telemetry::Telemetry;
 
 const AT_ONCE: usize = 16;
@@ -59,7 +59,7 @@ pub(crate) async fn demo(args: &DemoArgs) -> Result<u8, Failure> {
         jobs: Some(JobsFrom::File(file.path().to_path_buf())),
         results: Target::File(file.path().with_extension("results")),
         rejects: Target::Stderr,
-        queue: QueuePlace::Embedded(None),
+        queue: QueueAddress::Embedded(None),
         concurrency: AT_ONCE,
         pool: args.pool as usize,
         retry: Retry {

@@ -14,7 +14,7 @@ impl Embedded {
     pub(super) async fn add_in_transaction(&self, batch: &Batch) -> Result<(), Failed> {
         let mut tx = self.pool.begin().await?;
         let first: i64 = sqlx::query_scalar(
-            "UPDATE worker_books SET next_ticket = next_ticket + ?1 RETURNING next_ticket - ?1",
+            "UPDATE worker_totals SET next_ticket = next_ticket + ?1 RETURNING next_ticket - ?1",
         )
         .bind(signed(batch.jobs.len() as u64))
         .fetch_one(&mut *tx)
@@ -104,7 +104,7 @@ impl Embedded {
                 .await?;
             }
         }
-        sqlx::query("UPDATE worker_books SET tally = ?1")
+        sqlx::query("UPDATE worker_totals SET tally = ?1")
             .bind(serde_json::to_string(tally)?)
             .execute(&mut *tx)
             .await?;

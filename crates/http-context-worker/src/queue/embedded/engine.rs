@@ -19,10 +19,10 @@ use crate::queue::{Handler, QueueError};
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// See [`Queue::work`](crate::queue::Queue::work). `told` wakes the engine when jobs were added.
+/// See [`Queue::work`](crate::queue::Queue::work). `woken` wakes the engine when jobs were added.
 pub(super) async fn work<H: Handler>(
     pool: &SqlitePool,
-    told: mpsc::Receiver<()>,
+    woken: mpsc::Receiver<()>,
     handler: H,
     concurrency: usize,
     stop: CancellationToken,
@@ -34,7 +34,7 @@ pub(super) async fn work<H: Handler>(
         .lock_tasks(false);
     let backend = SqliteStorage::<Job>::new(pool)
         .with_config(config)
-        .poll_with_strategy(Wake::new(told, LOOK_EVERY));
+        .poll_with_strategy(Wake::new(woken, LOOK_EVERY));
     let context = WorkerContext::new(&format!("worker-{}", std::process::id()));
     // The limit stands outside the spawn, so that a job holds its slot until it is settled.
     let worker = WorkerBuilder::new(&context)
@@ -61,7 +61,7 @@ pub(super) async fn work<H: Handler>(
 
 fn engine_error<E: std::fmt::Display>(ended: Result<(), E>) -> QueueError {
     QueueError::Engine(match ended {
-        Ok(()) => "it was told to stop".to_owned(),
+        Ok(()) => "it was asked to stop".to_owned(),
         Err(error) => error.to_string(),
     })
 }

@@ -5,14 +5,14 @@
 //!
 //! - **Acknowledging.** apalis acknowledges after the handler returned, in a transaction of its
 //!   own. Here that is turned off (`persist_results`), and [`Embedded::settle`] takes the job out
-//!   of the engine's table together with the books. A finished job is deleted, not kept as done,
+//!   of the engine's table together with what is recorded. A finished job is deleted, not kept as done,
 //!   and its pages are overwritten: its headers and its body hold secrets.
 //! - **Orphans.** apalis gives the jobs of a lost worker back when its heartbeats have been missing
 //!   for a minute, and counts the loss as an attempt. The lock on the state says that the former
 //!   worker is gone, so opening the queue releases its jobs at once; their attempts stay what they
 //!   were, and that a worker ended with them in hand is counted beside ([`handed_out`]).
 //! - **One connection.** `SQLite` has one writer at a time. With one connection the engine, the
-//!   ingest and the ledger take turns in the order in which they ask; with several they would find
+//!   ingest and the writer of results take turns in the order in which they ask; with several they would find
 //!   the file busy and sleep.
 //!
 //! Ids are kept for as long as the state is, in one b-tree keyed by the id. That costs disk, about
@@ -66,10 +66,10 @@ const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS worker_output (
         kind TEXT NOT NULL PRIMARY KEY, target TEXT NOT NULL, length INTEGER NOT NULL
     );
-    CREATE TABLE IF NOT EXISTS worker_books (
+    CREATE TABLE IF NOT EXISTS worker_totals (
         one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1), next_ticket INTEGER NOT NULL, tally TEXT NOT NULL
     );
-    INSERT OR IGNORE INTO worker_books VALUES (1, 1, '{}');
+    INSERT OR IGNORE INTO worker_totals VALUES (1, 1, '{}');
 ";
 
 /// See the module's documentation.
@@ -79,7 +79,7 @@ pub(crate) struct Embedded {
     pool: SqlitePool,
     waker: Waker,
     /// Taken by the one worker.
-    told: Arc<Mutex<Option<mpsc::Receiver<()>>>>,
+    woken: Arc<Mutex<Option<mpsc::Receiver<()>>>>,
 }
 
 impl Embedded {
@@ -111,12 +111,12 @@ impl Embedded {
             .connect_with(options)
             .await
             .map_err(|error| unreadable(path, &error))?;
-        let (waker, told) = wake();
+        let (waker, woken) = wake();
         let queue = Self {
             path: path.to_path_buf(),
             pool,
             waker,
-            told: Arc::new(Mutex::new(Some(told))),
+            woken: Arc::new(Mutex::new(Some(woken))),
         };
         queue.prepare().await?;
         Ok(queue)
@@ -192,7 +192,7 @@ impl Queue for Embedded {
     const BEGINS_BEHIND: bool = false;
 
     async fn until_empty(&self, mut progress: watch::Receiver<Progress>) -> Result<(), QueueError> {
-        // Nobody else takes jobs: the meter knows of each. Its sender is held by the ledger, which
+        // Nobody else takes jobs: the meter knows of each. Its sender is held by the writer of results, which
         // is watched elsewhere.
         if progress.wait_for(Progress::is_done).await.is_err() {
             return std::future::pending().await;
@@ -212,7 +212,7 @@ impl Queue for Embedded {
     }
 
     async fn tally(&self, _: &Output) -> Result<Tally, QueueError> {
-        let text: String = sqlx::query_scalar("SELECT tally FROM worker_books")
+        let text: String = sqlx::query_scalar("SELECT tally FROM worker_totals")
             .fetch_one(&self.pool)
             .await
             .map_err(|error| self.failed(&error))?;
@@ -359,9 +359,9 @@ impl Queue for Embedded {
         concurrency: usize,
         stop: CancellationToken,
     ) -> QueueError {
-        let told = self.told.lock().ok().and_then(|mut told| told.take());
-        match told {
-            Some(told) => engine::work(&self.pool, told, handler, concurrency, stop).await,
+        let woken = self.woken.lock().ok().and_then(|mut woken| woken.take());
+        match woken {
+            Some(woken) => engine::work(&self.pool, woken, handler, concurrency, stop).await,
             None => QueueError::Engine("it was started twice".to_owned()),
         }
     }

@@ -3,8 +3,8 @@
 //! `--state DIR` holds the queue's database and a lock file. The lock is the operating system's, so
 //! it goes with the process, also with `kill -9`; two runs on one state would hand the same jobs
 //! out twice. Queued jobs hold headers and bodies, so a directory that is made here is its owner's
-//! alone, and so are the database's files in one that was there before; where that cannot be had, a
-//! sentence says so.
+//! alone. In a directory that was there before, the database's files are; where the file system does
+//! not allow that, a sentence says so.
 //!
 //! Without `--state` the queue lives in a fresh directory under the system's temporary directory,
 //! which is removed at the end: a file of jobs may be larger than memory, so the queue is on disk

@@ -1,4 +1,4 @@
-//! The commits on which the queue's promise rests, and the books that they keep.
+//! The commits on which the queue's promise rests, and what they record.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
@@ -19,18 +19,18 @@ use crate::queue::{
 /// Standard input is another one each time: no offset of it is kept.
 const STDIN: &str = "-";
 
-/// The results' books, as this process left them: their key, and the length recorded.
+/// The length of the results, as this process has recorded it last, and its key.
 #[derive(Debug, Default)]
-pub(super) struct Books(Mutex<Option<(String, u64)>>);
+pub(super) struct RecordedLength(Mutex<Option<(String, u64)>>);
 
-impl Books {
+impl RecordedLength {
     fn set(&self, key: String, length: u64) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((key, length));
     }
 
     fn get(&self) -> (String, u64) {
-        let books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        books.clone().unwrap_or_default()
+        let recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        recorded.clone().unwrap_or_default()
     }
 }
 
@@ -51,7 +51,7 @@ impl Redis {
             return Ok(Recorded::Unknown);
         };
         if kind == OutputKind::Results {
-            self.0.books.set(key, length);
+            self.0.recorded.set(key, length);
         }
         Ok(Recorded::Length(length))
     }
@@ -70,7 +70,7 @@ impl Redis {
         };
         self.0.connection.ask(Patience::None, ask).await?;
         if kind == OutputKind::Results {
-            self.0.books.set(key, length);
+            self.0.recorded.set(key, length);
         }
         Ok(())
     }
@@ -196,12 +196,12 @@ impl Redis {
         tally: &Tally,
     ) -> Result<Vec<Ticket>, QueueError> {
         let inner = &self.0;
-        let (books, length_before) = inner.books.get();
+        let (results, length_before) = inner.recorded.get();
         let mut call = SETTLE.prepare_invoke();
         call.key(inner.keys.data())
             .key(inner.keys.active())
             .key(inner.keys.retry())
-            .key(&books);
+            .key(&results);
         for worker in inner.workers.names() {
             call.key(inner.keys.inflight_of(&worker));
         }
@@ -212,7 +212,7 @@ impl Redis {
             .arg(self.write(tally)?);
         for (ticket, disposition) in dispositions {
             call.arg(task_id(*ticket).to_string())
-                .arg(told(*disposition));
+                .arg(in_words(*disposition));
         }
         // One token for all tries: what was settled is not settled again.
         let ask = |mut redis: Link| {
@@ -222,7 +222,7 @@ impl Redis {
         let answer: Vec<String> = inner.connection.ask(Patience::OfAWorker, ask).await?;
         match answer.first().map(String::as_str) {
             Some("settled") => {
-                inner.books.set(books, results_length);
+                inner.recorded.set(results, results_length);
                 Ok(Vec::new())
             }
             Some("others") => Ok(dispositions
@@ -247,14 +247,14 @@ impl Redis {
     fn unusable(&self, error: &serde_json::Error) -> QueueError {
         QueueError::Refused {
             queue: self.0.connection.url().to_string(),
-            reason: format!("its books cannot be read: {error}"),
+            reason: format!("what it has recorded cannot be read: {error}"),
         }
     }
 }
 
 /// What becomes of a job, as the script reads it. Of a wait it is given the length, because the clock
 /// that it ends by is that of Redis.
-fn told(disposition: Disposition) -> String {
+fn in_words(disposition: Disposition) -> String {
     match disposition {
         Disposition::Done => "done".to_owned(),
         Disposition::Again { attempts, wait } => format!("{attempts}:{}", wait.as_millis()),

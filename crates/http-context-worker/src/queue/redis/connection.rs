@@ -16,7 +16,7 @@ use crate::queue::QueueError;
 /// The longest that one question may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
-/// How long a worker that was told to end goes on asking.
+/// How long a worker that is on its way out goes on asking.
 const LAST_TRIES: Duration = Duration::from_secs(2);
 /// How long a reader of jobs goes on asking.
 const READER_TRIES: Duration = Duration::from_secs(10);
@@ -29,8 +29,7 @@ pub(super) struct Connection {
     stop: CancellationToken,
 }
 
-/// For how long a question is asked again when there is no answer. It must be one that may be asked
-/// twice.
+/// For how long a question is asked again when there is no answer. It must be safe to ask twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Patience {
     /// Not at all.

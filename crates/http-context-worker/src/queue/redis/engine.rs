@@ -20,7 +20,7 @@ use crate::queue::tasks::Label;
 use crate::queue::wake::{Wake, wake};
 use crate::queue::{Handler, QueueError};
 
-/// The engine is told when there are jobs; this is for when it was not.
+/// The engine is woken when there are jobs; this is for when it was not.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Longer than any run: the keeper says that a worker lives and finds those that are gone, by the
 /// clock of Redis and not by that of each machine.
@@ -43,7 +43,7 @@ pub(super) async fn work<H: Handler>(
     };
     let (mut begun, mut in_vain) = (0, 0);
     loop {
-        let (waker, told) = wake();
+        let (waker, woken) = wake();
         let name = redis.0.workers.begin(&redis.0.host, waker);
         let config = Config::default()
             .queue(redis.0.keys.queue())
@@ -56,7 +56,7 @@ pub(super) async fn work<H: Handler>(
             .emit_events(false);
         let backend = RedisStorage::<Job, Link>::new(redis.0.connection.link())
             .with_config(config)
-            .poll_with_strategy(Wake::new(told, LOOK_EVERY));
+            .poll_with_strategy(Wake::new(woken, LOOK_EVERY));
         let context = WorkerContext::new(&name);
         let handler = handler.clone();
         // The limit stands outside the spawn, so that a job holds its slot until it is settled.

@@ -33,7 +33,7 @@ struct Inner {
 struct Current {
     manager: ConnectionManager,
     made_at: Instant,
-    /// Tells a connection from those before it.
+    /// Distinguishes a connection from those before it.
     number: u64,
 }
 

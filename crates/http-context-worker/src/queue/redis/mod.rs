@@ -11,8 +11,8 @@
 //!
 //! | what happens | the queue says | so |
 //! |---|---|---|
-//! | a reader of jobs is killed before a batch commits | the place before the batch | started again it reads the batch again |
-//! | after it committed | the place behind it | it goes on there |
+//! | a reader of jobs is killed before a batch commits | the offset before the batch | started again it reads the batch again |
+//! | after it committed | the offset behind it | it goes on there |
 //! | the answer to a commit is lost | the batch or settlement by its number | asked again it says the same |
 //! | a worker is killed while it holds jobs | they are in its hands, and it is silent | after the takeover time they go to the front of the queue |
 //! | a worker is killed while it writes lines, before they are settled | the same, and the length of its file as before | another one runs the jobs; the lines are past the recorded length, and are cut off when a worker is started again with that file |
@@ -64,7 +64,7 @@ use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
 pub use self::address::RedisUrl;
-use self::commits::Books;
+use self::commits::RecordedLength;
 use self::connection::{Connection, Patience};
 use self::keys::Keys;
 use self::link::Link;
@@ -80,9 +80,9 @@ use crate::results::output::Output;
 const FORMAT: i64 = 2;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// What leads to a queue in a Redis.
+/// Where a queue in a Redis is.
 #[derive(Clone, Debug)]
-pub struct RedisPlace {
+pub struct RedisAddress {
     /// Which Redis.
     pub url: RedisUrl,
     /// The name of the queue: the first part of each key.
@@ -99,24 +99,25 @@ struct Inner {
     connection: Connection,
     keys: Keys,
     takeover: Duration,
-    /// Files are told by their host and path.
+    /// Files are known by their host and path.
     host: String,
-    /// Tells this reader's batches from another one's.
+    /// Distinguishes this reader's batches from another one's.
     reader: String,
     batches: AtomicU64,
-    books: Books,
+    /// Of this process's results.
+    recorded: RecordedLength,
     workers: Workers,
     meter: std::sync::OnceLock<Meter>,
 }
 
 impl Redis {
-    /// Connects to the queue. `stop` tells when the program is on its way out.
+    /// Connects to the queue. `stop` is done when the program is on its way out.
     pub(crate) async fn open(
-        place: &RedisPlace,
+        address: &RedisAddress,
         stop: CancellationToken,
     ) -> Result<Self, QueueError> {
-        let connection = Connection::open(&place.url, stop).await?;
-        let keys = Keys::new(&place.name);
+        let connection = Connection::open(&address.url, stop).await?;
+        let keys = Keys::new(&address.name);
         let found: i64 = connection
             .ask(Patience::None, |mut redis| {
                 let key = keys.format();
@@ -128,22 +129,22 @@ impl Redis {
             .await?;
         if found != FORMAT {
             return Err(QueueError::Refused {
-                queue: place.url.to_string(),
+                queue: address.url.to_string(),
                 reason: format!(
                     "{} was made by another version of this program (format {found}, this one \
                      knows {FORMAT})",
-                    place.name
+                    address.name
                 ),
             });
         }
         Ok(Self(Arc::new(Inner {
             connection,
             keys,
-            takeover: place.takeover,
+            takeover: address.takeover,
             host: host(),
             reader: Ulid::generate().to_string(),
             batches: AtomicU64::new(0),
-            books: Books::default(),
+            recorded: RecordedLength::default(),
             workers: Workers::default(),
             meter: std::sync::OnceLock::new(),
         })))

@@ -7,8 +7,7 @@ use redis::{ErrorKind, RedisError};
 pub(super) enum Meaning {
     /// There was no answer. Another connection may bring one.
     NoAnswer,
-    /// The server answers, and is not the one that takes writes. Whatever the address leads to by
-    /// now may be.
+    /// The server answers, and does not take writes. The address may lead to another server by now.
     WrongServer,
     /// The server takes the question later.
     Later,
@@ -35,7 +34,7 @@ impl Meaning {
         let raised = error.detail().and_then(raised_in_script);
         match raised.or_else(|| error.code()) {
             // `UNBLOCKED` is said to whoever waited while a master became a replica. A master that
-            // lost its replicas may have been replaced, and one that loads may be a replica by now.
+            // lost its replicas may have been replaced, and a server that loads may be a replica by now.
             Some(
                 "READONLY" | "MASTERDOWN" | "UNBLOCKED" | "NOREPLICAS" | "LOADING" | "CLUSTERDOWN",
             ) => Self::WrongServer,
@@ -76,7 +75,7 @@ pub(super) fn reason(error: &RedisError) -> String {
     }
 }
 
-/// The words of the server, without the place in a script.
+/// The words of the server, without the line of a script.
 fn said(error: &RedisError, code: &str) -> String {
     let detail = first_line(error.detail().unwrap_or_default());
     let detail = detail.split(" script: ").next().unwrap_or_default();

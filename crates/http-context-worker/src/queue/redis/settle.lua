@@ -1,16 +1,16 @@
 -- Settles attempts, whole or not at all.
--- KEYS: 1 data, 2 active, 3 retry, 4 the results' books, 5.. what was handed out to this process
+-- KEYS: 1 data, 2 active, 3 retry, 4 what is recorded of the results, 5.. what was handed out to this process
 -- ARGV: 1 prefix of meta, 2 token of this settlement, 3 length before, 4 length now, 5 sums,
 --       then for each job: task id, what becomes of it
 --       ("done", or the attempts made, a colon and the milliseconds until the next one)
 -- Returns {"settled"}; {"others", task ids that are not in this process's hands}; or {"forgotten", length}
--- when the books are not as this process left them. With the last two nothing was done.
-local books = redis.call('HMGET', KEYS[4], 'token', 'length')
-if books[1] == ARGV[2] then
+-- when the record is not as this process left it. With the last two nothing was done.
+local recorded = redis.call('HMGET', KEYS[4], 'token', 'length')
+if recorded[1] == ARGV[2] then
     return {'settled'}
 end
-if books[2] ~= ARGV[3] then
-    return {'forgotten', books[2] or ''}
+if recorded[2] ~= ARGV[3] then
+    return {'forgotten', recorded[2] or ''}
 end
 local holders = {}
 local others = {'others'}

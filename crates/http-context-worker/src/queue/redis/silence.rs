@@ -2,7 +2,7 @@
 //!
 //! That time is counted here, by a clock that nobody sets, from when the last sign of life was seen to
 //! change. The sign itself is a time of Redis's clock, and only whether it changes counts: neither a
-//! clock that is set nor machines whose clocks differ make a worker gone, or keep one that is. Time in
+//! clock that is set nor machines whose clocks differ make a worker gone, or keep a worker that is gone. Time in
 //! which nobody looked does not count: after an outage all workers are silent alike.
 
 use std::collections::HashMap;
@@ -81,7 +81,7 @@ mod tests {
         silence.see(signs(&seen));
         look(&mut silence, TAKEOVER / 2, &seen).await;
         assert_eq!(silence.longer_than(TAKEOVER), []);
-        // The clock was set back: a sign of life is one that differs.
+        // The clock was set back: any other sign is a sign of life.
         let seen = [("old", "10"), ("ahead", "99999"), ("alive", "7")];
         look(&mut silence, TAKEOVER / 2, &seen).await;
         let mut gone = silence.longer_than(TAKEOVER);

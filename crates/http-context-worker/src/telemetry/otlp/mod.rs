@@ -1,13 +1,13 @@
 //! Traces and metrics over OTLP, when the standard `OTEL_*` variables ask for them.
 //!
 //! Endpoints, headers, timeouts, samplers, batches and resource attributes are read by the
-//! OpenTelemetry SDK from its own variables; [`asked`] says when there is anything to export, and
+//! OpenTelemetry SDK from its own variables; [`requested`] says when there is anything to export, and
 //! by which protocol. The exporters have threads and clients of their own: no context observes
 //! them, so they make no spans and no metrics, and a collector that is dead or slow fills a queue
 //! and then loses spans, which are counted, and never holds up a job.
 
-mod asked;
-mod counted;
+mod counts;
+mod settings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +21,8 @@ use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider};
 use tokio::time::timeout;
 
-use self::asked::{Protocol, Signal, asked};
-use self::counted::{CountedExporter, CountedMetrics, CountedProcessor, Counts};
+use self::counts::{CountedExporter, CountedMetrics, CountedProcessor, Counts};
+use self::settings::{Protocol, Signal, requested};
 use crate::failure::Failure;
 
 const SERVICE_NAME: &str = "http-context-worker";
@@ -56,11 +56,11 @@ impl Otlp {
     /// [`Failure::Otlp`] when a variable has a value that nothing can be made of.
     pub(crate) fn from_env() -> Result<Self, Failure> {
         let get = |name: &str| std::env::var(name).ok();
-        let traces = match asked(Signal::Traces, get)? {
+        let traces = match requested(Signal::Traces, get)? {
             Some(protocol) => Some(traces(protocol).map_err(|error| failure(&error))?),
             None => None,
         };
-        let metrics = match asked(Signal::Metrics, get)? {
+        let metrics = match requested(Signal::Metrics, get)? {
             Some(protocol) => Some(metrics(protocol).map_err(|error| failure(&error))?),
             None => None,
         };

@@ -29,7 +29,7 @@ impl Signal {
 ///
 /// It is when `OTEL_{SIGNAL}_EXPORTER` names `otlp`, and without that variable as soon as there is
 /// an endpoint; never with `OTEL_SDK_DISABLED`. A variable that is empty counts as not set.
-pub(super) fn asked(
+pub(super) fn requested(
     signal: Signal,
     get: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Protocol>, Failure> {
@@ -67,7 +67,7 @@ mod tests {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        asked(Signal::Traces, get).map_err(|failure| failure.to_string())
+        requested(Signal::Traces, get).map_err(|failure| failure.to_string())
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! How many spans and exports of metrics there were, and how many of them a collector took.
 //!
 //! The SDK drops spans without a word to us: when its queue is full, when an export fails, when the
-//! time for the last flush is over. What ended and was not taken is lost, whatever the reason. What a
-//! failed export of metrics told is told by the next one, as the sums go on; what only the last one
-//! knew is lost.
+//! time for the last flush is over. What ended and was not taken is lost, whatever the reason. A
+//! failed export of metrics is made up for by the next one, as the sums go on; what only the last one
+//! had is lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -44,8 +44,8 @@ impl Counts {
     pub(super) fn lost(&self) -> Option<String> {
         let ended = self.ended.load(Ordering::Relaxed);
         let lost = ended.saturating_sub(self.taken.load(Ordering::Relaxed));
-        let (lost_told, all, what) = (grouped(lost), grouped(ended), self.what);
-        (lost > 0).then(|| format!("{lost_told} of {all} {what}"))
+        let (lost_grouped, all, what) = (grouped(lost), grouped(ended), self.what);
+        (lost > 0).then(|| format!("{lost_grouped} of {all} {what}"))
     }
 
     /// Counts what was exported, and says when the collector begins to fail and when it is back. The
