@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::progress::Meter;
 use crate::progress::job_metrics::JobMetrics;
 use crate::progress::tally::Tally;
-use crate::queue::{Disposition, Queue, Ticket};
+use crate::queue::{Disposition, Queue, QueueError, Ticket};
 use crate::results::output::Output;
 
 /// The most attempts that share a commit.
@@ -101,7 +101,13 @@ impl<Q: Queue> ResultWriter<Q> {
             let length_before = self.results.length();
             self = self.write(lines).await?;
             let length = self.results.length();
-            let others = self.queue.settle(&dispositions, length, &tally).await?;
+            let others = match self.queue.settle(&dispositions, length, &tally).await {
+                Err(forgotten @ QueueError::Forgotten { .. }) => {
+                    self.go_back(length_before, forgotten).await?;
+                    continue;
+                }
+                settled => settled?,
+            };
             if others.is_empty() {
                 self.metrics.update(&tally);
                 self.meter.update(|progress| {
@@ -119,6 +125,26 @@ impl<Q: Queue> ResultWriter<Q> {
             batch.retain(|(entry, _)| !others.contains(&entry.ticket));
         }
         Ok(self)
+    }
+
+    /// Goes back to what the queue has recorded. Lines behind that are of jobs that are in the queue
+    /// again.
+    async fn go_back(&mut self, length: u64, forgotten: QueueError) -> Result<(), Failure> {
+        match self.queue.resume(&self.results).await? {
+            Some((recorded, tally)) if recorded <= length => {
+                tracing::warn!(
+                    "the queue has forgotten what was settled last: {} bytes of results are cut off, and their \
+                     jobs run again",
+                    length - recorded
+                );
+                self.results.cut(recorded)?;
+                self.meter
+                    .update(|progress| progress.tally.clone_from(&tally));
+                self.tally = tally;
+                Ok(())
+            }
+            _ => Err(forgotten.into()),
+        }
     }
 
     /// Writes off the runtime's threads: a flush to the disk takes milliseconds.

@@ -40,7 +40,8 @@ impl JobMetrics {
         let counters = [&self.ok, &self.failed, &self.poisoned, &self.retried];
         for ((counter, sum), counted) in counters.into_iter().zip(sums).zip(&mut self.counted) {
             counter.increment(sum.saturating_sub(*counted));
-            *counted = sum;
+            // A queue that has forgotten what was settled has a smaller sum for a while.
+            *counted = sum.max(*counted);
         }
     }
 }

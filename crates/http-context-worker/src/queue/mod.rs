@@ -216,7 +216,7 @@ pub enum QueueError {
     },
     /// What it has recorded is not as this program left it.
     #[error(
-        "the queue at {queue} has forgotten what was settled: it was emptied, or has an older state again; start \
+        "the queue at {queue} has forgotten what was settled: it was emptied, or is another one now; start \
          again with the same --results, which are cut to match"
     )]
     Forgotten {
@@ -304,6 +304,13 @@ pub(crate) trait Queue: Clone + Send + Sync + 'static {
         results_length: u64,
         tally: &Tally,
     ) -> impl Future<Output = Result<Vec<Ticket>, QueueError>> + Send;
+
+    /// After the queue has forgotten what was settled: where the results and the sums stand in its
+    /// record, and from where it is settled on. `None` when nothing is recorded.
+    fn resume(
+        &self,
+        results: &Output,
+    ) -> impl Future<Output = Result<Option<(u64, Tally)>, QueueError>> + Send;
 
     /// Lets go of what backs the queue, so that it is left tidy. Nothing may be asked of it
     /// afterwards.

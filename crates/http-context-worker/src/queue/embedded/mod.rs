@@ -347,6 +347,11 @@ impl Queue for Embedded {
             .map_err(|error| self.failed(&error))
     }
 
+    async fn resume(&self, _: &Output) -> Result<Option<(u64, Tally)>, QueueError> {
+        // It is this process's alone, and forgets nothing while that runs.
+        Ok(None)
+    }
+
     async fn close(&self) {
         // What cannot be given back is released by the next run, which counts this one as crashed.
         let _ = release(&self.pool, Blame::Nothing).await;

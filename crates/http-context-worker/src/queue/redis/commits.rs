@@ -87,6 +87,30 @@ impl Redis {
         text.map_or(Ok(Tally::default()), |text| self.read(&text))
     }
 
+    /// The recorded length of the results in one file, and their sums.
+    pub(super) async fn record_of(
+        &self,
+        results: &str,
+    ) -> Result<Option<(u64, Tally)>, QueueError> {
+        let key = self
+            .0
+            .keys
+            .output(OutputKind::Results, &self.on_this_host(results));
+        let ask = |mut redis: Link| {
+            let mut command = redis::cmd("HMGET");
+            command.arg(&key).arg("length").arg("sums");
+            async move { command.query_async(&mut redis).await }
+        };
+        let (length, sums): (Option<u64>, Option<String>) =
+            self.0.connection.ask(Patience::OfAWorker, ask).await?;
+        let Some(length) = length else {
+            return Ok(None);
+        };
+        let sums = sums.map_or(Ok(Tally::default()), |sums| self.read(&sums))?;
+        self.0.recorded.set(key, length);
+        Ok(Some((length, sums)))
+    }
+
     /// How far a file of jobs was read.
     pub(super) async fn recorded_offset(&self, input: &str) -> Result<InputOffset, QueueError> {
         if input == STDIN {

@@ -1,6 +1,7 @@
 //! The job engine at work: an apalis worker on Redis, and the next one when it has failed.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use apalis::layers::WorkerBuilderExt;
@@ -9,6 +10,7 @@ use apalis_redis::{Config, RedisStorage};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use redis::RedisError;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::Redis;
@@ -40,9 +42,12 @@ pub(super) async fn work<H: Handler>(
     let handler = Counted {
         handler,
         redis: redis.clone(),
+        slots: Arc::new(Semaphore::new(concurrency)),
     };
     let (mut begun, mut in_vain) = (0, 0);
     loop {
+        // What asked for the next one before has it now.
+        let _ = redis.0.workers.until_begin_anew().now_or_never();
         let (waker, woken) = wake();
         let name = redis.0.workers.begin(&redis.0.host, waker);
         let config = Config::default()
@@ -86,6 +91,7 @@ pub(super) async fn work<H: Handler>(
                     return QueueError::Engine(why);
                 }
             }
+            () = redis.0.workers.until_begin_anew() => {}
             () = stop.cancelled() => {
                 // Paused, the engine takes no job.
                 let _ = context.pause();

@@ -24,6 +24,9 @@ pub(super) async fn keep(redis: &Redis) -> QueueError {
     loop {
         tick.tick().await;
         let kept = redis.keep(&mut silence).await;
+        if kept.is_ok() && redis.0.connection.link().take_trouble() {
+            redis.0.workers.begin_anew();
+        }
         let is_news = redis.0.workers.note_answer(kept.is_ok());
         match kept {
             Err(refused @ QueueError::Refused { .. }) => return refused,

@@ -5,6 +5,7 @@
 //! server that answers and was demoted, as in a failover that leaves its clients connected. Both are
 //! given up here for a new manager, which resolves the address anew. The engine asks through it too.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub(super) struct Link(Arc<Inner>);
 struct Inner {
     client: Client,
     config: ConnectionManagerConfig,
+    /// Whether a question has met another server than before, perhaps.
+    trouble: AtomicBool,
     /// Held for a clone or a replacement, and never across an `await`.
     current: Mutex<Current>,
 }
@@ -49,12 +52,19 @@ impl Link {
         Ok(Self(Arc::new(Inner {
             client: client.clone(),
             config,
+            trouble: AtomicBool::new(false),
             current: Mutex::new(Current {
                 manager,
                 made_at: Instant::now(),
                 number: 0,
             }),
         })))
+    }
+
+    /// Whether a connection has broken, or led to the wrong server, since this was last asked. The
+    /// server behind the address may be another one since.
+    pub(super) fn take_trouble(&self) -> bool {
+        self.0.trouble.swap(false, Ordering::Relaxed)
     }
 
     fn current(&self) -> Current {
@@ -67,6 +77,7 @@ impl Link {
         if !matches!(Meaning::of(error), Meaning::NoAnswer | Meaning::WrongServer) {
             return;
         }
+        self.0.trouble.store(true, Ordering::Relaxed);
         let current = self.0.current.lock();
         let mut current = current.unwrap_or_else(PoisonError::into_inner);
         if current.number != number || current.made_at.elapsed() < MIN_AGE {

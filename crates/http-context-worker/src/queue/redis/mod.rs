@@ -22,7 +22,7 @@
 //! | Redis is away, or refuses for a moment (it saves, loads, is full, is busy, lost its replicas) | nothing | jobs in hand end and wait to be settled, no job begins, and everything goes on when it is back |
 //! | Redis says that it is a replica by now, or says nothing | nothing | the same, and the worker connects anew, to where the address leads now |
 //! | Redis refuses for good (a password, a permission, a command) | nothing | the worker says so and ends |
-//! | Redis comes back with an older state | a shorter length | the worker says so and ends; started again it cuts its file to match, as after a power cut |
+//! | Redis comes back with an older state, or the new master had not got all of the old one's | a shorter length | the worker says so, cuts its file to match, and goes on: the jobs behind that are in the queue again. With no length at all it ends |
 //!
 //! One window is left to whoever reads the files: a worker that was killed between writing and
 //! settling, and was *never started again* with its file, leaves lines there which stand in another
@@ -244,6 +244,13 @@ impl Queue for Redis {
 
     async fn begin(&self, ticket: Ticket) -> Result<bool, QueueError> {
         self.begin_by_script(ticket).await
+    }
+
+    async fn resume(&self, results: &Output) -> Result<Option<(u64, Tally)>, QueueError> {
+        let record = self.record_of(results.name()).await?;
+        // What was settled and is forgotten is in this process's hands again.
+        self.0.workers.begin_anew();
+        Ok(record)
     }
 
     async fn close(&self) {

@@ -169,6 +169,89 @@ fn after_a_failover_the_worker_goes_on_at_the_new_master() {
     }
 }
 
+/// What a master acknowledges and does not pass on is lost with it, as its documentation says.
+#[test]
+fn what_the_new_master_never_got_runs_again_and_each_result_stands_once() {
+    let (files, gate) = (Files::new(), Gate::start());
+    let (master, replica) = master_and_replica();
+    let address = Address::of(&master);
+    let jobs = (0..12).map(|i| (format!("job-{i}"), gate.url("/")));
+    enqueue_at(&address.url(), &files.write("jobs", job_lines(jobs)), &[]);
+    let results = files.path("results");
+    let more = ["--concurrency", "3", "--takeover", "3600"];
+    let mut worker = serve_at(&address.url(), &results, &more);
+    let (answered, second, third) = (gate.next(), gate.next(), gate.next());
+    wait_for_replica(&master);
+    answered.answer();
+    until("one is settled at both", || replica.unfinished() == 11);
+    wait_for_replica(&master);
+    replica.replicate(None);
+    // Settled at the old master alone.
+    second.answer();
+    until("another one is settled", || master.unfinished() == 10);
+    address.lead_to(&replica);
+    master.replicate(Some(replica.port));
+    worker.read_stderr_until("refuses for now: READONLY");
+    third.answer();
+    until("all are finished", || {
+        while let Some(arrival) = gate.arrived() {
+            arrival.answer();
+        }
+        replica.unfinished() == 0
+    });
+    worker.read_stderr_until("has forgotten what was settled last");
+    worker.signal("TERM");
+    let done = worker.wait();
+    assert_eq!(done.code(), 0, "{}", done.stderr);
+    let lines = files.json("results");
+    let ids: std::collections::HashSet<_> =
+        lines.iter().map(|line| line["id"].to_string()).collect();
+    assert_eq!((lines.len(), ids.len()), (12, 12));
+    assert_eq!(done.summary()["jobs"]["ok"], 12);
+    replica.assert_tidy();
+}
+
+#[test]
+fn a_wait_that_the_new_master_never_got_keeps_no_job() {
+    let (files, gate) = (Files::new(), Gate::start());
+    let (master, replica) = master_and_replica();
+    let address = Address::of(&master);
+    let jobs = ["fails", "other"].map(|id| (id.to_owned(), gate.url(&format!("/{id}"))));
+    enqueue_at(&address.url(), &files.write("jobs", job_lines(jobs)), &[]);
+    let more = [
+        "--max-attempts",
+        "2",
+        "--retry-delay",
+        "30",
+        "--takeover",
+        "3600",
+    ];
+    let mut worker = serve_at(&address.url(), &files.path("results"), &more);
+    let mut in_hand = [gate.next(), gate.next()];
+    in_hand.sort_by_key(|arrival| arrival.path().to_owned());
+    let [fails, other] = in_hand;
+    wait_for_replica(&master);
+    replica.replicate(None);
+    drop(fails);
+    until("it waits for its next attempt", || {
+        master.connect().zcard("http-context:retry") == Ok(1)
+    });
+    address.lead_to(&replica);
+    master.replicate(Some(replica.port));
+    worker.read_stderr_until("refuses for now: READONLY");
+    other.answer();
+    // For the new master it was in hand all the time, and it is given back.
+    let again = gate.next();
+    assert_eq!(again.path(), "/fails");
+    again.answer();
+    replica.until_empty();
+    worker.signal("TERM");
+    let done = worker.wait();
+    assert_eq!(done.code(), 0, "{}", done.stderr);
+    assert_eq!(files.json("results").len(), 2);
+    replica.assert_tidy();
+}
+
 #[test]
 fn a_server_that_stays_a_replica_is_not_flooded_with_connections() {
     let (files, gate) = (Files::new(), Gate::start());
