@@ -17,10 +17,10 @@ use tokio_util::task::TaskTracker;
 use crate::attempt::retry::Retry;
 use crate::attempt::send::{JobCode, RequestOutcome, chain};
 use crate::job::Job;
-use crate::job::redact::redacted;
 use crate::log::JobTrace;
 use crate::progress::tally::Tally;
 use crate::queue::{Attempt, Disposition, Handler, Queue};
+use crate::redact::redacted;
 use crate::result_writer::{Entry, ResultSink};
 use crate::results::{Exit, ResultLine};
 

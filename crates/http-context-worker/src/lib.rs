@@ -33,6 +33,7 @@ pub mod job;
 mod log;
 mod progress;
 mod queue;
+mod redact;
 mod result_writer;
 pub mod results;
 mod run;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use http_context::{LiveContext, RecentLeak, RecentNestedOpen, Redaction, Snapshot};
 use serde_json::{Value, json};
 
-use crate::job::redact::redacted;
 use crate::progress::Progress;
+use crate::redact::redacted;
 
 /// So many contexts are shown, the oldest; of the others only the number.
 const CONTEXTS: usize = 500;

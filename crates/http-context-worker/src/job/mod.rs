@@ -16,7 +16,6 @@
 //! are not known are left alone, so a producer may keep its own notes in a job.
 
 mod parse;
-pub(crate) mod redact;
 
 use serde::{Deserialize, Serialize};
 
