@@ -98,9 +98,12 @@ impl Exchange {
             slot,
         }: Answer,
     ) -> Response {
-        drop(self.take_made());
+        let is_observed = !self.scope().observers.is_empty();
+        if is_observed {
+            drop(self.take_made());
+        }
         let connection_use = connection.connection_use;
-        let closes = closes_after(&response);
+        let closes = is_observed && closes_after(&response);
         let info = connection
             .connection
             .as_ref()
