@@ -37,7 +37,6 @@ impl<S> Layer<S> for ConnectionLayer {
 
 /// A client is cloned several times for each request, and its connector with it, which is seldom
 /// called. So a clone is a pointer; the connector below is cloned when it is needed.
-
 pub(crate) struct ObservedConnector<S> {
     shared: Arc<Shared<S>>,
     /// The one that is being made ready, or is.
@@ -164,8 +163,10 @@ impl Attempt {
         match result {
             Ok(connection) => {
                 let info = self.opened(connection, &request);
-                let made = connect.opened(Arc::clone(&info), &request.scope().observers);
-                request.note_connection_opened(&info, made);
+                let made = connect.made(Arc::clone(&info), &request.scope().observers);
+                request.note_connection_opened(&info, Arc::clone(&made) as _);
+                // After that, so that its close is no news before its open.
+                connect.enter(&made);
             }
             Err(error) => {
                 let failure = ConnectFailure {

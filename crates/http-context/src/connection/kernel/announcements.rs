@@ -21,7 +21,7 @@ use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with};
 
 use super::sock_diag;
-use crate::connection::closes::{CloseEvent, CloseSink, ClosedSocket};
+use crate::connection::closes::{CloseEvent, CloseSink, ClosedSocket, SocketEnd};
 
 /// The first and the third: `SKNLGRP_INET_TCP_DESTROY` and `SKNLGRP_INET6_TCP_DESTROY`.
 const GROUPS: u32 = 0b101;
@@ -185,7 +185,11 @@ fn destroyed(message: &[u8]) -> Option<ClosedSocket> {
         // One side has reset it, and the kernel keeps nothing of it that says which.
         return Some(ClosedSocket::new(addresses));
     };
-    let socket = ClosedSocket::new(addresses).end(sock_diag::closed_by(addresses));
+    let end = match sock_diag::closed_by(addresses) {
+        SocketEnd::Unknown if sock_diag::left_end_unread(message) => SocketEnd::Peer,
+        end => end,
+    };
+    let socket = ClosedSocket::new(addresses).end(end);
     // The acknowledgement of the last FIN is the last segment that comes.
     Some(socket.ago(info.since_last_segment))
 }
@@ -197,11 +201,11 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::connection::closes::SocketEnd;
     use crate::facts::AddressPair;
 
-    /// Connects and closes, this end first or the peer's.
-    fn close_one(family: &str, first: SocketEnd) -> AddressPair {
+    /// Connects and closes: this end first, or after it has seen the end of the peer, or has read
+    /// that as well.
+    fn close_one(family: &str, end: SocketEnd) -> AddressPair {
         let listener = TcpListener::bind(family).unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let pair = AddressPair {
@@ -209,13 +213,16 @@ mod tests {
             remote: client.peer_addr().unwrap(),
         };
         let (peer, _) = listener.accept().unwrap();
-        let (first, mut second) = if first == SocketEnd::Here {
+        let (first, mut second) = if end == SocketEnd::Here {
             (client, peer)
         } else {
             (peer, client)
         };
         drop(first);
-        assert_eq!(second.read(&mut [0]).unwrap(), 0);
+        assert_eq!(second.peek(&mut [0]).unwrap(), 0);
+        if end == SocketEnd::Unknown {
+            assert_eq!(second.read(&mut [0]).unwrap(), 0);
+        }
         pair
     }
 
@@ -241,7 +248,8 @@ mod tests {
         };
         let (watch, events) = idle_watch(Some(listen().unwrap()));
         let cases = ["127.0.0.1:0", "[::1]:0"].into_iter().flat_map(|family| {
-            [SocketEnd::Here, SocketEnd::Peer].map(|end| (close_one(family, end), end))
+            let ends = [SocketEnd::Here, SocketEnd::Peer, SocketEnd::Unknown];
+            ends.map(|end| (close_one(family, end), end))
         });
         let mut missing: Vec<_> = cases.collect();
         while !missing.is_empty() {

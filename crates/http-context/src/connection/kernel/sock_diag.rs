@@ -36,10 +36,11 @@ const INET_DIAG_INFO: u16 = 2;
 
 /// A netlink header, the fixed part of the question, and the identity of a socket.
 const REQUEST: usize = 16 + 8 + 48;
-/// Where the answer, behind its header, has the state of the socket, where its inode, and where its
-/// attributes begin.
+/// Where the answer, behind its header, has the state of the socket, how much was received and not
+/// read, where its inode, and where its attributes begin.
 const HEADER: usize = 16;
 const STATE: usize = HEADER + 1;
+const UNREAD: usize = HEADER + 4 + 48 + 4;
 const INODE: usize = HEADER + 4 + 48 + 16;
 const ATTRIBUTES: usize = HEADER + 72;
 
@@ -68,19 +69,18 @@ fn ask_each(addresses: &[AddressPair], extensions: u8) -> Option<Vec<SocketState
 }
 
 /// Who closed a socket first that is gone. Only the side that does waits for segments that come
-/// late, for a minute (`TIME_WAIT`).
+/// late, for a minute (`TIME_WAIT`); but it waits no longer once it has reset what the other side
+/// sent after that. So one that does not wait may have been first as well.
 pub(super) fn closed_by(addresses: AddressPair) -> SocketEnd {
     let state = || {
         let answer = ask(&connect()?, addresses, 0)?;
-        match error(&answer) {
-            Some(code) => (code == -ENOENT).then_some(LAST_ACK),
-            None => answer.get(STATE).copied(),
-        }
+        let is_known = error(&answer).is_none();
+        answer.get(STATE).copied().filter(|_| is_known)
     };
     match state() {
         Some(FIN_WAIT_1 | FIN_WAIT_2 | TIME_WAIT | CLOSING) => SocketEnd::Here,
         Some(LAST_ACK) => SocketEnd::Peer,
-        // Another connection has the addresses by now.
+        // It does not wait any more, or another connection has the addresses by now.
         _ => SocketEnd::Unknown,
     }
 }
@@ -131,6 +131,13 @@ fn read(answer: &[u8]) -> Option<SocketState> {
     // The last segment of a peer that has closed is its close.
     let ago = TcpInfo::find(answer).map(|info| info.since_last_segment);
     Some(SocketState::ClosedByPeer(ago.unwrap_or_default()))
+}
+
+/// Whether all that was received and not read is the end of what the peer sent, in an announcement
+/// of a socket that [ended in order](TcpInfo::ended_in_order): more would have been reset.
+pub(super) fn left_end_unread(message: &[u8]) -> bool {
+    let unread = message.get(UNREAD..UNREAD + 4);
+    unread.is_some_and(|unread| unread == 1_u32.to_ne_bytes())
 }
 
 /// The addresses in an answer or an announcement.
