@@ -240,7 +240,8 @@ fn note_session_closed(connections: &[Arc<Connection>]) {
             Some(SocketState::ClosedByPeer(ago)) => {
                 connection.peer_closed(now.checked_sub(ago).unwrap_or(now));
             }
-            Some(SocketState::Gone) if connection.is_seen() => connection.peer_closed(now),
+            // What closed it is known when its close is announced.
+            Some(SocketState::Gone) if connection.is_seen() => {}
             Some(SocketState::Gone | SocketState::Open) | None => connection.session_closed(now),
         }
     }

@@ -36,11 +36,10 @@ const INET_DIAG_INFO: u16 = 2;
 
 /// A netlink header, the fixed part of the question, and the identity of a socket.
 const REQUEST: usize = 16 + 8 + 48;
-/// Where the answer, behind its header, has the state of the socket, how much was received and not
-/// read, where its inode, and where its attributes begin.
+/// Where the answer, behind its header, has the state of the socket, where its inode, and where its
+/// attributes begin.
 const HEADER: usize = 16;
 const STATE: usize = HEADER + 1;
-const UNREAD: usize = HEADER + 4 + 48 + 4;
 const INODE: usize = HEADER + 4 + 48 + 16;
 const ATTRIBUTES: usize = HEADER + 72;
 
@@ -131,13 +130,6 @@ fn read(answer: &[u8]) -> Option<SocketState> {
     // The last segment of a peer that has closed is its close.
     let ago = TcpInfo::find(answer).map(|info| info.since_last_segment);
     Some(SocketState::ClosedByPeer(ago.unwrap_or_default()))
-}
-
-/// Whether all that was received and not read is the end of what the peer sent, in an announcement
-/// of a socket that [ended in order](TcpInfo::ended_in_order): more would have been reset.
-pub(super) fn left_end_unread(message: &[u8]) -> bool {
-    let unread = message.get(UNREAD..UNREAD + 4);
-    unread.is_some_and(|unread| unread == 1_u32.to_ne_bytes())
 }
 
 /// The addresses in an answer or an announcement.
