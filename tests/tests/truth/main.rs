@@ -16,6 +16,7 @@ mod names;
 mod outcomes;
 mod pools;
 mod redirects;
+#[allow(dead_code, reason = "other tests use the rest of it")]
 mod rig;
 mod storm;
 mod turned_away;

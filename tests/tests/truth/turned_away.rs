@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http_context::{OpenError, http_session};
+use http_context::{CloseReason, OpenError, http_session};
 use http_context_tests::Server;
 
 use crate::rig::{Ends, Rig, Wire};
@@ -41,12 +41,8 @@ async fn whoever_turns_away_is_told_as_cancelled() {
         assert_eq!(exported.ends(), cancelled, "{wire:?} {exported}");
         exported.assert_sound();
         if !wire.is_http2() {
-            let reason = [("reason", "unknown")];
-            let closed = exported.sum("http_context_connections_closed_total", &reason);
-            assert!(
-                closed >= 1,
-                "a cancelled request closes its connection: {exported}"
-            );
+            let closed = exported.closed(CloseReason::SessionClosed);
+            assert_eq!(closed, 2, "each closes its connection: {exported}");
         }
     }
 }

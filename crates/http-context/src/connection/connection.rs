@@ -8,6 +8,7 @@ use reqwest::Version;
 use tokio::time::Instant;
 
 use super::closes::SocketEnd;
+use super::registry::REGISTRY;
 use super::traffic::{DROP_CLOSES_WITHIN, Traffic};
 use crate::facts::{CloseReason, ConnectionClosed, ConnectionInfo, ConnectionUse};
 use crate::observer::Observers;
@@ -42,8 +43,21 @@ struct State {
     dropped: Option<Instant>,
     /// Why and when it closed, once there is evidence: the first that came.
     evidence: Option<(CloseReason, Instant)>,
+    /// Whether its socket is gone.
+    is_gone: bool,
     /// Whether observers were notified of the close.
     is_reported: bool,
+}
+
+/// What becomes of a connection whose socket is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gone {
+    /// Its end was reported.
+    Reported,
+    /// A response of it may still come to its caller: [`Connection::report_end`] has to follow.
+    MayBeAnswered,
+    /// It was known to be gone before.
+    Before,
 }
 
 impl Connection {
@@ -89,6 +103,10 @@ impl Connection {
         state.requests += 1;
         state.version = Some(version);
         state.dropped = None;
+        if matches!(state.evidence, Some((CloseReason::Remote, _))) && !state.is_gone {
+            // It goes on, so what failed was one stream of it.
+            state.evidence = None;
+        }
         let idle_since = state.idle_since.take();
         if state.requests == 1 {
             return (ConnectionUse::New, None);
@@ -118,7 +136,22 @@ impl Connection {
         if closes && is_whole && !is_http2 {
             state.evidence.get_or_insert((CloseReason::Remote, now));
         }
-        self.report_if_over(state);
+        if state.is_gone && !self.may_be_answered(&state) {
+            drop(state);
+            REGISTRY.end_wait(self);
+        } else {
+            self.report_if_over(state);
+        }
+    }
+
+    /// What came over it ended too soon. With HTTP/2 that may be the end of one stream alone.
+    pub(crate) fn broken(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        if state.version != Some(Version::HTTP_2) {
+            let now = Instant::now();
+            state.evidence.get_or_insert((CloseReason::Remote, now));
+            self.report_if_over(state);
+        }
     }
 
     /// Its session closes it now, unless the peer has done so before.
@@ -137,16 +170,31 @@ impl Connection {
     }
 
     /// Its socket is gone: who closed it first, and when. Its end is reported, unless a response of
-    /// it may still come to its caller: then this returns `true`, and `report_end` has to follow.
-    pub(super) fn gone(self: &Arc<Self>, end: SocketEnd, at: Instant) -> bool {
+    /// it may still come to its caller.
+    pub(super) fn gone(self: &Arc<Self>, end: SocketEnd, at: Instant) -> Gone {
         let mut state = self.state.lock();
-        state.evidence = Some(self.judge(&state, end, at));
-        let may_be_answered =
-            !state.is_reported && (state.in_flight > 0 || self.traffic.awaits_heads());
-        if !may_be_answered {
-            self.report(state);
+        // Its reason and its time stay as they were judged first, when most was known.
+        if std::mem::replace(&mut state.is_gone, true) {
+            return Gone::Before;
         }
-        may_be_answered
+        if state.is_reported {
+            return Gone::Reported;
+        }
+        state.evidence = Some(self.judge(&state, end, at));
+        if self.may_be_answered(&state) {
+            return Gone::MayBeAnswered;
+        }
+        self.report(state);
+        Gone::Reported
+    }
+
+    fn may_be_answered(&self, state: &State) -> bool {
+        state.in_flight > 0 || self.traffic.awaits_heads()
+    }
+
+    /// Whether a response of it may still come to its caller, or its body is still read.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.may_be_answered(&self.state.lock())
     }
 
     /// Nobody can say when it closes: it is taken for closed.
@@ -203,16 +251,18 @@ impl Connection {
     fn judge(&self, state: &State, end: SocketEnd, at: Instant) -> (CloseReason, Instant) {
         let first = state.evidence;
         let at = first.map_or(at, |(_, first)| first.min(at));
-        let is_http2 = state.version == Some(Version::HTTP_2);
+        // Asked for also where it is known who closed first: a request that was cancelled closes
+        // one connection, and not the next one as well.
+        let had_reason = first.is_none()
+            && end != SocketEnd::Peer
+            && (was_dropped(state, at)
+                || self.is_idle_for_too_long(state, at)
+                || state.version != Some(Version::HTTP_2) && self.traffic.take_cancelled(at));
         let is_ours = match (end, first) {
             (SocketEnd::Here, _) => true,
             (SocketEnd::Peer, _) => false,
             (SocketEnd::Unknown, Some((reason, _))) => reason == CloseReason::SessionClosed,
-            (SocketEnd::Unknown, None) => {
-                was_dropped(state, at)
-                    || self.is_idle_for_too_long(state, at)
-                    || !is_http2 && self.traffic.take_cancelled(at)
-            }
+            (SocketEnd::Unknown, None) => had_reason,
         };
         let reason = if !is_ours {
             CloseReason::Remote
@@ -250,6 +300,11 @@ impl Connection {
         self.state.lock().in_flight > 0
     }
 
+    /// Whether its socket is known to be gone.
+    pub(super) fn is_gone(&self) -> bool {
+        self.state.lock().is_gone
+    }
+
     /// Whether it was reported as closed.
     pub(super) fn is_reported(&self) -> bool {
         self.state.lock().is_reported
@@ -265,11 +320,7 @@ impl MadeConnection for Connection {
     }
 
     fn failed(self: Arc<Self>) {
-        let mut state = self.state.lock();
-        state
-            .evidence
-            .get_or_insert_with(|| (CloseReason::Remote, Instant::now()));
-        self.report_if_over(state);
+        self.broken();
     }
 }
 

@@ -163,8 +163,10 @@ impl Attempt {
         match result {
             Ok(connection) => {
                 let info = self.opened(connection, &request);
-                let made = connect.opened(Arc::clone(&info), &request.scope().observers);
-                request.note_connection_opened(&info, made);
+                let made = connect.made(Arc::clone(&info), &request.scope().observers);
+                request.note_connection_opened(&info, Arc::clone(&made) as _);
+                // After that, so that its close is no news before its open.
+                connect.enter(&made);
             }
             Err(error) => {
                 let failure = ConnectFailure {

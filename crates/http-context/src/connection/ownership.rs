@@ -34,6 +34,10 @@ pub(crate) fn release(connection: &Arc<Connection>) {
 
 /// The operating system has shown that the socket of the connection is gone.
 pub(crate) fn release_gone(connection: &Arc<Connection>) {
+    if !connection.is_seen() {
+        release(connection);
+        return;
+    }
     // Most were announced in the meantime, and those say more.
     source::flush();
     if REGISTRY.has(connection) {

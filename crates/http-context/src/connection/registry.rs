@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::closes::{ClosedSocket, SocketEnd};
-use super::connection::Connection;
+use super::connection::{Connection, Gone};
 use super::traffic::Traffic;
 use crate::facts::AddressPair;
 use crate::watch::{Watched, watch};
@@ -53,14 +53,19 @@ impl Registry {
         &self.shards[usize::from(addresses.local.port()) % SHARDS]
     }
 
-    /// Enters one. Another one with the same addresses is closed: it is returned.
-    pub(super) fn insert(&self, connection: &Arc<Connection>) -> Option<Arc<Connection>> {
+    /// Enters one. Another one with the same addresses is closed: it is returned. `is_announced`
+    /// says that the close of that one is to be announced, if it was not so far.
+    pub(super) fn insert(
+        &self,
+        connection: &Arc<Connection>,
+        is_announced: bool,
+    ) -> Option<Arc<Connection>> {
         let addresses = canonical(connection.info.addresses?);
         let mut entries = self.shard(&addresses).lock();
         match entries.entry(addresses) {
             MapEntry::Occupied(mut known) => {
                 let entry = known.get_mut();
-                entry.closes_of_others += u32::from(!entry.is_gone);
+                entry.closes_of_others += u32::from(is_announced && !entry.is_gone);
                 entry.is_gone = false;
                 Some(std::mem::replace(
                     &mut entry.connection,
@@ -136,10 +141,20 @@ impl Registry {
 
     /// The socket of this connection is gone.
     pub(super) fn gone(&self, connection: &Arc<Connection>, end: SocketEnd, at: Instant) {
-        if !connection.gone(end, at) {
+        if connection.is_observed() && !connection.is_seen() {
+            connection.unseen();
             self.remove(connection);
             return;
         }
+        match connection.gone(end, at) {
+            Gone::Reported => self.remove(connection),
+            Gone::MayBeAnswered => self.wait(connection),
+            Gone::Before => {}
+        }
+    }
+
+    /// Keeps one that is gone until no response of it can come any more.
+    fn wait(&self, connection: &Arc<Connection>) {
         if let Some(addresses) = connection.info.addresses.map(canonical)
             && let Some(entry) = self.shard(&addresses).lock().get_mut(&addresses)
             && entry.connection.info.id == connection.info.id
@@ -148,8 +163,13 @@ impl Registry {
             entry.is_gone = true;
         }
         self.waiting.lock().push(Arc::clone(connection));
-        let look = LongestWait(Arc::clone(connection));
-        watch(Instant::now() + LONGEST_WAIT, Box::new(look));
+        // Looked at again, since what it waits for may have come before it was there to be found.
+        if connection.is_awaited() {
+            let look = LongestWait(Arc::clone(connection));
+            watch(Instant::now() + LONGEST_WAIT, Box::new(look));
+        } else {
+            self.end_wait(connection);
+        }
     }
 
     /// No request of this session waits for its head any more: what was gone is reported, but for
@@ -164,11 +184,16 @@ impl Registry {
         let over: Vec<_> = waiting.extract_if(.., is_over).collect();
         drop(waiting);
         for connection in over {
-            self.end_wait(&connection);
+            self.remove(&connection);
+            connection.report_end();
         }
     }
 
-    fn end_wait(&self, connection: &Arc<Connection>) {
+    /// Reports the end of one that is gone, whether or not it waits.
+    pub(super) fn end_wait(&self, connection: &Arc<Connection>) {
+        let mut waiting = self.waiting.lock();
+        waiting.retain(|one| !Arc::ptr_eq(one, connection));
+        drop(waiting);
         self.remove(connection);
         connection.report_end();
     }
@@ -193,12 +218,7 @@ struct LongestWait(Arc<Connection>);
 
 impl Watched for LongestWait {
     fn look(&mut self) -> Option<Instant> {
-        let Self(connection) = self;
-        REGISTRY
-            .waiting
-            .lock()
-            .retain(|one| !Arc::ptr_eq(one, connection));
-        REGISTRY.end_wait(connection);
+        REGISTRY.end_wait(&self.0);
         None
     }
 

@@ -73,18 +73,22 @@ impl SessionConnections {
         }
     }
 
-    fn opened(&self, info: Arc<ConnectionInfo>, observers: &Observers) -> Arc<Connection> {
+    fn made(&self, info: Arc<ConnectionInfo>, observers: &Observers) -> Arc<Connection> {
         // Asked before it is entered, so that its close is not missed.
         let is_seen =
             !observers.is_empty() && info.addresses.is_some() && source::sees_connection_closes();
         let connection = Connection::new(info, observers.clone(), self.traffic(), is_seen);
-        let connection = Arc::new(connection);
-        if let Some(replaced) = REGISTRY.insert(&connection) {
+        Arc::new(connection)
+    }
+
+    fn enter(&self, connection: &Arc<Connection>) {
+        if let Some(replaced) = REGISTRY.insert(connection, source::announces_closes()) {
             // Its port came back, so it is closed.
             REGISTRY.gone(&replaced, SocketEnd::Unknown, Instant::now());
         }
-        self.connections.lock().insert(&connection);
-        connection
+        let forgotten = self.connections.lock().insert(connection);
+        // Without the lock, since observers may be notified of it.
+        forgotten.iter().for_each(release);
     }
 
     fn traffic(&self) -> &Arc<Traffic> {
@@ -108,19 +112,15 @@ impl SessionConnections {
     /// Makes no connection any more, and gives up those that are being made: where a request was
     /// served by another one, `reqwest` goes on with its own in a task that nobody waits for, and
     /// which keeps all of the client alive. Returns whether it was open: who closes it answers for
-    /// its connections.
+    /// its connections, and calls [`note_closed`](Self::note_closed) once no lock is held.
     pub(crate) fn close(&self) -> bool {
         let mut connections = self.connections.lock();
         if std::mem::replace(&mut connections.is_closed, true) {
             return false;
         }
-        let has_opened = !connections.opened.is_empty();
         drop(connections);
         if let Some(traffic) = self.traffic.get() {
             traffic.close();
-        }
-        if has_opened {
-            self.note_closing();
         }
         // Whoever makes it later sees that the session is closed.
         if let Some(closing) = self.closing.get() {
@@ -132,13 +132,25 @@ impl SessionConnections {
     /// From here on the session is what closes its connections, but for those that the peer has
     /// closed before.
     pub(crate) fn note_closing(&self) {
-        let connections = self.connections.lock();
-        let observed = connections.opened.values().filter(|c| c.is_observed());
-        let observed: Vec<_> = observed.cloned().collect();
-        drop(connections);
+        let observed = self.observed();
         if !observed.is_empty() {
             note_session_closed(&observed);
         }
+    }
+
+    /// It was closed, and with it those of its connections whose closes nobody sees. Observers are
+    /// notified of these, and of what was announced so far of any session.
+    pub(crate) fn note_closed(&self) {
+        self.note_closing();
+        let observed = self.observed();
+        let unseen = observed.iter().filter(|c| !c.is_seen());
+        unseen.for_each(Connection::unseen);
+    }
+
+    fn observed(&self) -> Vec<Arc<Connection>> {
+        let connections = self.connections.lock();
+        let observed = connections.opened.values().filter(|c| c.is_observed());
+        observed.cloned().collect()
     }
 
     /// Waits until those that were being made when it was closed are given up.
@@ -204,9 +216,14 @@ impl SessionConnections {
 
 impl Drop for SessionConnections {
     fn drop(&mut self) {
-        let connections = self.connections.get_mut();
-        for connection in connections.opened.values() {
-            release(connection);
+        if self.connections.get_mut().opened.is_empty() {
+            return;
+        }
+        if self.close() {
+            self.note_closed();
+        }
+        for connection in self.take() {
+            release(&connection);
         }
     }
 }
@@ -226,8 +243,9 @@ fn note_session_closed(connections: &[Arc<Connection>]) {
             Some(SocketState::ClosedByPeer(ago)) => {
                 connection.peer_closed(now.checked_sub(ago).unwrap_or(now));
             }
-            Some(SocketState::Gone) => connection.peer_closed(now),
-            Some(SocketState::Open) | None => connection.session_closed(now),
+            // What closed it is known when its close is announced.
+            Some(SocketState::Gone) if connection.is_seen() => {}
+            Some(SocketState::Gone | SocketState::Open) | None => connection.session_closed(now),
         }
     }
     source::check_soon();
@@ -246,13 +264,14 @@ impl Connect {
         self.is_closed || self.closing.as_mut().poll(cx).is_ready()
     }
 
-    /// It was made.
-    pub(super) fn opened(
-        &self,
-        info: Arc<ConnectionInfo>,
-        observers: &Observers,
-    ) -> Arc<Connection> {
-        self.session.opened(info, observers)
+    /// It was made. Nobody finds it before it is [entered](Self::enter).
+    pub(super) fn made(&self, info: Arc<ConnectionInfo>, observers: &Observers) -> Arc<Connection> {
+        self.session.made(info, observers)
+    }
+
+    /// Observers were notified that it is open: from here on it may close.
+    pub(super) fn enter(&self, connection: &Arc<Connection>) {
+        self.session.enter(connection);
     }
 }
 
@@ -267,26 +286,28 @@ impl Drop for Connect {
 }
 
 impl Connections {
-    fn insert(&mut self, connection: &Arc<Connection>) {
-        if self.opened.len() >= FEWEST_TO_PRUNE.max(self.prune_at) {
-            self.forget_closed();
-        }
+    /// Returns those that are forgotten for it, to be released.
+    fn insert(&mut self, connection: &Arc<Connection>) -> Vec<Arc<Connection>> {
+        let forgotten = if self.opened.len() >= FEWEST_TO_PRUNE.max(self.prune_at) {
+            self.forget_closed()
+        } else {
+            Vec::new()
+        };
         self.opened
             .insert(connection.info.id, Arc::clone(connection));
+        forgotten
     }
 
-    fn forget_closed(&mut self) {
+    fn forget_closed(&mut self) -> Vec<Arc<Connection>> {
         let all: Vec<_> = self.opened.values().cloned().collect();
-        if let Some(held) = still_held(&all) {
-            let mut kept = HashMap::with_capacity(held.len());
-            kept.extend(held.into_iter().map(|c| (c.info.id, c)));
-            let before = std::mem::replace(&mut self.opened, kept);
-            for (id, connection) in before {
-                if !self.opened.contains_key(&id) && !connection.is_observed() {
-                    REGISTRY.remove(&connection);
-                }
-            }
-        }
+        let held = still_held(&all).unwrap_or_else(|| {
+            // Where the operating system cannot be asked, their peers have announced the close.
+            let open = all.iter().filter(|connection| !connection.is_reported());
+            open.cloned().collect()
+        });
+        self.opened = held.into_iter().map(|c| (c.info.id, c)).collect();
         self.prune_at = self.opened.len() * 2;
+        let is_forgotten = |c: &Arc<Connection>| !self.opened.contains_key(&c.info.id);
+        all.into_iter().filter(is_forgotten).collect()
     }
 }

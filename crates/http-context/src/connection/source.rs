@@ -44,6 +44,11 @@ pub fn sees_connection_closes() -> bool {
     source().is_seeing
 }
 
+/// Whether closes are being announced; does not start the source.
+pub(super) fn announces_closes() -> bool {
+    SOURCE.get().is_some_and(|source| source.is_seeing)
+}
+
 /// Starts the source at the first use.
 fn source() -> &'static Source {
     SOURCE.get_or_init(|| {
@@ -85,7 +90,9 @@ fn compare() -> bool {
             .addresses
             .is_some_and(|pair| !held.contains(&pair))
         {
-            gone(connection);
+            if !connection.is_gone() {
+                gone(connection);
+            }
         } else {
             is_due_again |= connection.traffic.is_closed();
         }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// A connection that closes so soon after a request or a body on it was dropped closes for that.
-pub(super) const DROP_CLOSES_WITHIN: Duration = Duration::from_millis(250);
+/// A connection that closes so soon after a request or a body on it was dropped closes for that: at
+/// once, but on a busy machine its task waits for its turn.
+pub(super) const DROP_CLOSES_WITHIN: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Traffic {

@@ -8,6 +8,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use reqwest::Method;
 
 use super::state::{BodyStage, Exchange, Stage, remember};
+use crate::error::ErrorKind;
 use crate::facts::{BodyEnd, BodyEndReason};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -37,7 +38,16 @@ impl Exchange {
                 return Poll::Ready(Some(Err(Box::new(self.closed_error()))));
             }
             Poll::Ready(None) => (None, BodyEndReason::Complete),
-            Poll::Ready(Some(Err(error))) => (Some(Err(error.into())), BodyEndReason::Failed),
+            Poll::Ready(Some(Err(error))) => {
+                let is_broken = matches!(
+                    ErrorKind::of(&error),
+                    ErrorKind::Connection | ErrorKind::ResponseEnded
+                );
+                if let Some(connection) = stage.connection.as_ref().filter(|_| is_broken) {
+                    connection.broken();
+                }
+                (Some(Err(error.into())), BodyEndReason::Failed)
+            }
             Poll::Ready(Some(Ok(frame))) => {
                 stage.received += frame.data_ref().map_or(0, |data| data.len() as u64);
                 if !stage.body.is_end_stream() {

@@ -74,7 +74,10 @@ impl PooledSession {
     pub(super) fn close(&mut self, counts: &PoolCounts, reason: PoolCloseReason) {
         if let Some(warm) = self.warm.take() {
             let opened = &warm.transport.connections;
-            let connections = opened.close().then(|| opened.take());
+            let connections = opened.close().then(|| {
+                opened.note_closed();
+                opened.take()
+            });
             drop(warm);
             counts.note_closed(connections.unwrap_or_default());
             counts.notify(|observer, status| observer.pool_session_closed(status, reason));

@@ -135,6 +135,9 @@ impl Sessions {
             .and_then(|permit| permit.take_session());
         self.notify_closed(id);
         drop(changing);
+        if let Some(transport) = &transport {
+            transport.connections.note_closed();
+        }
         for exchange in self.requests.all() {
             if exchange.info.session == id {
                 exchange.abort();

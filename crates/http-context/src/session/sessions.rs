@@ -103,7 +103,8 @@ impl Sessions {
     }
 
     /// A client that was taken makes no connection any more, and this answers for those that it
-    /// has made. Requests on their way keep it until they end.
+    /// has made. Requests on their way keep it until they end. Its connections are yet to be noted
+    /// as closed, with no lock held.
     pub(super) fn retire(&self, transport: &Transport) {
         if transport.connections.close() && transport.connections.has_any() {
             self.retired.lock().push(Arc::clone(&transport.connections));
@@ -114,6 +115,7 @@ impl Sessions {
     pub(crate) fn drop_transport(&self) {
         if let Some(transport) = self.take_transport() {
             self.retire(&transport);
+            transport.connections.note_closed();
         }
     }
 

@@ -68,19 +68,18 @@ fn ask_each(addresses: &[AddressPair], extensions: u8) -> Option<Vec<SocketState
 }
 
 /// Who closed a socket first that is gone. Only the side that does waits for segments that come
-/// late, for a minute (`TIME_WAIT`).
+/// late, for a minute (`TIME_WAIT`); but it waits no longer once it has reset what the other side
+/// sent after that. So one that does not wait may have been first as well.
 pub(super) fn closed_by(addresses: AddressPair) -> SocketEnd {
     let state = || {
         let answer = ask(&connect()?, addresses, 0)?;
-        match error(&answer) {
-            Some(code) => (code == -ENOENT).then_some(LAST_ACK),
-            None => answer.get(STATE).copied(),
-        }
+        let is_known = error(&answer).is_none();
+        answer.get(STATE).copied().filter(|_| is_known)
     };
     match state() {
         Some(FIN_WAIT_1 | FIN_WAIT_2 | TIME_WAIT | CLOSING) => SocketEnd::Here,
         Some(LAST_ACK) => SocketEnd::Peer,
-        // Another connection has the addresses by now.
+        // It does not wait any more, or another connection has the addresses by now.
         _ => SocketEnd::Unknown,
     }
 }
