@@ -7,7 +7,7 @@ use http_context::{
     ContextBuilder, ContextInfo, ExitReport, Observer, OpenError, RequestInfo, SessionPool,
     SessionStarted, builder, http_session, open,
 };
-use http_context_tests::{Books, FactLines as _, RefusedPort, Server};
+use http_context_tests::{FactLines as _, InvariantObserver, RefusedPort, Server};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -55,7 +55,10 @@ async fn one_that_panics_at_any_fact_keeps_none_from_the_next() {
     let expected = alone.lines();
     let mut nth = 1;
     loop {
-        let (panics, next) = (Arc::new(Books::that_panic_at(nth)), Arc::default());
+        let (panics, next) = (
+            Arc::new(InvariantObserver::panicking_at(nth)),
+            Arc::default(),
+        );
         let context = builder()
             .observer(panics.clone())
             .observer(Arc::<Recorder>::clone(&next));
