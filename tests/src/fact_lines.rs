@@ -81,10 +81,10 @@ fn line_of(fact: &Fact) -> String {
         | Fact::PoolSessionCreated(pool, _)
         | Fact::PoolReturned(pool, _)
         | Fact::PoolClosed(pool) => format!("{name} {}", counts(pool)),
-        Fact::PoolCheckedOut(pool, checkout) if checkout.is_warm => {
-            format!("{name} warm {}", counts(pool))
+        Fact::PoolCheckedOut(pool, checkout) => {
+            let warm = if checkout.is_warm { " warm" } else { "" };
+            format!("{name}{warm} {}", counts(pool))
         }
-        Fact::PoolCheckedOut(pool, _) => format!("{name} {}", counts(pool)),
         Fact::PoolSessionClosed(pool, reason) => {
             format!("{name} {} {}", reason.as_str(), counts(pool))
         }

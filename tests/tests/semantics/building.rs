@@ -1,6 +1,7 @@
 //! What builds a session is called with no lock held, and cannot have the session that it builds.
 
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -58,9 +59,8 @@ impl Asked {
             ended.send(()).unwrap();
             built
         });
-        if end.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
-            panic!("it hangs");
-        }
+        let waited = end.recv_timeout(DEADLINE);
+        assert_ne!(waited, Err(RecvTimeoutError::Timeout), "it hangs");
         thread.join().unwrap().unwrap();
         let asked = self.0.lock().unwrap();
         let [Some(SessionError::Build(error @ BuildError::Reentrant))] = &asked[..] else {

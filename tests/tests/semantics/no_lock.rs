@@ -2,7 +2,8 @@
 //! drop responses, in the middle of any fact of a request.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Extensions, HeaderMap};
@@ -179,9 +180,8 @@ fn an_observer_may_close_the_session_and_drop_responses_at_any_fact_of_a_request
             runtime.unwrap().block_on(meddled_with(meddles));
             ended.send(()).unwrap();
         });
-        if end.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
-            panic!("a deadlock at {at}");
-        }
+        let waited = end.recv_timeout(DEADLINE);
+        assert_ne!(waited, Err(RecvTimeoutError::Timeout), "a deadlock at {at}");
         thread.join().unwrap();
     }
 }

@@ -82,7 +82,10 @@ async fn those_of_a_pool_each_receive_every_fact_of_it() {
         });
     let pool = pool.build();
     let pooled = builder().pool(pool.clone());
-    let work = pooled.open(async { Ok::<_, OpenError>(drop(http_session()?)) });
+    let work = pooled.open(async {
+        http_session()?;
+        Ok::<_, OpenError>(())
+    });
     work.await.unwrap();
     pool.close().await;
     let [one, other] = recorders.map(|recorder| recorder.lines());
