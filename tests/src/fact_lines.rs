@@ -5,8 +5,8 @@ use http_context::testing::{Fact, Recorder};
 
 /// The facts of a [`Recorder`], a line each.
 ///
-/// A line begins with the name of the observer's method; what follows tells facts of one name
-/// apart: an outcome, a source, a status, or the counts of a pool (used, idle, waiting).
+/// A line begins with the name of the observer's method; what follows distinguishes facts of one
+/// name: an outcome, a source, a status, or the counts of a pool (used, idle, waiting).
 ///
 /// # Examples
 ///

@@ -31,7 +31,7 @@ async fn work(server: &Server) -> Result<HttpSession, BoxError> {
 }
 
 #[tokio::test]
-async fn an_observer_that_panics_at_any_fact_changes_nothing_and_is_told_the_others() {
+async fn an_observer_that_panics_at_any_fact_changes_nothing_and_receives_the_others() {
     let server = Server::start();
     let mut nth = 1;
     loop {
@@ -50,7 +50,7 @@ async fn an_observer_that_panics_at_any_fact_changes_nothing_and_is_told_the_oth
 }
 
 #[tokio::test]
-async fn an_observer_that_panics_at_an_overdue_context_keeps_no_other_from_being_told() {
+async fn an_observer_that_panics_at_an_overdue_context_keeps_no_other_from_its_report() {
     struct Panics(tokio::sync::Notify);
     impl http_context::Observer for Panics {
         fn leak(&self, _: &http_context::ContextInfo, _: &http_context::Leak) {

@@ -48,7 +48,7 @@ async fn each_receives_every_fact_in_the_same_order() {
 }
 
 #[tokio::test]
-async fn one_that_panics_at_any_fact_keeps_none_from_the_next() {
+async fn an_observer_that_panics_at_any_fact_keeps_none_from_the_next() {
     let (server, refused) = (Server::start(), RefusedPort::new());
     let alone = Arc::new(Recorder::new());
     all_kinds(builder().observer(alone.clone()), &server, &refused).await;

@@ -59,7 +59,7 @@ pub(crate) async fn read(url: String) {
 }
 
 #[tokio::test]
-async fn a_server_that_closes_is_told_as_remote() {
+async fn a_server_that_closes_is_exported_as_remote() {
     for wire in Wire::ALL {
         let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
         rig.context()
@@ -82,7 +82,7 @@ async fn a_server_that_closes_is_told_as_remote() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_idle_for_too_long_is_told_as_such() {
+async fn a_connection_that_is_idle_for_too_long_is_exported_as_such() {
     for wire in Wire::ALL {
         let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
         rig.context()
@@ -149,7 +149,7 @@ async fn a_connection_is_active_while_a_request_is_on_it_and_idle_after() {
 }
 
 #[tokio::test]
-async fn where_nobody_tells_closes_the_reason_is_unknown() {
+async fn where_no_closes_are_seen_the_reason_is_unknown() {
     for wire in Wire::ALL {
         let server = wire.server(Server::builder());
         let rig = Rig::with(wire, |b| b.connection_closes(Arc::new(NoCloses)));
@@ -168,7 +168,7 @@ async fn where_nobody_tells_closes_the_reason_is_unknown() {
 }
 
 #[test]
-fn closes_are_told_in_one_runtime_after_another_and_keep_none_alive() {
+fn closes_are_seen_in_one_runtime_after_another_and_keep_none_alive() {
     let server = Server::start();
     for flavour in 0..4 {
         let rig = Rig::new(Wire::Http1);
