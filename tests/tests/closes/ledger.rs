@@ -102,8 +102,9 @@ async fn at_one_pair_of_addresses(count: usize) -> Vec<ConnectionInfo> {
 
 /// Runs `work` with a request that nobody else observes, and passes a panic of it on.
 async fn with_request(work: impl FnOnce(&RequestInfo) + Send + 'static) {
+    type Work = Box<dyn FnOnce(&RequestInfo) + Send>;
     struct AtItsStart {
-        work: Mutex<Option<Box<dyn FnOnce(&RequestInfo) + Send>>>,
+        work: Mutex<Option<Work>>,
         ended: Mutex<Option<thread::Result<()>>>,
     }
     impl Observer for AtItsStart {

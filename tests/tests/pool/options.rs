@@ -62,7 +62,7 @@ fn named(error: &BuildError) -> &'static str {
 }
 
 #[tokio::test]
-async fn one_that_is_set_after_the_pool_is_an_error_that_names_it() {
+async fn an_option_set_after_the_pool_is_an_error_that_names_it() {
     let pool = SessionPool::builder().build();
     for (name, set) in SETTERS {
         let context = set(builder().pool(pool.clone()));
@@ -82,7 +82,7 @@ async fn one_that_is_set_after_the_pool_is_an_error_that_names_it() {
 }
 
 #[tokio::test]
-async fn one_that_is_set_before_the_pool_is_replaced_by_that_of_the_pool() {
+async fn an_option_set_before_the_pool_is_replaced_by_that_of_the_pool() {
     let keep_alive = Duration::from_secs(7);
     let session = SessionOptions::new().keep_alive(keep_alive);
     let pool = SessionPool::builder().session(session).build();
@@ -99,7 +99,7 @@ async fn one_that_is_set_before_the_pool_is_replaced_by_that_of_the_pool() {
 }
 
 #[tokio::test]
-async fn one_that_is_set_after_the_pool_is_none_once_the_pool_is_set_again_or_taken_back() {
+async fn an_option_set_after_the_pool_is_no_error_once_the_pool_is_set_again_or_taken_back() {
     let pool = SessionPool::builder().build();
     for (name, set) in SETTERS {
         let refused = set(builder().pool(pool.clone()));
@@ -118,7 +118,7 @@ async fn one_that_is_set_after_the_pool_is_none_once_the_pool_is_set_again_or_ta
 }
 
 #[tokio::test]
-async fn those_of_a_context_alone_are_set_on_either_side_of_the_pool() {
+async fn options_of_a_context_alone_are_set_on_either_side_of_the_pool() {
     let pool = SessionPool::builder().build();
     let context = builder()
         .pool(pool)

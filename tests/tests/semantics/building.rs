@@ -1,12 +1,13 @@
 //! What builds a session is called with no lock held, and cannot have the session that it builds.
 
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use http_context::{
-    BuildError, ContextBuilder, Observer, OpenError, SessionError, SessionOptions, SessionPool,
-    builder, http_session,
+    BuildError, ContextBuilder, ContextInfo, HttpContext, Observer, OpenError, SessionError,
+    SessionOptions, SessionPool, SessionStarted, builder, current, http_session,
 };
 use reqwest_middleware::Middleware;
 
@@ -58,9 +59,8 @@ impl Asked {
             ended.send(()).unwrap();
             built
         });
-        if end.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
-            panic!("it hangs");
-        }
+        let waited = end.recv_timeout(DEADLINE);
+        assert_ne!(waited, Err(RecvTimeoutError::Timeout), "it hangs");
         thread.join().unwrap().unwrap();
         let asked = self.0.lock().unwrap();
         let [Some(SessionError::Build(error @ BuildError::Reentrant))] = &asked[..] else {
@@ -114,4 +114,53 @@ async fn an_error_of_what_asks_is_no_error_of_the_next_lookup() {
         matches!(error, Some(SessionError::Build(BuildError::Reentrant)))
     };
     assert!(asked.iter().all(reentrant), "{asked:?}");
+}
+
+/// A context that is open, and its session, to be asked for by what builds another one.
+async fn beside_an_outer_context<F: Future<Output = Result<(), OpenError>>>(
+    work: impl FnOnce(HttpContext) -> F,
+) {
+    let outer = builder().open(async {
+        http_session()?;
+        work(current().unwrap()).await
+    });
+    outer.await.unwrap();
+}
+
+#[tokio::test]
+async fn configure_may_ask_for_the_session_of_another_context() {
+    let asked = Asked::default();
+    beside_an_outer_context(async |outer| {
+        let inside = asked.clone();
+        let options = SessionOptions::new().configure(move |client| {
+            outer.sync_scope(|| inside.ask());
+            client
+        });
+        let inner = builder().session(options);
+        inner.job(async { http_session().map(drop) }).await?;
+        Ok(())
+    })
+    .await;
+    let asked = asked.0.lock().unwrap();
+    assert!(matches!(asked[..], [None]), "{asked:?}");
+}
+
+#[tokio::test]
+async fn an_observer_may_ask_for_the_session_of_another_context_while_one_is_opened() {
+    struct AsksElsewhere(HttpContext, Asked);
+    impl Observer for AsksElsewhere {
+        fn session_opened(&self, _: &ContextInfo, _: &SessionStarted) {
+            self.0.sync_scope(|| self.1.ask());
+        }
+    }
+    let asked = Asked::default();
+    beside_an_outer_context(async |outer| {
+        let observer = Arc::new(AsksElsewhere(outer, asked.clone()));
+        let inner = builder().observer(observer);
+        inner.job(async { http_session().map(drop) }).await?;
+        Ok(())
+    })
+    .await;
+    let asked = asked.0.lock().unwrap();
+    assert!(matches!(asked[..], [None]), "{asked:?}");
 }

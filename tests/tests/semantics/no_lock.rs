@@ -2,13 +2,14 @@
 //! drop responses, in the middle of any fact of a request.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Extensions, HeaderMap};
 use http_context::{
-    ConnectStarted, ConnectionInfo, HttpContext, NameLookup, Observer, QueueWait, Redirect,
-    RequestInfo, SessionClosed, builder, current, http_session,
+    BodyEnd, ConnectStarted, ConnectionInfo, HttpContext, NameLookup, Observer, QueueWait,
+    Redirect, RequestInfo, ResponseHead, SessionClosed, builder, current, http_session,
 };
 use http_context_tests::Server;
 use reqwest::Response;
@@ -90,6 +91,14 @@ impl Observer for Meddles {
     fn response_headers(&self, _: &RequestInfo, _: &HeaderMap) {
         self.note("response_headers");
     }
+
+    fn request_answered(&self, _: &RequestInfo, _: &ResponseHead) {
+        self.note("request_answered");
+    }
+
+    fn response_body_ended(&self, _: &RequestInfo, _: &BodyEnd) {
+        self.note("response_body_ended");
+    }
 }
 
 struct Fixed(std::net::SocketAddr);
@@ -154,6 +163,8 @@ fn an_observer_may_close_the_session_and_drop_responses_at_any_fact_of_a_request
         "connection_opened",
         "request_redirected",
         "response_headers",
+        "request_answered",
+        "response_body_ended",
     ] {
         let meddles = Arc::new(Meddles {
             at,
@@ -169,9 +180,8 @@ fn an_observer_may_close_the_session_and_drop_responses_at_any_fact_of_a_request
             runtime.unwrap().block_on(meddled_with(meddles));
             ended.send(()).unwrap();
         });
-        if end.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
-            panic!("a deadlock at {at}");
-        }
+        let waited = end.recv_timeout(DEADLINE);
+        assert_ne!(waited, Err(RecvTimeoutError::Timeout), "a deadlock at {at}");
         thread.join().unwrap();
     }
 }

@@ -7,7 +7,7 @@ use http_context::{
     ContextBuilder, ContextInfo, ExitReport, Observer, OpenError, RequestInfo, SessionPool,
     SessionStarted, builder, http_session, open,
 };
-use http_context_tests::{Books, FactLines as _, RefusedPort, Server};
+use http_context_tests::{FactLines as _, InvariantObserver, RefusedPort, Server};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -48,14 +48,17 @@ async fn each_receives_every_fact_in_the_same_order() {
 }
 
 #[tokio::test]
-async fn one_that_panics_at_any_fact_keeps_none_from_the_next() {
+async fn an_observer_that_panics_at_any_fact_keeps_none_from_the_next() {
     let (server, refused) = (Server::start(), RefusedPort::new());
     let alone = Arc::new(Recorder::new());
     all_kinds(builder().observer(alone.clone()), &server, &refused).await;
     let expected = alone.lines();
     let mut nth = 1;
     loop {
-        let (panics, next) = (Arc::new(Books::that_panic_at(nth)), Arc::default());
+        let (panics, next) = (
+            Arc::new(InvariantObserver::panicking_at(nth)),
+            Arc::default(),
+        );
         let context = builder()
             .observer(panics.clone())
             .observer(Arc::<Recorder>::clone(&next));
@@ -79,7 +82,10 @@ async fn those_of_a_pool_each_receive_every_fact_of_it() {
         });
     let pool = pool.build();
     let pooled = builder().pool(pool.clone());
-    let work = pooled.open(async { Ok::<_, OpenError>(drop(http_session()?)) });
+    let work = pooled.open(async {
+        http_session()?;
+        Ok::<_, OpenError>(())
+    });
     work.await.unwrap();
     pool.close().await;
     let [one, other] = recorders.map(|recorder| recorder.lines());

@@ -22,31 +22,22 @@ impl Exchange {
     ) -> Poll<Result<Response, RequestError>> {
         let mut locked = self.lock();
         let stage = std::mem::replace(&mut locked.stage, Stage::PollingRequest);
-        let Stage::Request {
-            mut dispatch,
-            mut waker,
-        } = stage
-        else {
+        let Stage::Request { mut waker } = stage else {
             locked.stage = Stage::Over;
             return Poll::Ready(Err(self.closed_error().into()));
         };
         drop(locked);
-        let polled = {
-            let _entered = Entered::new(self);
-            let request: Arc<RequestScope> = Arc::clone(self) as _;
-            CURRENT_REQUEST.sync_scope(request, || dispatch.poll(&**self, cx))
-        };
-        match polled {
+        match self.poll_dispatch(cx) {
             Poll::Pending => {
                 remember(&mut waker, cx.waker());
                 let mut locked = self.lock();
                 if !locked.is_aborted {
-                    locked.stage = Stage::Request { dispatch, waker };
+                    locked.stage = Stage::Request { waker };
                     return Poll::Pending;
                 }
                 locked.stage = Stage::Over;
                 drop(locked);
-                drop(dispatch);
+                drop(self.take_dispatch());
                 drop(self.take_made());
                 let error = self.closed_error().into();
                 self.end_failed(&error);
@@ -57,10 +48,11 @@ impl Exchange {
                 locked.stage = Stage::Over;
                 let is_aborted = locked.is_aborted;
                 drop(locked);
+                let dispatch = self.take_dispatch();
                 let error = if is_aborted {
                     self.closed_error().into()
                 } else {
-                    self.note_failure(&dispatch, &error);
+                    self.note_failure(dispatch.as_ref(), &error);
                     error
                 };
                 drop(dispatch);
@@ -69,17 +61,31 @@ impl Exchange {
             }
             Poll::Ready(Ok(answer)) => {
                 self.lock().stage = Stage::Notifying;
-                drop(dispatch);
+                drop(self.take_dispatch());
                 Poll::Ready(Ok(self.answered(answer)))
             }
         }
     }
 
+    fn poll_dispatch(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<Result<Answer, RequestError>> {
+        let mut dispatch = self.dispatch();
+        let dispatch = dispatch
+            .as_mut()
+            .expect("it is there while its stage is `Request`");
+        let _entered = Entered::new(self);
+        let request: Arc<RequestScope> = Arc::clone(self) as _;
+        CURRENT_REQUEST.sync_scope(request, || dispatch.poll(&**self, cx))
+    }
+
     /// What the failure says of the connection that was made for the request.
-    fn note_failure(&self, dispatch: &Dispatch, error: &RequestError) {
+    fn note_failure(&self, dispatch: Option<&Dispatch>, error: &RequestError) {
         match error.kind() {
             // It is given up, and with HTTP/1.1 the connection with it.
-            ErrorKind::Timeout => dispatch.note_dropped(self),
+            ErrorKind::Timeout => {
+                if let Some(dispatch) = dispatch {
+                    dispatch.note_dropped(self);
+                }
+            }
             // A request that a middleware sent again may have failed on another one.
             ErrorKind::Connection | ErrorKind::ResponseEnded if self.info.resends() == 0 => {
                 if let Some(made) = self.take_made() {
@@ -164,13 +170,14 @@ impl Exchange {
             Stage::Request { .. } | Stage::PollingRequest | Stage::Notifying
         );
         if is_under_way {
-            let over = std::mem::replace(&mut locked.stage, Stage::Over);
+            locked.stage = Stage::Over;
             drop(locked);
-            if let Stage::Request { dispatch, .. } = &over {
+            let dispatch = self.take_dispatch();
+            if let Some(dispatch) = &dispatch {
                 dispatch.note_dropped(self);
             }
             // The future goes first: before observers hear of the end, its connection is released.
-            drop(over);
+            drop(dispatch);
             self.notify(Observer::request_cancelled);
             self.deregister();
         } else {

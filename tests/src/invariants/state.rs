@@ -1,4 +1,4 @@
-//! The lines of the books: what is open, what was counted, and what did not fit.
+//! What is open, what was counted, and what did not fit.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,7 +13,7 @@ use http_context::{
 /// After this many, what does not fit is only counted.
 const MISFITS_KEPT: usize = 20;
 
-/// What [`Books`](super::Books) counted.
+/// What an [`InvariantObserver`](super::InvariantObserver) counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of the facts")]
 #[non_exhaustive]
@@ -32,8 +32,8 @@ pub struct Totals {
     /// Of those that failed, the ones whose session closed under them.
     pub requests_aborted: u64,
     pub requests_cancelled: u64,
-    /// Facts that were told after the end of what they are about, as is allowed where another thread
-    /// was at it: the start of a request after its session or context, its end after its context, a
+    /// Facts that came after the end of what they are about, as is allowed where another thread was at
+    /// it: the start of a request after its session or context, its end after its context, a
     /// nested open after the outer context.
     pub late: u64,
     pub answered_new: u64,
@@ -53,7 +53,7 @@ pub struct Totals {
     pub pool_sessions_closed: u64,
 }
 
-/// What is open in [`Books`](super::Books), and what did not fit.
+/// What an [`InvariantObserver`](super::InvariantObserver) knows as open, and what did not fit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Balance {
@@ -83,9 +83,9 @@ impl Balance {
 impl fmt::Display for Balance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_even() {
-            return f.write_str("the books are even");
+            return f.write_str("everything that began has ended");
         }
-        f.write_str("the books are not even:")?;
+        f.write_str("not everything fits, or has ended:")?;
         for (what, count) in &self.open {
             write!(f, "\n  open: {count} {what}")?;
         }
@@ -97,10 +97,10 @@ impl fmt::Display for Balance {
 }
 
 #[derive(Default)]
-pub(super) struct Lines {
+pub(super) struct State {
     pub(super) totals: Totals,
     contexts: HashMap<ContextId, Context>,
-    /// What contexts have reported and was not told yet.
+    /// What contexts have reported and is still to come.
     owed: HashMap<ContextId, Owed>,
     sessions: HashSet<SessionId>,
     requests: HashMap<RequestId, (ContextId, Stage)>,
@@ -121,7 +121,7 @@ struct Context {
     last_session: Option<SessionId>,
 }
 
-/// What another thread is about to tell of a context that is closed.
+/// What another thread is about to report of a context that is closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Owed {
     requests: u64,
@@ -134,7 +134,7 @@ enum Stage {
     Body,
 }
 
-impl Lines {
+impl State {
     pub(super) fn balance(&self) -> Balance {
         let count = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
         let on_their_way = |stage| self.requests.values().filter(|(_, s)| *s == stage).count();
@@ -148,9 +148,9 @@ impl Lines {
             ),
             ("bodies", count(on_their_way(Stage::Body))),
             ("connects", self.connecting),
-            ("places of pools", self.pool_used),
+            ("permits of pools", self.pool_used),
         ];
-        // A use after the exit has nothing to let go.
+        // A use after the exit holds nothing that could be released.
         let leaks = self.leaks_open.iter();
         let leaks = leaks.filter(|(kind, _)| **kind != LeakKind::UseAfterExit);
         open.extend(leaks.map(|(kind, count)| (kind.as_str(), *count)));
@@ -218,11 +218,11 @@ impl Lines {
                 "context {id} is closed with {sessions_open} sessions open"
             ));
         }
-        // Another thread may be polling a request that the exit has cut off, and tell its end.
+        // Another thread may be polling a request that the exit has cut off, and report its end.
         self.totals.late += in_flight;
     }
 
-    /// Notes something that a closed context has reported before it was told.
+    /// Notes something that a closed context has in its report, and that comes only now.
     fn pay(&mut self, context: ContextId, of: fn(&mut Owed) -> &mut u64, what: &str) {
         self.totals.late += 1;
         let mut owed = self.owed.remove(&context).unwrap_or_default();

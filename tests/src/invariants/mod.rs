@@ -1,6 +1,6 @@
-//! An observer that keeps books of what it is told, and says whether they are balanced.
+//! An observer that checks that each fact fits those before it.
 
-mod lines;
+mod state;
 
 use std::{
     fmt,
@@ -15,11 +15,10 @@ use http_context::{
 };
 use tokio::sync::watch;
 
-use self::lines::Lines;
-pub use self::lines::{Balance, Totals};
+use self::state::State;
+pub use self::state::{Balance, Totals};
 
-/// An observer that keeps books of what it is told, in memory that does not grow with what has
-/// ended.
+/// An observer that checks what it receives, in memory that does not grow with what has ended.
 ///
 /// Each fact must fit those before it: nothing ends that did not begin, nothing ends twice, and
 /// nothing of a context comes after its close but what its contract lets come late. When all work
@@ -30,37 +29,37 @@ pub use self::lines::{Balance, Totals};
 /// ```
 /// use std::sync::Arc;
 /// use http_context::{OpenError, builder};
-/// use http_context_tests::Books;
+/// use http_context_tests::InvariantObserver;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// let books = Arc::new(Books::new());
-/// let context = builder().observer(books.clone());
+/// let invariants = Arc::new(InvariantObserver::new());
+/// let context = builder().observer(invariants.clone());
 /// context.open(async { Ok::<_, OpenError>(()) }).await.unwrap();
-/// let totals = books.balanced();
+/// let totals = invariants.balanced();
 /// assert_eq!((totals.contexts, totals.sessions, totals.leaks), (1, 1, 0));
 /// # }
 /// ```
-pub struct Books {
-    lines: Mutex<Lines>,
+pub struct InvariantObserver {
+    state: Mutex<State>,
     /// How many facts there were, for those who wait for more.
     facts: watch::Sender<u64>,
     /// The fact after which it panics.
     panics_at: Option<u64>,
 }
 
-impl Books {
-    /// Empty ones.
+impl InvariantObserver {
+    /// One that has received no fact.
     pub fn new() -> Self {
         Self {
-            lines: Mutex::default(),
+            state: Mutex::default(),
             facts: watch::Sender::new(0),
             panics_at: None,
         }
     }
 
-    /// Empty ones that panic when they have noted so many facts, as an observer may that has a
-    /// fault. What is told after it must fit all the same.
-    pub fn that_panic_at(fact: u64) -> Self {
+    /// One that panics when it has noted so many facts, as an observer may that has a fault. What
+    /// follows must fit all the same.
+    pub fn panicking_at(fact: u64) -> Self {
         Self {
             panics_at: Some(fact),
             ..Self::new()
@@ -82,7 +81,7 @@ impl Books {
         self.lock().balance()
     }
 
-    /// The totals of books in which nothing is open.
+    /// The totals, once nothing is open.
     ///
     /// # Panics
     ///
@@ -106,25 +105,25 @@ impl Books {
     /// Dropping the future loses nothing.
     #[track_caller]
     pub fn settled(&self) -> impl Future<Output = Totals> + Send {
-        let place = std::panic::Location::caller();
+        let call_site = std::panic::Location::caller();
         let mut facts = self.facts.subscribe();
         async move {
             let waiting = async {
                 // What is below nothing will not come up again.
                 while self.balance().may_settle() {
                     if facts.changed().await.is_err() {
-                        unreachable!("the sender lives as long as the books");
+                        unreachable!("the sender lives as long as the observer");
                     }
                 }
             };
             let _ = tokio::time::timeout(crate::server::DEADLINE, waiting).await;
             let balance = self.balance();
-            assert!(balance.is_even(), "at {place}: {balance}");
+            assert!(balance.is_even(), "at {call_site}: {balance}");
             self.totals()
         }
     }
 
-    fn note(&self, write: impl FnOnce(&mut Lines)) {
+    fn note(&self, write: impl FnOnce(&mut State)) {
         write(&mut self.lock());
         let mut noted = 0;
         self.facts.send_modify(|facts| {
@@ -134,108 +133,108 @@ impl Books {
         assert_ne!(Some(noted), self.panics_at, "on purpose");
     }
 
-    fn lock(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Default for Books {
+impl Default for InvariantObserver {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl fmt::Debug for Books {
+impl fmt::Debug for InvariantObserver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.balance().fmt(f)
     }
 }
 
-impl Observer for Books {
+impl Observer for InvariantObserver {
     fn context_opened(&self, context: &ContextInfo) {
-        self.note(|lines| lines.context_opened(context.id()));
+        self.note(|state| state.context_opened(context.id()));
     }
 
     fn nested_open(&self, context: &ContextInfo, nested: &NestedOpen) {
         let id = context.id();
-        self.note(|lines| lines.nested(id, nested.policy));
+        self.note(|state| state.nested(id, nested.policy));
     }
 
     fn context_closed(&self, context: &ContextInfo, report: &ExitReport) {
-        self.note(|lines| lines.context_closed(context.id(), report));
+        self.note(|state| state.context_closed(context.id(), report));
     }
 
     fn session_opened(&self, context: &ContextInfo, started: &SessionStarted) {
-        self.note(|lines| lines.session_opened(context.id(), started.session));
+        self.note(|state| state.session_opened(context.id(), started.session));
     }
 
     fn session_closed(&self, context: &ContextInfo, ended: &SessionEnded) {
-        self.note(|lines| lines.session_closed(context.id(), ended.session));
+        self.note(|state| state.session_closed(context.id(), ended.session));
     }
 
     fn request_started(&self, request: &RequestInfo, _: &reqwest::Request, _: &Extensions) {
-        self.note(|lines| lines.request_started(request));
+        self.note(|state| state.request_started(request));
     }
 
     fn request_queued(&self, request: &RequestInfo) {
-        self.note(|lines| lines.on_its_way(request.id(), "queued"));
+        self.note(|state| state.on_its_way(request.id(), "queued"));
     }
 
     fn request_answered(&self, request: &RequestInfo, head: &ResponseHead) {
-        self.note(|lines| lines.request_answered(request.id(), head.connection_use));
+        self.note(|state| state.request_answered(request.id(), head.connection_use));
     }
 
     fn request_failed(&self, request: &RequestInfo, error: &RequestError) {
         let is_session_closed = error.is_session_closed();
-        self.note(|lines| lines.request_failed(request.id(), is_session_closed));
+        self.note(|state| state.request_failed(request.id(), is_session_closed));
     }
 
     fn request_cancelled(&self, request: &RequestInfo) {
-        self.note(|lines| lines.request_cancelled(request.id()));
+        self.note(|state| state.request_cancelled(request.id()));
     }
 
     fn response_body_ended(&self, request: &RequestInfo, end: &BodyEnd) {
-        self.note(|lines| lines.body_ended(request.id(), *end));
+        self.note(|state| state.body_ended(request.id(), *end));
     }
 
     fn connect_started(&self, _: &RequestInfo, _: &ConnectStarted<'_>) {
-        self.note(|lines| lines.connects(1, |totals| &mut totals.connects));
+        self.note(|state| state.connects(1, |totals| &mut totals.connects));
     }
 
     fn connection_opened(&self, _: &RequestInfo, _: &Arc<ConnectionInfo>) {
-        self.note(|lines| lines.connects(-1, |totals| &mut totals.connections_opened));
+        self.note(|state| state.connects(-1, |totals| &mut totals.connections_opened));
     }
 
     fn connect_failed(&self, _: &RequestInfo, _: &ConnectFailure<'_>) {
-        self.note(|lines| lines.connects(-1, |totals| &mut totals.connects_failed));
+        self.note(|state| state.connects(-1, |totals| &mut totals.connects_failed));
     }
 
     fn connect_abandoned(&self, _: &RequestInfo, _: &ConnectAbandoned<'_>) {
-        self.note(|lines| lines.connects(-1, |totals| &mut totals.connects_abandoned));
+        self.note(|state| state.connects(-1, |totals| &mut totals.connects_abandoned));
     }
 
     fn leak(&self, _: &ContextInfo, leak: &Leak) {
-        self.note(|lines| lines.leak(leak));
+        self.note(|state| state.leak(leak));
     }
 
     fn leak_resolved(&self, _: &ContextInfo, leak: &Leak) {
-        self.note(|lines| lines.leak_resolved(leak));
+        self.note(|state| state.leak_resolved(leak));
     }
 
     fn pool_returned(&self, _: &PoolStatus, _: &PoolReturn) {
-        self.note(|lines| lines.pool_used -= 1);
+        self.note(|state| state.pool_used -= 1);
     }
 
     fn pool_session_closed(&self, _: &PoolStatus, _: PoolCloseReason) {
-        self.note(|lines| lines.totals.pool_sessions_closed += 1);
+        self.note(|state| state.totals.pool_sessions_closed += 1);
     }
 
     fn pool_checked_out(&self, status: &PoolStatus, _: &PoolCheckout) {
         let used = status.used;
-        self.note(|lines| {
-            lines.pool_used += 1;
+        self.note(|state| {
+            state.pool_used += 1;
             if used > status.max_size {
-                lines.misfit(format!("{used} places of a pool of {}", status.max_size));
+                state.misfit(format!("{used} permits of a pool of {}", status.max_size));
             }
         });
     }
