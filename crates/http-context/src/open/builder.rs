@@ -163,7 +163,7 @@ impl ContextBuilder {
     ///
     /// A session is then built from the options of the pool, in place of those that were set here
     /// before (TLS, proxies, limits for each host, middleware, …). Setting one of them after this
-    /// is an error of `open` and of `http_session()`,
+    /// is an error of `open`, and in a lazy context of `http_session()`:
     /// [`BuildError::PooledOption`](crate::BuildError::PooledOption).
     pub fn pool(self, pool: SessionPool) -> Self {
         self.set(|options| {
