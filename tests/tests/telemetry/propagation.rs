@@ -161,8 +161,13 @@ fn to_other_name(request: &Request<Incoming>, path: &str) -> Response<ResponseBo
 async fn each_hop_of_a_redirect_is_judged_by_its_own_host() {
     for way in WAYS {
         let server = Server::builder()
-            .handler("/twice", |request| async move { to_other_name(&request, "/once") })
-            .handler("/once", |request| async move { to_other_name(&request, "/ok") })
+            .handler("/twice", |request| async move {
+                to_other_name(&request, "/once")
+            })
+            .handler(
+                "/once",
+                |request| async move { to_other_name(&request, "/ok") },
+            )
             .start();
         let _stage = Stage::new(way);
         let options = Instrumentation::builder().spans(way);

@@ -219,7 +219,11 @@ async fn a_cancelled_request_takes_one_http1_connection_along_and_the_next_is_it
                 read(server.url("/ok")).await;
                 cancel(&server).await;
                 let exported = rig.wait_until(|e| e.open_connections() == 0).await;
-                assert_eq!(exported.closed(CloseReason::SessionClosed), 1, "{wire:?} {exported}");
+                assert_eq!(
+                    exported.closed(CloseReason::SessionClosed),
+                    1,
+                    "{wire:?} {exported}"
+                );
                 read(server.url("/ok")).await;
                 server.close_idle();
                 let exported = rig.wait_until(|e| e.open_connections() == 0).await;

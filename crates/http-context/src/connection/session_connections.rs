@@ -262,11 +262,7 @@ impl Connect {
     }
 
     /// It was made. Nobody finds it before it is [entered](Self::enter).
-    pub(super) fn made(
-        &self,
-        info: Arc<ConnectionInfo>,
-        observers: &Observers,
-    ) -> Arc<Connection> {
+    pub(super) fn made(&self, info: Arc<ConnectionInfo>, observers: &Observers) -> Arc<Connection> {
         self.session.made(info, observers)
     }
 

@@ -83,6 +83,14 @@ impl Dispatch {
         }
     }
 
+    /// It ended by its time limit, which drops it off its connection.
+    pub(super) fn note_timed_out(&self, scope: &RequestScope) {
+        match scope.take_made() {
+            Some(made) => made.unused(true),
+            None => self.transport.connections.note_cancelled(),
+        }
+    }
+
     /// Polled while the request is the current one of the task.
     pub(crate) fn poll(
         &mut self,

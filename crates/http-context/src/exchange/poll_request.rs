@@ -77,7 +77,7 @@ impl Exchange {
     fn note_failure(&self, dispatch: &Dispatch, error: &RequestError) {
         match error.kind() {
             // It is given up, and with HTTP/1.1 the connection with it.
-            ErrorKind::Timeout => dispatch.note_dropped(self),
+            ErrorKind::Timeout if !error.is_connect() => dispatch.note_timed_out(self),
             // A request that a middleware sent again may have failed on another one.
             ErrorKind::Connection | ErrorKind::ResponseEnded if self.info.resends() == 0 => {
                 if let Some(made) = self.take_made() {
