@@ -5,8 +5,8 @@ use http_context::testing::{Fact, Recorder};
 
 /// The facts of a [`Recorder`], a line each.
 ///
-/// A line begins with the name of the observer's method; what follows tells facts of one name
-/// apart: an outcome, a source, a status, or the counts of a pool (used, idle, waiting).
+/// A line begins with the name of the observer's method; what follows distinguishes facts of one
+/// name: an outcome, a source, a status, or the counts of a pool (used, idle, waiting).
 ///
 /// # Examples
 ///
@@ -81,10 +81,10 @@ fn line_of(fact: &Fact) -> String {
         | Fact::PoolSessionCreated(pool, _)
         | Fact::PoolReturned(pool, _)
         | Fact::PoolClosed(pool) => format!("{name} {}", counts(pool)),
-        Fact::PoolCheckedOut(pool, checkout) if checkout.is_warm => {
-            format!("{name} warm {}", counts(pool))
+        Fact::PoolCheckedOut(pool, checkout) => {
+            let warm = if checkout.is_warm { " warm" } else { "" };
+            format!("{name}{warm} {}", counts(pool))
         }
-        Fact::PoolCheckedOut(pool, _) => format!("{name} {}", counts(pool)),
         Fact::PoolSessionClosed(pool, reason) => {
             format!("{name} {} {}", reason.as_str(), counts(pool))
         }

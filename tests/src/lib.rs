@@ -11,7 +11,7 @@
 //! * [`FaultProxy`] sits between a client and a server and breaks one
 //!   connection in exactly the way that a script says.
 //! * [`sockets`] asks the operating system which sockets this process holds.
-//! * [`Books`] hold each fact that an observer is told against those before it.
+//! * [`InvariantObserver`] checks each fact that an observer receives against those before it.
 //!
 //! A [`storm`] does to contexts, on several threads at once, whatever can be done to them.
 //!
@@ -53,11 +53,11 @@
 //! # }
 //! ```
 
-mod books;
 mod dead_ports;
 mod fact_lines;
 mod fault_proxy;
 mod gate;
+mod invariants;
 mod long_run;
 mod middleware;
 mod random;
@@ -69,11 +69,11 @@ mod storm;
 pub mod tls;
 pub mod tools;
 
-pub use books::{Balance, Books, Totals};
 pub use dead_ports::{RefusedPort, SilentPort};
 pub use fact_lines::FactLines;
 pub use fault_proxy::{At, Fault, FaultProxy, ProxyCounts, Script};
 pub use gate::Gate;
+pub use invariants::{Balance, InvariantObserver, Totals};
 pub use long_run::LongRun;
 pub use middleware::Edit;
 pub use random::Random;

@@ -38,4 +38,10 @@ async fn it_is_installed_once_and_observes_beside_those_of_a_context() {
         .await
         .unwrap();
     assert_eq!((process.reports().len(), own.reports().len()), (2, 1));
+    let both = own.names();
+    assert_eq!(both.len(), 4, "{both:?}");
+    assert!(
+        process.names().ends_with(&both),
+        "each fact of that context"
+    );
 }

@@ -79,7 +79,7 @@ async fn a_lookup_allocates_nothing() {
 }
 
 #[tokio::test]
-async fn a_nested_open_allocates_nothing_once_its_place_is_known() {
+async fn a_nested_open_allocates_nothing_once_its_call_site_is_known() {
     open(async {
         let nested = || {
             let mut nested = std::pin::pin!(open(std::future::ready(Ok::<_, OpenError>(()))));

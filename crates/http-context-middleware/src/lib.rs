@@ -118,11 +118,6 @@ mod events;
 mod extensions;
 mod headers;
 mod instrumentation;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the counts of connections are those of `metrics`, which the ledger depends on"
-)]
 mod ledger;
 mod method;
 mod metrics;

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::input::InputError;
-use crate::output::OutputError;
 use crate::queue::QueueError;
-use crate::state::StateError;
+use crate::queue::StateError;
+use crate::results::output::OutputError;
 
 /// What stopped a run, other than its jobs.
 #[derive(Debug, thiserror::Error)]

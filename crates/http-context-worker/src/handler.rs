@@ -1,4 +1,4 @@
-//! One attempt at a job: in a context of its own, from open to its line in the ledger.
+//! One attempt at a job: in a context of its own, from open to its line in the results.
 //!
 //! The context is opened here and not by the tower layer, for two reasons: each job brings its own
 //! proxy, and the exit report is part of its result line. The layer order that makes the context
@@ -10,32 +10,40 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use http_context::{ContextBuilder, ExitReport, OpenError, Outcome, Redaction};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::attempt::retry::Retry;
+use crate::attempt::send::{JobCode, RequestOutcome, chain};
 use crate::job::Job;
-use crate::ledger::{Desk, Entry};
 use crate::log::JobTrace;
-use crate::queue::{Fate, Handler, Turn};
+use crate::progress::tally::Tally;
+use crate::queue::{Attempt, Disposition, Handler, Queue};
 use crate::redact::redacted;
+use crate::result_writer::{Entry, ResultSink};
 use crate::results::{Exit, ResultLine};
-use crate::retry::Retry;
-use crate::send::{JobCode, RequestOutcome, chain};
-use crate::tally::Tally;
 
-/// What all attempts share.
+/// See the module's documentation.
 #[derive(Clone)]
-pub(crate) struct JobHandler {
+pub(crate) struct JobHandler<Q> {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) queue: Q,
 }
 
+/// What all attempts share.
 pub(crate) struct Shared {
     /// The options of every job's context.
     pub(crate) context: ContextBuilder,
     pub(crate) code: JobCode,
     pub(crate) retry: Retry,
+    /// How many workers may crash with a job in hand.
+    pub(crate) max_crashes: u32,
+    /// Held by the one job under way that is poisoned if this worker crashes too: so it is not blamed
+    /// for another one of its kind.
+    pub(crate) last_chance: Semaphore,
     pub(crate) fail_on_status: bool,
-    pub(crate) desk: Desk,
+    pub(crate) sink: ResultSink,
     /// Done when no attempt may begin any more.
     pub(crate) stop: CancellationToken,
     /// Done when the attempts under way are to be cut off.
@@ -44,15 +52,27 @@ pub(crate) struct Shared {
     pub(crate) under_way: TaskTracker,
 }
 
-impl Handler for JobHandler {
-    async fn handle(&self, turn: Turn) {
+impl<Q: Queue> Handler for JobHandler<Q> {
+    async fn handle(&self, attempt: Attempt) {
         // The token is taken before the look at `stop`: who waits for the tracker after `stop`
         // misses nobody.
         let _under_way = self.shared.under_way.token();
         if self.shared.stop.is_cancelled() {
             return;
         }
-        let (job, trace) = (Arc::new(turn.job), JobTrace::default());
+        if attempt.crashes >= self.shared.max_crashes {
+            self.shared.sink.settle(poisoned(&attempt)).await;
+            return;
+        }
+        let _last_chance = tokio::select! {
+            biased;
+            () = self.shared.stop.cancelled() => return,
+            permit = self.may_begin(&attempt) => match permit {
+                Some(permit) => permit,
+                None => return,
+            },
+        };
+        let (job, trace) = (Arc::new(attempt.job), JobTrace::default());
         let attempted = tokio::select! {
             biased;
             attempted = self.shared.attempt(&job, &trace) => attempted,
@@ -60,7 +80,7 @@ impl Handler for JobHandler {
             () = self.shared.cut.cancelled() => {
                 trace.says(|| tracing::info!(
                     job = named(&job),
-                    attempt = turn.attempt,
+                    attempt = attempt.number,
                     "a job was cut off, and stays in the queue"
                 ));
                 return;
@@ -68,9 +88,62 @@ impl Handler for JobHandler {
         };
         let entry = self
             .shared
-            .entry(turn.ticket, turn.attempt, &job, &attempted);
-        trace.says(|| told(&job, turn.attempt, &attempted, entry.fate));
-        self.shared.desk.settle(entry).await;
+            .entry(attempt.ticket, attempt.number, &job, &attempted);
+        trace.says(|| log_attempt(&job, attempt.number, &attempted, entry.disposition));
+        self.shared.sink.settle(entry).await;
+    }
+}
+
+impl<Q: Queue> JobHandler<Q> {
+    /// Waits until an attempt may begin; what it holds meanwhile. `None` when the job is in other
+    /// hands by now.
+    async fn may_begin(&self, attempt: &Attempt) -> Option<Option<SemaphorePermit<'_>>> {
+        if attempt.crashes == 0 {
+            return Some(None);
+        }
+        let is_last = attempt.crashes + 1 >= self.shared.max_crashes;
+        let permit = if is_last {
+            // Nobody closes it.
+            self.shared.last_chance.acquire().await.ok()
+        } else {
+            None
+        };
+        match self.queue.begin(attempt.ticket).await {
+            Ok(false) => None,
+            // A queue that fails says so when the attempt is settled.
+            Ok(true) | Err(_) => Some(permit),
+        }
+    }
+}
+
+/// The end of a job that is not tried again because workers crashed with it in hand.
+fn poisoned(attempt: &Attempt) -> Entry {
+    let (job, crashes) = (&attempt.job, attempt.crashes);
+    let error = format!(
+        "poisoned: {crashes} workers in a row ended while they had this job in hand, so it is not tried again"
+    );
+    tracing::error!(
+        job = named(job),
+        crashes,
+        "a job is poisoned, and is not tried again"
+    );
+    let line = ResultLine {
+        id: &job.id,
+        status: "failed",
+        attempts: attempt.number.saturating_sub(1).saturating_add(crashes),
+        error: Some(&error),
+        requests: &[],
+        exit: Exit::without_report(Outcome::Failed),
+    };
+    Entry {
+        ticket: attempt.ticket,
+        disposition: Disposition::Done,
+        line: line.to_line(),
+        adds: Tally {
+            failed: 1,
+            poisoned: 1,
+            ..Tally::default()
+        },
     }
 }
 
@@ -188,13 +261,15 @@ impl Shared {
             Ended::NotOpened => Exit::without_report(Outcome::Failed),
         };
         let failed = attempted.error.is_some();
-        if failed && let Some(not_before) = self.retry.after(attempt) {
+        let asked = attempted.requests.iter();
+        let asked = asked.filter_map(|request| request.retry_after).max();
+        if failed && let Some(wait) = self.retry.after(attempt, asked) {
             adds.retried = u64::from(attempt == 1);
             return Entry {
                 ticket,
-                fate: Fate::Again {
+                disposition: Disposition::Again {
                     attempts: attempt,
-                    not_before,
+                    wait,
                 },
                 line: Vec::new(),
                 adds,
@@ -212,7 +287,7 @@ impl Shared {
         };
         Entry {
             ticket,
-            fate: Fate::Done,
+            disposition: Disposition::Done,
             line: line.to_line(),
             adds,
         }
@@ -220,22 +295,22 @@ impl Shared {
 }
 
 /// Logs how an attempt ended.
-fn told(job: &Job, attempt: u32, attempted: &Attempted, fate: Fate) {
-    match (&attempted.error, fate) {
+fn log_attempt(job: &Job, attempt: u32, attempted: &Attempted, disposition: Disposition) {
+    match (&attempted.error, disposition) {
         (None, _) => tracing::debug!(
             job = named(job),
             attempts = attempt,
             requests = attempted.requests.len(),
             "a job is done"
         ),
-        (Some(error), Fate::Done) => {
+        (Some(error), Disposition::Done) => {
             tracing::info!(job = named(job), attempts = attempt, error, "a job failed");
         }
-        (Some(error), Fate::Again { not_before, .. }) => tracing::info!(
+        (Some(error), Disposition::Again { wait, .. }) => tracing::info!(
             job = named(job),
             attempt,
             error,
-            not_before,
+            ?wait,
             "a job failed and is tried again"
         ),
     }

@@ -57,7 +57,7 @@
 //! [`ContextClosed`] from `http_session()`, and is reported.
 //!
 //! An `open` inside a context passes through to it: the work runs on the session that is there.
-//! [`NestedPolicy`] changes that.
+//! [`NestedPolicy`] changes that. [`job`] always opens a fresh context, for work of any output.
 //!
 //! # The exit
 //!
@@ -70,7 +70,7 @@
 //! 4. the client and its connection pool are dropped;
 //! 5. it is verified that nothing is left: handles, clients, tasks, and, by asking the operating
 //!    system, sockets;
-//! 6. the [`ExitReport`] goes to the [`Observer`] and, with [`Open::with_report`], to the caller.
+//! 6. the [`ExitReport`] goes to the observers and, with [`Open::with_report`], to the caller.
 //!
 //! When the work panics, or the future is dropped, steps 1, 3, 4 and 6 happen at once.
 //!
@@ -87,7 +87,7 @@
 //! exports spans and metrics. Options are on [`builder`].
 //!
 //! [`snapshot`] shows what is open right now, what leaked lately and what was opened nested, by
-//! place: for an admin page. [`ContextBuilder::overdue_after`] reports contexts that are open for too
+//! call site: for an admin page. [`ContextBuilder::overdue_after`] reports contexts that are open for too
 //! long, and [`sample_backtraces`] adds backtraces to some leaks, at any time.
 //!
 //! # What a context costs

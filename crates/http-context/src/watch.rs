@@ -63,7 +63,7 @@ impl Watch {
 }
 
 /// How long at most the thread rests with nothing new.
-const LONGEST_REST: Duration = Duration::from_secs(3600);
+const LONGEST_REST: Duration = Duration::from_hours(1);
 
 fn run() {
     loop {

@@ -45,7 +45,7 @@ macro_rules! is_send {
 }
 
 #[test]
-fn the_probe_tells_what_is_send_from_what_is_not() {
+fn the_probe_distinguishes_what_is_send_from_what_is_not() {
     assert!(is_send!(1));
     assert!(!is_send!(Rc::new(1)));
 }

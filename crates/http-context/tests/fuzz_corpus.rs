@@ -25,6 +25,6 @@ fn the_corpus_of_urls_is_redacted() {
 }
 
 #[test]
-fn the_corpus_of_requests_tells_no_secret() {
+fn the_corpus_of_requests_shows_no_secret() {
     replay("request", request::check);
 }

@@ -41,7 +41,7 @@ async fn read(mut response: reqwest::Response, most: u64) -> (u64, reqwest::Resu
 }
 
 #[tokio::test]
-async fn a_body_without_end_is_cut_at_the_limit_and_its_connection_let_go() {
+async fn a_body_without_end_is_cut_at_the_limit_and_its_connection_released() {
     for wire in Wire::ALL {
         let (rig, server) = (Rig::new(wire), server(wire));
         let work = rig.context().max_response_body(LIMIT).open(async {

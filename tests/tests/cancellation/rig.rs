@@ -1,4 +1,4 @@
-//! A server, a context whose facts are booked, and what must be so after each cut.
+//! A server, a context whose facts are checked, and what must be so after each cut.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use http_context::{
     ContextBuilder, HttpVersions, NoOpenContexts, SessionPool, builder, http_session,
 };
-use http_context_tests::{Books, Gate, Server, Totals, sockets};
+use http_context_tests::{Gate, InvariantObserver, Server, Totals, sockets};
 
 use crate::BoxError;
 use crate::cut::{Cut, Moment};
@@ -26,7 +26,7 @@ pub(crate) enum Protocol {
 
 pub(crate) struct Rig {
     pub(crate) server: Server,
-    pub(crate) books: Arc<Books>,
+    pub(crate) invariants: Arc<InvariantObserver>,
     protocol: Protocol,
     /// That of every context of this rig, and of no other.
     name: String,
@@ -44,7 +44,7 @@ impl Rig {
         server.gate().open();
         Self {
             server,
-            books: Arc::default(),
+            invariants: Arc::default(),
             protocol,
             gates: AtomicU64::new(0),
             name: format!("rig {}", RIGS.fetch_add(1, Ordering::Relaxed)),
@@ -70,7 +70,7 @@ impl Rig {
         };
         builder()
             .name(self.name.as_str())
-            .observer(self.books.clone())
+            .observer(self.invariants.clone())
             .http_versions(versions)
             .drain_timeout(DRAIN_TIMEOUT)
     }
@@ -78,7 +78,7 @@ impl Rig {
     pub(crate) fn pool(&self, max_size: usize) -> SessionPool {
         SessionPool::builder()
             .session(self.context().session_options())
-            .observer(self.books.clone())
+            .observer(self.invariants.clone())
             .drain_timeout(DRAIN_TIMEOUT)
             .max_size(max_size)
             .build()
@@ -99,14 +99,14 @@ impl Rig {
         let only_these = move |context: &http_context::HttpContext| context.name() != Some(&name);
         let check = NoOpenContexts::new().ignore(only_these);
         check.check_now().unwrap();
-        let open = self.books.balance().open;
+        let open = self.invariants.balance().open;
         assert!(open.iter().all(|(what, _)| *what == "connects"), "{open:?}");
     }
 
-    /// What must be so in the end: the books are even, the server has seen every connection go, and
+    /// What must be so in the end: nothing is open, the server has seen every connection go, and
     /// the kernel shows none.
     pub(crate) async fn nothing_is_left(&self) -> Totals {
-        let totals = self.books.settled().await;
+        let totals = self.invariants.settled().await;
         // The kernel first: a connection may wait to be accepted yet, and the server not know it.
         sockets::wait_until(self.server.addr(), 0).await;
         self.server.wait_until(|counts| counts.open() == 0).await;
@@ -138,7 +138,11 @@ async fn awaits(protocol: Protocol, scene: impl AsyncFn(&Rig, Cut) -> bool) -> u
         // One more after the first that ends: polls come bunched at times.
         let mut ended = 0;
         while ended < 2 {
-            assert!(polls < MOST_POLLS, "it never ends: {}", rig.books.balance());
+            assert!(
+                polls < MOST_POLLS,
+                "it never ends: {}",
+                rig.invariants.balance()
+            );
             let cut = Cut { polls, moment };
             if scene(&rig, cut).await {
                 ended += 1;

@@ -131,7 +131,7 @@ fn each_panel_has_its_own_place_and_number() {
 }
 
 #[test]
-fn dashboards_are_told_apart_and_lead_to_each_other() {
+fn dashboards_are_distinguished_and_lead_to_each_other() {
     let all = dashboards();
     let distinct = |key: &str| -> BTreeSet<&str> {
         all.iter()

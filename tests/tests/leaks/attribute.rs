@@ -49,7 +49,7 @@ fn the_report_in_the_docs_is_what_a_failure_prints() {
     .unwrap_err();
     let printed = panic.downcast_ref::<String>().unwrap();
     let shown = include_str!("../../../crates/http-context/src/testing/leak_report.txt");
-    // Numbers and places differ from run to run; the words do not.
+    // Numbers and call sites differ from run to run; the words do not.
     let words = |text: &str| -> Vec<String> {
         text.split_whitespace()
             .filter(|word| !word.contains(|c: char| c.is_ascii_digit()))

@@ -244,8 +244,8 @@ async fn switching_protocols() -> (std::net::SocketAddr, tokio::task::JoinHandle
     (address, server)
 }
 
-/// Waits in a context until it is told as overdue.
-async fn told_as_overdue(recorder: &Recorder) -> Result<(), OpenError> {
+/// Waits in a context until it is reported as overdue.
+async fn reported_as_overdue(recorder: &Recorder) -> Result<(), OpenError> {
     let id = current().unwrap().id();
     let is_it = |fact: &Fact| matches!(fact, Fact::Leak(leak) if leak.context == id);
     recorder.wait_for(is_it).await;
@@ -274,11 +274,11 @@ async fn a_socket_that_is_open_after_the_close() {
     // Who looks after it looks after contexts too, and has looked at it by the second of those.
     for _ in 0..2 {
         let overdue = context.clone().overdue_after(Duration::from_millis(1));
-        overdue.open(told_as_overdue(&recorder)).await.unwrap();
+        overdue.open(reported_as_overdue(&recorder)).await.unwrap();
     }
     let is_late = |leak: &Leak| leak.kind == LeakKind::Connection;
     assert!(!recorder.resolved().iter().any(is_late), "it is still open");
-    // Let go later, it is told as late.
+    // Released later, it is reported as late.
     drop(socket.unwrap());
     recorder
         .wait_for(|fact| matches!(fact, Fact::LeakResolved(leak) if is_late(leak)))

@@ -1,4 +1,4 @@
-//! What leaked and is let go later is told as late: leaks told and leaks resolved balance.
+//! What leaked and is released later is resolved then: leaks reported and leaks resolved balance.
 
 use std::time::Duration;
 
@@ -113,7 +113,7 @@ async fn the_holder_of_a_cut_off_request_that_polls_it_again() {
 }
 
 #[tokio::test]
-async fn a_socket_that_the_server_lets_go_of_long_after_the_exit() {
+async fn a_socket_that_the_server_releases_long_after_the_exit() {
     let (server, (recorder, context)) = (Server::builder().http1().start(), recorded());
     // A connection whose buffers are full cannot be closed from this side: what the client still
     // has to say before it closes has no way out.
@@ -148,7 +148,7 @@ async fn a_socket_that_the_server_lets_go_of_long_after_the_exit() {
 #[tokio::test]
 async fn a_request_of_a_kept_handle_is_no_leak_and_resolves_none() {
     let (recorder, context) = recorded();
-    // The same place before and after the exit.
+    // The same call site before and after the exit.
     let request = |session: &http_context::HttpSession| session.get("http://127.0.0.1:1/");
     let work = context.open(async {
         let session = http_session().unwrap();

@@ -1,4 +1,4 @@
-//! A leak is told before it is told as let go, whenever that happens, so that a count of what is
+//! A leak is reported before it is resolved, whenever that happens, so that a count of what is
 //! open never dips below what is.
 
 use std::sync::Arc;
@@ -24,7 +24,7 @@ fn open_leaks(recorder: &Recorder) -> (i64, i64) {
     (lowest, open)
 }
 
-/// Work that leaves a body behind, in a task that lets go of it as soon as it is cut off.
+/// Work that leaves a body behind, in a task that releases it as soon as it is cut off.
 async fn leave_a_body(server: Arc<Server>) -> Result<(), BoxError> {
     let response = http_session()?.get(server.url("/slow-body")).send().await?;
     tokio::spawn(async move {
@@ -35,7 +35,7 @@ async fn leave_a_body(server: Arc<Server>) -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn a_body_that_is_let_go_while_the_exit_waits_for_sockets_is_told_as_leaked_first() {
+async fn a_body_that_is_released_while_the_exit_waits_for_sockets_is_reported_as_leaked_first() {
     let (server, (recorder, context)) = (Arc::new(Server::start()), recorded());
     context
         .open(leave_a_body(Arc::clone(&server)))
@@ -49,10 +49,10 @@ async fn a_body_that_is_let_go_while_the_exit_waits_for_sockets_is_told_as_leake
 }
 
 #[tokio::test]
-async fn an_exit_that_is_dropped_tells_what_it_has_found() {
+async fn an_exit_that_is_dropped_reports_what_it_has_found() {
     let (server, (recorder, context)) = (Arc::new(Server::start()), recorded());
     let mut open = Box::pin(context.open(leave_a_body(Arc::clone(&server))));
-    // Dropped where the exit waits for the sockets to close: its leaks are found, and not told.
+    // Dropped where the exit waits for the sockets to close: its leaks are found, and not reported.
     let cut_off = |fact: &Fact| matches!(fact, Fact::ResponseBodyEnded { .. });
     tokio::select! {
         biased;

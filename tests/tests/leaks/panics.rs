@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_context::{HttpSession, LeakKind, builder, current, http_session};
-use http_context_tests::{Books, Server};
+use http_context_tests::{InvariantObserver, Server};
 
 use crate::support::{BoxError, recorded};
 
@@ -31,17 +31,17 @@ async fn work(server: &Server) -> Result<HttpSession, BoxError> {
 }
 
 #[tokio::test]
-async fn an_observer_that_panics_at_any_fact_changes_nothing_and_is_told_the_others() {
+async fn an_observer_that_panics_at_any_fact_changes_nothing_and_receives_the_others() {
     let server = Server::start();
     let mut nth = 1;
     loop {
-        let books = Arc::new(Books::that_panic_at(nth));
-        let context = builder().observer(books.clone());
+        let invariants = Arc::new(InvariantObserver::panicking_at(nth));
+        let context = builder().observer(invariants.clone());
         let open = context.drain_timeout(Duration::from_millis(20));
         drop(open.open(work(&server)).await.unwrap());
-        let totals = books.settled().await;
+        let totals = invariants.settled().await;
         server.wait_until(|counts| counts.open() == 0).await;
-        if books.facts() < nth {
+        if invariants.facts() < nth {
             assert!(nth > 20, "{totals:?}");
             break;
         }
@@ -50,7 +50,7 @@ async fn an_observer_that_panics_at_any_fact_changes_nothing_and_is_told_the_oth
 }
 
 #[tokio::test]
-async fn an_observer_that_panics_at_an_overdue_context_keeps_no_other_from_being_told() {
+async fn an_observer_that_panics_at_an_overdue_context_keeps_no_other_from_its_report() {
     struct Panics(tokio::sync::Notify);
     impl http_context::Observer for Panics {
         fn leak(&self, _: &http_context::ContextInfo, _: &http_context::Leak) {

@@ -5,7 +5,7 @@ use http_context::{LeakPolicy, OpenError, builder, http_session, sample_backtrac
 use crate::support::recorded;
 
 #[tokio::test]
-async fn off_looks_for_nothing_and_tells_nothing() {
+async fn off_looks_for_nothing_and_reports_nothing() {
     let (recorder, context) = recorded();
     let work = context
         .leaks(LeakPolicy::Off)
@@ -92,7 +92,7 @@ async fn an_observer_that_panics_while_a_panic_is_under_way_does_not_end_the_pro
 }
 
 #[tokio::test]
-async fn leaks_of_one_place_are_told_together() {
+async fn leaks_of_one_call_site_are_reported_together() {
     let (_, context) = recorded();
     let work = context.open(async {
         let handles: Vec<_> = (0..5).map(|_| http_session().unwrap()).collect();
@@ -117,7 +117,7 @@ async fn leaks_of_one_place_are_told_together() {
 }
 
 #[tokio::test]
-async fn leaks_of_two_places_are_told_apart() {
+async fn leaks_of_two_call_sites_are_reported_apart() {
     let (_, context) = recorded();
     let work = context.open(async {
         let one = http_context::spawn(std::future::pending::<()>());
@@ -154,7 +154,7 @@ async fn backtraces_are_sampled_when_asked_for() {
     );
     assert!(leak().await.backtrace.is_none());
 
-    // It takes effect at once, also at a place that was seen before.
+    // It takes effect at once, also at a call site that was seen before.
     let (_, context) = recorded();
     let work = context.open(async {
         let handles = [0, 1].map(|one_in| {

@@ -40,7 +40,7 @@ async fn live_contexts_are_shown_with_what_they_do() {
 }
 
 #[tokio::test]
-async fn leaks_and_nested_opens_are_counted_by_place() {
+async fn leaks_and_nested_opens_are_counted_by_call_site() {
     let mut opened_at = 0;
     let mut nested_at = 0;
     for _ in 0..3 {

@@ -8,7 +8,7 @@ use http_context::{ContextBuilder, ExitReport, Leak, LeakKind, builder};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A context that is told to a recorder, and drains for no longer than a test wants to wait for
+/// A context whose facts are recorded, and which drains for no longer than a test wants to wait for
 /// what it leaks on purpose.
 pub(crate) fn recorded() -> (Arc<Recorder>, ContextBuilder) {
     let recorder = Arc::new(Recorder::new());

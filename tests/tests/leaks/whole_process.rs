@@ -27,7 +27,7 @@ async fn a_context_that_closes_while_it_looks_is_not_reported() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_looks_again_as_often_and_as_late_as_it_was_told() {
+async fn it_looks_again_as_often_and_as_late_as_was_set() {
     let (_, context) = recorded();
     let work = context.name("stays").open(async {
         let started = Instant::now();

@@ -11,7 +11,7 @@ use http_context::{
     ContextBuilder, ContextId, ExitReport, HttpSession, LeakPolicy, NoOpenContexts, OpenError,
     Outcome, RequestError, SessionClosed, SessionError, SessionId, SessionPool, builder,
 };
-use http_context_tests::{Books, Server};
+use http_context_tests::{InvariantObserver, Server};
 use reqwest_middleware::ClientWithMiddleware;
 
 use crate::actor::{Actor, Opened, Order, Requested, Rest, Urls};
@@ -45,7 +45,7 @@ pub(crate) async fn run(program: &[Op], server: &Server, name: &str) -> Result<(
 struct Run<'s> {
     server: &'s Server,
     urls: Urls,
-    books: Arc<Books>,
+    invariants: Arc<InvariantObserver>,
     pool: SessionPool,
     name: String,
     reference: Reference,
@@ -66,10 +66,10 @@ enum Kept {
 
 impl<'s> Run<'s> {
     fn new(server: &'s Server, name: &str) -> Self {
-        let books = Arc::new(Books::new());
+        let invariants = Arc::new(InvariantObserver::new());
         let pool = SessionPool::builder()
-            .session(base(&books, name).session_options())
-            .observer(books.clone())
+            .session(base(&invariants, name).session_options())
+            .observer(invariants.clone())
             .max_size(PLACES)
             .wait_timeout(Duration::ZERO)
             .build();
@@ -81,7 +81,7 @@ impl<'s> Run<'s> {
                 body: server.url("/bytes/60000"),
                 never: server.url("/never"),
             },
-            books,
+            invariants,
             pool,
             name: name.to_owned(),
             reference,
@@ -147,7 +147,7 @@ impl<'s> Run<'s> {
         } else {
             LeakPolicy::Off
         };
-        let mut context = base(&self.books, &self.name)
+        let mut context = base(&self.invariants, &self.name)
             .nested(options.nested)
             .leaks(leaks);
         if options.lazy {
@@ -344,7 +344,7 @@ impl<'s> Run<'s> {
         let name = self.name.clone();
         let only_these = NoOpenContexts::new().ignore(move |it| it.name() != Some(&name));
         only_these.check_now().map_err(|open| open.to_string())?;
-        let totals = self.books.settled().await;
+        let totals = self.invariants.settled().await;
         let handle = tokio::runtime::Handle::current();
         let is_alone = handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::CurrentThread;
         if is_alone && totals.late > 0 {
@@ -386,8 +386,8 @@ impl<'s> Run<'s> {
     }
 
     fn compare(&self, expected: &Seen, seen: &Seen) -> Result<(), Parted> {
-        if let misfits @ [_, ..] = &*self.books.balance().misfits {
-            return Err(format!("the books do not fit: {misfits:#?}"));
+        if let misfits @ [_, ..] = &*self.invariants.balance().misfits {
+            return Err(format!("facts do not fit: {misfits:#?}"));
         }
         if expected == seen {
             return Ok(());
@@ -419,10 +419,10 @@ impl<'s> Run<'s> {
 
 /// What all contexts of a program have in common. Nothing in a program ends while an exit waits for
 /// it, so none waits.
-fn base(books: &Arc<Books>, name: &str) -> ContextBuilder {
+fn base(invariants: &Arc<InvariantObserver>, name: &str) -> ContextBuilder {
     builder()
         .name(name)
-        .observer(books.clone())
+        .observer(invariants.clone())
         .drain_timeout(Duration::ZERO)
 }
 

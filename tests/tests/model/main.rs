@@ -3,7 +3,7 @@
 //! A program is a list of steps: tasks open contexts in each other and in themselves, make requests,
 //! keep what they get, and end in every way there is. The same steps run against the library, with a
 //! real server, and against a reference that says in plain data what the contract asks for. After
-//! each step both must show the same, and at the end the books must be even.
+//! each step both must show the same, and at the end nothing may be open.
 //!
 //! Steps are taken one at a time, by tasks that wait to be told: so a program does the same each time
 //! and on every runtime, and one that fails shrinks to a few lines. `MODEL_STEPS=1000000` runs

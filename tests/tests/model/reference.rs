@@ -51,7 +51,7 @@ pub(crate) struct Reference {
     places_used: usize,
 }
 
-/// What the books must come to.
+/// What the facts must add up to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Totals {
     pub(crate) contexts: u64,

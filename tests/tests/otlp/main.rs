@@ -269,7 +269,7 @@ async fn every_span_arrives_as_the_catalogue_has_it() {
             };
             spans.iter().filter(starts).collect()
         };
-        let known: BTreeSet<&str> = attribute::REQUEST_SPAN.into_iter().collect();
+        let known: BTreeSet<&str> = attribute::REQUEST_SPAN.iter().copied().collect();
         let mut occurred = BTreeSet::new();
         let requests: Vec<_> = spans.iter().filter(|s| s["kind"] == CLIENT).collect();
         assert_eq!(requests.len(), 8, "{way:?}");

@@ -1,4 +1,4 @@
-//! At most so many contexts have a place at once; the others wait.
+//! At most so many contexts have a permit at once; the others wait.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tower::{ServiceBuilder, ServiceExt, service_fn};
 
 use crate::recorded;
 
-/// A context that is open until it is told to end.
+/// A context that is open until it is sent its end.
 macro_rules! held {
     ($pool:expr) => {{
         let (end, ended) = oneshot::channel::<()>();
@@ -24,7 +24,7 @@ macro_rules! held {
 }
 
 #[tokio::test]
-async fn one_that_waits_gets_the_place_that_is_given_back() {
+async fn a_context_that_waits_gets_the_permit_that_is_given_back() {
     let (pool, recorder) = recorded(|pool| pool.max_size(1));
     let (first, end) = held!(pool);
     let mut waits = Box::pin(
@@ -44,7 +44,7 @@ async fn one_that_waits_gets_the_place_that_is_given_back() {
 }
 
 #[tokio::test]
-async fn places_go_to_those_who_wait_in_the_order_they_came() {
+async fn permits_go_to_those_who_wait_in_the_order_they_came() {
     let (pool, _) = recorded(|pool| pool.max_size(1));
     let (first, end) = held!(pool);
     let order = std::sync::Mutex::new(Vec::new());
@@ -117,7 +117,7 @@ async fn with_a_wait_of_zero_nobody_waits() {
 }
 
 #[tokio::test]
-async fn a_job_that_waited_in_vain_starts_and_is_told_by_its_lookup() {
+async fn a_job_that_waited_in_vain_starts_and_its_lookup_says_so() {
     let (pool, recorder) = recorded(|pool| pool.max_size(1).wait_timeout(Duration::ZERO));
     let (held, end) = held!(pool);
     let service = ServiceBuilder::new()

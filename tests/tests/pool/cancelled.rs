@@ -1,4 +1,4 @@
-//! Futures that are dropped at each of their awaits lose no place.
+//! Futures that are dropped at each of their awaits lose no permit.
 
 use futures_util::poll;
 use http_context::{OpenError, SessionPool, builder, http_session};
@@ -7,7 +7,7 @@ use http_context_tests::{FactLines as _, Server};
 use crate::{BoxError, get, recorded};
 
 /// The whole pool can still be checked out, and nothing more.
-async fn all_places_are_there(pool: &SessionPool) {
+async fn all_permits_are_there(pool: &SessionPool) {
     let max = pool.status().max_size;
     let mut open = Vec::new();
     for _ in 0..max {
@@ -23,7 +23,7 @@ async fn all_places_are_there(pool: &SessionPool) {
 }
 
 #[tokio::test]
-async fn one_that_gives_up_waiting_takes_no_place_with_it() {
+async fn a_context_that_gives_up_waiting_takes_no_permit_with_it() {
     let (pool, recorder) = recorded(|pool| pool.max_size(1));
     let pooled = builder().pool(pool.clone());
     let forever = || {
@@ -45,11 +45,11 @@ async fn one_that_gives_up_waiting_takes_no_place_with_it() {
     assert!(poll!(&mut waits).is_pending());
     assert_eq!((pool.status().used, pool.status().waiting), (1, 0));
     drop(waits);
-    all_places_are_there(&pool).await;
+    all_permits_are_there(&pool).await;
 }
 
 #[tokio::test]
-async fn one_that_was_given_a_place_and_is_dropped_before_it_is_polled_gives_it_back() {
+async fn a_context_that_was_given_a_permit_and_is_dropped_before_it_is_polled_gives_it_back() {
     let (pool, _) = recorded(|pool| pool.max_size(1));
     let pooled = builder().pool(pool.clone());
     let forever = || {
@@ -61,11 +61,11 @@ async fn one_that_was_given_a_place_and_is_dropped_before_it_is_polled_gives_it_
     assert!(poll!(&mut holds).is_pending() && poll!(&mut waits).is_pending());
     drop(holds);
     drop(waits);
-    all_places_are_there(&pool).await;
+    all_permits_are_there(&pool).await;
 }
 
 #[tokio::test]
-async fn a_context_dropped_after_any_number_of_polls_loses_no_place() {
+async fn a_context_dropped_after_any_number_of_polls_loses_no_permit() {
     let server = Server::start();
     let (pool, recorder) = recorded(|pool| pool.max_size(2));
     let mut completed = 0;
@@ -98,7 +98,7 @@ async fn a_context_dropped_after_any_number_of_polls_loses_no_place() {
         recorder.count("pool_session_closed unverified") > 0,
         "{completed} completed"
     );
-    all_places_are_there(&pool).await;
+    all_permits_are_there(&pool).await;
     let report = pool.close().await;
     assert!(report.is_clean(), "{report}");
     server.wait_until(|counts| counts.open() == 0).await;

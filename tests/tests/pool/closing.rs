@@ -43,7 +43,7 @@ async fn every_session_is_closed_and_its_sockets_are_verified() {
 }
 
 #[tokio::test]
-async fn a_pool_that_is_let_go_of_unclosed_tells_that_it_is_gone() {
+async fn a_pool_that_is_dropped_unclosed_reports_its_close() {
     let (pool, recorder) = recorded(|pool| pool);
     let work = builder().pool(pool.clone()).open(async {
         http_session()?;
@@ -56,7 +56,7 @@ async fn a_pool_that_is_let_go_of_unclosed_tells_that_it_is_gone() {
 }
 
 #[tokio::test]
-async fn it_waits_for_contexts_that_have_a_place_and_refuses_new_ones() {
+async fn it_waits_for_contexts_that_have_a_permit_and_refuses_new_ones() {
     let (server, (pool, _)) = (Server::start(), recorded(|pool| pool));
     let (end, ended) = oneshot::channel::<()>();
     let mut open = Box::pin(builder().pool(pool.clone()).open(async {
@@ -89,7 +89,7 @@ async fn it_waits_for_contexts_that_have_a_place_and_refuses_new_ones() {
 }
 
 #[tokio::test]
-async fn those_who_wait_are_told_that_it_closed() {
+async fn those_who_wait_get_an_error_when_it_closes() {
     let (pool, recorder) = recorded(|pool| pool.max_size(1));
     let hold = async || {
         let work = std::future::pending::<Result<(), OpenError>>();
@@ -107,7 +107,7 @@ async fn those_who_wait_are_told_that_it_closed() {
 }
 
 #[tokio::test]
-async fn those_who_come_too_late_are_told_that_it_closed_and_did_not_wait() {
+async fn those_who_come_too_late_get_an_error_and_did_not_wait() {
     for wait in [Duration::ZERO, Duration::from_mins(1)] {
         let (pool, recorder) = recorded(|pool| pool.wait_timeout(wait));
         assert!(pool.close().await.is_clean());

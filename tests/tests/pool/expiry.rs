@@ -36,7 +36,7 @@ async fn a_session_that_nobody_took_for_too_long_is_closed() {
 async fn those_behind_the_one_that_is_used_expire_as_well() {
     let (pool, recorder) = recorded(|pool| pool.idle_timeout(Duration::from_secs(10)));
     let pooled = builder().pool(pool.clone());
-    // Both at once: the inner one takes a second place.
+    // Both at once: the inner one takes a second permit.
     pooled
         .clone()
         .nested(http_context::NestedPolicy::Isolate)

@@ -10,6 +10,7 @@ mod bounds;
 mod cancelled;
 mod closing;
 mod expiry;
+mod options;
 mod reuse;
 mod runtimes;
 mod unclean;

@@ -164,7 +164,7 @@ async fn children_that_are_aborted_with_the_work_are_no_leak() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_that_lives_on_is_reported_with_the_place_that_spawned_it() {
+async fn a_child_that_lives_on_is_reported_with_the_call_site_that_spawned_it() {
     let (mut line, mut child) = (0, None);
     let opened = builder().open(async {
         line = line!() + 1;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use http_context::{BodyTooLarge, RequestError, builder, http_session, open};
+use http_context::{
+    BodyTooLarge, FutureExt as _, OpenError, RequestError, builder, http_session, open,
+};
 use http_context_tests::{RefusedPort, Server};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -50,4 +52,34 @@ async fn a_body_that_is_longer_than_allowed_fails_with_the_limit_in_its_error() 
             Err(error) => assert!(!is_read && BodyTooLarge::find(&error).is_some()),
         }
     }
+}
+
+/// A function as users write it, with the error of `open` as its own.
+fn ambient() -> Result<(), OpenError> {
+    http_session()?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lookup_without_a_context_is_an_error_of_open_by_the_question_mark() {
+    let error = ambient().unwrap_err();
+    assert!(matches!(error, OpenError::NoContext(_)), "{error:?}");
+    assert!(error.to_string().contains("http_context::open"), "{error}");
+}
+
+#[tokio::test]
+async fn a_lookup_after_the_exit_is_an_error_of_open_by_the_question_mark() {
+    let context = builder().drain_timeout(Duration::ZERO);
+    let late = async { ambient() };
+    let work = context.open(async { Ok::<_, OpenError>(late.in_current_http_context()) });
+    let error = work.await.unwrap().await.unwrap_err();
+    assert!(matches!(error, OpenError::ContextClosed(_)), "{error:?}");
+    assert!(error.to_string().contains("errors.rs:"), "{error}");
+}
+
+#[tokio::test]
+async fn work_that_fails_with_an_error_of_open_hands_it_out_as_it_is() {
+    let work = open(async { tokio::spawn(async { ambient() }).await.unwrap() });
+    let error = work.await.unwrap_err();
+    assert!(matches!(error, OpenError::NoContext(_)), "{error:?}");
 }

@@ -62,7 +62,7 @@ async fn aborting_the_task_of_a_context_closes_it() {
 }
 
 #[tokio::test]
-async fn children_of_a_dropped_context_are_told_at_their_next_lookup() {
+async fn children_of_a_dropped_context_get_an_error_at_their_next_lookup() {
     let (told, hears) = tokio::sync::oneshot::channel();
     let work = builder().open(async move {
         let child = async { http_session().is_err() }.in_current_http_context();

@@ -116,7 +116,7 @@ async fn the_context_of_a_call_is_opened_where_its_layer_was_made() {
     assert_eq!(place.line(), line);
 }
 
-/// A layer, and an `open`, of the same place.
+/// A layer, and an `open`, of the same call site.
 #[track_caller]
 fn layer_and_open() -> (
     ContextLayer,
@@ -126,7 +126,7 @@ fn layer_and_open() -> (
 }
 
 #[tokio::test]
-async fn the_layer_isolates_a_call_also_where_an_open_of_its_place_has_passed_through() {
+async fn the_layer_isolates_a_call_also_where_an_open_of_its_call_site_has_passed_through() {
     open(async {
         let outer = current().unwrap();
         let (layer, passes_through) = layer_and_open();
@@ -168,7 +168,7 @@ async fn the_layer_is_ready_when_what_it_wraps_is() {
 }
 
 #[tokio::test]
-async fn a_call_that_fails_is_told_as_failed() {
+async fn a_call_that_fails_is_reported_as_failed() {
     let recorder = Arc::new(Recorder::new());
     let layer = builder().observer(recorder.clone()).layer();
     let service = ServiceBuilder::new()

@@ -10,21 +10,27 @@
 )]
 
 mod after_exit;
+mod building;
 mod children;
 mod errors;
 mod exit_awaited;
 mod exit_dropped;
 mod handed_on;
 mod host_limit;
+mod job;
 mod job_binding;
 mod lookup;
 mod nested;
+mod no_lock;
+mod observers;
 mod open;
 mod options;
 mod printed;
 mod recorder;
 mod request_body;
 mod request_info;
+mod request_polls;
 mod sdk_client;
 mod session;
 mod tls;
+mod unset;

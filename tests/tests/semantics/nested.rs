@@ -80,7 +80,7 @@ async fn warn_passes_through() {
 }
 
 #[tokio::test]
-async fn deny_is_an_error_that_names_the_outer_place_and_the_work_is_not_started() {
+async fn deny_is_an_error_that_names_the_outer_call_site_and_the_work_is_not_started() {
     let recorder = Arc::new(Recorder::new());
     let outer_line = line!() + 2;
     outer(NestedPolicy::Deny, &recorder)
@@ -122,7 +122,7 @@ async fn isolate_is_a_fresh_session_and_the_outer_one_is_back_afterwards() {
 }
 
 #[tokio::test]
-async fn isolate_is_fresh_each_time_also_with_nobody_to_tell() {
+async fn isolate_is_fresh_each_time_also_without_an_observer() {
     builder()
         .nested(NestedPolicy::Isolate)
         .open(async {

@@ -137,7 +137,7 @@ async fn it_closes_on_a_panic_which_reaches_the_caller_unchanged() {
 }
 
 #[tokio::test]
-async fn a_panic_is_told_as_one_when_the_task_that_had_it_is_spawned() {
+async fn a_panic_is_reported_as_one_when_the_task_that_had_it_is_spawned() {
     let recorder = Arc::new(Recorder::new());
     let work = builder().observer(recorder.clone()).open(async {
         assert!(http_session().is_err(), "panics");

@@ -157,7 +157,7 @@ async fn an_early_close_ends_requests_and_bodies_with_an_error_and_not_with_a_ha
 }
 
 #[tokio::test]
-async fn what_cannot_be_built_is_told_by_send() {
+async fn what_cannot_be_built_is_an_error_of_send() {
     open(async {
         let session = http_session().unwrap();
         let error = session.get("not a url").send().await.unwrap_err();

@@ -61,7 +61,7 @@ async fn leaks_and_nested_opens_are_events_of_the_span_of_their_context() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_event_of_a_leak_has_its_places_and_its_age() {
+async fn the_event_of_a_leak_has_its_call_sites_and_its_age() {
     for way in WAYS {
         let stage = Stage::new(way);
         let name = format!("aged {way:?}");
@@ -104,7 +104,7 @@ async fn a_context_that_is_dropped_ends_its_span() {
 }
 
 #[tokio::test]
-async fn a_log_line_can_tell_the_trace_of_a_context() {
+async fn a_log_line_can_have_the_trace_of_a_context() {
     for way in WAYS {
         let stage = Stage::new(way);
         let name = format!("traced {way:?}");

@@ -71,7 +71,7 @@ async fn ask_twice_at_once(context: ContextBuilder, server: &Server) {
 }
 
 #[tokio::test]
-async fn a_request_that_waited_long_for_a_slot_is_logged_once_for_its_places() {
+async fn a_request_that_waited_long_for_a_slot_is_logged_once_for_its_call_sites() {
     let (server, (log, _guard)) = (Server::start(), logged());
     let context = || builder().observer(instrumentation());
     ask_twice_at_once(context(), &server).await;
@@ -91,7 +91,7 @@ async fn a_request_that_waited_long_for_a_slot_is_logged_once_for_its_places() {
 }
 
 #[tokio::test]
-async fn a_nested_open_is_logged_with_both_places_at_the_level_of_its_policy() {
+async fn a_nested_open_is_logged_with_both_call_sites_at_the_level_of_its_policy() {
     for (policy, level) in [
         (NestedPolicy::PassThrough, "DEBUG"),
         (NestedPolicy::Warn, " WARN "),
@@ -139,7 +139,7 @@ async fn the_same_is_logged_again_after_the_interval_that_was_set() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leak_is_logged_with_its_places_and_its_age() {
+async fn a_leak_is_logged_with_its_call_sites_and_its_age() {
     let (log, _guard) = logged();
     let opened = Location::caller().line() + 1;
     let context = builder().observer(instrumentation()).open(async {

@@ -83,7 +83,7 @@ async fn an_answered_request_has_a_client_span_with_every_attribute() {
 }
 
 #[tokio::test]
-async fn a_span_tells_of_which_context_and_connection_it_is() {
+async fn a_span_says_of_which_context_and_connection_it_is() {
     for way in WAYS {
         let (stage, server) = (Stage::new(way), Server::start());
         let open = stage.context().open(async {
@@ -105,7 +105,7 @@ async fn a_span_tells_of_which_context_and_connection_it_is() {
 }
 
 #[tokio::test]
-async fn a_span_names_its_server_also_where_metrics_tell_other_ones_together() {
+async fn a_span_names_its_server_also_where_metrics_put_others_together() {
     for way in WAYS {
         let stage = Stage::with(way, |builder| builder.max_servers(1));
         let servers = [Server::start(), Server::start()];
@@ -344,7 +344,7 @@ async fn no_attributes_are_made_where_no_subscriber_wants_a_span() {
     clippy::disallowed_methods,
     reason = "the server is slow by a time that is known"
 )]
-async fn span_and_metric_tell_the_time_that_the_caller_waited() {
+async fn span_and_metric_have_the_time_that_the_caller_waited() {
     use metrics_exporter_prometheus::PrometheusBuilder;
     for way in WAYS {
         let recorder = PrometheusBuilder::new().build_recorder();

@@ -50,7 +50,7 @@ async fn a_request_that_starts_while_its_session_is_closed_is_reported_as_starte
     let (result, report) = work.with_report().await;
     result.unwrap();
     assert_eq!(report.unwrap().requests, 1);
-    assert_eq!(observed.books.balanced().late, 1, "its start");
+    assert_eq!(observed.invariants.balanced().late, 1, "its start");
     assert_eq!(
         observed.facts(REQUEST),
         ["request_started", "request_failed"]
@@ -78,7 +78,7 @@ async fn a_request_that_starts_while_its_context_exits_starts_once_and_is_in_the
         ["request_started", "request_failed"]
     );
     assert_eq!(observed.facts(&["context_closed"]), ["context_closed"]);
-    assert_eq!(observed.books.balanced().late, 1, "its start");
+    assert_eq!(observed.invariants.balanced().late, 1, "its start");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -100,7 +100,7 @@ async fn a_request_that_is_answered_while_its_session_is_closed_is_answered_befo
         observed.facts(REQUEST),
         ["request_started", "request_answered", "response_body_ended"]
     );
-    let totals = observed.books.balanced();
+    let totals = observed.invariants.balanced();
     assert_eq!((totals.bodies_aborted, totals.late), (1, 0));
 }
 
@@ -146,7 +146,7 @@ async fn an_open_inside_a_context_that_exits_meanwhile_is_one_fact_and_in_the_re
     drop(stopped);
     let passed_through = end.recv_timeout(DEADLINE).unwrap();
     assert!(passed_through, "into the context that has exited meanwhile");
-    assert_eq!(observed.books.balanced().late, 1);
+    assert_eq!(observed.invariants.balanced().late, 1);
 }
 
 #[tokio::test]
@@ -168,7 +168,7 @@ async fn a_session_is_reported_as_opened_before_another_thread_has_it() {
         observed.facts(SESSION),
         ["session_opened", "session_closed", "context_closed"]
     );
-    assert_eq!(observed.books.balanced().late, 0);
+    assert_eq!(observed.invariants.balanced().late, 0);
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn a_session_that_is_wanted_while_one_is_closed_early_comes_after_it_and_w
             "session_closed"
         ]
     );
-    assert_eq!(observed.books.balanced().late, 0);
+    assert_eq!(observed.invariants.balanced().late, 0);
 }
 
 #[tokio::test]
@@ -221,7 +221,7 @@ async fn an_exit_waits_for_an_early_close_that_another_thread_is_at() {
         observed.facts(SESSION),
         ["session_opened", "session_closed", "context_closed"]
     );
-    assert_eq!(observed.books.balanced().late, 0);
+    assert_eq!(observed.invariants.balanced().late, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -256,7 +256,7 @@ async fn an_exit_that_is_awaited_waits_for_a_request_that_another_thread_is_poll
             "context_closed"
         ]
     );
-    assert_eq!(observed.books.settled().await.late, 0);
+    assert_eq!(observed.invariants.settled().await.late, 0);
 }
 
 /// Looks the session up at facts of sessions and of failed requests.

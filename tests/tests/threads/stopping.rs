@@ -9,7 +9,7 @@ use http_context::{
     ContextBuilder, ContextInfo, NestedOpen, Observer, RequestInfo, ResponseHead, SessionEnded,
     SessionStarted, builder,
 };
-use http_context_tests::Books;
+use http_context_tests::InvariantObserver;
 
 /// Within this, what is to happen has happened.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -17,7 +17,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 /// What observes the contexts of a test: first what stops a thread at a fact, then what notes it.
 pub(crate) struct Observed {
     pub(crate) recorder: Arc<Recorder>,
-    pub(crate) books: Arc<Books>,
+    pub(crate) invariants: Arc<InvariantObserver>,
     stops: Arc<Stops>,
 }
 
@@ -26,7 +26,7 @@ impl Observed {
     pub(crate) fn stopping_at(fact: &'static str) -> (Self, Stopped) {
         let observed = Self {
             recorder: Arc::default(),
-            books: Arc::default(),
+            invariants: Arc::default(),
             stops: Arc::default(),
         };
         let stopped = observed.stop_at(fact);
@@ -49,7 +49,7 @@ impl Observed {
         builder()
             .observer(self.stops.clone())
             .observer(self.recorder.clone())
-            .observer(self.books.clone())
+            .observer(self.invariants.clone())
     }
 
     /// The facts of these names, in order.

@@ -3,26 +3,26 @@
 use std::sync::Arc;
 
 use http_context::{ContextBuilder, HttpVersions, LeakKind, SessionPool, builder};
-use http_context_tests::{Books, Random, Server, ServerBuilder, drawn, sockets, storm};
+use http_context_tests::{InvariantObserver, Random, Server, ServerBuilder, drawn, sockets, storm};
 
 /// How many contexts are opened.
 const CONTEXTS: u64 = 1_000;
 
-/// A storm over contexts that these books observe, and that maybe share a pool.
+/// A storm over contexts whose facts are checked, and that maybe share a pool.
 struct Rig {
     name: &'static str,
-    books: Arc<Books>,
+    invariants: Arc<InvariantObserver>,
     context: ContextBuilder,
     pool: Option<SessionPool>,
 }
 
 impl Rig {
     fn new(name: &'static str) -> Self {
-        let books = Arc::new(Books::new());
+        let invariants = Arc::new(InvariantObserver::new());
         Self {
             name,
-            context: builder().observer(books.clone()),
-            books,
+            context: builder().observer(invariants.clone()),
+            invariants,
             pool: None,
         }
     }
@@ -30,7 +30,7 @@ impl Rig {
     async fn storm(self, server: ServerBuilder) {
         let server = server.start();
         let asked = storm(self.name, &server, &self.context, CONTEXTS).await;
-        let totals = self.books.settled().await;
+        let totals = self.invariants.settled().await;
         // Some are aborted before they are opened.
         assert!(totals.contexts > asked / 2, "{totals:?}");
         assert!(totals.requests_answered > asked, "{totals:?}");
@@ -71,7 +71,7 @@ async fn with_a_pool_every_fact_fits() {
     let mut rig = Rig::new("a pool");
     let pool = SessionPool::builder()
         .session(rig.context.session_options())
-        .observer(rig.books.clone())
+        .observer(rig.invariants.clone())
         .max_size(3)
         .build();
     rig.context = rig.context.pool(pool.clone());

@@ -97,7 +97,7 @@ impl Resolve for Finds {
 }
 
 #[tokio::test]
-async fn as_many_servers_as_the_cap_are_told_apart() {
+async fn as_many_servers_as_the_cap_are_distinguished() {
     const SERVERS: usize = 200;
     let (rig, server) = (Rig::new(Wire::Http1), Server::start());
     let context = rig.context().dns_resolver(Arc::new(Finds(server.addr())));

@@ -57,7 +57,7 @@ pub(crate) async fn read(url: String) {
 }
 
 #[tokio::test]
-async fn a_server_that_closes_is_told_as_remote_unless_this_side_is_quicker() {
+async fn a_server_that_closes_is_exported_as_remote_unless_this_side_is_quicker() {
     for wire in Wire::ALL {
         let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
         let closed = |exported: &Exported| {
@@ -91,7 +91,7 @@ async fn a_server_that_closes_is_told_as_remote_unless_this_side_is_quicker() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_idle_for_too_long_is_told_as_such() {
+async fn a_connection_that_is_idle_for_too_long_is_exported_as_such() {
     for wire in Wire::ALL {
         let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
         rig.context()
@@ -158,7 +158,7 @@ async fn a_connection_is_active_while_a_request_is_on_it_and_idle_after() {
 }
 
 #[test]
-fn closes_are_told_in_one_runtime_after_another_and_keep_none_alive() {
+fn closes_are_seen_in_one_runtime_after_another_and_keep_none_alive() {
     let server = Server::start();
     for flavour in 0..4 {
         let rig = Rig::new(Wire::Http1);

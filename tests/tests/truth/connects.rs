@@ -12,7 +12,7 @@ use crate::connections::read;
 use crate::rig::{Rig, Wire};
 
 #[tokio::test]
-async fn connections_that_raced_and_carried_nothing_are_told() {
+async fn connections_that_raced_and_carried_nothing_are_exported() {
     let (rig, server) = (Rig::new(Wire::Http1), Server::start());
     rig.context()
         .open(async {
@@ -37,7 +37,7 @@ async fn connections_that_raced_and_carried_nothing_are_told() {
 }
 
 #[tokio::test]
-async fn a_connect_is_told_by_how_it_went() {
+async fn a_connect_is_exported_by_how_it_went() {
     let (rig, server) = (
         Rig::new(Wire::TlsHttp1),
         Wire::TlsHttp1.server(Server::builder()),
@@ -74,7 +74,7 @@ async fn a_connect_is_told_by_how_it_went() {
 }
 
 #[tokio::test]
-async fn a_connect_that_takes_too_long_is_told_as_a_timeout_and_one_that_is_given_up_is_not() {
+async fn a_connect_that_takes_too_long_is_exported_as_a_timeout_and_one_that_is_given_up_is_not() {
     let (rig, server) = (
         Rig::new(Wire::TlsHttp1),
         Wire::TlsHttp1.server(Server::builder()),
@@ -132,7 +132,7 @@ impl Middleware for Answers {
 }
 
 #[tokio::test]
-async fn a_response_is_told_by_the_use_of_its_connection() {
+async fn a_response_is_counted_by_the_use_of_its_connection() {
     for wire in Wire::ALL {
         let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
         let work = rig.context().with(Answers("/by-itself")).open(async {

@@ -99,7 +99,7 @@ async fn a_session_is_counted_by_where_it_came_from() {
 }
 
 #[tokio::test]
-async fn leaks_are_counted_by_kind_and_open_until_they_are_let_go() {
+async fn leaks_are_counted_by_kind_and_open_until_they_are_released() {
     let rig = Rig::new(Wire::Http1);
     let (exited, exit) = oneshot::channel::<()>();
     let context = rig.context().drain_timeout(Duration::from_millis(10));

@@ -59,7 +59,7 @@ async fn request(server: &Server, kind: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn thousands_of_requests_are_told_as_the_server_and_the_kernel_saw_them() {
+async fn thousands_of_requests_are_exported_as_the_server_and_the_kernel_saw_them() {
     for wire in Wire::ALL {
         let server = wire.server(Server::builder());
         let rig = Rig::new(wire);

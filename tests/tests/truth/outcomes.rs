@@ -11,7 +11,7 @@ use crate::rig::{Ends, Rig, Wire};
 const DURATION: &str = "http_client_request_duration_seconds";
 
 #[tokio::test]
-async fn an_answered_request_is_told_with_its_attributes() {
+async fn an_answered_request_is_exported_with_its_attributes() {
     for wire in Wire::ALL {
         let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
         rig.context()
@@ -224,7 +224,7 @@ async fn a_body_that_fails_to_be_read_is_a_request_body_error() {
 }
 
 #[tokio::test]
-async fn a_session_that_closes_under_a_request_is_told_and_not_as_an_abort() {
+async fn a_session_that_closes_under_a_request_is_exported_and_not_as_an_abort() {
     for wire in Wire::ALL {
         let server = wire.server(Server::builder());
         let get = async || {
@@ -260,7 +260,7 @@ async fn answering(answer: &'static [u8]) -> SocketAddr {
 }
 
 #[tokio::test]
-async fn a_queue_that_is_too_slow_is_told_and_so_is_the_wait_of_the_others() {
+async fn a_queue_that_is_too_slow_is_exported_and_so_is_the_wait_of_the_others() {
     let (rig, server) = (Rig::new(Wire::Http1), Server::start());
     let queue = |limit| {
         rig.context()

@@ -8,7 +8,7 @@ use http_context_tests::Server;
 use crate::rig::{Ends, Rig, Wire};
 
 #[tokio::test]
-async fn whoever_turns_away_is_told_as_cancelled() {
+async fn whoever_turns_away_is_exported_as_cancelled() {
     for wire in Wire::ALL {
         let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
         rig.context()
@@ -48,7 +48,7 @@ async fn whoever_turns_away_is_told_as_cancelled() {
 }
 
 #[tokio::test]
-async fn only_what_an_exit_cuts_off_is_told_as_aborted() {
+async fn only_what_an_exit_cuts_off_is_exported_as_aborted() {
     for wire in Wire::ALL {
         let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
         let aborted = || {
@@ -87,7 +87,7 @@ async fn only_what_an_exit_cuts_off_is_told_as_aborted() {
 }
 
 #[tokio::test]
-async fn what_a_scope_leaves_when_it_panics_or_is_dropped_is_told() {
+async fn what_a_scope_leaves_when_it_panics_or_is_dropped_is_exported() {
     for wire in Wire::ALL {
         let (rig, server) = (Rig::new(wire), wire.server(Server::builder()));
         let (context, url) = (rig.context(), server.url("/never"));

@@ -220,7 +220,7 @@ async fn both_get_the_same_numbers_at_every_time() {
 }
 
 #[test]
-fn both_get_what_others_tell_under_the_names_it_has() {
+fn both_get_what_others_record_under_the_names_it_has() {
     let both = BothWays::new();
     metrics::with_local_recorder(&both.recorder, || {
         let depth = metrics::gauge!("queue_depth", "queue" => "7");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http_context::{
     ContextBuilder, ErrorKind, HttpVersions, JoinSet, OpenError, SessionPool, builder, http_session,
 };
-use http_context_tests::{Books, Random, cancelled};
+use http_context_tests::{InvariantObserver, Random, cancelled};
 use tokio::time::Instant;
 
 use crate::BoxError;
@@ -26,7 +26,7 @@ struct Planned;
 
 pub(crate) struct Jobs {
     urls: Urls,
-    books: Arc<Books>,
+    books: Arc<InvariantObserver>,
     seed: AtomicU64,
     pub(crate) open: AtomicI64,
     errors: Mutex<BTreeMap<&'static str, u64>>,
@@ -41,7 +41,7 @@ struct Round {
 }
 
 impl Jobs {
-    pub(crate) fn new(urls: Urls, books: Arc<Books>, seed: u64) -> Self {
+    pub(crate) fn new(urls: Urls, books: Arc<InvariantObserver>, seed: u64) -> Self {
         Self {
             urls,
             books,

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http_context_tests::Books;
+use http_context_tests::InvariantObserver;
 use tokio::time::Instant;
 
 use jobs::Jobs;
@@ -58,7 +58,7 @@ fn run() -> Result<(), BoxError> {
 }
 
 async fn soak(options: &Options, servers: Servers) -> Result<(), BoxError> {
-    let books = Arc::new(Books::new());
+    let books = Arc::new(InvariantObserver::new());
     let jobs = Arc::new(Jobs::new(servers.urls.clone(), books.clone(), options.seed));
     println!("{options}");
     println!("{}", process::HEADING);
@@ -105,7 +105,7 @@ async fn soak(options: &Options, servers: Servers) -> Result<(), BoxError> {
 }
 
 /// A line each second.
-async fn tell(started: Instant, jobs: Arc<Jobs>, books: Arc<Books>) {
+async fn tell(started: Instant, jobs: Arc<Jobs>, books: Arc<InvariantObserver>) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
     second.tick().await;
     loop {

@@ -19,7 +19,11 @@ pub(crate) enum RequestSpan {
 impl RequestSpan {
     /// Enters the span on this thread, while it has not ended, until [`exit`](Self::exit).
     pub(crate) fn enter(&self) {
-        entered::push(delegate!(self, span => span.enter()));
+        entered::push(match self {
+            Self::Tracing(span) => span.enter(),
+            #[cfg(feature = "opentelemetry")]
+            Self::OpenTelemetry(span) => Some(span.enter()),
+        });
     }
 
     /// Leaves what was entered last on this thread.

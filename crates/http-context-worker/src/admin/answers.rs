@@ -1,5 +1,7 @@
 //! What each path answers.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
@@ -8,8 +10,8 @@ use http::header::{
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 
-use super::Told;
-use super::contexts;
+use super::AdminState;
+use super::{contexts, host};
 
 const PAGE: &str = include_str!("page.html");
 /// Stands in the page for what is made anew for each answer.
@@ -18,18 +20,30 @@ const NONCE: &str = "{{nonce}}";
 const TEXT: &str = "text/plain; charset=utf-8";
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-pub(super) fn answer<B>(request: &Request<B>, told: &Told) -> Response<Full<Bytes>> {
+/// `local` is this side of the connection.
+pub(super) fn answer<B>(
+    request: &Request<B>,
+    local: IpAddr,
+    state: &AdminState,
+) -> Response<Full<Bytes>> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut response = text(StatusCode::METHOD_NOT_ALLOWED, TEXT, "read only\n");
         let methods = HeaderValue::from_static("GET, HEAD");
         response.headers_mut().insert(ALLOW, methods);
         return response;
     }
+    if !host::is_ours(request, local) {
+        return text(
+            StatusCode::MISDIRECTED_REQUEST,
+            TEXT,
+            "ask for localhost, or for the address that --admin names\n",
+        );
+    }
     match request.uri().path() {
         "/" => page(),
-        "/metrics" => text(StatusCode::OK, EXPOSITION, told.prometheus.render()),
+        "/metrics" => text(StatusCode::OK, EXPOSITION, state.prometheus.render()),
         "/debug/contexts" => {
-            let progress = told
+            let progress = state
                 .progress
                 .get()
                 .map(|progress| progress.borrow().clone());
@@ -37,14 +51,14 @@ pub(super) fn answer<B>(request: &Request<B>, told: &Told) -> Response<Full<Byte
             text(StatusCode::OK, "application/json", json)
         }
         "/livez" => text(StatusCode::OK, TEXT, "alive\n"),
-        "/readyz" => ready(told),
+        "/readyz" => ready(state),
         _ => text(StatusCode::NOT_FOUND, TEXT, "nothing here\n"),
     }
 }
 
-fn ready(told: &Told) -> Response<Full<Bytes>> {
+fn ready(state: &AdminState) -> Response<Full<Bytes>> {
     let unavailable = StatusCode::SERVICE_UNAVAILABLE;
-    match told.progress.get() {
+    match state.progress.get() {
         None => text(unavailable, TEXT, "starting\n"),
         Some(progress) if progress.borrow().draining => text(unavailable, TEXT, "draining\n"),
         Some(_) => text(StatusCode::OK, TEXT, "ready\n"),

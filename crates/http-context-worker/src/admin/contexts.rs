@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::progress::Progress;
 use crate::redact::redacted;
 
-/// So many contexts are told, the oldest; of the others only the number.
+/// So many contexts are shown, the oldest; of the others only the number.
 const CONTEXTS: usize = 500;
 
 pub(super) fn to_json(snapshot: &Snapshot, progress: Option<&Progress>) -> String {

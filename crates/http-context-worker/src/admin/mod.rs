@@ -8,11 +8,13 @@
 //! | `/livez` | `200` while the process answers |
 //! | `/readyz` | `200` from the moment the queue is open until the way out begins, otherwise `503` |
 //!
-//! It reads only, and it has no password: whoever reaches the address sees the places in the code
-//! and the names of jobs. So it is on loopback unless told otherwise.
+//! It reads only, and it has no password: whoever reaches the address sees call sites in the code
+//! and the names of jobs. So it is on loopback unless another address is given, and it answers only
+//! requests that are for loopback or for that address, so that no web page reads it ([`host`]).
 
 mod answers;
 mod contexts;
+mod host;
 mod server;
 
 use std::net::SocketAddr;
@@ -32,19 +34,19 @@ pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:9464";
 /// The endpoint. It ends when this is dropped.
 pub(crate) struct Admin {
     address: SocketAddr,
-    told: Arc<Told>,
+    state: Arc<AdminState>,
     server: AbortHandle,
 }
 
-/// What it tells.
-struct Told {
+/// What it shows.
+struct AdminState {
     prometheus: PrometheusHandle,
     /// There once the queue is open.
     progress: OnceLock<watch::Receiver<Progress>>,
 }
 
 impl Admin {
-    /// Listens at `address`; port 0 is one that is free.
+    /// Listens at `address`; port 0 takes a free port.
     ///
     /// # Errors
     ///
@@ -56,14 +58,14 @@ impl Admin {
         let refused = |source| Failure::Admin { address, source };
         let listener = TcpListener::bind(address).await.map_err(refused)?;
         let bound = listener.local_addr().map_err(refused)?;
-        let told = Arc::new(Told {
+        let state = Arc::new(AdminState {
             prometheus,
             progress: OnceLock::new(),
         });
-        let server = tokio::spawn(server::serve(listener, Arc::clone(&told))).abort_handle();
+        let server = tokio::spawn(server::serve(listener, Arc::clone(&state))).abort_handle();
         Ok(Self {
             address: bound,
-            told,
+            state,
             server,
         })
     }
@@ -73,10 +75,10 @@ impl Admin {
         format!("http://{}/", self.address)
     }
 
-    /// The queue is open, and this tells how far the run is.
+    /// The queue is open. `progress` is how far the run is.
     pub(crate) fn follow(&self, progress: watch::Receiver<Progress>) {
         // A run begins once: there is nothing to replace.
-        let _ = self.told.progress.set(progress);
+        let _ = self.state.progress.set(progress);
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::Told;
+use super::AdminState;
 use super::answers::answer;
 
 /// Connections at once; more wait. A scraper and some browsers need far fewer.
@@ -23,11 +23,11 @@ const HEAD_WITHIN: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until it is dropped, and with it every connection.
-pub(super) async fn serve(listener: TcpListener, told: Arc<Told>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+pub(super) async fn serve(listener: TcpListener, state: Arc<AdminState>) {
+    let permits = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
             return;
         };
         while connections.try_join_next().is_some() {}
@@ -35,10 +35,14 @@ pub(super) async fn serve(listener: TcpListener, told: Arc<Told>) {
             sleep(PAUSE).await;
             continue;
         };
-        let told = Arc::clone(&told);
+        // A connection that is gone already has none.
+        let Ok(local) = stream.local_addr() else {
+            continue;
+        };
+        let state = Arc::clone(&state);
         connections.spawn(async move {
             let service = service_fn(|request| {
-                let response = answer(&request, &told);
+                let response = answer(&request, local.ip(), &state);
                 async move { Ok::<_, Infallible>(response) }
             });
             // An error here is a client that went away.
@@ -47,7 +51,7 @@ pub(super) async fn serve(listener: TcpListener, told: Arc<Told>) {
                 .header_read_timeout(HEAD_WITHIN)
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
-            drop(place);
+            drop(permit);
         });
     }
 }

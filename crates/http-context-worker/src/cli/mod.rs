@@ -1,14 +1,21 @@
 //! The command line.
 
+mod commands;
+pub(crate) mod demo;
+mod metrics_file;
 mod plans;
+mod progress_bar;
+mod terminal;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, value_parser};
 
 use crate::admin::DEFAULT_ADDRESS;
-use crate::log::{LogFormat, LogLevel};
+use crate::log::{self, LogFormat, LogLevel};
 use crate::queue::RedisUrl;
 
 /// The name of a queue that nobody named.
@@ -50,7 +57,7 @@ pub(crate) struct RunArgs {
     /// The jobs, one JSON object a line; - reads standard input
     #[arg(long, value_name = "FILE|-")]
     pub(crate) jobs: PathBuf,
-    /// Where lines that are not jobs are told; - is standard output [default: standard error]
+    /// Where lines that are not jobs are reported; - is standard output [default: standard error]
     #[arg(long, value_name = "FILE|-")]
     pub(crate) rejects: Option<PathBuf>,
     /// Keeps the queue here, so that a run that was killed can be started again; without it the
@@ -92,7 +99,7 @@ pub(crate) struct EnqueueArgs {
     /// The jobs, one JSON object a line; - reads standard input
     #[arg(long, value_name = "FILE|-")]
     pub(crate) jobs: PathBuf,
-    /// Where lines that are not jobs are told; - is standard output [default: standard error]
+    /// Where lines that are not jobs are reported; - is standard output [default: standard error]
     #[arg(long, value_name = "FILE|-")]
     pub(crate) rejects: Option<PathBuf>,
     /// The name of the queue: the first part of its keys
@@ -144,9 +151,15 @@ pub(crate) struct WorkArgs {
     /// How often a job is tried before it has failed
     #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=1000))]
     pub(crate) max_attempts: u32,
-    /// The wait before the second attempt; it doubles with each further one, up to a minute
+    /// The wait before the second attempt; it doubles with each further attempt, up to a minute. A longer wait
+    /// that a response asks for (Retry-After) is obeyed, also up to a minute
     #[arg(long, value_name = "SECONDS", default_value_t = 1, allow_negative_numbers = true, value_parser = value_parser!(u64).range(0..=60))]
     pub(crate) retry_delay: u64,
+    /// How many workers may crash with a job in hand before the job fails as poisoned and is not tried again,
+    /// counted over all workers of the queue. A worker that SIGTERM or SIGINT ends has not crashed; a worker
+    /// that is killed has
+    #[arg(long, value_name = "N", default_value_t = 5, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=1000))]
+    pub(crate) max_crashes: u32,
     /// A response with status 400 or above fails its job
     #[arg(long)]
     pub(crate) fail_on_status: bool,
@@ -157,7 +170,8 @@ pub(crate) struct WorkArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics_file: Option<PathBuf>,
     /// Serves /metrics, /livez, /readyz, /debug/contexts and a live page at / while the run goes on;
-    /// without an address at 127.0.0.1:9464 [default: off]
+    /// without an address at 127.0.0.1:9464. Requests must be for localhost or that address, not for a name
+    /// that leads there [default: off]
     #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = DEFAULT_ADDRESS)]
     pub(crate) admin: Option<SocketAddr>,
     /// Exits with code 3 when a context leaked
@@ -177,7 +191,7 @@ pub(crate) struct DemoArgs {
     /// Keeps the servers and the admin page up until Ctrl-C
     #[arg(long)]
     pub(crate) hold: bool,
-    /// Where the admin page is; port 0 is one that is free
+    /// Where the admin page is; port 0 takes a free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub(crate) admin: SocketAddr,
     /// Prints the summary as one line of JSON, last on standard output, in place of the table
@@ -185,6 +199,25 @@ pub(crate) struct DemoArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) log: LogArgs,
+}
+
+/// The program: reads the command line, does what it says, and returns the exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            log::say(&format!("error: cannot start the runtime: {error}\n"));
+            return ExitCode::from(2);
+        }
+    };
+    let code = runtime.block_on(commands::execute(cli));
+    // Everything is closed; a thread that hangs in a read or a write must not keep the process.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    ExitCode::from(code)
 }
 
 #[cfg(test)]

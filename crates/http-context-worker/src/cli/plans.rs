@@ -6,14 +6,14 @@ use std::time::Duration;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::{Cli, Command, EnqueueArgs, RunArgs, ServeArgs, SharedArgs, WorkArgs};
-use crate::enqueue::EnqueuePlan;
+use crate::attempt::retry::Retry;
+use crate::attempt::send::send_all;
 use crate::input::JobsFrom;
 use crate::log::{self, LogLevel};
-use crate::output::Target;
-use crate::queue::{RedisPlace, RedisUrl};
-use crate::retry::Retry;
-use crate::run::{Plan, QueuePlace};
-use crate::send::send_all;
+use crate::queue::{RedisAddress, RedisUrl};
+use crate::results::output::Target;
+use crate::run::enqueue::EnqueuePlan;
+use crate::run::{Plan, QueueAddress};
 
 impl Cli {
     /// Begins to log as this command line says.
@@ -21,7 +21,7 @@ impl Cli {
         let (args, level) = match &self.command {
             Command::Run(args) => (&args.log, LevelFilter::WARN),
             Command::Enqueue(args) => (&args.log, LevelFilter::WARN),
-            // Nobody waits for its summary: what becomes of jobs is told as it happens.
+            // Nobody waits for its summary: what becomes of jobs is logged as it happens.
             Command::Serve(args) => (&args.log, LevelFilter::INFO),
             Command::Demo(args) => (&args.log, LevelFilter::WARN),
         };
@@ -45,8 +45,8 @@ impl RunArgs {
             ("--metrics-file", self.work.metrics_file.as_ref()),
         ])?;
         let queue = match &self.queue {
-            None => QueuePlace::Embedded(self.state.clone()),
-            Some(url) => QueuePlace::Redis(self.shared.place(url)),
+            None => QueueAddress::Embedded(self.state.clone()),
+            Some(url) => QueueAddress::Redis(self.shared.address(url)),
         };
         let rejects = self.rejects.as_deref().map_or(Target::Stderr, target);
         Ok(self.work.plan(Some(jobs(&self.jobs)), rejects, queue))
@@ -64,7 +64,7 @@ impl ServeArgs {
             ("--results", Some(&self.work.results)),
             ("--metrics-file", self.work.metrics_file.as_ref()),
         ])?;
-        let queue = QueuePlace::Redis(self.shared.place(&self.queue));
+        let queue = QueueAddress::Redis(self.shared.address(&self.queue));
         Ok(self.work.plan(None, Target::Stderr, queue))
     }
 }
@@ -83,7 +83,7 @@ impl EnqueueArgs {
         Ok(EnqueuePlan {
             jobs: jobs(&self.jobs),
             rejects: self.rejects.as_deref().map_or(Target::Stderr, target),
-            queue: RedisPlace {
+            queue: RedisAddress {
                 url: self.queue.clone(),
                 name: self.queue_name.clone(),
                 takeover: Duration::MAX,
@@ -93,8 +93,8 @@ impl EnqueueArgs {
 }
 
 impl SharedArgs {
-    fn place(&self, url: &RedisUrl) -> RedisPlace {
-        RedisPlace {
+    fn address(&self, url: &RedisUrl) -> RedisAddress {
+        RedisAddress {
             url: url.clone(),
             name: self.queue_name.clone(),
             takeover: Duration::from_secs(self.takeover),
@@ -103,7 +103,7 @@ impl SharedArgs {
 }
 
 impl WorkArgs {
-    fn plan(&self, jobs: Option<JobsFrom>, rejects: Target, queue: QueuePlace) -> Plan {
+    fn plan(&self, jobs: Option<JobsFrom>, rejects: Target, queue: QueueAddress) -> Plan {
         Plan {
             jobs,
             results: target(&self.results),
@@ -115,6 +115,7 @@ impl WorkArgs {
                 max_attempts: self.max_attempts,
                 first_delay: Duration::from_secs(self.retry_delay),
             },
+            max_crashes: self.max_crashes,
             fail_on_status: self.fail_on_status,
             drain_timeout: Duration::from_secs(self.drain_timeout),
             context: http_context::builder(),

@@ -1,7 +1,7 @@
 //! From a line of text to a [`Job`], or to the field that is wrong with it.
 //!
 //! The line is read into a JSON tree and walked by hand, because a derived parser names neither the
-//! place (`requests[3].headers.accept`) nor more than the first rule of a type. No message repeats
+//! path (`requests[3].headers.accept`) nor more than the first rule of a type. No message repeats
 //! a value of the line: URLs, headers and bodies carry secrets.
 
 use http::{HeaderName, HeaderValue, Method};

@@ -85,7 +85,7 @@ where
 }
 
 /// Says something to whoever started the program, whatever the level. Standard error may be gone,
-/// and then nobody is there to be told.
+/// and then nobody reads it.
 pub(crate) fn say(text: &str) {
     say_with(text, json!({}));
 }

@@ -12,9 +12,9 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::{LogFormat, LogLevel, subscriber};
+use crate::attempt::send::RequestOutcome;
 use crate::job::Job;
-use crate::send::RequestOutcome;
-use crate::{JobsFrom, Plan, QueuePlace, Retry, Signals, Target, run};
+use crate::{JobsFrom, Plan, QueueAddress, Retry, Signals, Target, run};
 
 /// Where lines are written.
 #[derive(Clone, Default)]
@@ -65,13 +65,14 @@ async fn run_a_job_that_leaks(format: LogFormat, instrumentation: Arc<Instrument
         jobs: Some(JobsFrom::File(jobs)),
         results: Target::File(dir.path().join("results")),
         rejects: Target::Stderr,
-        queue: QueuePlace::Embedded(None),
+        queue: QueueAddress::Embedded(None),
         concurrency: 1,
         pool: 1,
         retry: Retry {
             max_attempts: 1,
             first_delay: Duration::ZERO,
         },
+        max_crashes: 1,
         fail_on_status: false,
         drain_timeout: Duration::from_secs(1),
         context: http_context::builder().observer(instrumentation),

@@ -6,7 +6,7 @@
 //!
 //! # The promise
 //!
-//! What follows is that of the embedded queue; that of Redis is told there. Killed at any moment and
+//! What follows is that of the embedded queue; that of Redis is described there. Killed at any moment and
 //! started again on the same state, the program loses no job and writes no result line twice or
 //! torn. It rests on two commits, each one transaction of the database:
 //!
@@ -31,6 +31,21 @@
 //! `settle`, so the table also holds for a machine that loses power: the database may then forget
 //! its last commits, and the file is cut back to match.
 
+//!
+//! # Jobs that end workers
+//!
+//! A job that makes its worker crash would be handed out again for ever. So the queue counts, for each
+//! job, the workers that ended with it in hand; the count goes with the job, over all workers, until
+//! an attempt at it comes to an end. A worker that ends in good order gives its jobs back uncounted. From
+//! the second time on the job waits before it is handed out again, twice as long each time.
+//!
+//! # Clocks
+//!
+//! Waits are counted here, and stand in a queue as the time of a wall clock at which they end: that
+//! of this machine with the embedded queue, and that of Redis. Such a clock may be set, either way.
+//! Then an attempt may come early, and it comes no later than the longest wait after the clock was
+//! set: what lies further ahead is put back to that.
+
 mod embedded;
 mod redis;
 mod tasks;
@@ -38,19 +53,21 @@ mod wake;
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use tokio::sync::watch;
 
 use crate::job::Job;
-use crate::output::Output;
+use crate::progress::tally::Tally;
 use crate::progress::{Meter, Progress};
-use crate::tally::Tally;
+use crate::results::output::Output;
 
-pub(crate) use embedded::Embedded;
+pub use embedded::StateError;
+pub(crate) use embedded::{Embedded, State};
 pub(crate) use redis::Redis;
-pub use redis::{RedisPlace, RedisUrl};
+pub use redis::{RedisAddress, RedisUrl};
 
 /// The number of a job in the queue: jobs start in the order of their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,25 +75,30 @@ pub(crate) struct Ticket(pub(crate) u64);
 
 /// One attempt at a job, as the queue hands it out.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct Attempt {
     pub(crate) ticket: Ticket,
     /// 1 for the first attempt.
-    pub(crate) attempt: u32,
+    pub(crate) number: u32,
+    /// How many workers have ended since its last attempt that came to an end, each with the job in
+    /// hand.
+    pub(crate) crashes: u32,
     pub(crate) job: Job,
 }
 
 /// How far an input has been read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct InputPlace {
+pub(crate) struct InputOffset {
     /// Bytes read.
-    pub(crate) offset: u64,
+    pub(crate) bytes: u64,
     /// Lines read.
-    pub(crate) line: u64,
+    pub(crate) lines: u64,
     /// Whether its end was reached.
     pub(crate) complete: bool,
-    /// A digest of its first bytes, by which a different input of the same name is told apart. The
+    /// A digest of the bytes read, by which a different input of the same name is recognised. The
     /// bytes themselves hold secrets.
     pub(crate) digest: Vec<u8>,
+    /// Bytes of the last line read, when it had no end; 0 when it had one.
+    pub(crate) unended: u64,
     /// Lines of it that were rejected.
     pub(crate) rejected: u64,
 }
@@ -94,8 +116,8 @@ pub(crate) struct Batch {
     /// Jobs with their line numbers. None of their ids was known when it was asked for.
     pub(crate) jobs: Vec<(u64, Job)>,
     pub(crate) input: String,
-    /// The place behind the batch.
-    pub(crate) place: InputPlace,
+    /// The offset behind the batch.
+    pub(crate) offset: InputOffset,
     /// The rejects output, and its length.
     pub(crate) rejects: String,
     pub(crate) rejects_length: u64,
@@ -103,11 +125,11 @@ pub(crate) struct Batch {
 
 /// What becomes of a job after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum Disposition {
     /// It leaves the queue; its result line is written.
     Done,
-    /// It goes back into the queue and may run again at this time, in seconds since 1970.
-    Again { attempts: u32, not_before: u64 },
+    /// It goes back into the queue and may run again after this wait.
+    Again { attempts: u32, wait: Duration },
 }
 
 /// The outputs whose lengths the queue records.
@@ -138,13 +160,13 @@ pub enum QueueError {
         /// What the database library said.
         reason: String,
     },
-    /// The database was written by a later version of this program.
+    /// The database was written by another version of this program.
     #[error(
-        "the queue in {} was made by a later version of this program (format {found}, this one knows {known}); \
+        "the queue in {} was made by another version of this program (format {found}, this one knows {known}); \
          give another --state",
         path.display()
     )]
-    Newer {
+    OtherVersion {
         /// The database file.
         path: PathBuf,
         /// The format found.
@@ -176,7 +198,15 @@ pub enum QueueError {
         /// What the operating system or the client said.
         reason: String,
     },
-    /// It answers with a refusal.
+    /// It answers, and does not do what it is asked for the moment.
+    #[error("the queue at {queue} refuses for now: {reason}")]
+    RefusesForNow {
+        /// Its address.
+        queue: String,
+        /// What it said.
+        reason: String,
+    },
+    /// It answers with a refusal that stays.
     #[error("the queue at {queue} cannot be used: {reason}")]
     Refused {
         /// Its address.
@@ -184,9 +214,9 @@ pub enum QueueError {
         /// What it said.
         reason: String,
     },
-    /// Its books are not as this program left them.
+    /// What it has recorded is not as this program left it.
     #[error(
-        "the queue at {queue} has forgotten what was settled: it was emptied, or has an older state again; start \
+        "the queue at {queue} has forgotten what was settled: it was emptied, or is another one now; start \
          again with the same --results, which are cut to match"
     )]
     Forgotten {
@@ -209,7 +239,7 @@ pub(crate) enum Recorded {
     Unknown,
 }
 
-/// A place where jobs wait, shared by those who fill it, empty it and keep its books.
+/// Where jobs wait: shared by those who fill it, empty it and record what was done.
 pub(crate) trait Queue: Clone + Send + Sync + 'static {
     /// Whether an output that is not recorded begins behind what stands in it; otherwise it begins
     /// anew.
@@ -224,14 +254,14 @@ pub(crate) trait Queue: Clone + Send + Sync + 'static {
         progress: watch::Receiver<Progress>,
     ) -> impl Future<Output = Result<(), QueueError>> + Send;
 
-    /// From now on tells this meter what other processes do to it.
+    /// From now on this meter is updated with what other processes do to it.
     fn follow(&self, meter: &Meter);
 
     /// The sums recorded with the last commit, for this results output.
     fn tally(&self, results: &Output) -> impl Future<Output = Result<Tally, QueueError>> + Send;
 
     /// How far an input has been read.
-    fn input(&self, name: &str) -> impl Future<Output = Result<InputPlace, QueueError>> + Send;
+    fn input(&self, name: &str) -> impl Future<Output = Result<InputOffset, QueueError>> + Send;
 
     /// How many lines were rejected so far, where this input counts.
     fn rejected(&self, input: &str) -> impl Future<Output = Result<u64, QueueError>> + Send;
@@ -258,14 +288,29 @@ pub(crate) trait Queue: Clone + Send + Sync + 'static {
     /// since they were asked for: returns those.
     fn add(&self, batch: &Batch) -> impl Future<Output = Result<Vec<Seen>, QueueError>> + Send;
 
+    /// Records that an attempt begins at a job which was in hand when a worker ended, so that it is
+    /// blamed if this one ends too. Whether the job is in this process's hands still.
+    ///
+    /// A job that is in hand for the first time is blamed without that, and so are jobs that were
+    /// fetched and had not begun: a worker that ends does not say which of them it was. Only this
+    /// distinguishes a job that ends workers from those beside it, and it costs most jobs nothing.
+    fn begin(&self, ticket: Ticket) -> impl Future<Output = Result<bool, QueueError>> + Send;
+
     /// Records what became of jobs, whole or not at all. Not at all when some of them were taken
     /// over by another process: returns those.
     fn settle(
         &self,
-        fates: &[(Ticket, Fate)],
+        dispositions: &[(Ticket, Disposition)],
         results_length: u64,
         tally: &Tally,
     ) -> impl Future<Output = Result<Vec<Ticket>, QueueError>> + Send;
+
+    /// After the queue has forgotten what was settled: where the results and the sums stand in its
+    /// record, and from where it is settled on. `None` when nothing is recorded.
+    fn resume(
+        &self,
+        results: &Output,
+    ) -> impl Future<Output = Result<Option<(u64, Tally)>, QueueError>> + Send;
 
     /// Lets go of what backs the queue, so that it is left tidy. Nothing may be asked of it
     /// afterwards.
@@ -284,5 +329,5 @@ pub(crate) trait Queue: Clone + Send + Sync + 'static {
 /// Does one attempt at a job, and has it settled before it returns.
 pub(crate) trait Handler: Clone + Send + Sync + 'static {
     /// Must not be dropped half-way by the queue: each attempt runs as a task of its own.
-    fn handle(&self, turn: Turn) -> impl Future<Output = ()> + Send;
+    fn handle(&self, attempt: Attempt) -> impl Future<Output = ()> + Send;
 }

@@ -7,7 +7,7 @@ use apalis::prelude::{FromRequest, Task, TaskBuilder, TaskId};
 use ulid::Ulid;
 
 use crate::job::Job;
-use crate::queue::{Ticket, Turn};
+use crate::queue::{Attempt, Ticket};
 
 /// The id of a job's task.
 pub(super) fn task_id(ticket: Ticket) -> Ulid {
@@ -28,15 +28,22 @@ pub(super) fn task(ticket: Ticket, job: &Job) -> Result<Task<Vec<u8>>, serde_jso
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Label {
     ticket: Ticket,
-    attempt: u32,
+    number: u32,
+    crashes: u32,
 }
+
+/// What the queue keeps with a task: how many workers ended with it in hand.
+pub(super) const CRASHES: &str = "crashes";
+/// That an attempt at it has begun although workers ended with it in hand.
+pub(super) const BEGUN: &str = "begun";
 
 impl Label {
     /// The attempt, with its job.
-    pub(super) fn turn(self, job: Job) -> Turn {
-        Turn {
+    pub(super) fn attempt(self, job: Job) -> Attempt {
+        Attempt {
             ticket: self.ticket,
-            attempt: self.attempt,
+            number: self.number,
+            crashes: self.crashes,
             job,
         }
     }
@@ -58,7 +65,12 @@ impl FromRequest<Task<Job>> for Label {
             .ok_or(ForeignTask)?;
         Ok(Self {
             ticket: Ticket(u64::try_from(u128::from(ulid)).map_err(|_| ForeignTask)?),
-            attempt: u32::try_from(task.ctx().attempt()).unwrap_or(u32::MAX),
+            number: u32::try_from(task.ctx().attempt()).unwrap_or(u32::MAX),
+            crashes: task
+                .metadata()
+                .get(CRASHES)
+                .and_then(|crashes| crashes.parse().ok())
+                .unwrap_or(0),
         })
     }
 }

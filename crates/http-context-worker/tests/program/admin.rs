@@ -44,7 +44,7 @@ impl Waiting {
             "127.0.0.1:0",
             "--json",
         ]));
-        let address = told_address(&mut run);
+        let address = admin_address(&mut run);
         let arrival = gate.next();
         let waiting = Self {
             address,
@@ -71,8 +71,8 @@ impl Waiting {
     }
 }
 
-/// The address of the admin page, from the one line that tells it.
-pub(crate) fn told_address(run: &mut Running) -> SocketAddr {
+/// The address of the admin page, from the line that names it.
+pub(crate) fn admin_address(run: &mut Running) -> SocketAddr {
     let stderr = run.0.stderr.as_mut().unwrap();
     let mut line = Vec::new();
     let mut byte = [0];
@@ -95,7 +95,7 @@ pub(crate) struct Answer {
 pub(crate) fn get(address: SocketAddr, path: &str) -> Answer {
     ask(
         address,
-        &format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"),
+        &format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"),
     )
 }
 
@@ -148,14 +148,14 @@ fn its_metrics_are_those_of_the_summary() {
 }
 
 #[test]
-fn live_contexts_and_the_queue_are_told() {
+fn live_contexts_and_the_queue_are_reported() {
     let server = Server::start();
     let (waiting, arrival) = Waiting::start(&server, "last https://me:secret@host/?sig=secret");
     let answer = waiting.get("/debug/contexts");
     assert!(!answer.body.contains("secret"), "{}", answer.body);
-    let told: Value = serde_json::from_str(&answer.body).unwrap();
-    assert_eq!(told["contexts_open"], 1);
-    let context = &told["contexts"][0];
+    let reported: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(reported["contexts_open"], 1);
+    let context = &reported["contexts"][0];
     assert_eq!(
         context["name"],
         "job last https://REDACTED:REDACTED@host/?sig=REDACTED"
@@ -165,9 +165,9 @@ fn live_contexts_and_the_queue_are_told() {
     assert_eq!(context["is_closing"], false);
     let place = context["opened_at"].as_str().unwrap();
     assert!(place.contains("handler.rs:"), "{place}");
-    assert_eq!(told["queue"]["finished"], FINISHED);
-    assert_eq!(told["queue"]["unfinished"], 1);
-    assert_eq!(told["leaks"], json!([]));
+    assert_eq!(reported["queue"]["finished"], FINISHED);
+    assert_eq!(reported["queue"]["unfinished"], 1);
+    assert_eq!(reported["leaks"], json!([]));
     assert_eq!(waiting.finish(arrival).code(), 0);
 }
 
@@ -206,8 +206,8 @@ fn names_that_want_to_be_markup_stay_text() {
         debug.head
     );
     assert!(!debug.head.contains("x-evil"));
-    let told: Value = serde_json::from_str(&debug.body).unwrap();
-    assert_eq!(told["contexts"][0]["name"], format!("job {HOSTILE}"));
+    let reported: Value = serde_json::from_str(&debug.body).unwrap();
+    assert_eq!(reported["contexts"][0]["name"], format!("job {HOSTILE}"));
     // No label has anything of a job.
     assert!(!waiting.get("/metrics").body.contains("onerror"));
     for path in ["/", "/metrics", "/debug/contexts", "/livez", "/readyz"] {
@@ -242,6 +242,44 @@ fn the_page_may_run_its_own_script_alone_and_asks_nobody_else() {
         assert!(!page.body.contains(outside), "{outside}");
     }
     waiting.finish(arrival);
+}
+
+#[test]
+fn a_name_that_leads_to_the_address_is_answered_nothing_on_any_route() {
+    let server = Server::start();
+    let (waiting, arrival) = Waiting::start(&server, "last");
+    let port = waiting.address.port();
+    let get = |path: &str, headers: &str| {
+        let head = format!("GET {path} HTTP/1.1\r\nconnection: close\r\n{headers}\r\n");
+        ask(waiting.address, &head)
+    };
+    for path in [
+        "/",
+        "/metrics",
+        "/debug/contexts",
+        "/livez",
+        "/readyz",
+        "/else",
+    ] {
+        for headers in [
+            "host: evil.example\r\n",
+            "host: localhost.evil.example:9464\r\n",
+            "host: 192.0.2.1\r\n",
+            "host: \r\n",
+            "host: localhost\r\nhost: evil.example\r\n",
+        ] {
+            let answer = get(path, headers);
+            assert!([400, 421].contains(&answer.status), "{path} {headers}");
+            assert!(!answer.body.contains("context"), "{}", answer.body);
+        }
+        let absolute = get(&format!("http://evil.example{path}"), "host: localhost\r\n");
+        assert_eq!(absolute.status, 421, "{path}");
+        for host in [format!("localhost:{port}"), "[::1]".to_owned()] {
+            let status = if path == "/else" { 404 } else { 200 };
+            assert_eq!(get(path, &format!("host: {host}\r\n")).status, status);
+        }
+    }
+    assert_eq!(waiting.finish(arrival).code(), 0);
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn mixed(url: &str) -> (Vec<u8>, Vec<(u64, &'static str)>) {
     (content, rejects)
 }
 
-fn told(rejects: &[Value]) -> Vec<(u64, &str)> {
+fn reported(rejects: &[Value]) -> Vec<(u64, &str)> {
     rejects
         .iter()
         .map(|reject| {
@@ -64,7 +64,7 @@ fn told(rejects: &[Value]) -> Vec<(u64, &str)> {
 }
 
 #[test]
-fn each_bad_line_is_told_with_its_number_and_the_rest_runs() {
+fn each_bad_line_is_reported_with_its_number_and_the_rest_runs() {
     let (files, server) = (Files::new(), Server::start());
     let (content, expected) = mixed(&server.url("/item/1"));
     files.write("jobs", content);
@@ -72,7 +72,7 @@ fn each_bad_line_is_told_with_its_number_and_the_rest_runs() {
     assert_eq!(done.code(), 2);
     assert_eq!(done.stderr, "");
     let rejects = files.json("rejects");
-    assert_eq!(told(&rejects), expected);
+    assert_eq!(reported(&rejects), expected);
     assert_eq!(rejects[8]["error"], "stood on line 1 already");
     assert_eq!(
         done.summary()["jobs"],
@@ -87,7 +87,7 @@ fn rejects_go_to_standard_error_by_default_and_to_standard_output_when_asked() {
     let jobs = files.write("jobs", "nonsense\n");
     let done = finish(&mut run_command(&[&"--jobs", &jobs, &"--json"]));
     assert_eq!(done.code(), 2);
-    assert_eq!(told(&json_lines(&done.stderr)), [(1, "line")]);
+    assert_eq!(reported(&json_lines(&done.stderr)), [(1, "line")]);
     let done = finish(&mut run_command(&[
         &"--jobs",
         &jobs,
@@ -95,7 +95,7 @@ fn rejects_go_to_standard_error_by_default_and_to_standard_output_when_asked() {
         &"--rejects",
         &"-",
     ]));
-    assert_eq!(told(&json_lines(&done.stdout)[..1]), [(1, "line")]);
+    assert_eq!(reported(&json_lines(&done.stdout)[..1]), [(1, "line")]);
     assert_eq!(done.stderr, "");
 }
 
@@ -149,14 +149,14 @@ fn no_input_makes_the_program_panic() {
     let done = files.run(&[("--rejects", "rejects")]);
     assert_eq!(done.code(), 2, "{}", done.stderr);
     assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
-    let told = done.summary()["jobs"].clone();
+    let reported = done.summary()["jobs"].clone();
     let results = files.json("results").len() as u64;
     assert_eq!(
-        told["ok"].as_u64().unwrap() + told["failed"].as_u64().unwrap(),
+        reported["ok"].as_u64().unwrap() + reported["failed"].as_u64().unwrap(),
         results
     );
     assert_eq!(
-        told["rejected"].as_u64().unwrap(),
+        reported["rejected"].as_u64().unwrap(),
         files.json("rejects").len() as u64
     );
     assert!(

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use url::form_urlencoded;
 
-use crate::admin::told_address;
+use crate::admin::admin_address;
 use crate::support::{Files, LIMIT, Running, Server, nobody, pause, run_command, to_lines};
 
-/// Nothing tells of a scrape.
+/// A scrape gives no signal.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Enough to go on for longer than a test may take.
@@ -47,7 +47,7 @@ fn every_panel_has_data_and_every_rule_is_healthy() {
     let (files, server) = (Files::new(), Server::start());
     let mut run = start_worker(&files);
     let mut stdin = run.0.stdin.take().unwrap();
-    let prometheus = Prometheus::start(&files, told_address(&mut run));
+    let prometheus = Prometheus::start(&files, admin_address(&mut run));
     // Sessions are made once and then handed on. One alone is made before the first scrape, so that
     // the others are seen to be made.
     let (first, rest) = jobs(&server);

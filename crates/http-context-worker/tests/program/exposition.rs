@@ -1,6 +1,6 @@
 //! Reading Prometheus' text format.
 
-/// Metrics as a scrape or a file told them.
+/// Metrics as a scrape or a file has them.
 pub(crate) struct Exposition(String);
 
 impl Exposition {

@@ -38,7 +38,7 @@ fn the_numbers_on_the_page_are_those_of_the_metrics() {
     let server = Server::start();
     let (waiting, _arrival) = Waiting::start(&server, "last");
     let dom = dom(&waiting);
-    // Nothing ends while the last job waits: what is told now was told to the page.
+    // Nothing ends while the last job waits: what is answered now was answered to the page.
     let metrics = waiting.metrics();
     let sum = |metric: &str, labels: &[&str]| metrics.sum(metric, labels).to_string();
     let (open, jobs) = (

@@ -28,12 +28,12 @@ fn run_some(files: &Files, server: &Server, more: &[&str]) -> Finished {
 }
 
 fn of<'l>(lines: &'l [Value], message: &str) -> Vec<&'l Value> {
-    let told = lines.iter().filter(|line| line["message"] == message);
-    told.collect()
+    let reported = lines.iter().filter(|line| line["message"] == message);
+    reported.collect()
 }
 
 #[test]
-fn as_json_every_line_parses_and_each_attempt_is_told() {
+fn as_json_every_line_parses_and_each_attempt_is_reported() {
     let (files, server) = (Files::new(), Server::start());
     let done = run_some(
         &files,
@@ -214,9 +214,9 @@ async fn lines_of_a_job_have_the_trace_that_the_collector_received() {
         );
     }
     for (message, job) in [("a job is done", "slow"), ("a job failed", "gone")] {
-        let told = of(&lines, message);
-        assert_eq!((told.len(), &told[0]["job"]), (1, &json!(job)));
-        is_known(told[0], "http_context");
+        let reported = of(&lines, message);
+        assert_eq!((reported.len(), &reported[0]["job"]), (1, &json!(job)));
+        is_known(reported[0], "http_context");
     }
     // A job and its requests are one trace.
     let traces: std::collections::BTreeSet<&String> =

@@ -11,6 +11,7 @@ mod deploy;
 #[cfg(target_os = "linux")]
 mod disk;
 mod exposition;
+mod input;
 mod layer_order;
 #[cfg(feature = "external-tools")]
 mod live_page;
@@ -19,6 +20,7 @@ mod memory;
 mod metrics_file;
 #[cfg(feature = "otlp")]
 mod otlp;
+mod poison;
 #[cfg(all(feature = "external-tools", feature = "otlp"))]
 mod receivers;
 #[cfg(feature = "external-tools")]

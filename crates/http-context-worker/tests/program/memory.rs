@@ -34,17 +34,17 @@ fn two_hundred_thousand_lines_need_no_more_memory_than_a_few() {
                 lines.clear();
             }
         }
-        // A line that is rejected tells that all before it were queued.
+        // A line that is rejected shows that all before it were queued.
         lines.push_str("the end\n");
         stdin.write_all(lines.as_bytes()).unwrap();
     });
     // Two jobs are under way and wait; all others must wait in the queue.
     let _held = [gate.next(), gate.next()];
-    let mut told = String::new();
+    let mut reported = String::new();
     BufReader::new(run.0.stderr.as_mut().unwrap())
-        .read_line(&mut told)
+        .read_line(&mut reported)
         .unwrap();
-    assert!(told.contains("200001"), "{told}");
+    assert!(reported.contains("200001"), "{reported}");
     writer.join().unwrap();
     let peak = memory_kb(run.0.id(), "VmHWM");
     assert!(peak < MOST_KB, "{peak} kB");

@@ -76,7 +76,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// The id of the context that a span tells of.
+/// The id of the context that a span names.
 fn context_id(span: &Value) -> String {
     let attributes = span["attributes"].as_array().unwrap();
     let found = attributes
@@ -107,7 +107,7 @@ async fn everything_arrives(protocol: Protocol, name: &'static str) {
         .filter(|span| span["name"] == "http_context")
         .collect();
     assert_eq!(json!(requests.len()), done.summary()["requests"], "{name}");
-    // The exporters' own requests are none of ours: the server saw what was told.
+    // The exporters' own requests are none of ours: the server saw what was counted.
     assert_eq!(requests.len() as u64, seen.requests());
     assert_eq!(contexts.len(), JOBS);
     assert_eq!(spans.len(), requests.len() + contexts.len());
@@ -168,7 +168,7 @@ fn text_of(line: &Value, field: &str) -> String {
 }
 
 #[test]
-fn a_collector_that_is_dead_or_refuses_changes_nothing_for_jobs_and_what_was_lost_is_told() {
+fn a_collector_that_is_dead_or_refuses_changes_nothing_for_jobs_and_what_was_lost_is_reported() {
     let (files, server) = (Files::new(), Server::start());
     let plain = finish(&mut command(&files, &server));
     let expected = results(&files.path("results"));
@@ -178,8 +178,8 @@ fn a_collector_that_is_dead_or_refuses_changes_nothing_for_jobs_and_what_was_los
         assert_eq!(done.summary()["jobs"], plain.summary()["jobs"]);
         assert_eq!(results(&files.path("results")), expected);
         let lost = 4 * JOBS;
-        let told = format!("not exported: {lost} of {lost} spans, 1 of 1 exports of metrics\n");
-        assert_eq!(done.stderr, told, "{protocol}");
+        let reported = format!("not exported: {lost} of {lost} spans, 1 of 1 exports of metrics\n");
+        assert_eq!(done.stderr, reported, "{protocol}");
     }
     // One that refuses: the demo's servers know no such path.
     let done = export_to(&files, &server, "http/protobuf", &server.url(""));

@@ -105,9 +105,9 @@ struct Arrived {
 
 impl Arrived {
     fn is_that_of(&self, summary: &Value) {
-        let told = |figure: &Value| figure.as_u64().unwrap();
-        let requests = told(&summary["requests"]);
-        let jobs = told(&summary["jobs"]["ok"]) + told(&summary["jobs"]["failed"]);
+        let reported = |figure: &Value| figure.as_u64().unwrap();
+        let requests = reported(&summary["requests"]);
+        let jobs = reported(&summary["jobs"]["ok"]) + reported(&summary["jobs"]["failed"]);
         assert_eq!((requests, jobs), (49, 13));
         assert_eq!(self.spans["GET"], requests, "{self:#?}");
         assert_eq!(self.spans["http_context"], jobs);
@@ -115,7 +115,7 @@ impl Arrived {
         // A job and its requests are one trace.
         assert_eq!(self.traces.len() as u64, jobs);
 
-        let reused = told(&summary["connections_reused"]);
+        let reused = reported(&summary["connections_reused"]);
         for (name, unit, value) in [
             ("http_context.worker.jobs", "{job}", jobs),
             ("http_context.contexts", "{context}", jobs),

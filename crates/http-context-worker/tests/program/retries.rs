@@ -1,11 +1,14 @@
 //! Failed attempts.
 
-use serde_json::json;
+use std::time::Duration;
 
-use crate::support::{Files, Server, finish, job_lines, nobody};
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::support::{Files, Gate, Running, Server, finish, job_lines, nobody};
 
 #[test]
-fn a_fault_that_goes_away_is_retried_and_told() {
+fn a_fault_that_goes_away_is_retried_and_reported() {
     let (files, server) = (Files::new(), Server::start());
     files.write(
         "jobs",
@@ -74,4 +77,54 @@ fn a_job_that_waits_for_its_next_attempt_holds_no_slot() {
     let results = files.json("results");
     assert_eq!(results.last().unwrap()["id"], "gone");
     assert_eq!(results.last().unwrap()["attempts"], 2);
+}
+
+#[test]
+fn a_server_that_asks_for_a_wait_is_obeyed() {
+    let date = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    for (status, headers, seconds) in [
+        (
+            "503 Service Unavailable",
+            "retry-after: 2\r\n".to_owned(),
+            2,
+        ),
+        (
+            "429 Too Many Requests",
+            format!("{date}retry-after: Sun, 06 Nov 1994 08:49:39 GMT\r\n"),
+            2,
+        ),
+        (
+            "429 Too Many Requests",
+            format!("{date}retry-after: Sun, 06 Nov 1994 08:49:30 GMT\r\n"),
+            0,
+        ),
+        (
+            "503 Service Unavailable",
+            "retry-after: soon\r\n".to_owned(),
+            0,
+        ),
+    ] {
+        let (files, gate) = (Files::new(), Gate::start());
+        files.write("jobs", job_lines([("a".to_owned(), gate.url("/"))]));
+        let mut command = files.command(&[]);
+        command.args([
+            "--max-attempts",
+            "2",
+            "--retry-delay",
+            "0",
+            "--fail-on-status",
+        ]);
+        let run = Running::start(&mut command);
+        let arrival = gate.next();
+        let answered = Instant::now();
+        arrival.answer_with(status, &headers);
+        let again = gate.next();
+        assert!(
+            answered.elapsed() >= Duration::from_secs(seconds),
+            "{headers}"
+        );
+        again.answer();
+        assert_eq!(run.wait().code(), 0);
+        assert_eq!(files.json("results")[0]["attempts"], 2);
+    }
 }

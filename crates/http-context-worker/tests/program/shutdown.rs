@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::admin::{get, told_address};
+use crate::admin::{admin_address, get};
 use crate::support::{Files, Gate, Running, finish, job_lines, run_command, until};
 
 fn jobs_at(gate: &Gate, n: usize) -> String {
@@ -41,7 +41,7 @@ fn a_signal_lets_jobs_under_way_finish_and_leaves_the_rest_for_the_next_run() {
             &"127.0.0.1:0",
         ];
         let mut run = Running::start(&mut run_command(&args));
-        let address = told_address(&mut run);
+        let address = admin_address(&mut run);
         let under_way = [gate.next(), gate.next()];
         // The jobs begin before the end of their file is recorded.
         until("all jobs were read", || {

@@ -43,26 +43,26 @@ fn stopped_under_load(files: &Files, server: &Server, collector: &str) -> Finish
 }
 
 /// Every request that the server saw stands in a result line, and in the metrics.
-fn each_request_is_told(files: &Files, server: &Server, done: &Finished) -> u64 {
+fn each_request_is_reported(files: &Files, server: &Server, done: &Finished) -> u64 {
     let seen = server.seen().requests();
     assert!(seen > AT_ONCE as u64);
     let lines = files.json("results");
-    let told = |field: &str| -> u64 {
+    let reported = |field: &str| -> u64 {
         let exits = lines
             .iter()
             .map(|line| line["exit"][field].as_u64().unwrap());
         exits.sum()
     };
-    assert_eq!(told("requests"), seen);
+    assert_eq!(reported("requests"), seen);
     assert_eq!(done.summary()["requests"], seen);
     assert!(lines.iter().all(|line| line["status"] == "ok"));
-    assert_eq!(told("connections_opened"), server.seen().accepted);
+    assert_eq!(reported("connections_opened"), server.seen().accepted);
     let metrics = Exposition::new(files.read("metrics"));
     let count = |name: &str| metrics.sum(name, &[]);
-    let seen_told = i64::try_from(seen).unwrap();
+    let seen_count = i64::try_from(seen).unwrap();
     assert_eq!(
         count("http_client_request_duration_seconds_count"),
-        seen_told
+        seen_count
     );
     for gauge in [
         "http_context_contexts_active",
@@ -83,7 +83,7 @@ async fn start_collector() -> (ServerHandle, String) {
     (collector, address)
 }
 
-/// The names of the spans that arrived, by what they tell of.
+/// The names of the spans that arrived, by what they are about.
 async fn spans(collector: &ServerHandle) -> (u64, u64) {
     collector
         .with_collector(|collector| {
@@ -100,12 +100,12 @@ async fn spans(collector: &ServerHandle) -> (u64, u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_that_began_is_told_and_exported_in_time() {
+async fn everything_that_began_is_reported_and_exported_in_time() {
     let (collector, address) = start_collector().await;
     let (seen, done) = tokio::task::spawn_blocking(move || {
         let (files, server) = (Files::new(), Server::start());
         let done = stopped_under_load(&files, &server, &address);
-        (each_request_is_told(&files, &server, &done), done)
+        (each_request_is_reported(&files, &server, &done), done)
     })
     .await
     .unwrap();
@@ -125,11 +125,11 @@ async fn everything_that_began_is_told_and_exported_in_time() {
 fn a_collector_that_never_answers_takes_nothing_from_that_and_what_is_lost_is_counted() {
     let (files, server, silent) = (Files::new(), Server::start(), Gate::start());
     let done = stopped_under_load(&files, &server, &silent.url(""));
-    let seen = each_request_is_told(&files, &server, &done);
+    let seen = each_request_is_reported(&files, &server, &done);
     // A span for each request and for its job.
     let lost = grouped(2 * seen);
-    let told = format!("not exported: {lost} of {lost} spans, 1 of 1 exports of metrics\n");
-    assert!(done.stderr.contains(&told), "{told}{}", done.stderr);
+    let reported = format!("not exported: {lost} of {lost} spans, 1 of 1 exports of metrics\n");
+    assert!(done.stderr.contains(&reported), "{reported}{}", done.stderr);
 }
 
 /// Requests that are never answered are cut off at the deadline: their jobs stay in the queue, and
@@ -166,7 +166,7 @@ async fn requests_that_are_cut_off_are_exported_too() {
     assert_eq!(spans(&collector).await, (at_once, at_once));
 }
 
-/// A number as it is told to people: its thousands set apart.
+/// A number as people get it: its thousands set apart.
 fn grouped(n: u64) -> String {
     match n {
         0..1000 => n.to_string(),

@@ -165,6 +165,26 @@ fn a_damaged_database_is_refused_or_fails_in_words() {
 }
 
 #[test]
+fn a_damaged_schema_is_refused_in_words() {
+    let (files, server) = (Files::new(), Server::start());
+    a_finished_run(&files, &server);
+    let path = files.path("state/queue.sqlite");
+    let mut content = std::fs::read(&path).unwrap();
+    let of_jobs = b"TEXT NOT NULL PRIMARY KEY, line INTEGER";
+    let mut windows = content.windows(of_jobs.len());
+    let at = windows.position(|bytes| bytes == of_jobs).unwrap();
+    content[at] = 0xff;
+    std::fs::write(&path, content).unwrap();
+    let run = run_again(&files);
+    assert!(
+        run.refusal()
+            .ends_with("its schema is damaged; give another --state"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
 fn an_unfinished_state_keeps_to_its_results_and_its_jobs() {
     let (files, gate) = (Files::new(), Gate::start());
     files.write(
@@ -203,6 +223,60 @@ fn the_state_is_its_owners_alone() {
         .permissions()
         .mode();
     assert_eq!(mode & 0o777, 0o700);
+}
+
+#[cfg(unix)]
+#[test]
+fn in_a_directory_that_others_can_read_the_database_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (files, gate) = (Files::new(), Gate::start());
+    let jobs = job_lines([("a".to_owned(), gate.url("/"))]);
+    let state = files.path("state");
+    std::fs::create_dir(&state).unwrap();
+    let set = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set(&state, 0o755);
+    files.write("jobs", jobs);
+    let database = ["queue.sqlite", "queue.sqlite-wal", "queue.sqlite-shm"];
+    for modes_before in [None, Some(0o644), Some(0o666)] {
+        // What an earlier version has left is put right, and so is what a killed run has.
+        if let Some(mode) = modes_before {
+            for name in database {
+                set(&state.join(name), mode);
+            }
+        }
+        let mut run = Running::start(&mut files.command(&STATE));
+        let held = gate.next();
+        for name in database {
+            let mode = std::fs::metadata(state.join(name)).unwrap().permissions();
+            assert_eq!(mode.mode() & 0o777, 0o600, "{name}");
+        }
+        run.0.kill().unwrap();
+        let left = run.wait();
+        assert_eq!(left.stderr, "");
+        held.wait_closed();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_database_that_is_not_its_owners_alone_is_reported_and_the_jobs_run() {
+    let (files, server) = (Files::new(), Server::start());
+    std::fs::create_dir(files.path("state")).unwrap();
+    let elsewhere = files.write("elsewhere", "");
+    std::os::unix::fs::symlink(elsewhere, files.path("state/queue.sqlite")).unwrap();
+    let done = a_finished_run(&files, &server);
+    assert_eq!(done.code(), 0);
+    assert!(
+        done.stderr.starts_with("warning: ")
+            && done
+                .stderr
+                .contains("is not its owner's alone: it is a link"),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(done.stderr.lines().count(), 1);
 }
 
 #[test]

@@ -271,14 +271,7 @@ pub(crate) struct Gate {
 }
 
 /// A request that has arrived and waits for its answer.
-pub(crate) struct Arrival(
-    TcpStream,
-    #[cfg_attr(
-        not(feature = "external-tools"),
-        allow(dead_code, reason = "only tests with tools ask for it")
-    )]
-    String,
-);
+pub(crate) struct Arrival(TcpStream, String);
 
 impl Gate {
     pub(crate) fn start() -> Self {
@@ -326,15 +319,20 @@ impl Gate {
 
 impl Arrival {
     /// What was asked for.
-    #[cfg(feature = "external-tools")]
     pub(crate) fn path(&self) -> &str {
         &self.1
     }
 
-    pub(crate) fn answer(mut self) {
-        self.0
-            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok")
-            .unwrap();
+    pub(crate) fn answer(self) {
+        self.answer_with("200 OK", "");
+    }
+
+    /// Answers with this status, and these headers with their line ends.
+    pub(crate) fn answer_with(mut self, status: &str, headers: &str) {
+        let answer = format!(
+            "HTTP/1.1 {status}\r\n{headers}content-length: 2\r\nconnection: close\r\n\r\nok"
+        );
+        self.0.write_all(answer.as_bytes()).unwrap();
     }
 
     /// Waits until the other side has closed the connection.
@@ -363,7 +361,7 @@ pub(crate) fn memory_kb(pid: u32, name: &str) -> u64 {
         .unwrap()
 }
 
-/// Looks again and again until it is so; for what nothing tells of.
+/// Looks again and again until it is so; for what gives no signal.
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + LIMIT;
     while !is_so() {
@@ -374,7 +372,7 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "nothing tells of what is waited for, and no task is blocked here"
+    reason = "what is waited for gives no signal, and no task is blocked here"
 )]
 pub(crate) fn pause(duration: Duration) {
     std::thread::sleep(duration);

@@ -33,13 +33,13 @@ fn requests(server: &Server) -> i64 {
     i64::try_from(server.seen().requests()).unwrap()
 }
 
-/// How many result lines tell that use of their connection.
+/// How many result lines have that use of their connection.
 fn used(files: &Files, connection: &str) -> i64 {
     let lines = files.json("results");
-    let told = lines
+    let reported = lines
         .iter()
         .filter(|line| line["requests"][0]["connection"] == connection);
-    i64::try_from(told.count()).unwrap()
+    i64::try_from(reported.count()).unwrap()
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn jobs_of_one_request_come_over_the_connections_of_the_jobs_before_them() {
 }
 
 #[test]
-fn the_pool_is_told_and_has_closed_with_its_connections_when_the_metrics_are_written() {
+fn the_pool_is_reported_and_has_closed_with_its_connections_when_the_metrics_are_written() {
     let (files, server) = (Files::new(), Server::start());
     let summary = run_jobs(&files, one_request_each(&server), &[]);
     let metrics = Exposition::new(files.read("metrics"));

@@ -120,6 +120,9 @@ impl Connection {
     /// The body of a response on it has ended: whole, or dropped before its end. `closes` says that
     /// the peer has announced to close it after this response.
     pub(crate) fn response_ended(self: &Arc<Self>, is_whole: bool, closes: bool) {
+        if !self.is_observed() {
+            return;
+        }
         let now = Instant::now();
         let mut state = self.state.lock();
         state.in_flight = state.in_flight.saturating_sub(1);

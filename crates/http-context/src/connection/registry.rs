@@ -228,7 +228,11 @@ impl Watched for LongestWait {
 }
 
 /// A dual-stack socket may show an IPv4 peer in the mapped form.
+#[inline]
 fn canonical(addresses: AddressPair) -> AddressPair {
+    if addresses.local.is_ipv4() && addresses.remote.is_ipv4() {
+        return addresses;
+    }
     let one = |address: SocketAddr| match address {
         SocketAddr::V4(_) => address,
         SocketAddr::V6(_) => SocketAddr::new(address.ip().to_canonical(), address.port()),

@@ -164,7 +164,7 @@ impl SessionConnections {
         connections.connecting > 0 || !connections.opened.is_empty()
     }
 
-    /// A request is sent, whose connection is known with its head.
+    /// A request is sent, whose connection is known with its head. Only for one that is observed.
     pub(crate) fn await_head(&self) -> AwaitsHead {
         AwaitsHead::new(self.traffic())
     }
@@ -216,6 +216,9 @@ impl SessionConnections {
 
 impl Drop for SessionConnections {
     fn drop(&mut self) {
+        if self.connections.get_mut().opened.is_empty() {
+            return;
+        }
         if self.close() {
             self.note_closed();
         }

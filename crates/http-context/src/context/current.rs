@@ -55,9 +55,12 @@ pub fn http_session() -> Result<HttpSession, SessionError> {
 
 #[cold]
 fn http_session_slowly(call_site: CallSite) -> Result<HttpSession, SessionError> {
-    BOUND
-        .try_with(|bound| bound.context.acquire(call_site, bound.spawned_at))
-        .unwrap_or_else(|_| Err(NoContext.into()))
+    // A clone: what opens a session may run code that binds another context.
+    let Bound {
+        context,
+        spawned_at,
+    } = bound().ok_or(NoContext)?;
+    context.acquire(call_site, spawned_at)
 }
 
 /// The context that is bound to this task, if there is one.

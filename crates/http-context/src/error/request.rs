@@ -33,7 +33,7 @@ pub enum RequestError {
         /// How long this one waited.
         waited: Duration,
     },
-    /// `reqwest` failed; its error tells connect, timeout, redirect and body apart.
+    /// `reqwest` failed; its error distinguishes connect, timeout, redirect and body.
     #[error("the HTTP request failed")]
     Request(#[source] reqwest::Error),
     /// A middleware failed.

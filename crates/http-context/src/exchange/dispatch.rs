@@ -31,7 +31,7 @@ enum Step {
         slot: Slot,
         /// When it was sent, for who wants to know.
         sent: Option<Instant>,
-        awaits: AwaitsHead,
+        awaits: Option<AwaitsHead>,
     },
     /// It was refused in the queue, or answered.
     Over,
@@ -78,7 +78,14 @@ impl Dispatch {
     pub(super) fn note_dropped(&self, scope: &RequestScope) {
         match (scope.take_made(), &self.step) {
             (Some(made), _) => made.unused(true),
-            (None, Step::Sent { .. }) => self.transport.connections.note_cancelled(),
+            (
+                None,
+                Step::Sent {
+                    awaits: Some(_), ..
+                },
+            ) => {
+                self.transport.connections.note_cancelled();
+            }
             (None, _) => {}
         }
     }
@@ -87,6 +94,7 @@ impl Dispatch {
     pub(super) fn note_timed_out(&self, scope: &RequestScope) {
         match scope.take_made() {
             Some(made) => made.unused(true),
+            None if scope.scope().observers.is_empty() => {}
             None => self.transport.connections.note_cancelled(),
         }
     }
@@ -129,8 +137,8 @@ impl Dispatch {
                             // After that: what its connection waits for is there.
                             drop(awaits);
                             Ok(Answer {
-                                connection,
                                 response,
+                                connection,
                                 slot,
                             })
                         }
@@ -155,7 +163,7 @@ fn send(
 ) -> Step {
     let is_observed = !scope.scope().observers.is_empty();
     Step::Sent {
-        awaits: transport.connections.await_head(),
+        awaits: is_observed.then(|| transport.connections.await_head()),
         sent: is_observed.then(Instant::now),
         sending: transport.send(request, extensions),
         slot,

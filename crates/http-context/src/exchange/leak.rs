@@ -13,7 +13,7 @@ const BODY: u8 = 2;
 impl Exchange {
     /// Marks it as leaked. Returns the leak, which is to be reported.
     pub(super) fn mark_leaked(&self) -> Leak {
-        let reported = match self.state().stage {
+        let reported = match self.lock().stage {
             Stage::Body(_) | Stage::PollingBody { .. } => BODY,
             _ => REQUEST,
         };

@@ -18,17 +18,17 @@ impl Exchange {
         &self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let mut state = self.state();
-        let mut stage = match std::mem::replace(&mut state.stage, Stage::Over) {
+        let mut locked = self.lock();
+        let mut stage = match std::mem::replace(&mut locked.stage, Stage::Over) {
             Stage::Body(stage) => stage,
             Stage::Aborted => return Poll::Ready(Some(Err(Box::new(self.closed_error())))),
             _ => return Poll::Ready(None),
         };
-        state.stage = Stage::PollingBody {
+        locked.stage = Stage::PollingBody {
             since: stage.since,
             received: stage.received,
         };
-        drop(state);
+        drop(locked);
         let (polled, reason) = match Pin::new(&mut stage.body).poll_frame(cx) {
             Poll::Pending => {
                 remember(&mut stage.waker, cx.waker());
@@ -53,33 +53,33 @@ impl Exchange {
                 if !stage.body.is_end_stream() {
                     if !self.put_back(stage) {
                         // The frame has come; the next poll gives the error.
-                        self.state().stage = Stage::Aborted;
+                        self.lock().stage = Stage::Aborted;
                     }
                     return Poll::Ready(Some(Ok(frame)));
                 }
                 (Some(Ok(frame)), BodyEndReason::Complete)
             }
         };
-        self.state().stage = Stage::Over;
+        self.lock().stage = Stage::Over;
         self.end_body_stage(stage, reason);
         Poll::Ready(polled)
     }
 
     /// Puts a body back that was polled, unless it was cut off meanwhile: then it ends here.
     fn put_back(&self, stage: BodyStage) -> bool {
-        let mut state = self.state();
-        if !state.is_aborted {
-            state.stage = Stage::Body(stage);
+        let mut locked = self.lock();
+        if !locked.is_aborted {
+            locked.stage = Stage::Body(stage);
             return true;
         }
-        state.stage = Stage::Over;
-        drop(state);
+        locked.stage = Stage::Over;
+        drop(locked);
         self.end_body_stage(stage, BodyEndReason::Aborted);
         false
     }
 
     pub(super) fn body_is_end(&self) -> bool {
-        match &self.state().stage {
+        match &self.lock().stage {
             Stage::Body(stage) => stage.body.is_end_stream(),
             Stage::Aborted => false,
             _ => true,
@@ -87,7 +87,7 @@ impl Exchange {
     }
 
     pub(super) fn body_size_hint(&self) -> SizeHint {
-        match &self.state().stage {
+        match &self.lock().stage {
             Stage::Body(stage) => stage.body.size_hint(),
             _ => SizeHint::default(),
         }
@@ -95,10 +95,10 @@ impl Exchange {
 
     /// The caller dropped the body.
     pub(super) fn drop_body(&self) {
-        let mut state = self.state();
-        match std::mem::replace(&mut state.stage, Stage::Over) {
+        let mut locked = self.lock();
+        match std::mem::replace(&mut locked.stage, Stage::Over) {
             Stage::Body(stage) => {
-                drop(state);
+                drop(locked);
                 // One that is empty, which its length does not always say beforehand, was not cut
                 // short. Nor does a decoder say so of the one that it would have unpacked.
                 let is_whole = stage.body.is_end_stream() || *self.info.method() == Method::HEAD;
@@ -111,14 +111,14 @@ impl Exchange {
             }
             // Its poll has panicked, and took it along.
             Stage::PollingBody { since, received } => {
-                drop(state);
+                drop(locked);
                 self.end_body(BodyEnd {
                     reason: BodyEndReason::Dropped,
                     bytes: received,
                     duration: since.elapsed(),
                 });
             }
-            _ => drop(state),
+            _ => drop(locked),
         }
         self.resolve();
     }

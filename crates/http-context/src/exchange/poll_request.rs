@@ -12,6 +12,7 @@ use super::response_body;
 use super::state::{BodyStage, Exchange, Stage, remember};
 use crate::error::{ErrorKind, RequestError};
 use crate::facts::{BodyEnd, BodyEndReason, ResponseHead};
+use crate::observer::Observer;
 use crate::scope::{CURRENT_REQUEST, RequestScope};
 
 impl Exchange {
@@ -19,46 +20,39 @@ impl Exchange {
         self: &Arc<Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Response, RequestError>> {
-        let mut state = self.state();
-        let (mut dispatch, mut waker) =
-            match std::mem::replace(&mut state.stage, Stage::PollingRequest) {
-                Stage::Request { dispatch, waker } => (dispatch, waker),
-                _ => {
-                    state.stage = Stage::Over;
-                    return Poll::Ready(Err(self.closed_error().into()));
-                }
-            };
-        drop(state);
-        let polled = {
-            let _entered = Entered::new(self);
-            let request: Arc<RequestScope> = Arc::clone(self) as _;
-            CURRENT_REQUEST.sync_scope(request, || dispatch.poll(&**self, cx))
+        let mut locked = self.lock();
+        let stage = std::mem::replace(&mut locked.stage, Stage::PollingRequest);
+        let Stage::Request { mut waker } = stage else {
+            locked.stage = Stage::Over;
+            return Poll::Ready(Err(self.closed_error().into()));
         };
-        match polled {
+        drop(locked);
+        match self.poll_dispatch(cx) {
             Poll::Pending => {
                 remember(&mut waker, cx.waker());
-                let mut state = self.state();
-                if !state.is_aborted {
-                    state.stage = Stage::Request { dispatch, waker };
+                let mut locked = self.lock();
+                if !locked.is_aborted {
+                    locked.stage = Stage::Request { waker };
                     return Poll::Pending;
                 }
-                state.stage = Stage::Over;
-                drop(state);
-                drop(dispatch);
+                locked.stage = Stage::Over;
+                drop(locked);
+                drop(self.take_dispatch());
                 drop(self.take_made());
                 let error = self.closed_error().into();
                 self.end_failed(&error);
                 Poll::Ready(Err(error))
             }
             Poll::Ready(Err(error)) => {
-                let mut state = self.state();
-                state.stage = Stage::Over;
-                let is_aborted = state.is_aborted;
-                drop(state);
+                let mut locked = self.lock();
+                locked.stage = Stage::Over;
+                let is_aborted = locked.is_aborted;
+                drop(locked);
+                let dispatch = self.take_dispatch();
                 let error = if is_aborted {
                     self.closed_error().into()
                 } else {
-                    self.note_failure(&dispatch, &error);
+                    self.note_failure(dispatch.as_ref(), &error);
                     error
                 };
                 drop(dispatch);
@@ -66,18 +60,32 @@ impl Exchange {
                 Poll::Ready(Err(error))
             }
             Poll::Ready(Ok(answer)) => {
-                self.state().stage = Stage::Notifying;
-                drop(dispatch);
+                self.lock().stage = Stage::Notifying;
+                drop(self.take_dispatch());
                 Poll::Ready(Ok(self.answered(answer)))
             }
         }
     }
 
+    fn poll_dispatch(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<Result<Answer, RequestError>> {
+        let mut dispatch = self.dispatch();
+        let dispatch = dispatch
+            .as_mut()
+            .expect("it is there while its stage is `Request`");
+        let _entered = Entered::new(self);
+        let request: Arc<RequestScope> = Arc::clone(self) as _;
+        CURRENT_REQUEST.sync_scope(request, || dispatch.poll(&**self, cx))
+    }
+
     /// What the failure says of the connection that was made for the request.
-    fn note_failure(&self, dispatch: &Dispatch, error: &RequestError) {
+    fn note_failure(&self, dispatch: Option<&Dispatch>, error: &RequestError) {
         match error.kind() {
             // It is given up, and with HTTP/1.1 the connection with it.
-            ErrorKind::Timeout if !error.is_connect() => dispatch.note_timed_out(self),
+            ErrorKind::Timeout if !error.is_connect() => {
+                if let Some(dispatch) = dispatch {
+                    dispatch.note_timed_out(self);
+                }
+            }
             // A request that a middleware sent again may have failed on another one.
             ErrorKind::Connection | ErrorKind::ResponseEnded if self.info.resends() == 0 => {
                 if let Some(made) = self.take_made() {
@@ -96,9 +104,12 @@ impl Exchange {
             slot,
         }: Answer,
     ) -> Response {
-        drop(self.take_made());
+        let is_observed = !self.scope().observers.is_empty();
+        if is_observed {
+            drop(self.take_made());
+        }
         let connection_use = connection.connection_use;
-        let closes = closes_after(&response);
+        let closes = is_observed && closes_after(&response);
         let info = connection
             .connection
             .as_ref()
@@ -152,24 +163,25 @@ impl Exchange {
 
     /// The caller has no more use for the future of the request, be it before or after its end.
     pub(crate) fn drop_request(&self) {
-        let mut state = self.state();
+        let mut locked = self.lock();
         // Out of its stage it can only be after a panic: the caller cannot drop what it polls.
         let is_under_way = matches!(
-            state.stage,
+            locked.stage,
             Stage::Request { .. } | Stage::PollingRequest | Stage::Notifying
         );
         if is_under_way {
-            let over = std::mem::replace(&mut state.stage, Stage::Over);
-            drop(state);
-            if let Stage::Request { dispatch, .. } = &over {
+            locked.stage = Stage::Over;
+            drop(locked);
+            let dispatch = self.take_dispatch();
+            if let Some(dispatch) = &dispatch {
                 dispatch.note_dropped(self);
             }
             // The future goes first: before observers hear of the end, its connection is released.
-            drop(over);
-            self.notify(|observer, request| observer.request_cancelled(request));
+            drop(dispatch);
+            self.notify(Observer::request_cancelled);
             self.deregister();
         } else {
-            drop(state);
+            drop(locked);
         }
         self.resolve_request();
     }
@@ -195,7 +207,7 @@ struct Entered<'e>(&'e Exchange);
 
 impl<'e> Entered<'e> {
     fn new(exchange: &'e Exchange) -> Self {
-        exchange.notify(|observer, request| observer.enter_request(request));
+        exchange.notify(Observer::enter_request);
         Self(exchange)
     }
 }

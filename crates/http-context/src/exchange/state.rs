@@ -57,6 +57,7 @@ impl Requests {
                     stage: Stage::Notifying,
                     is_aborted: false,
                 }),
+                dispatch: Mutex::new(None),
             };
             RequestScope::new(info(), Arc::clone(&self.scope), driver)
         })
@@ -95,10 +96,13 @@ pub(crate) struct Driver {
     /// As what it was reported as leaked, until that is resolved. Set under the lock of those in
     /// flight, which a request that ends takes before it looks here.
     pub(super) reported: AtomicU8,
-    /// Taken for a moment to take a stage out or to put one in. Futures and bodies are polled and
-    /// dropped, and observers called, when it is released; nothing of a user runs under it, and no
-    /// other lock is taken under it.
+    /// Taken for a moment to change the stage. Futures and bodies are polled and dropped, and
+    /// observers called, when it is released; nothing of a user runs under it, and no other lock is
+    /// taken under it.
     state: Mutex<State>,
+    /// The future of the request, polled where it stands: what users have set runs under this lock.
+    /// Nobody ever waits for it: it belongs to whoever has changed the stage from `Request`.
+    dispatch: Mutex<Option<Dispatch>>,
 }
 
 pub(super) struct State {
@@ -112,11 +116,11 @@ pub(super) enum Stage {
     /// Its caller's thread notifies that it was started, or answered. Nobody else takes it from
     /// here, so that its end does not come before that.
     Notifying,
+    /// Its future is in `dispatch`, and nobody polls it.
     Request {
-        dispatch: Dispatch,
         waker: Option<Waker>,
     },
-    /// The caller polls the future, which is out of here for so long.
+    /// The caller polls the future.
     PollingRequest,
     Body(BodyStage),
     /// The caller polls the body, which is out of here for so long.
@@ -143,37 +147,35 @@ pub(super) struct BodyStage {
 impl Exchange {
     /// Sends it on its way, unless it was to be cut off meanwhile.
     pub(crate) fn start(&self, dispatch: Dispatch) {
-        self.finish_notifying(Stage::Request {
-            dispatch,
-            waker: None,
-        });
+        *self.dispatch() = Some(dispatch);
+        self.finish_notifying(Stage::Request { waker: None });
     }
 
     pub(super) fn finish_notifying(&self, next: Stage) {
-        let mut state = self.state();
-        state.stage = next;
-        if state.is_aborted {
-            self.cut_off(state);
+        let mut locked = self.lock();
+        locked.stage = next;
+        if locked.is_aborted {
+            self.cut_off(locked);
         }
     }
 
     /// Cuts it off: its future or body is dropped here and now, and its holder gets an error.
     pub(crate) fn abort(&self) {
-        let mut state = self.state();
-        state.is_aborted = true;
-        self.cut_off(state);
+        let mut locked = self.lock();
+        locked.is_aborted = true;
+        self.cut_off(locked);
     }
 
     /// Ends what is in the stage. Whoever has taken it out sees `is_aborted`.
-    pub(super) fn cut_off(&self, mut state: MutexGuard<'_, State>) {
-        if !matches!(state.stage, Stage::Request { .. } | Stage::Body(_)) {
+    pub(super) fn cut_off(&self, mut locked: MutexGuard<'_, State>) {
+        if !matches!(locked.stage, Stage::Request { .. } | Stage::Body(_)) {
             return;
         }
-        let stage = std::mem::replace(&mut state.stage, Stage::Aborted);
-        drop(state);
+        let stage = std::mem::replace(&mut locked.stage, Stage::Aborted);
+        drop(locked);
         match stage {
-            Stage::Request { dispatch, waker } => {
-                drop(dispatch);
+            Stage::Request { waker } => {
+                drop(self.take_dispatch());
                 if let Some(waker) = waker {
                     waker.wake();
                 }
@@ -228,7 +230,16 @@ impl Exchange {
         }
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    /// The future of the request, for whoever has changed the stage from `Request`.
+    pub(super) fn dispatch(&self) -> MutexGuard<'_, Option<Dispatch>> {
+        self.driver.dispatch.lock()
+    }
+
+    pub(super) fn take_dispatch(&self) -> Option<Dispatch> {
+        self.dispatch().take()
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.driver.state.lock()
     }
 }

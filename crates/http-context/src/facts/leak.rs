@@ -150,7 +150,7 @@ impl fmt::Display for Leak {
         write!(f, ", opened at {}", self.opened_at)?;
         match self.acquired_at {
             Some(call_site) => write!(f, "\n  acquired   at {call_site}")?,
-            None => write!(f, "\n  acquired   at an unknown place")?,
+            None => write!(f, "\n  acquired   at an unknown call site")?,
         }
         write!(f, "\n  age        {:?}", self.age)?;
         write!(f, "\n  fix        {}", self.kind.fix())?;
@@ -196,7 +196,7 @@ mod tests {
         };
         let rest = format!(
             "\n  context    {} (job 7), opened at {here}\
-             \n  acquired   at an unknown place\
+             \n  acquired   at an unknown call site\
              \n  age        1.5s\
              \n  fix        drop the client, and what was built on it, before the context exits",
             leak.context

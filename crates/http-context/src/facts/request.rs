@@ -25,7 +25,7 @@ pub struct RequestInfo {
     pub(crate) started: Instant,
     pub(crate) backtrace: Option<Arc<Backtrace>>,
     pub(crate) upload: Upload,
-    /// How often it was handed to `reqwest`, as far as a chain of middleware tells.
+    /// How often it was handed to `reqwest`, as far as a chain of middleware shows.
     pub(crate) attempts: AtomicU32,
     pub(crate) attached: Attached,
 }

@@ -71,7 +71,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// What tells origins apart, borrowed from a URL: a lookup allocates nothing.
+/// What distinguishes origins, borrowed from a URL: a lookup allocates nothing.
 #[derive(PartialEq, Eq, Hash)]
 pub(crate) struct OriginKey<'u> {
     scheme: &'u str,

@@ -255,9 +255,9 @@ mod tests {
             assert!(open_nested());
             let context = crate::current().unwrap();
             let locked = NESTED.lock();
-            let (tell, told) = mpsc::channel();
-            let other = thread::spawn(move || tell.send(context.sync_scope(open_nested)));
-            let opened = told.recv_timeout(Duration::from_secs(10));
+            let (opened, is_open) = mpsc::channel();
+            let other = thread::spawn(move || opened.send(context.sync_scope(open_nested)));
+            let opened = is_open.recv_timeout(Duration::from_secs(10));
             drop(locked);
             assert_eq!(opened, Ok(true), "it waited for the lock");
             other.join().unwrap().unwrap();

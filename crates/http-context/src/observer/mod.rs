@@ -169,8 +169,8 @@ pub trait Observer: Send + Sync + 'static {
     /// A context waits for a permit of a pool. Exactly one of `pool_checked_out`, `pool_timed_out`
     /// and `pool_wait_abandoned` follows.
     ///
-    /// The observers of a pool's session options receive the facts of the pool; the counts are
-    /// those after the fact.
+    /// The observer of the process and those of the [pool's builder](crate::PoolBuilder::observer)
+    /// receive the facts of a pool; the counts are those after the fact.
     fn pool_wait_started(&self, pool: &PoolStatus) {}
 
     /// A context that waited for a permit was dropped before it got one, or the pool was closed.

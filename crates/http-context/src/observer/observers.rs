@@ -27,7 +27,7 @@ impl Observers {
         self.default.is_none() && self.own.is_none()
     }
 
-    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &dyn Observer> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &dyn Observer> {
         let own = self.own.iter().flat_map(|own| own.iter());
         self.default
             .into_iter()
@@ -37,15 +37,27 @@ impl Observers {
     /// Calls each observer with a fact. Every fact goes through here.
     #[inline]
     pub(crate) fn notify(&self, mut fact: impl FnMut(&dyn Observer)) {
-        self.iter().for_each(|observer| call(observer, &mut fact));
+        if let Some(observer) = self.default {
+            call(observer, &mut fact);
+        }
+        if let Some(own) = &self.own {
+            for observer in own.iter() {
+                call(&**observer, &mut fact);
+            }
+        }
     }
 
     /// As `notify`, the last observer first: for what undoes a fact.
     #[inline]
     pub(crate) fn notify_reversed(&self, mut fact: impl FnMut(&dyn Observer)) {
-        self.iter()
-            .rev()
-            .for_each(|observer| call(observer, &mut fact));
+        if let Some(own) = &self.own {
+            for observer in own.iter().rev() {
+                call(&**observer, &mut fact);
+            }
+        }
+        if let Some(observer) = self.default {
+            call(observer, &mut fact);
+        }
     }
 }
 

@@ -61,7 +61,7 @@ pub fn builder() -> ContextBuilder {
 }
 
 impl ContextBuilder {
-    /// A name to tell the context by in reports, such as the id of its job. Not a metric label.
+    /// A name for the context in reports, such as the id of its job. Not a metric label.
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.0.name = Some(name.into());
         self
@@ -163,7 +163,7 @@ impl ContextBuilder {
     ///
     /// A session is then built from the options of the pool, in place of those that were set here
     /// before (TLS, proxies, limits for each host, middleware, …). Setting one of them after this
-    /// is an error of `open` and of `http_session()`,
+    /// is an error of `open`, and in a lazy context of `http_session()`:
     /// [`BuildError::PooledOption`](crate::BuildError::PooledOption).
     pub fn pool(self, pool: SessionPool) -> Self {
         self.set(|options| {

@@ -79,7 +79,7 @@ impl<D: ?Sized> RequestScope<D> {
     }
 
     pub(crate) fn note_queued(&self) {
-        self.notify(|observer, request| observer.request_queued(request));
+        self.notify(Observer::request_queued);
     }
 
     pub(crate) fn note_dequeued(&self, wait: QueueWait) {

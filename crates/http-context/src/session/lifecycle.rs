@@ -9,6 +9,23 @@ use crate::error::SessionError;
 use crate::facts::{PoolCloseReason, SessionEnded, SessionSource, SessionStarted};
 use crate::identity::{CallSite, SessionId};
 
+/// What is found where no session is to be opened.
+enum Found {
+    /// One that is open, or that this thread is opening.
+    Session(SessionId),
+    /// The exit came first.
+    Exit,
+}
+
+impl Found {
+    fn id(self) -> Option<SessionId> {
+        match self {
+            Self::Session(id) => Some(id),
+            Self::Exit => None,
+        }
+    }
+}
+
 impl Sessions {
     /// A handle of the open session, if there is one.
     #[inline]
@@ -44,25 +61,29 @@ impl Sessions {
     pub(crate) fn ensure_open(&self) -> Result<Option<SessionId>, SessionError> {
         // Before the lock, since observers of the pool are notified of it.
         self.ensure_permit()?;
-        if let Some(known) = self.look() {
-            return Ok(known);
+        // Under the lock only where this thread has it: it may be notifying of the session.
+        let may_be_known = self.changing.is_owned_by_current_thread()
+            || self.open_id().is_some()
+            || self.scope().info.phase.is_closed();
+        if may_be_known && let Some(found) = self.look() {
+            return Ok(found.id());
         }
         // Without the lock, since it runs what users have set. Two threads may both build; the
         // session of one is opened.
         let built = self.obtain_transport()?;
         let changing = self.changing.lock();
-        if let Some(known) = self.look() {
+        if let Some(found) = self.look() {
             drop(changing);
-            return Ok(known);
+            return Ok(found.id());
         }
         let Built {
             transport,
             source,
-            built_in,
+            build_time,
         } = built;
         let id = SessionId::next();
         changing.set(Some(id));
-        if let (SessionOrigin::Pool(pool), Some(took)) = (&self.origin, built_in) {
+        if let (SessionOrigin::Pool(pool), Some(took)) = (&self.origin, build_time) {
             if let Some(permit) = self.permit.lock().as_mut() {
                 permit.put(Arc::clone(&transport));
             }
@@ -84,16 +105,16 @@ impl Sessions {
         Ok(Some(id))
     }
 
-    /// What there is to find without opening a session: one that is open, or that this thread is
-    /// opening; or `None` in it where the exit came first.
-    fn look(&self) -> Option<Option<SessionId>> {
+    /// What there is to find without opening a session.
+    fn look(&self) -> Option<Found> {
         let changing = self.changing.lock();
         if self.scope().info.phase.is_closed() {
             drop(changing);
             self.close_late_permit();
-            return Some(None);
+            return Some(Found::Exit);
         }
-        changing.get().or_else(|| self.open_id()).map(Some)
+        let id = changing.get().or_else(|| self.open_id());
+        id.map(Found::Session)
     }
 
     /// Closes a session early; does nothing if it is closed.

@@ -6,6 +6,7 @@
 
 mod client;
 mod execute;
+mod features;
 mod handle;
 mod hold;
 mod lifecycle;

@@ -101,6 +101,31 @@ impl RequestBuilder {
         self.map(|inner| inner.json(json))
     }
 
+    #[cfg(not(feature = "query"))]
+    #[doc(hidden)]
+    pub fn query<T: super::features::WithQueryFeature + ?Sized>(self, _: &T) -> Self {
+        self
+    }
+
+    #[cfg(not(feature = "form"))]
+    #[doc(hidden)]
+    pub fn form<T: super::features::WithFormFeature + ?Sized>(self, _: &T) -> Self {
+        self
+    }
+
+    #[cfg(not(feature = "json"))]
+    #[doc(hidden)]
+    pub fn json<T: super::features::WithJsonFeature + ?Sized>(self, _: &T) -> Self {
+        self
+    }
+
+    #[cfg(not(feature = "multipart"))]
+    #[doc(hidden)]
+    #[allow(clippy::needless_pass_by_value, reason = "as with the feature")]
+    pub fn multipart<T: super::features::WithMultipartFeature>(self, _: T) -> Self {
+        self
+    }
+
     /// Hands a value to the middleware of the session.
     pub fn with_extension<T: Clone + Send + Sync + 'static>(mut self, extension: T) -> Self {
         self.extensions.insert(extension);

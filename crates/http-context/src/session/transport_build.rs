@@ -22,7 +22,7 @@ pub(super) struct Built {
     pub(super) transport: Arc<Transport>,
     pub(super) source: SessionSource,
     /// How long it took to build for a permit that came without one.
-    pub(super) built_in: Option<Duration>,
+    pub(super) build_time: Option<Duration>,
 }
 
 impl Sessions {
@@ -33,7 +33,7 @@ impl Sessions {
             SessionOrigin::Options(options) => Ok(Built {
                 transport: Arc::new(Transport::build(options, &self.scope().observers)?),
                 source: SessionSource::Created,
-                built_in: None,
+                build_time: None,
             }),
             SessionOrigin::Pool(pool) => {
                 let warm = self
@@ -45,14 +45,14 @@ impl Sessions {
                     return Ok(Built {
                         transport,
                         source: SessionSource::Pooled,
-                        built_in: None,
+                        build_time: None,
                     });
                 }
                 let started = Instant::now();
                 Ok(Built {
                     transport: Arc::new(pool.build()?),
                     source: SessionSource::Created,
-                    built_in: Some(started.elapsed()),
+                    build_time: Some(started.elapsed()),
                 })
             }
         }

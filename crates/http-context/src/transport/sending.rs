@@ -14,7 +14,7 @@ use crate::scope::CURRENT_REQUEST;
 
 /// A request in the hands of `reqwest`, or of a chain of middleware.
 ///
-/// The future of a client without a chain has a name, as its `tower` service tells it: so it needs
+/// The future of a client without a chain has a name, that of its `tower` service: so it needs
 /// no allocation of its own here.
 pub(crate) enum Sending {
     Plain(<Client as Service<Request>>::Future),

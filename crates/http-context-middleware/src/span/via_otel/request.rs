@@ -79,8 +79,8 @@ pub(crate) struct OtelSpan {
 }
 
 impl OtelSpan {
-    pub(crate) fn enter(&self) -> Option<Entered> {
-        Some(Entered::OpenTelemetry(self.context.clone().attach()))
+    pub(crate) fn enter(&self) -> Entered {
+        Entered::OpenTelemetry(self.context.clone().attach())
     }
 
     pub(crate) fn inject(&self, headers: &mut HeaderMap) {

@@ -2,18 +2,19 @@
 
 use apalis_sqlite::queries::push_tasks;
 
+use super::clock::due_at;
 use super::sqlite::{Failed, signed, unsigned};
 use super::{Embedded, QUEUE};
-use crate::queue::tasks::{task, task_id};
-use crate::queue::{Batch, Fate, OutputKind, Seen, Ticket};
-use crate::tally::Tally;
+use crate::progress::tally::Tally;
+use crate::queue::tasks::{BEGUN, CRASHES, task, task_id};
+use crate::queue::{Batch, Disposition, OutputKind, Seen, Ticket};
 
 impl Embedded {
     /// See [`Queue::add`](crate::queue::Queue::add).
     pub(super) async fn add_in_transaction(&self, batch: &Batch) -> Result<(), Failed> {
         let mut tx = self.pool.begin().await?;
         let first: i64 = sqlx::query_scalar(
-            "UPDATE worker_books SET next_ticket = next_ticket + ?1 RETURNING next_ticket - ?1",
+            "UPDATE worker_totals SET next_ticket = next_ticket + ?1 RETURNING next_ticket - ?1",
         )
         .bind(signed(batch.jobs.len() as u64))
         .fetch_one(&mut *tx)
@@ -42,14 +43,15 @@ impl Embedded {
         push_tasks(&mut *tx, QUEUE, &tasks)
             .await
             .map_err(|error| Failed(error.to_string()))?;
-        let place = &batch.place;
-        sqlx::query("INSERT OR REPLACE INTO worker_input VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+        let offset = &batch.offset;
+        sqlx::query("INSERT OR REPLACE INTO worker_input VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
             .bind(&batch.input)
-            .bind(signed(place.offset))
-            .bind(signed(place.line))
-            .bind(place.complete)
-            .bind(&place.digest)
-            .bind(signed(place.rejected))
+            .bind(signed(offset.bytes))
+            .bind(signed(offset.lines))
+            .bind(offset.complete)
+            .bind(&offset.digest)
+            .bind(signed(offset.unended))
+            .bind(signed(offset.rejected))
             .execute(&mut *tx)
             .await?;
         sqlx::query("UPDATE worker_output SET length = ?1 WHERE kind = ?2")
@@ -65,14 +67,14 @@ impl Embedded {
     /// are any.
     pub(super) async fn settle_in_transaction(
         &self,
-        fates: &[(Ticket, Fate)],
+        dispositions: &[(Ticket, Disposition)],
         results_length: u64,
         tally: &Tally,
     ) -> Result<u64, Failed> {
         let mut tx = self.pool.begin().await?;
-        let done: Vec<String> = fates
+        let done: Vec<String> = dispositions
             .iter()
-            .filter(|(_, fate)| *fate == Fate::Done)
+            .filter(|(_, disposition)| *disposition == Disposition::Done)
             .map(|(ticket, _)| task_id(*ticket).to_string())
             .collect();
         if !done.is_empty() {
@@ -86,24 +88,23 @@ impl Embedded {
                 return Ok((done.len() as u64).saturating_sub(gone));
             }
         }
-        for (ticket, fate) in fates {
-            if let Fate::Again {
-                attempts,
-                not_before,
-            } = fate
-            {
+        for (ticket, disposition) in dispositions {
+            if let Disposition::Again { attempts, wait } = disposition {
                 sqlx::query(
                     "UPDATE Jobs SET status = 'Pending', attempts = ?1, run_at = ?2, lock_by = NULL, \
-                     lock_at = NULL WHERE id = ?3",
+                     lock_at = NULL, metadata = json_remove(metadata, '$.' || ?4, '$.' || ?5) \
+                     WHERE id = ?3",
                 )
                 .bind(attempts)
-                .bind(signed(*not_before))
+                .bind(due_at(*wait))
                 .bind(task_id(*ticket).to_string())
+                .bind(CRASHES)
+                .bind(BEGUN)
                 .execute(&mut *tx)
                 .await?;
             }
         }
-        sqlx::query("UPDATE worker_books SET tally = ?1")
+        sqlx::query("UPDATE worker_totals SET tally = ?1")
             .bind(serde_json::to_string(tally)?)
             .execute(&mut *tx)
             .await?;

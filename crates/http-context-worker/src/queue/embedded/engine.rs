@@ -11,7 +11,7 @@ use sqlx::SqlitePool;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::QUEUE;
+use super::{QUEUE, clock};
 use crate::job::Job;
 use crate::queue::tasks::Label;
 use crate::queue::wake::Wake;
@@ -19,10 +19,10 @@ use crate::queue::{Handler, QueueError};
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// See [`Queue::work`](crate::queue::Queue::work). `told` wakes the engine when jobs were added.
+/// See [`Queue::work`](crate::queue::Queue::work). `woken` wakes the engine when jobs were added.
 pub(super) async fn work<H: Handler>(
     pool: &SqlitePool,
-    told: mpsc::Receiver<()>,
+    woken: mpsc::Receiver<()>,
     handler: H,
     concurrency: usize,
     stop: CancellationToken,
@@ -34,7 +34,7 @@ pub(super) async fn work<H: Handler>(
         .lock_tasks(false);
     let backend = SqliteStorage::<Job>::new(pool)
         .with_config(config)
-        .poll_with_strategy(Wake::new(told, LOOK_EVERY));
+        .poll_with_strategy(Wake::new(woken, LOOK_EVERY));
     let context = WorkerContext::new(&format!("worker-{}", std::process::id()));
     // The limit stands outside the spawn, so that a job holds its slot until it is settled.
     let worker = WorkerBuilder::new(&context)
@@ -43,7 +43,7 @@ pub(super) async fn work<H: Handler>(
         .parallelize(tokio::spawn)
         .build(move |job: Job, label: Label| {
             let handler = handler.clone();
-            async move { handler.handle(label.turn(job)).await }
+            async move { handler.handle(label.attempt(job)).await }
         });
     // Boxed where its type is known: the compiler cannot see through it that it is `Send`.
     let mut run: BoxFuture<'static, Result<(), WorkerError>> = worker.run().boxed();
@@ -51,6 +51,7 @@ pub(super) async fn work<H: Handler>(
         biased;
         ended = &mut run => return engine_error(ended),
         () = stop.cancelled() => {}
+        () = clock::bound_waits(pool) => {}
     }
     // Paused, the engine takes no job but still finishes its housekeeping. It is not stopped:
     // stopping counts the jobs that were fetched and not started as attempted.
@@ -60,7 +61,7 @@ pub(super) async fn work<H: Handler>(
 
 fn engine_error<E: std::fmt::Display>(ended: Result<(), E>) -> QueueError {
     QueueError::Engine(match ended {
-        Ok(()) => "it was told to stop".to_owned(),
+        Ok(()) => "it was asked to stop".to_owned(),
         Err(error) => error.to_string(),
     })
 }

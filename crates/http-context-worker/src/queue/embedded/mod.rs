@@ -5,23 +5,29 @@
 //!
 //! - **Acknowledging.** apalis acknowledges after the handler returned, in a transaction of its
 //!   own. Here that is turned off (`persist_results`), and [`Embedded::settle`] takes the job out
-//!   of the engine's table together with the books. A finished job is deleted, not kept as done,
+//!   of the engine's table together with what is recorded. A finished job is deleted, not kept as done,
 //!   and its pages are overwritten: its headers and its body hold secrets.
 //! - **Orphans.** apalis gives the jobs of a lost worker back when its heartbeats have been missing
 //!   for a minute, and counts the loss as an attempt. The lock on the state says that the former
-//!   worker is gone, so opening the queue releases its jobs at once, and their attempts stay what
-//!   they were.
+//!   worker is gone, so opening the queue releases its jobs at once; their attempts stay what they
+//!   were, and that a worker ended with them in hand is counted beside ([`handed_out`]).
 //! - **One connection.** `SQLite` has one writer at a time. With one connection the engine, the
-//!   ingest and the ledger take turns in the order in which they ask; with several they would find
+//!   ingest and the writer of results take turns in the order in which they ask; with several they would find
 //!   the file busy and sleep.
 //!
 //! Ids are kept for as long as the state is, in one b-tree keyed by the id. That costs disk, about
 //! the length of an id and ten bytes for each job, and no memory but the database's page cache,
 //! which is bounded.
 
+mod clock;
 mod commits;
 mod engine;
+mod handed_out;
 mod sqlite;
+mod state;
+
+pub(crate) use self::state::State;
+pub use self::state::StateError;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -33,36 +39,37 @@ use sqlx::{Row, SqlitePool};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use self::handed_out::{Blame, release};
 use self::sqlite::{Failed, reason, signed, unreadable, unsigned};
 use super::wake::{Waker, wake};
 use super::{
-    Batch, Fate, Handler, InputPlace, OutputKind, Queue, QueueError, Recorded, Seen, Ticket,
+    Batch, Disposition, Handler, InputOffset, OutputKind, Queue, QueueError, Recorded, Seen, Ticket,
 };
-use crate::output::Output;
+use crate::progress::tally::Tally;
 use crate::progress::{Meter, Progress};
-use crate::tally::Tally;
+use crate::results::output::Output;
 
 /// The engine's name for our kind of task.
 const QUEUE: &str = "http-context-job";
 
 /// The format of our own tables.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS worker_job_id (
         id TEXT NOT NULL PRIMARY KEY, line INTEGER NOT NULL
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS worker_input (
-        name TEXT NOT NULL PRIMARY KEY, offset INTEGER NOT NULL, line INTEGER NOT NULL,
-        complete INTEGER NOT NULL, digest BLOB NOT NULL, rejected INTEGER NOT NULL
+        name TEXT NOT NULL PRIMARY KEY, bytes INTEGER NOT NULL, lines INTEGER NOT NULL,
+        complete INTEGER NOT NULL, digest BLOB NOT NULL, unended INTEGER NOT NULL, rejected INTEGER NOT NULL
     );
     CREATE TABLE IF NOT EXISTS worker_output (
         kind TEXT NOT NULL PRIMARY KEY, target TEXT NOT NULL, length INTEGER NOT NULL
     );
-    CREATE TABLE IF NOT EXISTS worker_books (
+    CREATE TABLE IF NOT EXISTS worker_totals (
         one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1), next_ticket INTEGER NOT NULL, tally TEXT NOT NULL
     );
-    INSERT OR IGNORE INTO worker_books VALUES (1, 1, '{}');
+    INSERT OR IGNORE INTO worker_totals VALUES (1, 1, '{}');
 ";
 
 /// See the module's documentation.
@@ -72,7 +79,7 @@ pub(crate) struct Embedded {
     pool: SqlitePool,
     waker: Waker,
     /// Taken by the one worker.
-    told: Arc<Mutex<Option<mpsc::Receiver<()>>>>,
+    woken: Arc<Mutex<Option<mpsc::Receiver<()>>>>,
 }
 
 impl Embedded {
@@ -104,12 +111,12 @@ impl Embedded {
             .connect_with(options)
             .await
             .map_err(|error| unreadable(path, &error))?;
-        let (waker, told) = wake();
+        let (waker, woken) = wake();
         let queue = Self {
             path: path.to_path_buf(),
             pool,
             waker,
-            told: Arc::new(Mutex::new(Some(told))),
+            woken: Arc::new(Mutex::new(Some(woken))),
         };
         queue.prepare().await?;
         Ok(queue)
@@ -117,12 +124,25 @@ impl Embedded {
 
     async fn prepare(&self) -> Result<(), QueueError> {
         let unreadable = |error: sqlx::Error| unreadable(&self.path, &error);
+        // The client takes it for text, and a damaged one would end its thread.
+        let schema: Vec<Vec<u8>> =
+            sqlx::query_scalar("SELECT CAST(sql AS BLOB) FROM sqlite_schema WHERE sql IS NOT NULL")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(unreadable)?;
+        if schema.iter().any(|sql| std::str::from_utf8(sql).is_err()) {
+            return Err(QueueError::Open {
+                path: self.path.clone(),
+                reason: "its schema is damaged".to_owned(),
+            });
+        }
         let found: i64 = sqlx::query_scalar("PRAGMA user_version")
             .fetch_one(&self.pool)
             .await
             .map_err(unreadable)?;
-        if found > FORMAT {
-            return Err(QueueError::Newer {
+        // 0 is a database that is new.
+        if ![0, FORMAT].contains(&found) {
+            return Err(QueueError::OtherVersion {
                 path: self.path.clone(),
                 found,
                 known: FORMAT,
@@ -137,16 +157,14 @@ impl Embedded {
             .execute(&mut *tx)
             .await
             .map_err(unreadable)?;
-        sqlx::raw_sql("PRAGMA user_version = 1")
+        sqlx::raw_sql("PRAGMA user_version = 2")
             .execute(&mut *tx)
             .await
             .map_err(unreadable)?;
-        sqlx::query(
-            "UPDATE Jobs SET status = 'Pending', lock_by = NULL, lock_at = NULL WHERE lock_by IS NOT NULL",
-        )
-        .execute(&mut *tx)
-        .await
-        .map_err(unreadable)?;
+        // What is handed out still was so when the former run ended without giving it back.
+        release(&mut *tx, Blame::WhatBegan)
+            .await
+            .map_err(unreadable)?;
         sqlx::query("DELETE FROM Workers")
             .execute(&mut *tx)
             .await
@@ -174,7 +192,7 @@ impl Queue for Embedded {
     const BEGINS_BEHIND: bool = false;
 
     async fn until_empty(&self, mut progress: watch::Receiver<Progress>) -> Result<(), QueueError> {
-        // Nobody else takes jobs: the meter knows of each. Its sender is held by the ledger, which
+        // Nobody else takes jobs: the meter knows of each. Its sender is held by the writer of results, which
         // is watched elsewhere.
         if progress.wait_for(Progress::is_done).await.is_err() {
             return std::future::pending().await;
@@ -194,7 +212,7 @@ impl Queue for Embedded {
     }
 
     async fn tally(&self, _: &Output) -> Result<Tally, QueueError> {
-        let text: String = sqlx::query_scalar("SELECT tally FROM worker_books")
+        let text: String = sqlx::query_scalar("SELECT tally FROM worker_totals")
             .fetch_one(&self.pool)
             .await
             .map_err(|error| self.failed(&error))?;
@@ -204,24 +222,25 @@ impl Queue for Embedded {
         })
     }
 
-    async fn input(&self, name: &str) -> Result<InputPlace, QueueError> {
+    async fn input(&self, name: &str) -> Result<InputOffset, QueueError> {
         let row = sqlx::query(
-            "SELECT offset, line, complete, digest, rejected FROM worker_input WHERE name = ?1",
+            "SELECT bytes, lines, complete, digest, unended, rejected FROM worker_input WHERE name = ?1",
         )
         .bind(name)
         .fetch_optional(&self.pool)
         .await
         .map_err(|error| self.failed(&error))?;
         let Some(row) = row else {
-            return Ok(InputPlace::default());
+            return Ok(InputOffset::default());
         };
-        let read = || -> Result<InputPlace, sqlx::Error> {
-            Ok(InputPlace {
-                offset: unsigned(row.try_get(0)?),
-                line: unsigned(row.try_get(1)?),
+        let read = || -> Result<InputOffset, sqlx::Error> {
+            Ok(InputOffset {
+                bytes: unsigned(row.try_get(0)?),
+                lines: unsigned(row.try_get(1)?),
                 complete: row.try_get(2)?,
                 digest: row.try_get(3)?,
-                rejected: unsigned(row.try_get(4)?),
+                unended: unsigned(row.try_get(4)?),
+                rejected: unsigned(row.try_get(5)?),
             })
         };
         read().map_err(|error| self.failed(&error))
@@ -302,12 +321,12 @@ impl Queue for Embedded {
 
     async fn settle(
         &self,
-        fates: &[(Ticket, Fate)],
+        dispositions: &[(Ticket, Disposition)],
         results_length: u64,
         tally: &Tally,
     ) -> Result<Vec<Ticket>, QueueError> {
         match self
-            .settle_in_transaction(fates, results_length, tally)
+            .settle_in_transaction(dispositions, results_length, tally)
             .await
         {
             Ok(0) => Ok(Vec::new()),
@@ -322,7 +341,20 @@ impl Queue for Embedded {
         }
     }
 
+    async fn begin(&self, ticket: Ticket) -> Result<bool, QueueError> {
+        handed_out::begin(&self.pool, ticket)
+            .await
+            .map_err(|error| self.failed(&error))
+    }
+
+    async fn resume(&self, _: &Output) -> Result<Option<(u64, Tally)>, QueueError> {
+        // It is this process's alone, and forgets nothing while that runs.
+        Ok(None)
+    }
+
     async fn close(&self) {
+        // What cannot be given back is released by the next run, which counts this one as crashed.
+        let _ = release(&self.pool, Blame::Nothing).await;
         self.pool.close().await;
     }
 
@@ -332,9 +364,9 @@ impl Queue for Embedded {
         concurrency: usize,
         stop: CancellationToken,
     ) -> QueueError {
-        let told = self.told.lock().ok().and_then(|mut told| told.take());
-        match told {
-            Some(told) => engine::work(&self.pool, told, handler, concurrency, stop).await,
+        let woken = self.woken.lock().ok().and_then(|mut woken| woken.take());
+        match woken {
+            Some(woken) => engine::work(&self.pool, woken, handler, concurrency, stop).await,
             None => QueueError::Engine("it was started twice".to_owned()),
         }
     }

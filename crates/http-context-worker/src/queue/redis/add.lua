@@ -1,9 +1,10 @@
 -- Queues a batch, whole or not at all.
--- KEYS: 1 data, 2 active, 3 ids, 4 inputs, 5 the rejects' books, 6 the reader's last batch
--- ARGV: 1 prefix of meta, 2 number of the batch, 3 input or "", 4 its place, 5 length of the rejects or "",
+-- KEYS: 1 data, 2 active, 3 ids, 4 inputs, 5 what is recorded of the rejects, 6 the reader's last batch
+-- ARGV: 1 prefix of meta, 2 number of the batch, 3 input or "", 4 its offset, 5 length of the rejects or "",
 --       then for each job: id, line, task id, job
 -- Returns the ids that are known already, each with its line. With any of them nothing was done.
-if redis.call('GET', KEYS[6]) == ARGV[2] then
+-- A batch that was on its way for long, behind a later one, was queued too.
+if tonumber(redis.call('GET', KEYS[6]) or -1) >= tonumber(ARGV[2]) then
     return {}
 end
 local known = {}

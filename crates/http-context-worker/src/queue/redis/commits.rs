@@ -1,35 +1,36 @@
-//! The commits on which the queue's promise rests, and the books that they keep.
+//! The commits on which the queue's promise rests, and what they record.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::AsyncCommands as _;
-use redis::aio::ConnectionManager;
 use ulid::Ulid;
 
 use super::Redis;
 use super::connection::Patience;
-use super::scripts::{ADD, SETTLE};
+use super::link::Link;
+use super::scripts::{ADD, BEGIN, SETTLE};
+use crate::progress::tally::Tally;
 use crate::queue::tasks::task_id;
-use crate::queue::{Batch, Fate, InputPlace, OutputKind, QueueError, Recorded, Seen, Ticket};
-use crate::tally::Tally;
+use crate::queue::{
+    Batch, Disposition, InputOffset, OutputKind, QueueError, Recorded, Seen, Ticket,
+};
 
-/// Standard input is another one each time: no place in it is kept.
+/// Standard input is another one each time: no offset of it is kept.
 const STDIN: &str = "-";
 
-/// The results' books, as this process left them: their key, and the length recorded.
+/// The length of the results, as this process has recorded it last, and its key.
 #[derive(Debug, Default)]
-pub(super) struct Books(Mutex<Option<(String, u64)>>);
+pub(super) struct RecordedLength(Mutex<Option<(String, u64)>>);
 
-impl Books {
+impl RecordedLength {
     fn set(&self, key: String, length: u64) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((key, length));
     }
 
     fn get(&self) -> (String, u64) {
-        let books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        books.clone().unwrap_or_default()
+        let recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        recorded.clone().unwrap_or_default()
     }
 }
 
@@ -41,7 +42,7 @@ impl Redis {
         target: &str,
     ) -> Result<Recorded, QueueError> {
         let key = self.0.keys.output(kind, &self.on_this_host(target));
-        let ask = |mut redis: ConnectionManager| {
+        let ask = |mut redis: Link| {
             let key = key.clone();
             async move { redis.hget(key, "length").await }
         };
@@ -50,7 +51,7 @@ impl Redis {
             return Ok(Recorded::Unknown);
         };
         if kind == OutputKind::Results {
-            self.0.books.set(key, length);
+            self.0.recorded.set(key, length);
         }
         Ok(Recorded::Length(length))
     }
@@ -63,13 +64,13 @@ impl Redis {
         length: u64,
     ) -> Result<(), QueueError> {
         let key = self.0.keys.output(kind, &self.on_this_host(target));
-        let ask = |mut redis: ConnectionManager| {
+        let ask = |mut redis: Link| {
             let key = key.clone();
             async move { redis.hset::<_, _, _, ()>(key, "length", length).await }
         };
         self.0.connection.ask(Patience::None, ask).await?;
         if kind == OutputKind::Results {
-            self.0.books.set(key, length);
+            self.0.recorded.set(key, length);
         }
         Ok(())
     }
@@ -78,7 +79,7 @@ impl Redis {
     pub(super) async fn recorded_sums(&self, results: &str) -> Result<Tally, QueueError> {
         let results = self.on_this_host(results);
         let key = self.0.keys.output(OutputKind::Results, &results);
-        let ask = |mut redis: ConnectionManager| {
+        let ask = |mut redis: Link| {
             let key = key.clone();
             async move { redis.hget(key, "sums").await }
         };
@@ -86,18 +87,42 @@ impl Redis {
         text.map_or(Ok(Tally::default()), |text| self.read(&text))
     }
 
+    /// The recorded length of the results in one file, and their sums.
+    pub(super) async fn record_of(
+        &self,
+        results: &str,
+    ) -> Result<Option<(u64, Tally)>, QueueError> {
+        let key = self
+            .0
+            .keys
+            .output(OutputKind::Results, &self.on_this_host(results));
+        let ask = |mut redis: Link| {
+            let mut command = redis::cmd("HMGET");
+            command.arg(&key).arg("length").arg("sums");
+            async move { command.query_async(&mut redis).await }
+        };
+        let (length, sums): (Option<u64>, Option<String>) =
+            self.0.connection.ask(Patience::OfAWorker, ask).await?;
+        let Some(length) = length else {
+            return Ok(None);
+        };
+        let sums = sums.map_or(Ok(Tally::default()), |sums| self.read(&sums))?;
+        self.0.recorded.set(key, length);
+        Ok(Some((length, sums)))
+    }
+
     /// How far a file of jobs was read.
-    pub(super) async fn recorded_place(&self, input: &str) -> Result<InputPlace, QueueError> {
+    pub(super) async fn recorded_offset(&self, input: &str) -> Result<InputOffset, QueueError> {
         if input == STDIN {
-            return Ok(InputPlace::default());
+            return Ok(InputOffset::default());
         }
         let (key, input) = (self.0.keys.inputs(), self.on_this_host(input));
-        let ask = |mut redis: ConnectionManager| {
+        let ask = |mut redis: Link| {
             let (key, input) = (key.clone(), input.clone());
             async move { redis.hget(key, input).await }
         };
         let text: Option<String> = self.0.connection.ask(Patience::OfAReader, ask).await?;
-        text.map_or(Ok(InputPlace::default()), |text| self.read(&text))
+        text.map_or(Ok(InputOffset::default()), |text| self.read(&text))
     }
 
     /// See [`Queue::seen`](crate::queue::Queue::seen).
@@ -106,7 +131,7 @@ impl Redis {
             return Ok(Vec::new());
         }
         let key = self.0.keys.ids();
-        let ask = |mut redis: ConnectionManager| {
+        let ask = |mut redis: Link| {
             let mut command = redis::cmd("HMGET");
             command.arg(&key).arg(ids);
             async move { command.query_async(&mut redis).await }
@@ -126,7 +151,7 @@ impl Redis {
         let inner = &self.0;
         let (next, count) = (inner.keys.next(), batch.jobs.len() as u64);
         // Numbers that are taken and not used after all leave a gap, which is no harm.
-        let ask = |mut redis: ConnectionManager| {
+        let ask = |mut redis: Link| {
             let next = next.clone();
             async move { redis.incr(next, count).await }
         };
@@ -150,7 +175,7 @@ impl Redis {
             call.arg("").arg("");
         } else {
             call.arg(self.on_this_host(&batch.input))
-                .arg(self.write(&batch.place)?);
+                .arg(self.write(&batch.offset)?);
         }
         call.arg(batch.rejects_length);
         for ((line, job), ticket) in batch.jobs.iter().zip(end - count..) {
@@ -159,7 +184,7 @@ impl Redis {
                 .arg(task_id(Ticket(ticket)).to_string())
                 .arg(self.write(job)?);
         }
-        let ask = |mut redis: ConnectionManager| {
+        let ask = |mut redis: Link| {
             let call = &call;
             async move { call.invoke_async(&mut redis).await }
         };
@@ -171,20 +196,36 @@ impl Redis {
         Ok(seen.collect())
     }
 
+    /// See [`Queue::begin`](crate::queue::Queue::begin).
+    pub(super) async fn begin_by_script(&self, ticket: Ticket) -> Result<bool, QueueError> {
+        let (inner, task) = (&self.0, task_id(ticket).to_string());
+        let mut call = BEGIN.prepare_invoke();
+        call.key(format!("{}:{task}", inner.keys.meta()));
+        for worker in inner.workers.names() {
+            call.key(inner.keys.inflight_of(&worker));
+        }
+        call.arg(task);
+        let ask = |mut redis: Link| {
+            let call = &call;
+            async move { call.invoke_async(&mut redis).await }
+        };
+        inner.connection.ask(Patience::OfAWorker, ask).await
+    }
+
     /// See [`Queue::settle`](crate::queue::Queue::settle).
     pub(super) async fn settle_by_script(
         &self,
-        fates: &[(Ticket, Fate)],
+        dispositions: &[(Ticket, Disposition)],
         results_length: u64,
         tally: &Tally,
     ) -> Result<Vec<Ticket>, QueueError> {
         let inner = &self.0;
-        let (books, length_before) = inner.books.get();
+        let (results, length_before) = inner.recorded.get();
         let mut call = SETTLE.prepare_invoke();
         call.key(inner.keys.data())
             .key(inner.keys.active())
             .key(inner.keys.retry())
-            .key(&books);
+            .key(&results);
         for worker in inner.workers.names() {
             call.key(inner.keys.inflight_of(&worker));
         }
@@ -193,21 +234,22 @@ impl Redis {
             .arg(length_before)
             .arg(results_length)
             .arg(self.write(tally)?);
-        for (ticket, fate) in fates {
-            call.arg(task_id(*ticket).to_string()).arg(told(*fate));
+        for (ticket, disposition) in dispositions {
+            call.arg(task_id(*ticket).to_string())
+                .arg(in_words(*disposition));
         }
         // One token for all tries: what was settled is not settled again.
-        let ask = |mut redis: ConnectionManager| {
+        let ask = |mut redis: Link| {
             let call = &call;
             async move { call.invoke_async(&mut redis).await }
         };
         let answer: Vec<String> = inner.connection.ask(Patience::OfAWorker, ask).await?;
         match answer.first().map(String::as_str) {
             Some("settled") => {
-                inner.books.set(books, results_length);
+                inner.recorded.set(results, results_length);
                 Ok(Vec::new())
             }
-            Some("others") => Ok(fates
+            Some("others") => Ok(dispositions
                 .iter()
                 .map(|(ticket, _)| *ticket)
                 .filter(|ticket| answer.contains(&task_id(*ticket).to_string()))
@@ -229,25 +271,16 @@ impl Redis {
     fn unusable(&self, error: &serde_json::Error) -> QueueError {
         QueueError::Refused {
             queue: self.0.connection.url().to_string(),
-            reason: format!("its books cannot be read: {error}"),
+            reason: format!("what it has recorded cannot be read: {error}"),
         }
     }
 }
 
-/// What becomes of a job, as the script reads it. A wait is told by its length, because the clock
+/// What becomes of a job, as the script reads it. Of a wait it is given the length, because the clock
 /// that it ends by is that of Redis.
-fn told(fate: Fate) -> String {
-    match fate {
-        Fate::Done => "done".to_owned(),
-        Fate::Again {
-            attempts,
-            not_before,
-        } => {
-            let now = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default();
-            let wait = Duration::from_secs(not_before).saturating_sub(now);
-            format!("{attempts}:{}", wait.as_millis())
-        }
+fn in_words(disposition: Disposition) -> String {
+    match disposition {
+        Disposition::Done => "done".to_owned(),
+        Disposition::Again { attempts, wait } => format!("{attempts}:{}", wait.as_millis()),
     }
 }

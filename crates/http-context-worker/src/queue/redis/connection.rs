@@ -3,18 +3,20 @@
 use std::future::Future;
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{ErrorKind, RedisError, ServerErrorKind};
+use redis::RedisError;
+use redis::aio::ConnectionManagerConfig;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::address::RedisUrl;
+use super::link::Link;
+use super::refusal::{Meaning, reason};
 use crate::queue::QueueError;
 
 /// The longest that one question may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
-/// How long a worker that was told to end goes on asking.
+/// How long a worker that is on its way out goes on asking.
 const LAST_TRIES: Duration = Duration::from_secs(2);
 /// How long a reader of jobs goes on asking.
 const READER_TRIES: Duration = Duration::from_secs(10);
@@ -23,12 +25,11 @@ const READER_TRIES: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub(super) struct Connection {
     url: RedisUrl,
-    manager: ConnectionManager,
+    link: Link,
     stop: CancellationToken,
 }
 
-/// For how long a question is asked again when there is no answer. It must be one that may be asked
-/// twice.
+/// For how long a question is asked again when there is no answer. It must be safe to ask twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Patience {
     /// Not at all.
@@ -46,20 +47,18 @@ impl Connection {
             .set_number_of_retries(0)
             .set_connection_timeout(Some(ANSWER_WITHIN))
             .set_response_timeout(Some(ANSWER_WITHIN));
-        let manager = url
-            .client()
-            .get_connection_manager_with_config(config)
+        let link = Link::connect(url.client(), config)
             .await
             .map_err(|error| failure(url, &error))?;
         Ok(Self {
             url: url.clone(),
-            manager,
+            link,
             stop,
         })
     }
 
-    pub(super) fn manager(&self) -> ConnectionManager {
-        self.manager.clone()
+    pub(super) fn link(&self) -> Link {
+        self.link.clone()
     }
 
     pub(super) fn url(&self) -> &RedisUrl {
@@ -70,14 +69,14 @@ impl Connection {
     pub(super) async fn ask<T, A: Future<Output = Result<T, RedisError>>>(
         &self,
         patience: Patience,
-        mut question: impl FnMut(ConnectionManager) -> A,
+        mut question: impl FnMut(Link) -> A,
     ) -> Result<T, QueueError> {
         let began = Instant::now();
         let mut again = interval(ASK_AGAIN_AFTER);
         again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         again.reset();
         loop {
-            let error = match question(self.manager()).await {
+            let error = match question(self.link()).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -86,7 +85,7 @@ impl Connection {
                 Patience::OfAReader => began.elapsed() >= READER_TRIES,
                 Patience::OfAWorker => self.stop.is_cancelled() && began.elapsed() >= LAST_TRIES,
             };
-            if is_over || !passes(&error) {
+            if is_over || !Meaning::of(&error).passes() {
                 return Err(failure(&self.url, &error));
             }
             again.tick().await;
@@ -94,35 +93,11 @@ impl Connection {
     }
 }
 
-/// Whether the same question may be answered later.
-pub(super) fn passes(error: &RedisError) -> bool {
-    error.is_io_error()
-        || error.is_timeout()
-        || error.is_connection_dropped()
-        || error.is_connection_refusal()
-        || matches!(
-            error.kind(),
-            ErrorKind::Server(
-                ServerErrorKind::BusyLoading
-                    | ServerErrorKind::TryAgain
-                    | ServerErrorKind::MasterDown
-                    | ServerErrorKind::ReadOnly
-            )
-        )
-        || error.code() == Some("OOM")
-}
-
 fn failure(url: &RedisUrl, error: &RedisError) -> QueueError {
     let (queue, reason) = (url.to_string(), reason(error));
-    if passes(error) {
-        QueueError::Unreachable { queue, reason }
-    } else {
-        QueueError::Refused { queue, reason }
+    match Meaning::of(error) {
+        Meaning::NoAnswer => QueueError::Unreachable { queue, reason },
+        Meaning::WrongServer | Meaning::Later => QueueError::RefusesForNow { queue, reason },
+        Meaning::Never => QueueError::Refused { queue, reason },
     }
-}
-
-/// What went wrong, on one line.
-pub(super) fn reason(error: &RedisError) -> String {
-    let text = error.to_string();
-    text.lines().next().unwrap_or_default().trim().to_owned()
 }

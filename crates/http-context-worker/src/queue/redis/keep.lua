@@ -1,28 +1,58 @@
 -- What every process does a few times a second for all of them.
 -- KEYS: 1 workers, 2 active, 3 retry, 4 data
--- ARGV: 1 prefix of inflight, 2 prefix of worker metadata, 3 seconds of silence after which a worker is
---       taken to be gone, 4.. this process's workers
--- Returns the jobs that may run now, all that are not finished, and how many were taken over.
+-- ARGV: 1 prefix of inflight, 2 prefix of worker metadata, 3 prefix of meta,
+--       4 the longest wait in milliseconds, 5 how many workers this process has, 6.. these,
+--       then workers that this process takes to be gone, each with the sign of life that it saw last
+-- Returns the jobs that may run now, all that are not finished, how many were taken over, and the
+-- workers that were silent for longest, each with its sign of life.
 local clock = redis.call('TIME')
 local seconds = tonumber(clock[1])
 local now = seconds * 1000 + math.floor(clock[2] / 1000)
 
 -- Says that this process lives. A worker that was taken over stays so.
-for i = 4, #ARGV do
-    redis.call('ZADD', KEYS[1], 'XX', seconds, ARGV[i])
+local own = tonumber(ARGV[5])
+local sign = clock[1] .. string.format('.%03d', math.floor(clock[2] / 1000))
+for i = 6, 5 + own do
+    redis.call('ZADD', KEYS[1], 'XX', sign, ARGV[i])
 end
 
 -- Gives back what workers hold that are gone, oldest first and before all that waits.
 local taken = 0
-for _, worker in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', seconds - ARGV[3], 'LIMIT', 0, 10)) do
-    local held = redis.call('SMEMBERS', ARGV[1] .. ':' .. worker)
-    table.sort(held, function(a, b) return a > b end)
-    for _, task in ipairs(held) do
-        redis.call('LPUSH', KEYS[2], task)
+for i = 6 + own, #ARGV, 2 do
+    local worker = ARGV[i]
+    -- One that has given a sign of life since is not gone.
+    if redis.call('ZSCORE', KEYS[1], worker) == ARGV[i + 1] then
+        local held = redis.call('SMEMBERS', ARGV[1] .. ':' .. worker)
+        table.sort(held, function(a, b) return a > b end)
+        for _, task in ipairs(held) do
+            -- Each is blamed that was in hand for the first time, or is known to have begun.
+            local meta = ARGV[3] .. ':' .. task
+            local begun = redis.call('HDEL', meta, 'begun') == 1
+            local crashes = 0
+            if redis.call('EXISTS', meta) == 1 and (begun or not redis.call('HGET', meta, 'crashes')) then
+                crashes = redis.call('HINCRBY', meta, 'crashes', 1)
+            end
+            if crashes > 1 then
+                -- Whatever ends workers, it shall not do so at once.
+                local wait = math.min(tonumber(ARGV[4]), 1000 * 2 ^ math.min(crashes - 2, 30))
+                redis.call('ZADD', KEYS[3], now + wait, task)
+            else
+                redis.call('LPUSH', KEYS[2], task)
+            end
+        end
+        taken = taken + #held
+        redis.call('DEL', ARGV[1] .. ':' .. worker, ARGV[2] .. ':' .. worker)
+        redis.call('ZREM', KEYS[1], worker)
     end
-    taken = taken + #held
-    redis.call('DEL', ARGV[1] .. ':' .. worker, ARGV[2] .. ':' .. worker)
-    redis.call('ZREM', KEYS[1], worker)
+end
+
+-- A clock that was set back: what lies ahead is put back to it, and a wait to the longest one.
+for _, worker in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. sign, '+inf', 'LIMIT', 0, 1000)) do
+    redis.call('ZADD', KEYS[1], sign, worker)
+end
+local latest = now + ARGV[4]
+for _, task in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. latest, '+inf', 'LIMIT', 0, 1000)) do
+    redis.call('ZADD', KEYS[3], latest, task)
 end
 
 -- Hands on what is due for its next attempt.
@@ -32,4 +62,5 @@ for i = #due, 1, -1 do
     redis.call('LPUSH', KEYS[2], due[i])
 end
 
-return {redis.call('LLEN', KEYS[2]), redis.call('HLEN', KEYS[4]), taken}
+local silent = redis.call('ZRANGE', KEYS[1], 0, 99, 'WITHSCORES')
+return {redis.call('LLEN', KEYS[2]), redis.call('HLEN', KEYS[4]), taken, silent}

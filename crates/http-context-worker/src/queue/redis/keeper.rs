@@ -1,28 +1,35 @@
 //! What each process does for all of them a few times a second: say that it lives, give back the
 //! jobs of workers that are gone, and hand on what is due for another attempt.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Redis;
 use super::connection::Patience;
+use super::link::Link;
 use super::scripts::{KEEP, RELEASE};
+use super::silence::{Sign, Silence};
+use crate::attempt::retry::MAX_DELAY;
 use crate::queue::tasks::task_id;
 use crate::queue::{QueueError, Ticket};
 
 const KEEP_EVERY: Duration = Duration::from_millis(250);
 
-/// Goes on until it is dropped.
-pub(super) async fn keep(redis: &Redis) -> Infallible {
+/// Goes on until Redis refuses for good, and returns that refusal.
+pub(super) async fn keep(redis: &Redis) -> QueueError {
     let mut tick = interval(KEEP_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut silence = Silence::default();
     loop {
         tick.tick().await;
-        let kept = redis.keep().await;
+        let kept = redis.keep(&mut silence).await;
+        if kept.is_ok() && redis.0.connection.link().take_trouble() {
+            redis.0.workers.begin_anew();
+        }
         let is_news = redis.0.workers.note_answer(kept.is_ok());
         match kept {
+            Err(refused @ QueueError::Refused { .. }) => return refused,
             Ok(()) if is_news => {
                 tracing::warn!("the queue at {} answers again", redis.0.connection.url());
             }
@@ -37,10 +44,11 @@ pub(super) async fn keep(redis: &Redis) -> Infallible {
 }
 
 impl Redis {
-    async fn keep(&self) -> Result<(), QueueError> {
+    async fn keep(&self, silence: &mut Silence) -> Result<(), QueueError> {
         let inner = &self.0;
         let names = inner.workers.names();
-        let ask = |mut connection: redis::aio::ConnectionManager| {
+        let gone = silence.longer_than(inner.takeover);
+        let ask = |mut connection: Link| {
             let mut call = KEEP.prepare_invoke();
             for key in [
                 inner.keys.workers(),
@@ -52,14 +60,19 @@ impl Redis {
             }
             call.arg(inner.keys.inflight())
                 .arg(inner.keys.worker_metadata())
-                .arg(inner.takeover.as_secs());
-            for name in &names {
-                call.arg(name);
+                .arg(inner.keys.meta())
+                .arg(MAX_DELAY.as_millis())
+                .arg(names.len())
+                .arg(&names);
+            for (worker, sign) in &gone {
+                call.arg(worker).arg(sign);
             }
             async move { call.invoke_async(&mut connection).await }
         };
-        let (waiting, unfinished, taken): (u64, u64, u64) =
+        let (waiting, unfinished, taken, mut signs): (u64, u64, u64, Vec<Sign>) =
             inner.connection.ask(Patience::None, ask).await?;
+        signs.retain(|(worker, _)| !names.contains(worker));
+        silence.see(signs);
         if taken > 0 {
             tracing::warn!("{taken} jobs of a worker that is gone were given back to the queue");
         }
@@ -85,13 +98,14 @@ impl Redis {
         in_hand: &[Ticket],
     ) -> Result<u64, QueueError> {
         let keys = &self.0.keys;
-        let ask = |mut connection: redis::aio::ConnectionManager| {
+        let ask = |mut connection: Link| {
             let mut call = RELEASE.prepare_invoke();
             call.key(keys.workers())
                 .key(keys.active())
                 .key(keys.inflight_of(worker))
                 .key(format!("{}:{worker}", keys.worker_metadata()))
-                .arg(worker);
+                .arg(worker)
+                .arg(keys.meta());
             for ticket in in_hand {
                 call.arg(task_id(*ticket).to_string());
             }

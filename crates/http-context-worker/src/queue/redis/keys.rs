@@ -55,7 +55,7 @@ impl Keys {
         self.config.workers_set()
     }
 
-    /// What stands before a worker's name in the key of what is told of it.
+    /// What stands before a worker's name in the key of what is known of it.
     pub(super) fn worker_metadata(&self) -> String {
         format!("{}:workers:metadata", self.queue)
     }
@@ -90,7 +90,7 @@ impl Keys {
         self.ours(&format!("added:{reader}"))
     }
 
-    /// The books of one output file.
+    /// The recorded length of one output file, and its sums.
     pub(super) fn output(&self, kind: OutputKind, target: &str) -> String {
         self.ours(&format!("{}:{target}", kind.as_str()))
     }

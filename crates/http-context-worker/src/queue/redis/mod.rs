@@ -11,15 +11,18 @@
 //!
 //! | what happens | the queue says | so |
 //! |---|---|---|
-//! | a reader of jobs is killed before a batch commits | the place before the batch | started again it reads the batch again |
-//! | after it committed | the place behind it | it goes on there |
+//! | a reader of jobs is killed before a batch commits | the offset before the batch | started again it reads the batch again |
+//! | after it committed | the offset behind it | it goes on there |
 //! | the answer to a commit is lost | the batch or settlement by its number | asked again it says the same |
 //! | a worker is killed while it holds jobs | they are in its hands, and it is silent | after the takeover time they go to the front of the queue |
 //! | a worker is killed while it writes lines, before they are settled | the same, and the length of its file as before | another one runs the jobs; the lines are past the recorded length, and are cut off when a worker is started again with that file |
 //! | after they were settled | the jobs are gone, the lines are part of the file | nothing is left to do |
 //! | a worker is stopped for longer than the takeover time, and goes on | its jobs are in other hands | settling says so, its lines of them are cut off at once, and their results stand with the others |
-//! | Redis is away | nothing | jobs in hand end and wait to be settled, no job begins, and everything goes on when it is back |
-//! | Redis comes back with an older state | a shorter length | the worker says so and ends; started again it cuts its file to match, as after a power cut |
+//! | a job ends each worker that has it in hand | how many that were, with the job | after `--max-crashes` of them it fails as poisoned |
+//! | Redis is away, or refuses for a moment (it saves, loads, is full, is busy, lost its replicas) | nothing | jobs in hand end and wait to be settled, no job begins, and everything goes on when it is back |
+//! | Redis says that it is a replica by now, or says nothing | nothing | the same, and the worker connects anew, to where the address leads now |
+//! | Redis refuses for good (a password, a permission, a command) | nothing | the worker says so and ends |
+//! | Redis comes back with an older state, or the new master had not got all of the old one's | a shorter length | the worker says so, cuts its file to match, and goes on: the jobs behind that are in the queue again. With no length at all it ends |
 //!
 //! One window is left to whoever reads the files: a worker that was killed between writing and
 //! settling, and was *never started again* with its file, leaves lines there which stand in another
@@ -31,9 +34,12 @@
 //!
 //! # What stays
 //!
-//! A finished job leaves its id, in the hash `QUEUE:ids`, so that it is not queued twice. Clocks are
-//! Redis's own, but for the moment in which a worker registers: machines' clocks may differ by less
-//! than the takeover time.
+//! A finished job leaves its id, in the hash `QUEUE:ids`, so that it is not queued twice.
+//!
+//! # Clocks
+//!
+//! Whether a worker is gone does not depend on what clock shows which time ([`silence`]). The wait for
+//! the next attempt ends by the clock of Redis, see [`queue`](crate::queue).
 
 mod address;
 mod commits;
@@ -41,7 +47,10 @@ mod connection;
 mod engine;
 mod keeper;
 mod keys;
+mod link;
+mod refusal;
 mod scripts;
+mod silence;
 mod workers;
 
 use std::sync::Arc;
@@ -55,24 +64,25 @@ use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
 pub use self::address::RedisUrl;
-use self::commits::Books;
+use self::commits::RecordedLength;
 use self::connection::{Connection, Patience};
 use self::keys::Keys;
+use self::link::Link;
 use self::workers::Workers;
 use super::{
-    Batch, Fate, Handler, InputPlace, OutputKind, Queue, QueueError, Recorded, Seen, Ticket,
+    Batch, Disposition, Handler, InputOffset, OutputKind, Queue, QueueError, Recorded, Seen, Ticket,
 };
-use crate::output::Output;
+use crate::progress::tally::Tally;
 use crate::progress::{Meter, Progress};
-use crate::tally::Tally;
+use crate::results::output::Output;
 
 /// The format of what is ours.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// What leads to a queue in a Redis.
+/// Where a queue in a Redis is.
 #[derive(Clone, Debug)]
-pub struct RedisPlace {
+pub struct RedisAddress {
     /// Which Redis.
     pub url: RedisUrl,
     /// The name of the queue: the first part of each key.
@@ -89,24 +99,25 @@ struct Inner {
     connection: Connection,
     keys: Keys,
     takeover: Duration,
-    /// Files are told by their host and path.
+    /// Files are known by their host and path.
     host: String,
-    /// Tells this reader's batches from another one's.
+    /// Distinguishes this reader's batches from another one's.
     reader: String,
     batches: AtomicU64,
-    books: Books,
+    /// Of this process's results.
+    recorded: RecordedLength,
     workers: Workers,
     meter: std::sync::OnceLock<Meter>,
 }
 
 impl Redis {
-    /// Connects to the queue. `stop` tells when the program is on its way out.
+    /// Connects to the queue. `stop` is done when the program is on its way out.
     pub(crate) async fn open(
-        place: &RedisPlace,
+        address: &RedisAddress,
         stop: CancellationToken,
     ) -> Result<Self, QueueError> {
-        let connection = Connection::open(&place.url, stop).await?;
-        let keys = Keys::new(&place.name);
+        let connection = Connection::open(&address.url, stop).await?;
+        let keys = Keys::new(&address.name);
         let found: i64 = connection
             .ask(Patience::None, |mut redis| {
                 let key = keys.format();
@@ -118,22 +129,22 @@ impl Redis {
             .await?;
         if found != FORMAT {
             return Err(QueueError::Refused {
-                queue: place.url.to_string(),
+                queue: address.url.to_string(),
                 reason: format!(
                     "{} was made by another version of this program (format {found}, this one \
                      knows {FORMAT})",
-                    place.name
+                    address.name
                 ),
             });
         }
         Ok(Self(Arc::new(Inner {
             connection,
             keys,
-            takeover: place.takeover,
+            takeover: address.takeover,
             host: host(),
             reader: Ulid::generate().to_string(),
             batches: AtomicU64::new(0),
-            books: Books::default(),
+            recorded: RecordedLength::default(),
             workers: Workers::default(),
             meter: std::sync::OnceLock::new(),
         })))
@@ -161,7 +172,7 @@ impl Queue for Redis {
 
     async fn len(&self) -> Result<u64, QueueError> {
         let key = self.0.keys.data();
-        let ask = |mut redis: redis::aio::ConnectionManager| {
+        let ask = |mut redis: Link| {
             let key = key.clone();
             async move { redis.hlen(key).await }
         };
@@ -190,12 +201,12 @@ impl Queue for Redis {
         self.recorded_sums(results.name()).await
     }
 
-    async fn input(&self, name: &str) -> Result<InputPlace, QueueError> {
-        self.recorded_place(name).await
+    async fn input(&self, name: &str) -> Result<InputOffset, QueueError> {
+        self.recorded_offset(name).await
     }
 
     async fn rejected(&self, input: &str) -> Result<u64, QueueError> {
-        Ok(self.recorded_place(input).await?.rejected)
+        Ok(self.recorded_offset(input).await?.rejected)
     }
 
     async fn output(&self, kind: OutputKind, target: &str) -> Result<Recorded, QueueError> {
@@ -223,11 +234,23 @@ impl Queue for Redis {
 
     async fn settle(
         &self,
-        fates: &[(Ticket, Fate)],
+        dispositions: &[(Ticket, Disposition)],
         results_length: u64,
         tally: &Tally,
     ) -> Result<Vec<Ticket>, QueueError> {
-        self.settle_by_script(fates, results_length, tally).await
+        self.settle_by_script(dispositions, results_length, tally)
+            .await
+    }
+
+    async fn begin(&self, ticket: Ticket) -> Result<bool, QueueError> {
+        self.begin_by_script(ticket).await
+    }
+
+    async fn resume(&self, results: &Output) -> Result<Option<(u64, Tally)>, QueueError> {
+        let record = self.record_of(results.name()).await?;
+        // What was settled and is forgotten is in this process's hands again.
+        self.0.workers.begin_anew();
+        Ok(record)
     }
 
     async fn close(&self) {
@@ -244,7 +267,7 @@ impl Queue for Redis {
         stop: CancellationToken,
     ) -> QueueError {
         tokio::select! {
-            never = keeper::keep(self) => match never {},
+            refused = keeper::keep(self) => refused,
             ended = engine::work(self, handler, concurrency, stop) => ended,
         }
     }

@@ -1,9 +1,9 @@
 -- Gives back what was handed out to a worker and is not in hand, oldest first and before all that waits.
 -- KEYS: 1 workers, 2 active, 3 what was handed out to it, 4 its metadata
--- ARGV: 1 the worker, 2.. tasks in hand
+-- ARGV: 1 the worker, 2 prefix of meta, 3.. tasks in hand
 -- Returns how many it still has. A worker that has none is struck off.
 local in_hand = {}
-for i = 2, #ARGV do
+for i = 3, #ARGV do
     in_hand[ARGV[i]] = true
 end
 local held = redis.call('SMEMBERS', KEYS[3])
@@ -15,6 +15,7 @@ for _, task in ipairs(held) do
     else
         redis.call('SREM', KEYS[3], task)
         redis.call('LPUSH', KEYS[2], task)
+        redis.call('HDEL', ARGV[2] .. ':' .. task, 'begun')
     end
 end
 if kept == 0 then

@@ -1,16 +1,16 @@
 -- Settles attempts, whole or not at all.
--- KEYS: 1 data, 2 active, 3 retry, 4 the results' books, 5.. what was handed out to this process
+-- KEYS: 1 data, 2 active, 3 retry, 4 what is recorded of the results, 5.. what was handed out to this process
 -- ARGV: 1 prefix of meta, 2 token of this settlement, 3 length before, 4 length now, 5 sums,
 --       then for each job: task id, what becomes of it
 --       ("done", or the attempts made, a colon and the milliseconds until the next one)
 -- Returns {"settled"}; {"others", task ids that are not in this process's hands}; or {"forgotten", length}
--- when the books are not as this process left them. With the last two nothing was done.
-local books = redis.call('HMGET', KEYS[4], 'token', 'length')
-if books[1] == ARGV[2] then
+-- when the record is not as this process left it. With the last two nothing was done.
+local recorded = redis.call('HMGET', KEYS[4], 'token', 'length')
+if recorded[1] == ARGV[2] then
     return {'settled'}
 end
-if books[2] ~= ARGV[3] then
-    return {'forgotten', books[2] or ''}
+if recorded[2] ~= ARGV[3] then
+    return {'forgotten', recorded[2] or ''}
 end
 local holders = {}
 local others = {'others'}
@@ -30,15 +30,16 @@ end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 for i = 6, #ARGV, 2 do
-    local task, fate = ARGV[i], ARGV[i + 1]
+    local task, disposition = ARGV[i], ARGV[i + 1]
     local meta = ARGV[1] .. ':' .. task
     redis.call('SREM', holders[i], task)
-    if fate == 'done' then
+    if disposition == 'done' then
         redis.call('HDEL', KEYS[1], task)
         redis.call('DEL', meta)
     else
-        local attempts, wait = string.match(fate, '^(%d+):(%d+)$')
+        local attempts, wait = string.match(disposition, '^(%d+):(%d+)$')
         redis.call('HSET', meta, 'attempts', attempts)
+        redis.call('HDEL', meta, 'crashes', 'begun')
         if wait == '0' then
             redis.call('LPUSH', KEYS[2], task)
         else

@@ -5,13 +5,13 @@
 //! and it is kept alive until they have ended.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, Semaphore, watch};
 use ulid::Ulid;
 
 use crate::queue::wake::Waker;
-use crate::queue::{Handler, Ticket, Turn};
+use crate::queue::{Attempt, Handler, Ticket};
 
 use super::Redis;
 
@@ -21,6 +21,7 @@ pub(super) struct Workers {
     inner: Mutex<Inner>,
     /// Whether Redis answered the keeper when it was last asked, and how often it did.
     answers: watch::Sender<(bool, u64)>,
+    begin_anew: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +39,7 @@ impl Default for Workers {
         Self {
             inner: Mutex::default(),
             answers: watch::Sender::new((true, 0)),
+            begin_anew: Notify::new(),
         }
     }
 }
@@ -82,6 +84,18 @@ impl Workers {
         }
     }
 
+    /// Has the next worker begin, so that what was handed out to this one and is not in hand is given
+    /// back. The server may hold jobs to be in our hands that we have settled: a master that was replaced
+    /// had not passed on all that it acknowledged.
+    pub(super) fn begin_anew(&self) {
+        self.begin_anew.notify_one();
+    }
+
+    /// Waits until the next worker is to begin.
+    pub(super) async fn until_begin_anew(&self) {
+        self.begin_anew.notified().await;
+    }
+
     /// Notes whether Redis answered the keeper; whether that is news.
     pub(super) fn note_answer(&self, answers: bool) -> bool {
         let mut is_news = false;
@@ -111,12 +125,16 @@ impl Workers {
 pub(super) struct Counted<H> {
     pub(super) handler: H,
     pub(super) redis: Redis,
+    /// As many as jobs run at once, over one worker and the next.
+    pub(super) slots: Arc<Semaphore>,
 }
 
 impl<H: Handler> Handler for Counted<H> {
-    async fn handle(&self, turn: Turn) {
-        let held = InHand::take(self.redis.clone(), turn.ticket);
-        self.handler.handle(turn).await;
+    async fn handle(&self, attempt: Attempt) {
+        let held = InHand::take(self.redis.clone(), attempt.ticket);
+        // Nobody closes it.
+        let _slot = self.slots.acquire().await;
+        self.handler.handle(attempt).await;
         drop(held);
     }
 }

@@ -11,9 +11,9 @@ fn passes(command: &mut Command) {
     let output = command
         .output()
         .unwrap_or_else(|error| panic!("{command:?}: {error}; run `cargo xtask test`"));
-    let told = [output.stdout, output.stderr].concat();
-    let told = String::from_utf8_lossy(&told);
-    assert!(output.status.success(), "{command:?}\n{told}");
+    let reported = [output.stdout, output.stderr].concat();
+    let reported = String::from_utf8_lossy(&reported);
+    assert!(output.status.success(), "{command:?}\n{reported}");
 }
 
 #[test]

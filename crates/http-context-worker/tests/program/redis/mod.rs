@@ -1,8 +1,12 @@
 //! The shared queue, in a real Redis: what several processes make of it.
 
 mod crash;
+mod failover;
+mod input;
 mod outage;
 mod parity;
+mod poison;
+mod refusals;
 mod scripts;
 mod share;
 mod tls;
@@ -63,6 +67,34 @@ impl RedisServer {
     fn connect(&self) -> redis::Connection {
         let client = redis::Client::open(self.url()).unwrap();
         client.get_connection().unwrap()
+    }
+
+    fn set(&self, name: &str, value: &str) {
+        let mut command = redis::cmd("CONFIG");
+        let command = command.arg("SET").arg(name).arg(value);
+        let () = command.query(&mut self.connect()).unwrap();
+    }
+
+    /// Changes what everybody may do.
+    fn acl(&self, rule: &str) {
+        let mut command = redis::cmd("ACL");
+        let command = command.arg("SETUSER").arg("default").arg(rule);
+        let () = command.query(&mut self.connect()).unwrap();
+    }
+
+    /// Makes it the replica of what listens at a port, or a master.
+    fn replicate(&self, master: Option<u16>) {
+        let mut command = redis::cmd("REPLICAOF");
+        match master {
+            Some(port) => command.arg("127.0.0.1").arg(port),
+            None => command.arg("NO").arg("ONE"),
+        };
+        let () = command.query(&mut self.connect()).unwrap();
+    }
+
+    fn info(&self, section: &str) -> String {
+        let mut command = redis::cmd("INFO");
+        command.arg(section).query(&mut self.connect()).unwrap()
     }
 
     /// Jobs that are not finished.
@@ -127,23 +159,33 @@ fn launch_with(command: &mut Command, dir: &Path) -> Child {
 
 /// `enqueue`, to the end.
 fn enqueue(redis: &RedisServer, jobs: &Path, more: &[&str]) -> Finished {
+    enqueue_at(&redis.url(), jobs, more)
+}
+
+fn enqueue_at(url: &str, jobs: &Path, more: &[&str]) -> Finished {
     let mut command = worker();
-    command.arg("enqueue").arg("--queue").arg(redis.url());
+    command.arg("enqueue").arg("--queue").arg(url);
     finish(command.arg("--jobs").arg(jobs).args(more))
 }
 
 /// `serve`, not started yet.
 fn serve_command(redis: &RedisServer, results: &Path, more: &[&str]) -> Command {
+    serve_command_at(&redis.url(), results, more)
+}
+
+fn serve_command_at(url: &str, results: &Path, more: &[&str]) -> Command {
     let mut command = worker();
-    command
-        .args(["serve", "--json", "--queue"])
-        .arg(redis.url());
+    command.args(["serve", "--json", "--queue"]).arg(url);
     command.arg("--results").arg(results).args(more);
     command
 }
 
 fn serve(redis: &RedisServer, results: &Path, more: &[&str]) -> Running {
     Running::start(&mut serve_command(redis, results, more))
+}
+
+fn serve_at(url: &str, results: &Path, more: &[&str]) -> Running {
+    Running::start(&mut serve_command_at(url, results, more))
 }
 
 /// How often each id stands in the results, over all files. Each line must be whole.

@@ -35,7 +35,7 @@ fn jobs_in_hand_end_and_everything_goes_on_when_redis_is_back() {
 }
 
 #[test]
-fn a_redis_that_hangs_is_waited_for_and_told() {
+fn a_redis_that_hangs_is_waited_for_and_reported() {
     let (files, gate, redis) = (Files::new(), Gate::start(), RedisServer::start());
     enqueue(&redis, &files.write("jobs", jobs_at(&gate, 2)), &[]);
     let mut worker = serve(&redis, &files.path("results"), &["--concurrency", "1"]);
@@ -53,7 +53,7 @@ fn a_redis_that_hangs_is_waited_for_and_told() {
 }
 
 #[test]
-fn told_to_end_without_redis_it_ends_in_words_and_in_time_and_no_job_is_lost() {
+fn asked_to_end_without_redis_it_ends_in_words_and_in_time_and_no_job_is_lost() {
     let (files, gate, mut redis) = (Files::new(), Gate::start(), RedisServer::start());
     enqueue(&redis, &files.write("jobs", jobs_at(&gate, 3)), &[]);
     let more = ["--concurrency", "2", "--takeover", "2"];
@@ -108,7 +108,7 @@ fn a_job_that_cannot_be_read_ends_the_worker_in_words() {
 }
 
 #[test]
-fn a_redis_that_was_emptied_is_told_and_lines_that_stand_are_kept() {
+fn a_redis_that_was_emptied_is_reported_and_lines_that_stand_are_kept() {
     let (files, gate, redis) = (Files::new(), Gate::start(), RedisServer::start());
     enqueue(&redis, &files.write("jobs", jobs_at(&gate, 2)), &[]);
     let worker = serve(&redis, &files.path("results"), &["--concurrency", "1"]);

@@ -38,7 +38,7 @@ fn a_run_says_the_same_as_with_the_embedded_queue() {
         "--pool",
         "0",
     ];
-    let told = |files: &Files, done: &Finished| -> (i32, Value, Vec<Value>, Vec<Value>) {
+    let reported = |files: &Files, done: &Finished| -> (i32, Value, Vec<Value>, Vec<Value>) {
         let mut lines = files.json("results");
         lines.sort_by_key(|line| line["id"].to_string());
         for line in &mut lines {
@@ -52,7 +52,7 @@ fn a_run_says_the_same_as_with_the_embedded_queue() {
     };
     let (shared, server, redis) = (Files::new(), Server::start(), RedisServer::start());
     shared.write("jobs", jobs(&server));
-    let by_redis = told(&shared, &run(&redis, &shared, &more));
+    let by_redis = reported(&shared, &run(&redis, &shared, &more));
 
     let (embedded, server) = (Files::new(), Server::start());
     embedded.write("jobs", jobs(&server));
@@ -65,7 +65,7 @@ fn a_run_says_the_same_as_with_the_embedded_queue() {
         &embedded.path("rejects"),
         &"--json",
     ]);
-    let by_sqlite = told(&embedded, &finish(command.args(more)));
+    let by_sqlite = reported(&embedded, &finish(command.args(more)));
     assert_eq!(by_redis, by_sqlite);
     assert_eq!(by_redis.0, 2);
     redis.assert_tidy();
@@ -88,13 +88,13 @@ fn an_id_is_known_to_all_who_queue() {
     let second = files.write("two", lines(&["x", "b", "y", "x"]));
     let second = enqueue(&redis, &second, &["--json", "--rejects", "-"]);
     assert_eq!(second.code(), 2);
-    let told: Vec<Value> = second
+    let reported: Vec<Value> = second
         .stdout
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             json!({"line": 2, "field": "id", "error": "stood on line 2 already"}),
             json!({"line": 4, "field": "id", "error": "stood on line 1 already"}),

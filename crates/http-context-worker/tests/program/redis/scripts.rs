@@ -7,6 +7,32 @@ use super::RedisServer;
 
 const ADD: &str = include_str!("../../../src/queue/redis/add.lua");
 const SETTLE: &str = include_str!("../../../src/queue/redis/settle.lua");
+const KEEP: &str = include_str!("../../../src/queue/redis/keep.lua");
+
+const LONGEST_WAIT_MS: u64 = 60_000;
+
+/// What is waiting, not finished, taken over, and the signs of life.
+type Kept = (u64, u64, u64, Vec<(String, String)>);
+
+fn keep(redis: &mut Connection, own: &[&str], gone: &[&str]) -> Kept {
+    let script = Script::new(KEEP);
+    let mut call = script.prepare_invoke();
+    for key in ["workers", "active", "retry", "data"] {
+        call.key(key);
+    }
+    call.arg("inflight")
+        .arg("metadata")
+        .arg("meta")
+        .arg(LONGEST_WAIT_MS);
+    call.arg(own.len()).arg(own).arg(gone);
+    call.invoke(redis).unwrap()
+}
+
+/// The clock of Redis, in milliseconds.
+fn now(redis: &mut Connection) -> u64 {
+    let (seconds, micros): (u64, u64) = redis::cmd("TIME").query(redis).unwrap();
+    seconds * 1000 + micros / 1000
+}
 
 fn add(redis: &mut Connection, batch: &str, jobs: &[[&str; 4]]) -> Vec<String> {
     let script = Script::new(ADD);
@@ -78,4 +104,104 @@ fn what_is_settled_twice_is_settled_once() {
     );
     assert_eq!(settle(redis, "fourth", [20, 30], &["two"]), ["settled"]);
     assert_eq!(redis.hlen("data"), Ok(0));
+}
+
+#[test]
+fn a_clock_that_was_set_back_delays_an_attempt_by_no_more_than_the_longest_wait() {
+    let server = RedisServer::start();
+    let redis = &mut server.connect();
+    let began = now(redis);
+    for (task, ahead) in [
+        ("soon", 5_000),
+        ("ahead", 3_600_000),
+        ("far ahead", u64::from(u32::MAX)),
+    ] {
+        let () = redis.zadd("retry", task, began + ahead).unwrap();
+    }
+    keep(redis, &[], &[]);
+    assert_eq!(redis.zscore("retry", "soon"), Ok(began + 5_000));
+    for task in ["ahead", "far ahead"] {
+        let due: u64 = redis.zscore("retry", task).unwrap();
+        let latest = now(redis) + LONGEST_WAIT_MS;
+        assert!(due >= began + LONGEST_WAIT_MS && due <= latest, "{task}");
+    }
+    // Set forward: what is due goes to the front of the queue.
+    let () = redis.zadd("retry", "due", began - 3_600_000).unwrap();
+    assert_eq!(keep(redis, &[], &[]).0, 1);
+    assert_eq!(redis.lrange("active", 0, -1), Ok(["due".to_owned()]));
+}
+
+#[test]
+fn only_a_worker_without_a_sign_of_life_since_it_was_seen_is_taken_over() {
+    let server = RedisServer::start();
+    let redis = &mut server.connect();
+    let ahead = now(redis) / 1000 + 3_600;
+    for (worker, sign) in [("mine", 1), ("dead", 2), ("alive", 3), ("ahead", ahead)] {
+        let () = redis.zadd("workers", worker, sign).unwrap();
+        let () = redis.sadd(format!("inflight:{worker}"), worker).unwrap();
+    }
+    let (.., taken, signs) = keep(redis, &["mine"], &[]);
+    assert_eq!(taken, 0);
+    let of = |worker: &str| -> String {
+        let sign = signs.iter().find(|(name, _)| name == worker);
+        sign.unwrap().1.clone()
+    };
+    // A sign that lies ahead is put back, so that those who are silent longest come first.
+    let put_back: u64 = of("ahead").split('.').next().unwrap().parse().unwrap();
+    assert!(put_back < ahead - 3_500);
+    assert_eq!((of("dead"), of("alive")), ("2".to_owned(), "3".to_owned()));
+    let () = redis.zadd("workers", "alive", 4).unwrap();
+    let gone = ["dead", "2", "alive", "3", "no such", "1"];
+    assert_eq!(keep(redis, &["mine"], &gone).2, 1);
+    assert_eq!(redis.lrange("active", 0, -1), Ok(["dead".to_owned()]));
+    assert_eq!(redis.exists("inflight:dead"), Ok(false));
+    assert_eq!(redis.zscore("workers", "alive"), Ok(4));
+    // One that was taken over stays so.
+    assert_eq!(keep(redis, &["dead"], &[]).2, 0);
+    assert_eq!(redis.zscore("workers", "dead"), Ok(None::<u64>));
+}
+
+#[test]
+fn a_job_that_was_in_hand_when_workers_ended_is_blamed_and_waits_from_the_second_time_on() {
+    let server = RedisServer::start();
+    let redis = &mut server.connect();
+    for (task, crashes, begun) in [
+        ("new", 0, false),
+        ("fetched", 1, false),
+        ("begun", 1, true),
+        ("often", 9, true),
+    ] {
+        let meta = format!("meta:{task}");
+        let () = redis.hset(&meta, "attempts", 0).unwrap();
+        if crashes > 0 {
+            let () = redis.hset(&meta, "crashes", crashes).unwrap();
+        }
+        if begun {
+            let () = redis.hset(&meta, "begun", 1).unwrap();
+        }
+        let () = redis.sadd("inflight:gone", task).unwrap();
+    }
+    let () = redis.zadd("workers", "gone", 1).unwrap();
+    let began = now(redis);
+    assert_eq!(keep(redis, &[], &["gone", "1"]).2, 4);
+    for (task, crashes) in [("new", 1), ("fetched", 1), ("begun", 2), ("often", 10)] {
+        assert_eq!(
+            redis.hget(format!("meta:{task}"), "crashes"),
+            Ok(crashes),
+            "{task}"
+        );
+        assert_eq!(
+            redis.hexists(format!("meta:{task}"), "begun"),
+            Ok(false),
+            "{task}"
+        );
+    }
+    let at_once = ["fetched".to_owned(), "new".to_owned()];
+    assert_eq!(redis.lrange("active", 0, -1), Ok(at_once));
+    for (task, wait) in [("begun", 1_000), ("often", LONGEST_WAIT_MS)] {
+        let due: u64 = redis.zscore("retry", task).unwrap();
+        assert!(due >= began + wait && due <= now(redis) + wait, "{task}");
+    }
+    // What was never queued is not made up.
+    assert_eq!(redis.exists("meta:unknown"), Ok(false));
 }

@@ -40,7 +40,7 @@ fn three_processes_share_the_jobs_and_do_each_once() {
 }
 
 #[test]
-fn a_worker_that_is_told_to_end_gives_its_jobs_back_at_once() {
+fn a_worker_that_is_asked_to_end_gives_its_jobs_back_at_once() {
     let (files, gate, redis) = (Files::new(), Gate::start(), RedisServer::start());
     let jobs = job_lines((0..8).map(|i| (format!("job-{i}"), gate.url("/"))));
     enqueue(&redis, &files.write("jobs", jobs), &[]);

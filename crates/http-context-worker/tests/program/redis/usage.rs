@@ -72,7 +72,7 @@ fn what_is_no_redis_is_named() {
 }
 
 #[test]
-fn a_wrong_password_is_told_and_not_repeated() {
+fn a_wrong_password_is_reported_and_not_repeated() {
     let (files, redis) = (Files::new(), RedisServer::start());
     let set = ["CONFIG", "SET", "requirepass", "right"];
     let () = redis::cmd(set[0])

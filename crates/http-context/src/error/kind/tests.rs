@@ -1,4 +1,4 @@
-//! Each kind, told from errors as the libraries make them.
+//! Each kind, from errors as the libraries make them.
 
 use bytes::Bytes;
 use hyper::body::Incoming;

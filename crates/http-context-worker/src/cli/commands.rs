@@ -1,0 +1,163 @@
+//! The commands, from their arguments to the exit code.
+
+use crate::admin::Admin;
+use crate::cli::demo;
+use crate::cli::metrics_file;
+use crate::cli::progress_bar::Bar;
+use crate::cli::terminal::print;
+use crate::cli::{Cli, Command, EnqueueArgs, RunArgs, ServeArgs, WorkArgs};
+use crate::failure::Failure;
+use crate::grouped::grouped;
+use crate::log::{self, say};
+use crate::run::enqueue::enqueue;
+use crate::run::signals::Signals;
+use crate::run::summary::Summary;
+use crate::run::{Ended, Plan, run};
+use crate::telemetry::Telemetry;
+
+/// The exit code of everything that is wrong with the input, the flags or the files.
+const USAGE: u8 = 2;
+/// The exit code of leaks that are denied.
+const LEAKS: u8 = 3;
+
+/// Does what the command line says, and returns the exit code.
+pub(crate) async fn execute(cli: Cli) -> u8 {
+    cli.install_log();
+    let done = match cli.command {
+        Command::Run(args) => match args.plan() {
+            Ok(plan) => run_jobs(&args, plan).await,
+            Err(sentence) => return refuse(&sentence),
+        },
+        Command::Enqueue(args) => queue_jobs(&args).await,
+        Command::Serve(args) => match args.plan() {
+            Ok(plan) => serve(&args, plan).await,
+            Err(sentence) => return refuse(&sentence),
+        },
+        Command::Demo(args) => demo::demo(&args).await,
+    };
+    done.unwrap_or_else(|failure| refuse(&failure.to_string()))
+}
+
+async fn run_jobs(args: &RunArgs, plan: Plan) -> Result<u8, Failure> {
+    let ended = work(&args.work, plan).await?;
+    let summary = Summary::from(&ended);
+    let mut code = summary.exit_code(args.work.deny_leaks);
+    if let Some(signal) = ended.interrupted {
+        code = signal.exit_code();
+        say(&format!(
+            "{}\n",
+            interruption(args, &ended, signal.as_str())
+        ));
+    }
+    conclude(&args.work, &summary, &ended);
+    Ok(code)
+}
+
+/// A worker that serves a queue ends by a signal, and its failed jobs are in its results: its
+/// exit code is 0 but for leaks that are denied.
+async fn serve(args: &ServeArgs, plan: Plan) -> Result<u8, Failure> {
+    let ended = work(&args.work, plan).await?;
+    let summary = Summary::from(&ended);
+    conclude(&args.work, &summary, &ended);
+    let is_leaky = args.work.deny_leaks && summary.leaks > 0;
+    Ok(if is_leaky { LEAKS } else { 0 })
+}
+
+async fn queue_jobs(args: &EnqueueArgs) -> Result<u8, Failure> {
+    let plan = match args.plan() {
+        Ok(plan) => plan,
+        Err(sentence) => return Ok(refuse(&sentence)),
+    };
+    let signals = Signals::listen()?;
+    let queued = enqueue(&plan, &signals).await?;
+    if args.json {
+        print(&format!("{}\n", queued.to_json()));
+    } else {
+        say(&format!("{}\n", queued.to_sentence()));
+    }
+    if let Some(signal) = queued.interrupted {
+        say(&format!(
+            "ended by {}: not all jobs were read\n",
+            signal.as_str()
+        ));
+        return Ok(signal.exit_code());
+    }
+    Ok(if queued.rejected > 0 { USAGE } else { 0 })
+}
+
+/// Runs the plan with everything around it: signals, telemetry, the admin page, the progress bar.
+async fn work(args: &WorkArgs, plan: Plan) -> Result<Ended, Failure> {
+    let signals = Signals::listen()?;
+    let telemetry = Telemetry::install()?;
+    let admin = match args.admin {
+        Some(address) => {
+            let admin = Admin::start(address, telemetry.prometheus().clone()).await?;
+            say(&format!("admin page at {}\n", admin.url()));
+            Some(admin)
+        }
+        None => None,
+    };
+    let mut bar = None;
+    let ended = run(plan, &signals, |progress| {
+        if let Some(admin) = &admin {
+            admin.follow(progress.clone());
+        }
+        if !args.json {
+            bar = Bar::show(progress);
+        }
+    })
+    .await;
+    drop(bar);
+    // Also when the run failed: what led to it is worth a look.
+    let interrupted = matches!(&ended, Ok(ended) if ended.interrupted.is_some());
+    if let Some(lost) = telemetry.flush(interrupted).await {
+        say(&format!("{lost}\n"));
+    }
+    let ended = ended?;
+    if let Some(path) = &args.metrics_file {
+        metrics_file::write(path, &telemetry.settled().await)?;
+    }
+    Ok(ended)
+}
+
+fn refuse(sentence: &str) -> u8 {
+    say(&format!("error: {sentence}\n"));
+    USAGE
+}
+
+/// Says how a run ended.
+fn conclude(args: &WorkArgs, summary: &Summary, ended: &Ended) {
+    if args.json {
+        print(&format!("{}\n", summary.to_json()));
+    } else {
+        let table = if log::is_json() {
+            "the run has ended".to_owned()
+        } else {
+            summary.to_table(ended)
+        };
+        log::say_with(&table, serde_json::json!({"summary": summary}));
+    }
+}
+
+fn interruption(args: &RunArgs, ended: &Ended, signal: &str) -> String {
+    let left = if ended.progress.read_all {
+        format!(
+            "{} jobs are not finished",
+            grouped(ended.progress.unfinished())
+        )
+    } else {
+        "not all jobs were read".to_owned()
+    };
+    if let Some(queue) = &args.queue {
+        return format!(
+            "ended by {signal}: {left}; the same command goes on from {queue}, and so do other workers of it"
+        );
+    }
+    match &args.state {
+        Some(state) => format!(
+            "ended by {signal}: {left}; the same command goes on from {}",
+            state.display()
+        ),
+        None => format!("ended by {signal}: {left}, and without --state they are not kept"),
+    }
+}

@@ -1,0 +1,261 @@
+//! `demo`: the main job with nothing else installed.
+//!
+//! Servers, a queue and jobs, all in this process, run by the same code as `run`. At the end its
+//! numbers are held against those of the servers. Exit code 0 says that all went as planned, the
+//! planned faults included.
+
+pub mod upstream;
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http_context::{OpenError, Tls};
+use serde_json::{Value, json};
+
+use self::upstream::Upstream;
+use crate::admin::Admin;
+use crate::attempt::retry::Retry;
+use crate::attempt::send::{RequestOutcome, send_all};
+use crate::cli::DemoArgs;
+use crate::cli::progress_bar::Bar;
+use crate::cli::terminal::print;
+use crate::failure::Failure;
+use crate::grouped::grouped;
+use crate::input::JobsFrom;
+use crate::job::Job;
+use crate::log::say;
+use crate::results::output::Target;
+use crate::run::signals::Signals;
+use crate::run::summary::Summary;
+use crate::run::{Ended, Plan, QueueAddress, run};
+use crate::telemetry::Telemetry;
+
+const AT_ONCE: usize = 16;
+
+/// Jobs of each sort.
+const PLAIN_JOBS: usize = 240;
+const SECURE_JOBS: usize = 120;
+const MIXED_JOBS: usize = 40;
+const PLUG_IN_JOBS: usize = 20;
+
+/// How long the servers may take to see that connections were closed.
+const CLOSED_WITHIN: Duration = Duration::from_secs(2);
+
+/// Runs the demo and returns the exit code.
+pub(crate) async fn demo(args: &DemoArgs) -> Result<u8, Failure> {
+    let signals = Signals::listen()?;
+    let telemetry = Telemetry::install()?;
+    let upstream = Upstream::start().await.map_err(Failure::Upstream)?;
+    let admin = Admin::start(args.admin, telemetry.prometheus().clone()).await?;
+    let jobs = jobs(&upstream);
+    let file = write_jobs(&jobs).map_err(Failure::Upstream)?;
+    if !args.json {
+        print(&opening(&upstream, &admin, jobs.len()));
+    }
+    let plan = Plan {
+        jobs: Some(JobsFrom::File(file.path().to_path_buf())),
+        results: Target::File(file.path().with_extension("results")),
+        rejects: Target::Stderr,
+        queue: QueueAddress::Embedded(None),
+        concurrency: AT_ONCE,
+        pool: args.pool as usize,
+        retry: Retry {
+            max_attempts: 3,
+            first_delay: Duration::ZERO,
+        },
+        max_crashes: 1,
+        fail_on_status: true,
+        drain_timeout: Duration::from_secs(5),
+        context: http_context::builder().tls(Tls::Config(upstream.client_config())),
+        code: job_code,
+    };
+    let mut bar = None;
+    let ended = run(plan.clone(), &signals, |progress| {
+        admin.follow(progress.clone());
+        if !args.json {
+            bar = Bar::show(progress);
+        }
+    })
+    .await;
+    drop(bar);
+    if let Target::File(results) = &plan.results {
+        let _ = std::fs::remove_file(results);
+    }
+    let ended = ended?;
+    let still_open = upstream.closed_within(CLOSED_WITHIN).await;
+    let summary = Summary::from(&ended);
+    let checks = checks(&upstream, &ended, &summary, jobs.len(), still_open);
+    let as_planned = checks.iter().all(|check| check.holds);
+    if args.json {
+        print(&format!("{}\n", summary.to_json()));
+    } else {
+        print(&format!("{}\n", summary.to_table(&ended)));
+        for check in &checks {
+            print(&format!("  {} {}\n", check.mark(), check.sentence));
+        }
+        print("\n");
+    }
+    if let Some(signal) = ended.interrupted {
+        return Ok(signal.exit_code());
+    }
+    if args.hold {
+        say(&format!(
+            "  The servers and the admin page, {}, stay up until Ctrl-C.\n",
+            admin.url()
+        ));
+        signals.first().await;
+    }
+    if let Some(lost) = telemetry.flush(args.hold).await {
+        say(&format!("  {lost}\n"));
+    }
+    Ok(u8::from(!as_planned))
+}
+
+fn opening(upstream: &Upstream, admin: &Admin, jobs: usize) -> String {
+    format!(
+        "\n  {jobs} jobs, {AT_ONCE} at once, each in an HTTP context of its own.\n\n  \
+         servers     {}    HTTP/1.1\n              {}   HTTP/2 by TLS, certificate made a moment ago\n  \
+         queue       SQLite, in a temporary directory\n  \
+         admin page  {}\n  \
+         faults      planned: one 503, one connection hung up, a few slow answers\n\n",
+        upstream.plain_url(),
+        upstream.secure_url(),
+        admin.url(),
+    )
+}
+
+/// The jobs, as they would stand in a file.
+fn jobs(upstream: &Upstream) -> Vec<Value> {
+    let (plain, secure) = (upstream.plain_url(), upstream.secure_url());
+    let items = |base: &str, n: usize| -> Vec<Value> {
+        (0..n)
+            .map(|i| json!({"url": format!("{base}/item/{i}")}))
+            .collect()
+    };
+    let mut jobs = Vec::new();
+    for i in 0..PLAIN_JOBS {
+        jobs.push(json!({"id": format!("plain-{i}"), "requests": items(&plain, 4)}));
+    }
+    for i in 0..SECURE_JOBS {
+        jobs.push(json!({"id": format!("secure-{i}"), "requests": items(&secure, 5)}));
+    }
+    for i in 0..MIXED_JOBS {
+        jobs.push(
+            json!({"id": format!("mixed-{i}"), "concurrency": 3, "requests": [
+                {"url": format!("{plain}/item/{i}")},
+                {"url": format!("{plain}/large")},
+                {"method": "POST", "url": format!("{secure}/echo"), "body": "hello"},
+                {"url": format!("{secure}/item/{i}"), "timeout_ms": 5000},
+                {"url": format!("{plain}/item/{i}"), "headers": {"accept": "application/json"}},
+            ]}),
+        );
+    }
+    for i in 0..PLUG_IN_JOBS {
+        jobs.push(json!({"id": format!("plug-in-{i}"), "requests": items(&plain, 3)}));
+    }
+    for i in 0..4 {
+        jobs.push(json!({"id": format!("slow-{i}"), "url": format!("{secure}/slow")}));
+    }
+    jobs.push(json!({"id": "unavailable", "url": format!("{secure}/unavailable-once/demo")}));
+    jobs.push(json!({"id": "hung-up", "url": format!("{plain}/hang-up-once/demo")}));
+    // The sorts are mixed, in the same way each time.
+    let count = jobs.len();
+    (0..count).map(|i| jobs[i * 101 % count].take()).collect()
+}
+
+fn write_jobs(jobs: &[Value]) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::NamedTempFile::new()?;
+    for job in jobs {
+        writeln!(file, "{job}")?;
+    }
+    file.flush()?;
+    Ok(file)
+}
+
+/// What a job of the demo does: some of them go through a plug-in.
+fn job_code(job: Arc<Job>) -> BoxFuture<'static, Vec<RequestOutcome>> {
+    if job.id.starts_with("plug-in-") {
+        plug_in(job).boxed()
+    } else {
+        send_all(job)
+    }
+}
+
+/// Code that someone else wrote, and that opens a context because it cannot know whether there is
+/// one. It is given the session of the job, and the job's report says that it asked.
+async fn plug_in(job: Arc<Job>) -> Vec<RequestOutcome> {
+    http_context::open(async { Ok::<_, OpenError>(send_all(job).await) })
+        .await
+        .unwrap_or_default()
+}
+
+/// A sentence about the run, and whether it is as it should be.
+struct Check {
+    holds: bool,
+    sentence: String,
+}
+
+impl Check {
+    fn mark(&self) -> &'static str {
+        if self.holds { "✓" } else { "✗" }
+    }
+}
+
+fn checks(
+    upstream: &Upstream,
+    ended: &Ended,
+    summary: &Summary,
+    jobs: usize,
+    still_open: u64,
+) -> Vec<Check> {
+    let seen = upstream.seen();
+    vec![
+        Check {
+            holds: summary.jobs.ok == jobs as u64,
+            sentence: format!("{} of {jobs} jobs ended ok", grouped(summary.jobs.ok)),
+        },
+        Check {
+            holds: seen.faults == 2 && summary.jobs.retried == seen.faults,
+            sentence: format!(
+                "{} planned faults were met, {} jobs were tried again because of them",
+                seen.faults, summary.jobs.retried
+            ),
+        },
+        Check {
+            holds: seen.requests() == summary.requests,
+            sentence: format!(
+                "the servers saw {} requests ({} by HTTP/1.1, {} by HTTP/2), the worker sent {}",
+                grouped(seen.requests()),
+                grouped(seen.http1_requests),
+                grouped(seen.http2_requests),
+                grouped(summary.requests)
+            ),
+        },
+        Check {
+            holds: seen.accepted == summary.connections_opened,
+            sentence: format!(
+                "the servers accepted {} connections, the worker opened {}",
+                grouped(seen.accepted),
+                grouped(summary.connections_opened)
+            ),
+        },
+        Check {
+            holds: still_open == 0,
+            sentence: format!("{still_open} connections are still open at the servers"),
+        },
+        Check {
+            holds: ended.progress.tally.nested_opens == PLUG_IN_JOBS as u64,
+            sentence: format!(
+                "{} contexts were opened inside another, by the plug-in, and used the job's session",
+                ended.progress.tally.nested_opens
+            ),
+        },
+        Check {
+            holds: summary.leaks == 0,
+            sentence: format!("{} leaks", summary.leaks),
+        },
+    ]
+}

@@ -1,0 +1,103 @@
+//! `--results`: one line of JSON for each job.
+
+pub(crate) mod output;
+pub(crate) mod rejects;
+
+use http_context::{ExitReport, Leak, Outcome};
+use serde::Serialize;
+
+use crate::attempt::send::RequestOutcome;
+
+/// A line of the results.
+#[derive(Clone, Debug, Serialize)]
+pub struct ResultLine<'a> {
+    /// The id of the job.
+    pub id: &'a str,
+    /// `ok` when every request got a response, `failed` otherwise.
+    pub status: &'static str,
+    /// The attempts that were made, this one included.
+    pub attempts: u32,
+    /// Why the job failed: its first request that did.
+    pub error: Option<&'a str>,
+    /// What became of each request in the last attempt, in the order of the job.
+    pub requests: &'a [RequestOutcome],
+    /// What the job's context reported at its exit.
+    pub exit: Exit,
+}
+
+/// The exit report of the last attempt.
+#[derive(Clone, Debug, Serialize)]
+pub struct Exit {
+    /// How the work ended: `completed`, `failed`, `cancelled` or `panicked`.
+    pub outcome: &'static str,
+    /// Requests started.
+    pub requests: u64,
+    /// Connections opened.
+    pub connections_opened: u64,
+    /// Responses over a connection that was open already.
+    pub connections_reused: u64,
+    /// What was left behind.
+    pub leaks: Vec<ExitLeak>,
+}
+
+/// A leak, without any text of the job.
+#[derive(Clone, Debug, Serialize)]
+pub struct ExitLeak {
+    /// Its kind.
+    pub kind: &'static str,
+    /// How many at the same call site.
+    pub count: usize,
+    /// Where the context was opened.
+    pub opened_at: String,
+    /// Where the thing was acquired.
+    pub acquired_at: Option<String>,
+    /// How old it was, in milliseconds.
+    pub age_ms: u64,
+}
+
+impl Exit {
+    /// The exit of a context of which no report is to be had: it panicked, or could not be opened.
+    pub(crate) fn without_report(outcome: Outcome) -> Self {
+        Self {
+            outcome: outcome.as_str(),
+            requests: 0,
+            connections_opened: 0,
+            connections_reused: 0,
+            leaks: Vec::new(),
+        }
+    }
+}
+
+impl From<&ExitReport> for Exit {
+    fn from(report: &ExitReport) -> Self {
+        Self {
+            outcome: report.outcome.as_str(),
+            requests: report.requests,
+            connections_opened: report.connections_opened,
+            connections_reused: report.connections_reused,
+            leaks: report.leaks.iter().map(ExitLeak::from).collect(),
+        }
+    }
+}
+
+impl From<&Leak> for ExitLeak {
+    fn from(leak: &Leak) -> Self {
+        Self {
+            kind: leak.kind.as_str(),
+            count: leak.count,
+            opened_at: leak.opened_at.to_string(),
+            acquired_at: leak.acquired_at.map(ToString::to_string),
+            age_ms: u64::try_from(leak.age.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+impl ResultLine<'_> {
+    /// The line of JSON, with its line end.
+    pub(crate) fn to_line(&self) -> Vec<u8> {
+        // Strings, numbers and lists of them: this cannot fail.
+        let mut line = serde_json::to_vec(self).unwrap_or_default();
+        line.push(b'\n');
+        line
+    }
+}

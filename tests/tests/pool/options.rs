@@ -1,0 +1,133 @@
+//! A session of a pool is built from the options of the pool, and from no others.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_context::{
+    BuildError, ContextBuilder, HttpVersions, OpenError, SessionError, SessionOptions, SessionPool,
+    Tls, builder, current, http_session,
+};
+use http_context_tests::Edit;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Proxy, redirect};
+
+type Setter = fn(ContextBuilder) -> ContextBuilder;
+
+struct Nowhere;
+
+impl Resolve for Nowhere {
+    fn resolve(&self, _: Name) -> Resolving {
+        let addresses: Addrs = Box::new(std::iter::empty::<SocketAddr>());
+        Box::pin(std::future::ready(Ok(addresses)))
+    }
+}
+
+fn edit() -> Edit<impl Fn(&mut reqwest::Request, &http::Extensions) + Send + Sync + 'static> {
+    Edit(|_: &mut reqwest::Request, _: &http::Extensions| {})
+}
+
+/// Every option of a session, by the name of its setter.
+const SETTERS: &[(&str, Setter)] = &[
+    ("max_connections_per_host", |b| {
+        b.max_connections_per_host(1)
+    }),
+    ("keep_alive", |b| b.keep_alive(Duration::from_secs(1))),
+    ("http_versions", |b| b.http_versions(HttpVersions::Http1)),
+    ("tls", |b| b.tls(Tls::ClientBuilder)),
+    ("proxy", |b| {
+        b.proxy(Proxy::all("http://127.0.0.1:1/").unwrap())
+    }),
+    ("without_proxies", ContextBuilder::without_proxies),
+    ("redirect", |b| b.redirect(redirect::Policy::none())),
+    ("dns_resolver", |b| b.dns_resolver(Arc::new(Nowhere))),
+    ("without_dns_resolver", ContextBuilder::without_dns_resolver),
+    ("with", |b| b.with(edit())),
+    ("with_arc", |b| b.with_arc(Arc::new(edit()))),
+    ("without_middleware", ContextBuilder::without_middleware),
+    ("configure", |b| b.configure(|client| client.referer(false))),
+    ("without_configure", ContextBuilder::without_configure),
+    ("session", |b| b.session(SessionOptions::new())),
+];
+
+/// The option that an error names.
+fn named(error: &BuildError) -> &'static str {
+    let BuildError::PooledOption { option } = error else {
+        panic!("{error:?}")
+    };
+    let text = error.to_string();
+    assert!(text.starts_with(&format!("`{option}` was set")), "{text}");
+    assert!(text.contains("options of the pool"), "{text}");
+    option
+}
+
+#[tokio::test]
+async fn an_option_set_after_the_pool_is_an_error_that_names_it() {
+    let pool = SessionPool::builder().build();
+    for (name, set) in SETTERS {
+        let context = set(builder().pool(pool.clone()));
+        let open = context.clone().open(async { Ok::<_, OpenError>(()) });
+        let OpenError::Build(error) = open.await.unwrap_err() else {
+            panic!("{name}")
+        };
+        assert_eq!(named(&error), *name);
+
+        let job = context.job(async { http_session().map(drop) });
+        let SessionError::Build(error) = job.await.unwrap_err() else {
+            panic!("{name}")
+        };
+        assert_eq!(named(&error), *name);
+    }
+    assert_eq!((pool.status().used, pool.status().idle), (0, 0));
+}
+
+#[tokio::test]
+async fn an_option_set_before_the_pool_is_replaced_by_that_of_the_pool() {
+    let keep_alive = Duration::from_secs(7);
+    let session = SessionOptions::new().keep_alive(keep_alive);
+    let pool = SessionPool::builder().session(session).build();
+    for (name, set) in SETTERS {
+        let open = set(builder()).pool(pool.clone()).open(async {
+            http_session()?;
+            let context = current().unwrap();
+            let info = context.info();
+            Ok::<_, OpenError>((info.is_pooled(), info.keep_alive()))
+        });
+        assert_eq!(open.await.unwrap(), (true, keep_alive), "{name}");
+    }
+    assert_eq!(pool.status().idle, 1, "all of them had the same session");
+}
+
+#[tokio::test]
+async fn an_option_set_after_the_pool_is_no_error_once_the_pool_is_set_again_or_taken_back() {
+    let pool = SessionPool::builder().build();
+    for (name, set) in SETTERS {
+        let refused = set(builder().pool(pool.clone()));
+        for (context, is_pooled) in [
+            (refused.clone().pool(pool.clone()), true),
+            (refused.clone().without_pool(), false),
+            (refused.clone().without_pool().pool(pool.clone()), true),
+        ] {
+            let open = context.open(async {
+                http_session()?;
+                Ok::<_, OpenError>(current().unwrap().info().is_pooled())
+            });
+            assert_eq!(open.await.unwrap(), is_pooled, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn options_of_a_context_alone_are_set_on_either_side_of_the_pool() {
+    let pool = SessionPool::builder().build();
+    let context = builder()
+        .pool(pool)
+        .name("job 7")
+        .lazy()
+        .queue_timeout(Duration::from_secs(1))
+        .max_response_body(1)
+        .drain_timeout(Duration::from_secs(1))
+        .verify_sockets(false);
+    let open = context.open(async { Ok::<_, OpenError>(http_session().map(drop)?) });
+    open.await.unwrap();
+}
