@@ -1,265 +1,156 @@
-//! The ledger of connections, with closes that come when the test says so.
+//! What the ledger shows of connections, and what is exported of their closes.
 
-use std::fmt;
-use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, Mutex, OnceLock};
-use std::thread;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::Extensions;
-use http_context::testing::{Fact, Recorder};
 use http_context::{
-    AddressPair, ConnectionInfo, Observer, OpenError, RequestInfo, builder, http_session,
+    CloseReason, ConnectionClosed, ConnectionInfo, Observer, OpenError, RequestInfo, SocketEnd,
+    builder, http_session,
 };
-use http_context_middleware::{
-    CloseEvent, CloseReason, ConnectionCloses, ConnectionRecord, ConnectionState, NoCloses,
-    TellClose,
-};
+use http_context_middleware::{ConnectionRecord, ConnectionState};
 use http_context_tests::Server;
 
-use crate::rig::{Rig, Wire};
+use crate::rig::Rig;
+use crate::scripted::{Closes, the_one};
 
-/// A source of closes that reports what the test hands to it.
-#[derive(Clone, Default)]
-struct ScriptedCloses(Arc<OnceLock<TellClose>>);
-
-impl ScriptedCloses {
-    fn rig() -> (Rig, Self) {
-        let closes = Self::default();
-        let source = Arc::new(closes.clone());
-        let rig = Rig::with(Wire::Http1, |builder| builder.connection_closes(source));
-        (rig, closes)
-    }
-
-    fn report(&self, event: CloseEvent) -> ControlFlow<(), bool> {
-        self.0.get().unwrap()(event)
-    }
-
-    /// The one connection that is open is gone.
-    fn close_the_one(&self, rig: &Rig) {
-        let open = the_one(rig);
-        let addresses = AddressPair {
-            local: open.local.unwrap(),
-            remote: open.peer.unwrap(),
-        };
-        assert_eq!(
-            self.report(CloseEvent::Closed(addresses)),
-            ControlFlow::Continue(false)
-        );
-    }
-}
-
-impl ConnectionCloses for ScriptedCloses {
-    fn start(&self, tell: TellClose) -> bool {
-        self.0.set(tell).is_ok()
-    }
-}
-
-impl fmt::Debug for ScriptedCloses {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ScriptedCloses")
-    }
-}
-
-fn the_one(rig: &Rig) -> ConnectionRecord {
+fn record_of_the_one(rig: &Rig) -> ConnectionRecord {
     let open = rig.instrumentation.ledger().connections();
     assert_eq!(open.len(), 1, "{open:?}");
     open.into_iter().next().unwrap()
 }
 
-async fn read(server: &Server) {
+pub(crate) async fn read(server: &Server) {
     let session = http_session().unwrap();
     let response = session.get(server.url("/ok")).send().await.unwrap();
     response.bytes().await.unwrap();
 }
 
-/// Connections that were made, and are closed by now; with the addresses of the first.
-async fn at_one_pair_of_addresses(count: usize) -> Vec<ConnectionInfo> {
-    let (server, recorder) = (Server::start(), Arc::new(Recorder::new()));
-    for _ in 0..count {
-        let context = builder().observer(recorder.clone()).open(async {
-            read(&server).await;
-            Ok::<_, OpenError>(())
-        });
-        context.await.unwrap();
-    }
-    let made = recorder.all(|fact| match fact {
-        Fact::ConnectionOpened { connection, .. } => Some(Arc::clone(connection)),
-        _ => None,
-    });
-    drop(recorder);
-    let mut made: Vec<_> = made
-        .into_iter()
-        .map(|info| Arc::into_inner(info).unwrap())
-        .collect();
-    let addresses = made[0].addresses;
-    for info in &mut made {
-        info.addresses = addresses;
-    }
-    made
-}
-
-/// Runs `work` with a request that nobody else observes, and passes a panic of it on.
-async fn with_request(work: impl FnOnce(&RequestInfo) + Send + 'static) {
-    type Work = Box<dyn FnOnce(&RequestInfo) + Send>;
-    struct AtItsStart {
-        work: Mutex<Option<Work>>,
-        ended: Mutex<Option<thread::Result<()>>>,
-    }
-    impl Observer for AtItsStart {
-        fn request_started(&self, request: &RequestInfo, _: &reqwest::Request, _: &Extensions) {
-            if let Some(work) = self.work.lock().unwrap().take() {
-                let ended = catch_unwind(AssertUnwindSafe(|| work(request)));
-                *self.ended.lock().unwrap() = Some(ended);
-            }
-        }
-    }
-    let (server, observer) = (
-        Server::start(),
-        Arc::new(AtItsStart {
-            work: Mutex::new(Some(Box::new(work))),
-            ended: Mutex::default(),
-        }),
-    );
-    let context = builder().observer(Arc::<AtItsStart>::clone(&observer));
-    let open = context.open(async {
-        read(&server).await;
-        Ok::<_, OpenError>(())
-    });
-    open.await.unwrap();
-    let ended = observer.ended.lock().unwrap().take();
-    ended.unwrap().unwrap_or_else(|panic| resume_unwind(panic));
-}
-
-#[tokio::test]
-async fn a_close_that_comes_late_is_that_of_the_earlier_connection_at_its_addresses() {
-    let (rig, closes) = ScriptedCloses::rig();
-    let made = at_one_pair_of_addresses(3).await;
-    let (addresses, last) = (made[0].addresses.unwrap(), made[2].id);
-    with_request(move |request| {
-        for connection in made {
-            let connection = Arc::new(connection);
-            rig.instrumentation.connection_opened(request, &connection);
-        }
-        assert_eq!(the_one(&rig).id, last);
-        // The closes of the first two are still to come.
-        for _ in 0..2 {
-            let _ = closes.report(CloseEvent::Closed(addresses));
-            assert_eq!(the_one(&rig).id, last);
-        }
-        let _ = closes.report(CloseEvent::Closed(addresses));
-        let exported = rig.exported();
-        assert_eq!(exported.open_connections(), 0, "{exported}");
-        exported.assert_sound();
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn what_a_comparison_has_closed_leaves_no_close_to_come() {
-    let (rig, closes) = ScriptedCloses::rig();
-    let mut made = at_one_pair_of_addresses(2).await;
-    with_request(move |request| {
-        let mut open = || {
-            let connection = Arc::new(made.remove(0));
-            rig.instrumentation.connection_opened(request, &connection);
-        };
-        open();
-        let comparison = closes.report(CloseEvent::Compare);
-        assert_eq!(comparison, ControlFlow::Continue(false));
-        assert_eq!(rig.exported().open_connections(), 0);
-        open();
-        closes.close_the_one(&rig);
-        let exported = rig.exported();
-        assert_eq!(exported.open_connections(), 0, "{exported}");
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn a_comparison_closes_what_is_gone_and_is_due_again_while_a_closed_session_holds_some() {
-    let ((rig, closes), server) = (ScriptedCloses::rig(), Server::start());
+    let ((rig, closes), server) = (Closes::rig().await, Server::start());
     rig.context()
         .open(async {
             read(&server).await;
-            let comparison = closes.report(CloseEvent::Compare);
-            assert_eq!(comparison, ControlFlow::Continue(false));
+            assert!(!closes.compare());
             assert_eq!(rig.exported().open_connections(), 1);
             http_session().unwrap().close();
             // The task of its connection has not run since.
-            let comparison = closes.report(CloseEvent::Compare);
-            assert_eq!(comparison, ControlFlow::Continue(true));
+            assert!(closes.compare());
             assert_eq!(rig.exported().open_connections(), 1);
+            server.wait_until(|counts| counts.open() == 0).await;
+            assert!(!closes.compare());
+            let exported = rig.exported();
+            assert_eq!(exported.closed(CloseReason::SessionClosed), 1, "{exported}");
             Ok::<_, OpenError>(())
         })
         .await
         .unwrap();
-    let comparison = closes.report(CloseEvent::Compare);
-    assert_eq!(comparison, ControlFlow::Continue(false));
-    let exported = rig.exported();
-    assert_eq!(exported.closed(CloseReason::SessionClosed), 1, "{exported}");
-    exported.assert_sound();
-    drop(rig);
-    assert_eq!(closes.report(CloseEvent::Compare), ControlFlow::Break(()));
+    rig.exported().assert_sound();
 }
 
 #[tokio::test]
-async fn where_no_closes_are_seen_an_exit_ends_what_was_busy_when_its_session_closed() {
-    let server = Server::start();
-    let rig = Rig::with(Wire::Http1, |b| b.connection_closes(Arc::new(NoCloses)));
-    let kept = rig
-        .context()
-        .drain_timeout(Duration::ZERO)
+async fn a_close_that_is_announced_after_a_comparison_found_it_is_no_close_of_another_one() {
+    let ((rig, closes), server) = (Closes::rig().await, Server::start());
+    rig.context()
         .open(async {
-            let session = http_session().unwrap();
-            let response = session.get(server.url("/slow-body")).send().await;
-            Ok::<_, OpenError>(response.unwrap())
+            read(&server).await;
+            let addresses = the_one(&server);
+            http_session().unwrap().close();
+            server.wait_until(|counts| counts.open() == 0).await;
+            assert!(!closes.compare());
+            read(&server).await;
+            closes.close(addresses, SocketEnd::Here);
+            let exported = rig.exported();
+            assert_eq!(exported.open_connections(), 1, "{exported}");
+            Ok::<_, OpenError>(())
         })
         .await
         .unwrap();
     let exported = rig.exported();
-    assert_eq!(exported.closed(CloseReason::Unknown), 1, "{exported}");
+    assert_eq!(exported.closed(CloseReason::SessionClosed), 2, "{exported}");
     exported.assert_sound();
-    drop(kept);
+}
+
+/// What is said of one connection, to be said again.
+#[derive(Default)]
+struct Heard {
+    opened: Mutex<Option<Arc<ConnectionInfo>>>,
+    closed: Mutex<Option<ConnectionClosed>>,
+}
+
+impl Observer for Heard {
+    fn connection_opened(&self, _: &RequestInfo, connection: &Arc<ConnectionInfo>) {
+        *self.opened.lock().unwrap() = Some(Arc::clone(connection));
+    }
+
+    fn connection_closed(&self, _: &Arc<ConnectionInfo>, closed: &ConnectionClosed) {
+        *self.closed.lock().unwrap() = Some(*closed);
+    }
+}
+
+/// Opens a connection again and again for the instrumentation, and closes it.
+struct Repeats {
+    rig: Arc<Rig>,
+    connection: Mutex<Option<(ConnectionInfo, ConnectionClosed)>>,
+}
+
+impl Observer for Repeats {
+    fn connection_opened(&self, request: &RequestInfo, _: &Arc<ConnectionInfo>) {
+        let Some((mut connection, closed)) = self.connection.lock().unwrap().take() else {
+            return;
+        };
+        for nth in 1..=1000 {
+            connection.create_duration = Duration::from_millis(nth);
+            let opened = Arc::new(connection);
+            let instrumentation = &self.rig.instrumentation;
+            instrumentation.connection_opened(request, &opened);
+            instrumentation.connection_closed(&opened, &closed);
+            connection = Arc::into_inner(opened).unwrap();
+        }
+    }
 }
 
 #[tokio::test]
 async fn the_connections_that_closed_last_are_remembered_and_no_more() {
-    let (rig, closes) = ScriptedCloses::rig();
-    let mut connection = at_one_pair_of_addresses(1).await.remove(0);
-    with_request(move |request| {
-        for nth in 1..=1000 {
-            connection.create_duration = Duration::from_millis(nth);
-            let opened = Arc::new(connection);
-            rig.instrumentation.connection_opened(request, &opened);
-            closes.close_the_one(&rig);
-            connection = Arc::into_inner(opened).unwrap();
-        }
-        let remembered = rig.instrumentation.ledger().recently_closed();
-        let count = remembered.len();
-        assert!((100..1000).contains(&count), "{count}");
-        let last = (1..=1000).rev().map(Duration::from_millis);
-        for (record, create_duration) in remembered.iter().zip(last) {
-            assert_eq!(record.create_duration, create_duration);
-        }
-    })
-    .await;
+    let ((rig, _closes), server) = (Closes::rig().await, Server::start());
+    let heard = Arc::new(Heard::default());
+    let work = async || {
+        read(&server).await;
+        Ok::<_, OpenError>(())
+    };
+    let context = builder().observer(Arc::<Heard>::clone(&heard));
+    context.open(work()).await.unwrap();
+    let info = heard.opened.lock().unwrap().take().unwrap();
+    let closed = heard.closed.lock().unwrap().take().unwrap();
+    let rig = Arc::new(rig);
+    let repeats = Repeats {
+        rig: Arc::clone(&rig),
+        connection: Mutex::new(Some((Arc::into_inner(info).unwrap(), closed))),
+    };
+    let context = builder().observer(Arc::new(repeats));
+    context.open(work()).await.unwrap();
+    let remembered = rig.instrumentation.ledger().recently_closed();
+    let count = remembered.len();
+    assert!((100..1000).contains(&count), "{count}");
+    let last = (1..=1000).rev().map(Duration::from_millis);
+    for (record, create_duration) in remembered.iter().zip(last) {
+        assert_eq!(record.create_duration, create_duration);
+    }
 }
 
 #[tokio::test]
 async fn a_record_says_whether_a_request_is_on_its_connection() {
-    let ((rig, _closes), server) = (ScriptedCloses::rig(), Server::start());
+    let ((rig, _closes), server) = (Closes::rig().await, Server::start());
     rig.context()
         .open(async {
             let session = http_session().unwrap();
             let response = session.get(server.url("/slow-body")).send().await;
-            let busy = the_one(&rig);
+            let busy = record_of_the_one(&rig);
             assert_eq!(busy.state, ConnectionState::Active);
             assert_eq!(busy.idle_for, None);
             server.gate().open();
             response.unwrap().bytes().await.unwrap();
-            let idle = the_one(&rig);
+            let idle = record_of_the_one(&rig);
             assert_eq!(idle.state, ConnectionState::Idle);
             assert!(idle.idle_for.is_some());
             Ok::<_, OpenError>(())
@@ -269,35 +160,31 @@ async fn a_record_says_whether_a_request_is_on_its_connection() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_gone_under_a_request_is_active_no_more() {
-    let ((rig, closes), server) = (ScriptedCloses::rig(), Server::start());
+async fn a_connection_that_is_gone_is_active_until_what_came_over_it_is_read() {
+    let ((rig, closes), server) = (Closes::rig().await, Server::start());
     rig.context()
         .open(async {
             let session = http_session().unwrap();
             let response = session.get(server.url("/slow-body")).send().await;
             assert_eq!(rig.exported().active_and_idle(), (1, 0));
-            closes.close_the_one(&rig);
-            assert_eq!(rig.exported().active_and_idle(), (0, 0));
+            closes.close_the_one(&server);
+            assert_eq!(rig.exported().active_and_idle(), (1, 0));
             drop(response);
-            Ok::<_, OpenError>(())
-        })
-        .await
-        .unwrap();
-    // Another one to the same server.
-    rig.context()
-        .open(async {
+            assert_eq!(rig.exported().active_and_idle(), (0, 0));
+            // Another one to the same server.
             read(&server).await;
             assert_eq!(rig.exported().active_and_idle(), (0, 1));
             Ok::<_, OpenError>(())
         })
         .await
         .unwrap();
+    rig.exported().assert_sound();
 }
 
 #[tokio::test]
 async fn a_connection_closes_for_its_idleness_only_when_that_is_about_over() {
     for (idle, reason) in [(500, CloseReason::Remote), (1000, CloseReason::IdleTimeout)] {
-        let ((rig, closes), server) = (ScriptedCloses::rig(), Server::start());
+        let ((rig, closes), server) = (Closes::rig().await, Server::start());
         rig.context()
             .keep_alive(Duration::from_secs(1))
             .open(async {
@@ -305,7 +192,7 @@ async fn a_connection_closes_for_its_idleness_only_when_that_is_about_over() {
                 // While the clock stands, nobody waits for a socket.
                 tokio::time::pause();
                 tokio::time::advance(Duration::from_millis(idle)).await;
-                closes.close_the_one(&rig);
+                closes.close_the_one(&server);
                 tokio::time::resume();
                 Ok::<_, OpenError>(())
             })
@@ -317,9 +204,12 @@ async fn a_connection_closes_for_its_idleness_only_when_that_is_about_over() {
 }
 
 #[tokio::test]
-async fn a_time_limit_releases_a_connection_and_the_peer_closes_one_that_it_cuts() {
-    for (is_ours, reason) in [(true, CloseReason::Unknown), (false, CloseReason::Remote)] {
-        let ((rig, closes), server) = (ScriptedCloses::rig(), Server::start());
+async fn a_time_limit_closes_a_connection_and_the_peer_closes_one_that_it_cuts() {
+    for (is_ours, reason) in [
+        (true, CloseReason::SessionClosed),
+        (false, CloseReason::Remote),
+    ] {
+        let ((rig, closes), server) = (Closes::rig().await, Server::start());
         rig.context()
             .open(async {
                 read(&server).await;
@@ -336,7 +226,7 @@ async fn a_time_limit_releases_a_connection_and_the_peer_closes_one_that_it_cuts
                     let (result, ()) = tokio::join!(request.send(), cut);
                     result.unwrap_err();
                 }
-                closes.close_the_one(&rig);
+                closes.close_the_one(&server);
                 Ok::<_, OpenError>(())
             })
             .await

@@ -90,6 +90,15 @@ impl Dispatch {
         }
     }
 
+    /// It ended by its time limit, which drops it off its connection.
+    pub(super) fn note_timed_out(&self, scope: &RequestScope) {
+        match scope.take_made() {
+            Some(made) => made.unused(true),
+            None if scope.scope().observers.is_empty() => {}
+            None => self.transport.connections.note_cancelled(),
+        }
+    }
+
     /// Polled while the request is the current one of the task.
     pub(crate) fn poll(
         &mut self,

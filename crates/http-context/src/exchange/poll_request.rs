@@ -81,9 +81,9 @@ impl Exchange {
     fn note_failure(&self, dispatch: Option<&Dispatch>, error: &RequestError) {
         match error.kind() {
             // It is given up, and with HTTP/1.1 the connection with it.
-            ErrorKind::Timeout => {
+            ErrorKind::Timeout if !error.is_connect() => {
                 if let Some(dispatch) = dispatch {
-                    dispatch.note_dropped(self);
+                    dispatch.note_timed_out(self);
                 }
             }
             // A request that a middleware sent again may have failed on another one.
