@@ -31,6 +31,9 @@ pub(crate) struct SessionConnections {
     keep_alive: Duration,
     /// Made at the first request.
     traffic: OnceLock<Arc<Traffic>>,
+    /// The connection that carried a response last, which is likely to carry the next one too.
+    /// Nothing of a user runs under it. The locks of the registry are taken under it.
+    last: Mutex<Option<Arc<Connection>>>,
     /// Nothing of a user runs under it. The locks of the registry are taken under it.
     connections: Mutex<Connections>,
     /// Notified when the session is closed: connections that are being made are given up. Made for
@@ -67,6 +70,7 @@ impl SessionConnections {
         Self {
             keep_alive,
             traffic: OnceLock::new(),
+            last: Mutex::default(),
             connections: Mutex::default(),
             closing: OnceLock::new(),
             given_up: Notify::new(),
@@ -86,6 +90,8 @@ impl SessionConnections {
             // Its port came back, so it is closed.
             REGISTRY.gone(&replaced, SocketEnd::Unknown, Instant::now());
         }
+        // It may have the addresses of the last one.
+        let _last = self.last.lock().take();
         let forgotten = self.connections.lock().insert(connection);
         // Without the lock, since observers may be notified of it.
         forgotten.iter().for_each(release);
@@ -189,8 +195,7 @@ impl SessionConnections {
             local: info.local_addr(),
             remote: info.remote_addr(),
         };
-        let found = REGISTRY.find(addresses);
-        let Some(connection) = found.filter(|c| Arc::ptr_eq(&c.traffic, self.traffic())) else {
+        let Some(connection) = self.find(addresses) else {
             return unknown(Some(addresses));
         };
         let (connection_use, idle) = connection.answered(response.version(), sent);
@@ -202,9 +207,25 @@ impl SessionConnections {
         }
     }
 
+    fn find(&self, addresses: AddressPair) -> Option<Arc<Connection>> {
+        let mut last = self.last.lock();
+        if let Some(last) = &*last
+            && last.info.addresses == Some(addresses)
+        {
+            return Some(Arc::clone(last));
+        }
+        let found = REGISTRY.find(addresses)?;
+        if !Arc::ptr_eq(&found.traffic, self.traffic()) {
+            return None;
+        }
+        *last = Some(Arc::clone(&found));
+        Some(found)
+    }
+
     /// Takes every connection that was opened and not taken or forgotten since. Who takes them has
     /// to [`release`] them. They stay known to what they carry meanwhile.
     pub(crate) fn take(&self) -> Vec<Arc<Connection>> {
+        let _last = self.last.lock().take();
         let mut connections = self.connections.lock();
         connections
             .opened

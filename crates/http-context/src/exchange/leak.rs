@@ -14,7 +14,7 @@ impl Exchange {
     /// Marks it as leaked. Returns the leak, which is to be reported.
     pub(super) fn mark_leaked(&self) -> Leak {
         let reported = match self.lock().stage {
-            Stage::Body(_) | Stage::PollingBody { .. } => BODY,
+            Stage::Body | Stage::PollingBody => BODY,
             _ => REQUEST,
         };
         self.driver.reported.store(reported, Ordering::Release);

@@ -1,15 +1,14 @@
 //! The second half of an exchange: the body of the response, as the caller polls or drops it.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Body as _, SizeHint};
 use reqwest::Method;
 
-use super::state::{BodyStage, Exchange, Stage, remember};
-use crate::error::ErrorKind;
-use crate::facts::{BodyEnd, BodyEndReason};
+use super::state::{Driven, Exchange, ResponseBody, Stage};
+use crate::facts::BodyEndReason;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -17,78 +16,83 @@ impl Exchange {
     pub(super) fn poll_body(
         &self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
         let mut locked = self.lock();
-        let mut stage = match std::mem::replace(&mut locked.stage, Stage::Over) {
-            Stage::Body(stage) => stage,
-            Stage::Aborted => return Poll::Ready(Some(Err(Box::new(self.closed_error())))),
-            _ => return Poll::Ready(None),
-        };
-        locked.stage = Stage::PollingBody {
-            since: stage.since,
-            received: stage.received,
-        };
-        drop(locked);
-        let (polled, reason) = match Pin::new(&mut stage.body).poll_frame(cx) {
-            Poll::Pending => {
-                remember(&mut stage.waker, cx.waker());
-                if self.put_back(stage) {
-                    return Poll::Pending;
-                }
+        match locked.stage {
+            Stage::Body => locked.stage = Stage::PollingBody,
+            Stage::Aborted => {
+                locked.stage = Stage::Over;
                 return Poll::Ready(Some(Err(Box::new(self.closed_error()))));
             }
-            Poll::Ready(None) => (None, BodyEndReason::Complete),
-            Poll::Ready(Some(Err(error))) => {
-                let is_broken = matches!(
-                    ErrorKind::of(&error),
-                    ErrorKind::Connection | ErrorKind::ResponseEnded
-                );
-                if let Some(connection) = stage.connection.as_ref().filter(|_| is_broken) {
-                    connection.broken();
+            _ => return Poll::Ready(None),
+        }
+        drop(locked);
+        let (polled, reason) = match self.poll_driven(cx) {
+            Poll::Pending => {
+                if self.wait_in(Stage::Body, Some(cx)) {
+                    return Poll::Pending;
                 }
-                (Some(Err(error.into())), BodyEndReason::Failed)
+                let closed = Box::new(self.closed_error());
+                (Some(Err(closed as BoxError)), BodyEndReason::Aborted)
             }
-            Poll::Ready(Some(Ok(frame))) => {
-                stage.received += frame.data_ref().map_or(0, |data| data.len() as u64);
-                if !stage.body.is_end_stream() {
-                    if !self.put_back(stage) {
-                        // The frame has come; the next poll gives the error.
-                        self.lock().stage = Stage::Aborted;
-                    }
+            Poll::Ready(Polled::More(frame)) => {
+                if self.wait_in(Stage::Body, None) {
                     return Poll::Ready(Some(Ok(frame)));
                 }
-                (Some(Ok(frame)), BodyEndReason::Complete)
+                // The frame has come; the next poll gives the error.
+                self.lock().stage = Stage::Aborted;
+                (Some(Ok(frame)), BodyEndReason::Aborted)
             }
+            Poll::Ready(Polled::Last(frame)) => (frame.map(Ok), BodyEndReason::Complete),
+            Poll::Ready(Polled::Failed(error)) => (Some(Err(error)), BodyEndReason::Failed),
         };
-        self.lock().stage = Stage::Over;
-        self.end_body_stage(stage, reason);
+        if reason != BodyEndReason::Aborted {
+            self.lock().stage = Stage::Over;
+        }
+        if let Driven::Body(body) = self.take_driven() {
+            self.end_response_body(body, None, reason);
+        }
         Poll::Ready(polled)
     }
 
-    /// Puts a body back that was polled, unless it was cut off meanwhile: then it ends here.
-    fn put_back(&self, stage: BodyStage) -> bool {
-        let mut locked = self.lock();
-        if !locked.is_aborted {
-            locked.stage = Stage::Body(stage);
-            return true;
-        }
-        locked.stage = Stage::Over;
-        drop(locked);
-        self.end_body_stage(stage, BodyEndReason::Aborted);
-        false
+    fn poll_driven(&self, cx: &mut Context<'_>) -> Poll<Polled> {
+        let mut driven = self.driven();
+        let Driven::Body(ResponseBody { body, received, .. }) = &mut *driven else {
+            unreachable!("it is there while its stage is `Body`");
+        };
+        Poll::Ready(match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+            None => Polled::Last(None),
+            Some(Err(error)) => Polled::Failed(error.into()),
+            Some(Ok(frame)) => {
+                *received += frame.data_ref().map_or(0, |data| data.len() as u64);
+                if body.is_end_stream() {
+                    Polled::Last(Some(frame))
+                } else {
+                    Polled::More(frame)
+                }
+            }
+        })
     }
 
     pub(super) fn body_is_end(&self) -> bool {
-        match &self.lock().stage {
-            Stage::Body(stage) => stage.body.is_end_stream(),
-            Stage::Aborted => false,
-            _ => true,
+        match self.lock().stage {
+            Stage::Aborted => return false,
+            Stage::Body => {}
+            _ => return true,
+        }
+        match &*self.driven() {
+            Driven::Body(body) => body.body.is_end_stream(),
+            // Cut off just now.
+            _ => false,
         }
     }
 
     pub(super) fn body_size_hint(&self) -> SizeHint {
-        match &self.lock().stage {
-            Stage::Body(stage) => stage.body.size_hint(),
+        if self.lock().stage != Stage::Body {
+            return SizeHint::default();
+        }
+        match &*self.driven() {
+            Driven::Body(body) => body.body.size_hint(),
             _ => SizeHint::default(),
         }
     }
@@ -96,30 +100,29 @@ impl Exchange {
     /// The caller dropped the body.
     pub(super) fn drop_body(&self) {
         let mut locked = self.lock();
-        match std::mem::replace(&mut locked.stage, Stage::Over) {
-            Stage::Body(stage) => {
-                drop(locked);
-                // One that is empty, which its length does not always say beforehand, was not cut
-                // short. Nor does a decoder say so of the one that it would have unpacked.
-                let is_whole = stage.body.is_end_stream() || *self.info.method() == Method::HEAD;
-                let reason = if is_whole {
-                    BodyEndReason::Complete
-                } else {
-                    BodyEndReason::Dropped
-                };
-                self.end_body_stage(stage, reason);
-            }
-            // Its poll has panicked, and took it along.
-            Stage::PollingBody { since, received } => {
-                drop(locked);
-                self.end_body(BodyEnd {
-                    reason: BodyEndReason::Dropped,
-                    bytes: received,
-                    duration: since.elapsed(),
-                });
-            }
-            _ => drop(locked),
+        // Its poll may have panicked: the caller cannot drop what it polls.
+        let is_open = matches!(locked.stage, Stage::Body | Stage::PollingBody);
+        locked.stage = Stage::Over;
+        drop(locked);
+        if is_open && let Driven::Body(body) = self.take_driven() {
+            // One that is empty, which its length does not always say beforehand, was not cut
+            // short. Nor does a decoder say so of the one that it would have unpacked.
+            let is_whole = body.body.is_end_stream() || *self.info.method() == Method::HEAD;
+            let reason = if is_whole {
+                BodyEndReason::Complete
+            } else {
+                BodyEndReason::Dropped
+            };
+            self.end_response_body(body, None, reason);
         }
         self.release_body();
     }
+}
+
+/// What a poll of a body gave.
+enum Polled {
+    More(http_body::Frame<Bytes>),
+    /// The last one, or none.
+    Last(Option<http_body::Frame<Bytes>>),
+    Failed(BoxError),
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use reqwest::{Response, Version, header};
 use tokio::time::Instant;
 
-use super::dispatch::{Answer, Dispatch};
+use super::dispatch::Answer;
 use super::response_body;
-use super::state::{BodyStage, Exchange, Stage, remember};
+use super::state::{Driven, Exchange, ResponseBody, Stage};
 use crate::error::{ErrorKind, RequestError};
 use crate::facts::{BodyEnd, BodyEndReason, ResponseHead};
 use crate::observer::Observer;
@@ -21,23 +21,18 @@ impl Exchange {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Response, RequestError>> {
         let mut locked = self.lock();
-        let stage = std::mem::replace(&mut locked.stage, Stage::PollingRequest);
-        let Stage::Request { mut waker } = stage else {
+        if locked.stage != Stage::Request {
             locked.stage = Stage::Over;
             return Poll::Ready(Err(self.closed_error().into()));
-        };
+        }
+        locked.stage = Stage::PollingRequest;
         drop(locked);
         match self.poll_dispatch(cx) {
             Poll::Pending => {
-                remember(&mut waker, cx.waker());
-                let mut locked = self.lock();
-                if !locked.is_aborted {
-                    locked.stage = Stage::Request { waker };
+                if self.wait_in(Stage::Request, Some(cx)) {
                     return Poll::Pending;
                 }
-                locked.stage = Stage::Over;
-                drop(locked);
-                drop(self.take_dispatch());
+                drop(self.take_driven());
                 drop(self.take_made());
                 let error = self.closed_error().into();
                 self.end_failed(&error);
@@ -48,11 +43,11 @@ impl Exchange {
                 locked.stage = Stage::Over;
                 let is_aborted = locked.is_aborted;
                 drop(locked);
-                let dispatch = self.take_dispatch();
+                let dispatch = self.take_driven();
                 let error = if is_aborted {
                     self.closed_error().into()
                 } else {
-                    self.note_failure(dispatch.as_ref(), &error);
+                    self.note_failure(&dispatch, &error);
                     error
                 };
                 drop(dispatch);
@@ -61,28 +56,28 @@ impl Exchange {
             }
             Poll::Ready(Ok(answer)) => {
                 self.lock().stage = Stage::Notifying;
-                drop(self.take_dispatch());
+                drop(self.take_driven());
                 Poll::Ready(Ok(self.answered(answer)))
             }
         }
     }
 
     fn poll_dispatch(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<Result<Answer, RequestError>> {
-        let mut dispatch = self.dispatch();
-        let dispatch = dispatch
-            .as_mut()
-            .expect("it is there while its stage is `Request`");
+        let mut driven = self.driven();
+        let Driven::Request(dispatch) = &mut *driven else {
+            unreachable!("it is there while its stage is `Request`");
+        };
         let _entered = Entered::new(self);
         let request: Arc<RequestScope> = Arc::clone(self) as _;
         CURRENT_REQUEST.sync_scope(request, || dispatch.poll(&**self, cx))
     }
 
     /// What the failure says of the connection that was made for the request.
-    fn note_failure(&self, dispatch: Option<&Dispatch>, error: &RequestError) {
+    fn note_failure(&self, dispatch: &Driven, error: &RequestError) {
         match error.kind() {
             // It is given up, and with HTTP/1.1 the connection with it.
             ErrorKind::Timeout if !error.is_connect() => {
-                if let Some(dispatch) = dispatch {
+                if let Driven::Request(dispatch) = dispatch {
                     dispatch.note_timed_out(self);
                 }
             }
@@ -117,18 +112,21 @@ impl Exchange {
         let content_length = response.content_length();
         let has_body = content_length != Some(0);
         let (mut response, next) = if has_body {
-            self.lock().has_body = true;
             let (response, body) = response_body::track(response, Arc::clone(self));
-            let body = BodyStage {
+            let mut locked = self.lock();
+            locked.has_body = true;
+            locked.waker = None;
+            drop(locked);
+            let body = ResponseBody {
                 body,
                 slot,
                 connection: connection.connection,
                 closes,
                 since: Instant::now(),
                 received: 0,
-                waker: None,
             };
-            (response, Stage::Body(body))
+            *self.driven() = Driven::Body(body);
+            (response, Stage::Body)
         } else {
             drop(slot);
             if let Some(connection) = connection.connection {
@@ -168,13 +166,13 @@ impl Exchange {
         // Out of its stage it can only be after a panic: the caller cannot drop what it polls.
         let is_under_way = matches!(
             locked.stage,
-            Stage::Request { .. } | Stage::PollingRequest | Stage::Notifying
+            Stage::Request | Stage::PollingRequest | Stage::Notifying
         );
         if is_under_way {
             locked.stage = Stage::Over;
             drop(locked);
-            let dispatch = self.take_dispatch();
-            if let Some(dispatch) = &dispatch {
+            let dispatch = self.take_driven();
+            if let Driven::Request(dispatch) = &dispatch {
                 dispatch.note_dropped(self);
             }
             // The future goes first: before observers hear of the end, its connection is released.

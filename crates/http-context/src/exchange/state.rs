@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
-use std::task::Waker;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -53,13 +53,8 @@ impl Requests {
                 requests: Arc::clone(self),
                 key,
                 reported: AtomicU8::default(),
-                state: Mutex::new(State {
-                    stage: Stage::Notifying,
-                    is_aborted: false,
-                    has_body: false,
-                    is_released: false,
-                }),
-                dispatch: Mutex::new(None),
+                state: Mutex::default(),
+                driven: Mutex::default(),
             };
             RequestScope::new(info(), Arc::clone(&self.scope), driver)
         })
@@ -99,17 +94,20 @@ pub(crate) struct Driver {
     /// flight, which a request that ends takes before it looks here.
     pub(super) reported: AtomicU8,
     /// Taken for a moment to change the stage. Futures and bodies are polled and dropped, and
-    /// observers called, when it is released; nothing of a user runs under it, and no other lock is
-    /// taken under it.
+    /// observers called, when it is released; nothing of a user runs under it but the clone of a
+    /// waker, and no other lock is taken under it.
     state: Mutex<State>,
-    /// The future of the request, polled where it stands: what users have set runs under this lock.
-    /// Nobody ever waits for it: it belongs to whoever has changed the stage from `Request`.
-    dispatch: Mutex<Option<Dispatch>>,
+    /// What is polled, where it stands: what users have set runs under this lock. Nobody ever waits
+    /// for it: it belongs to whoever has changed the stage from `Notifying`, `Request` or `Body`.
+    driven: Mutex<Driven>,
 }
 
+#[derive(Default)]
 pub(super) struct State {
     pub(super) stage: Stage,
-    /// Whether it was cut off, by who found the stage taken out. Whoever puts the next one in
+    /// Of the task that polled it last.
+    pub(super) waker: Option<Waker>,
+    /// Whether it was cut off, by who found somebody else at it. Whoever goes on to the next stage
     /// sees that, and ends it there.
     pub(super) is_aborted: bool,
     /// Whether its caller got a body, and holds it in place of the future.
@@ -118,28 +116,39 @@ pub(super) struct State {
     pub(super) is_released: bool,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Stage {
     /// Its caller's thread notifies that it was started, or answered. Nobody else takes it from
     /// here, so that its end does not come before that.
+    #[default]
     Notifying,
-    /// Its future is in `dispatch`, and nobody polls it.
-    Request {
-        waker: Option<Waker>,
-    },
-    /// The caller polls the future.
+    /// Its future waits to be polled.
+    Request,
+    /// Its caller polls the future.
     PollingRequest,
-    Body(BodyStage),
-    /// The caller polls the body, which is out of here for so long.
-    PollingBody {
-        since: Instant,
-        received: u64,
-    },
+    /// The body of its response waits to be polled.
+    Body,
+    /// Its caller polls the body.
+    PollingBody,
     /// Cut off; its holder has not seen that yet.
     Aborted,
     Over,
 }
 
-pub(super) struct BodyStage {
+#[derive(Default)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a request is in the large one for most of its life"
+)]
+pub(super) enum Driven {
+    #[default]
+    Nothing,
+    Request(Dispatch),
+    Body(ResponseBody),
+}
+
+/// The body of a response, and what it keeps.
+pub(super) struct ResponseBody {
     pub(super) body: Body,
     pub(super) slot: Slot,
     pub(super) connection: Option<Arc<Connection>>,
@@ -147,14 +156,13 @@ pub(super) struct BodyStage {
     pub(super) closes: bool,
     pub(super) since: Instant,
     pub(super) received: u64,
-    pub(super) waker: Option<Waker>,
 }
 
 impl Exchange {
     /// Sends it on its way, unless it was to be cut off meanwhile.
     pub(crate) fn start(&self, dispatch: Dispatch) {
-        *self.dispatch() = Some(dispatch);
-        self.finish_notifying(Stage::Request { waker: None });
+        *self.driven() = Driven::Request(dispatch);
+        self.finish_notifying(Stage::Request);
     }
 
     pub(super) fn finish_notifying(&self, next: Stage) {
@@ -172,24 +180,42 @@ impl Exchange {
         self.cut_off(locked);
     }
 
-    /// Ends what is in the stage. Whoever has taken it out sees `is_aborted`.
-    pub(super) fn cut_off(&self, mut locked: MutexGuard<'_, State>) {
-        if !matches!(locked.stage, Stage::Request { .. } | Stage::Body(_)) {
+    /// Ends what waits to be polled. Whoever is at it sees `is_aborted`.
+    fn cut_off(&self, mut locked: MutexGuard<'_, State>) {
+        if !matches!(locked.stage, Stage::Request | Stage::Body) {
             return;
         }
-        let stage = std::mem::replace(&mut locked.stage, Stage::Aborted);
+        locked.stage = Stage::Aborted;
+        let waker = locked.waker.take();
         drop(locked);
-        match stage {
-            Stage::Request { waker } => {
-                drop(self.take_dispatch());
+        match self.take_driven() {
+            Driven::Body(body) => self.end_response_body(body, waker, BodyEndReason::Aborted),
+            request => {
+                drop(request);
                 if let Some(waker) = waker {
                     waker.wake();
                 }
                 self.end_failed(&self.closed_error().into());
             }
-            Stage::Body(body) => self.end_body_stage(body, BodyEndReason::Aborted),
-            _ => {}
         }
+    }
+
+    /// Takes it from one who polled it back to where it waits to be polled, unless it was cut off
+    /// meanwhile: then it returns `false`, and whoever polled it ends it.
+    pub(super) fn wait_in(&self, stage: Stage, cx: Option<&Context<'_>>) -> bool {
+        let mut locked = self.lock();
+        if locked.is_aborted {
+            locked.stage = Stage::Over;
+            return false;
+        }
+        locked.stage = stage;
+        if let Some(cx) = cx {
+            match &mut locked.waker {
+                Some(kept) => kept.clone_from(cx.waker()),
+                waker => *waker = Some(cx.waker().clone()),
+            }
+        }
+        true
     }
 
     pub(super) fn end_failed(&self, error: &RequestError) {
@@ -197,23 +223,27 @@ impl Exchange {
         self.deregister();
     }
 
-    pub(super) fn end_body_stage(&self, stage: BodyStage, reason: BodyEndReason) {
-        let BodyStage {
+    pub(super) fn end_response_body(
+        &self,
+        ended: ResponseBody,
+        waker: Option<Waker>,
+        reason: BodyEndReason,
+    ) {
+        let ResponseBody {
             body,
             slot,
             connection,
             closes,
             since,
             received,
-            waker,
-        } = stage;
+        } = ended;
         // The connection is released, or closed, before observers hear of the end.
         drop(body);
         drop(slot);
         if let Some(connection) = connection {
             connection.response_ended(reason == BodyEndReason::Complete, closes);
         }
-        if let (BodyEndReason::Aborted, Some(waker)) = (reason, waker) {
+        if let Some(waker) = waker {
             waker.wake();
         }
         self.end_body(BodyEnd {
@@ -241,24 +271,16 @@ impl Exchange {
         }
     }
 
-    /// The future of the request, for whoever has changed the stage from `Request`.
-    pub(super) fn dispatch(&self) -> MutexGuard<'_, Option<Dispatch>> {
-        self.driver.dispatch.lock()
+    /// What is polled, for whoever it belongs to by the stage.
+    pub(super) fn driven(&self) -> MutexGuard<'_, Driven> {
+        self.driver.driven.lock()
     }
 
-    pub(super) fn take_dispatch(&self) -> Option<Dispatch> {
-        self.dispatch().take()
+    pub(super) fn take_driven(&self) -> Driven {
+        std::mem::take(&mut *self.driven())
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.driver.state.lock()
-    }
-}
-
-/// Keeps the waker that the task was last polled with.
-pub(super) fn remember(slot: &mut Option<Waker>, waker: &Waker) {
-    match slot {
-        Some(kept) => kept.clone_from(waker),
-        None => *slot = Some(waker.clone()),
     }
 }
