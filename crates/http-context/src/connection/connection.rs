@@ -99,7 +99,8 @@ impl Connection {
         sent: Option<Instant>,
     ) -> (ConnectionUse, Option<Duration>) {
         let mut state = self.state.lock();
-        state.in_flight += 1;
+        // Where nobody observes it, nobody says when the body has ended.
+        state.in_flight += u32::from(self.is_observed());
         state.requests += 1;
         state.version = Some(version);
         state.dropped = None;
@@ -324,7 +325,7 @@ impl MadeConnection for Connection {
     }
 }
 
-/// An open connection, as it was a moment ago.
+/// An open connection, as it was a moment ago. What is on it is known where it has an observer.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnectionSnapshot {

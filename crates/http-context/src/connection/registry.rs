@@ -35,7 +35,7 @@ struct Entry {
     /// The port came back before the close of the connection before was announced: so many
     /// announcements are to come that are not of this one.
     closes_of_others: u32,
-    /// Its socket is gone, and it waits to be reported.
+    /// Its socket is gone, and it waits to be reported, or to be released by its session.
     is_gone: bool,
 }
 
@@ -141,7 +141,12 @@ impl Registry {
 
     /// The socket of this connection is gone.
     pub(super) fn gone(&self, connection: &Arc<Connection>, end: SocketEnd, at: Instant) {
-        if connection.is_observed() && !connection.is_seen() {
+        if !connection.is_observed() {
+            // Its session releases it; until then it can be found by its response.
+            self.mark_gone(connection);
+            return;
+        }
+        if !connection.is_seen() {
             connection.unseen();
             self.remove(connection);
             return;
@@ -155,13 +160,7 @@ impl Registry {
 
     /// Keeps one that is gone until no response of it can come any more.
     fn wait(&self, connection: &Arc<Connection>) {
-        if let Some(addresses) = connection.info.addresses.map(canonical)
-            && let Some(entry) = self.shard(&addresses).lock().get_mut(&addresses)
-            && entry.connection.info.id == connection.info.id
-        {
-            // It can still be found by its response.
-            entry.is_gone = true;
-        }
+        self.mark_gone(connection);
         self.waiting.lock().push(Arc::clone(connection));
         // Looked at again, since what it waits for may have come before it was there to be found.
         if connection.is_awaited() {
@@ -169,6 +168,15 @@ impl Registry {
             watch(Instant::now() + LONGEST_WAIT, Box::new(look));
         } else {
             self.end_wait(connection);
+        }
+    }
+
+    fn mark_gone(&self, connection: &Connection) {
+        if let Some(addresses) = connection.info.addresses.map(canonical)
+            && let Some(entry) = self.shard(&addresses).lock().get_mut(&addresses)
+            && entry.connection.info.id == connection.info.id
+        {
+            entry.is_gone = true;
         }
     }
 
@@ -198,12 +206,13 @@ impl Registry {
         connection.report_end();
     }
 
-    /// All that it has now.
+    /// All that are not known to be gone, or wait to be reported.
     pub(super) fn all(&self) -> Vec<Arc<Connection>> {
         let connections = |shard: &Mutex<HashMap<AddressPair, Entry>>| -> Vec<_> {
             let entries = shard.lock();
             entries
                 .values()
+                .filter(|entry| !entry.is_gone || entry.connection.is_observed())
                 .map(|entry| Arc::clone(&entry.connection))
                 .collect()
         };
