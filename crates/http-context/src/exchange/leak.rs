@@ -35,20 +35,28 @@ impl Exchange {
         leak
     }
 
-    /// The holder of its future lets go of it.
-    pub(super) fn resolve_request(&self) {
-        self.resolve_if(|reported| reported == REQUEST);
+    /// Its caller holds the future no more.
+    pub(super) fn release_future(&self) {
+        let mut locked = self.lock();
+        let has_body = locked.has_body;
+        locked.is_released |= !has_body;
+        drop(locked);
+        // A body that it has in place of the future is another leak.
+        if !has_body || self.driver.reported.load(Ordering::Acquire) == REQUEST {
+            self.resolve();
+        }
     }
 
-    /// The holder of its body lets go of it.
+    /// Its caller holds the body no more.
+    pub(super) fn release_body(&self) {
+        self.lock().is_released = true;
+        self.resolve();
+    }
+
+    /// Resolves its leak, if it was reported as one.
     pub(super) fn resolve(&self) {
-        self.resolve_if(|_| true);
-    }
-
-    fn resolve_if(&self, is_ours: impl Fn(u8) -> bool) {
-        let reported = self.driver.reported.load(Ordering::Acquire);
-        if reported != NOT_REPORTED && is_ours(reported) {
-            self.driver.reported.store(NOT_REPORTED, Ordering::Release);
+        let reported = self.driver.reported.swap(NOT_REPORTED, Ordering::AcqRel);
+        if reported != NOT_REPORTED {
             self.scope().report_resolved(&self.leak_of(reported));
         }
     }

@@ -120,6 +120,6 @@ impl Exchange {
             }
             _ => drop(locked),
         }
-        self.resolve();
+        self.release_body();
     }
 }

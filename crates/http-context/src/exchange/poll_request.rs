@@ -117,6 +117,7 @@ impl Exchange {
         let content_length = response.content_length();
         let has_body = content_length != Some(0);
         let (mut response, next) = if has_body {
+            self.lock().has_body = true;
             let (response, body) = response_body::track(response, Arc::clone(self));
             let body = BodyStage {
                 body,
@@ -183,7 +184,7 @@ impl Exchange {
         } else {
             drop(locked);
         }
-        self.resolve_request();
+        self.release_future();
     }
 }
 

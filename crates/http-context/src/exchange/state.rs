@@ -56,6 +56,8 @@ impl Requests {
                 state: Mutex::new(State {
                     stage: Stage::Notifying,
                     is_aborted: false,
+                    has_body: false,
+                    is_released: false,
                 }),
                 dispatch: Mutex::new(None),
             };
@@ -110,6 +112,10 @@ pub(super) struct State {
     /// Whether it was cut off, by who found the stage taken out. Whoever puts the next one in
     /// sees that, and ends it there.
     pub(super) is_aborted: bool,
+    /// Whether its caller got a body, and holds it in place of the future.
+    pub(super) has_body: bool,
+    /// Whether its caller holds neither any more.
+    pub(super) is_released: bool,
 }
 
 pub(super) enum Stage {
@@ -227,6 +233,11 @@ impl Exchange {
         let requests = &self.driver.requests;
         if requests.in_flight.remove(self.driver.key) {
             requests.scope.note_idle();
+        }
+        // It cannot be marked as leaked any more. If it was after its caller had released it, that
+        // has seen no mark.
+        if self.lock().is_released {
+            self.resolve();
         }
     }
 
