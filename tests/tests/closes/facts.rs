@@ -51,19 +51,19 @@ fn observed() -> (Arc<Connections>, http_context::ContextBuilder) {
 
 #[tokio::test]
 async fn a_close_is_reported_once_however_often_it_is_announced() {
-    let (closes, server) = (Closes::take_turn().await, Server::start());
+    let (source, server) = (Closes::take_turn().await, Server::start());
     let (connections, context) = observed();
     let work = context.open(async {
         read(&server).await;
         let addresses = the_one(&server);
         for end in [SocketEnd::Peer, SocketEnd::Here] {
-            closes.close(addresses, end);
+            source.close(addresses, end);
         }
         assert_eq!(open_to(&server), []);
         Ok::<_, OpenError>(())
     });
     work.await.unwrap();
-    closes.compare();
+    source.compare();
     let closed = connections.closed();
     assert_eq!(closed.len(), 1);
     assert_eq!(closed[0].reason, CloseReason::Remote);
@@ -72,7 +72,7 @@ async fn a_close_is_reported_once_however_often_it_is_announced() {
 
 #[tokio::test]
 async fn the_reason_of_a_close_stays_while_its_connection_waits_for_a_response() {
-    let (closes, server) = (Closes::take_turn().await, Server::start());
+    let (source, server) = (Closes::take_turn().await, Server::start());
     let (connections, context) = observed();
     let work = context.open(async {
         read(&server).await;
@@ -83,10 +83,10 @@ async fn the_reason_of_a_close_stays_while_its_connection_waits_for_a_response()
             let busy = the_one(&server);
             assert_eq!(busy, idle, "it is used again");
             // The head of its response may be on its way.
-            closes.close(idle, SocketEnd::Peer);
+            source.close(idle, SocketEnd::Peer);
             assert_eq!(connections.closed(), []);
-            closes.close(idle, SocketEnd::Here);
-            closes.compare();
+            source.close(idle, SocketEnd::Here);
+            source.compare();
             server.gate().open();
         };
         let (response, ()) = tokio::join!(session.get(server.url("/slow-head")).send(), other);
@@ -102,7 +102,7 @@ async fn the_reason_of_a_close_stays_while_its_connection_waits_for_a_response()
 
 #[tokio::test]
 async fn a_pooled_connection_that_its_peer_closes_while_idle_is_a_fact_of_who_opened_it() {
-    let (closes, server) = (Closes::take_turn().await, Server::start());
+    let (source, server) = (Closes::take_turn().await, Server::start());
     let pool = SessionPool::builder().build();
     let job = async || {
         read(&server).await;
@@ -113,7 +113,7 @@ async fn a_pooled_connection_that_its_peer_closes_while_idle_is_a_fact_of_who_op
     let (second, context) = observed();
     context.pool(pool.clone()).open(job()).await.unwrap();
     assert_eq!(first.closed(), []);
-    closes.close(the_one(&server), SocketEnd::Peer);
+    source.close(the_one(&server), SocketEnd::Peer);
     let closed = first.closed();
     assert_eq!(closed.len(), 1);
     assert_eq!(
@@ -128,7 +128,7 @@ async fn a_pooled_connection_that_its_peer_closes_while_idle_is_a_fact_of_who_op
 
 #[tokio::test]
 async fn a_pool_that_is_dropped_closes_its_connections() {
-    let (closes, server) = (Closes::take_turn().await, Server::start());
+    let (source, server) = (Closes::take_turn().await, Server::start());
     let (connections, context) = observed();
     let pool = SessionPool::builder().build();
     let work = context.pool(pool).open(async {
@@ -136,9 +136,9 @@ async fn a_pool_that_is_dropped_closes_its_connections() {
         Ok::<_, OpenError>(())
     });
     work.await.unwrap();
-    assert!(closes.compare(), "it ought to be gone");
+    assert!(source.compare(), "it ought to be gone");
     server.wait_until(|counts| counts.open() == 0).await;
-    assert!(!closes.compare());
+    assert!(!source.compare());
     let closed = connections.closed();
     assert_eq!(closed.len(), 1);
     assert_eq!(closed[0].reason, CloseReason::SessionClosed);
@@ -146,14 +146,14 @@ async fn a_pool_that_is_dropped_closes_its_connections() {
 
 #[tokio::test]
 async fn a_session_that_is_closed_early_closes_its_connections_and_the_next_has_its_own() {
-    let (closes, server) = (Closes::take_turn().await, Server::start());
+    let (source, server) = (Closes::take_turn().await, Server::start());
     let (connections, context) = observed();
     let work = context.open(async {
         for round in 1..=3 {
             read(&server).await;
             http_session().unwrap().close();
             server.wait_until(|counts| counts.open() == 0).await;
-            closes.compare();
+            source.compare();
             assert_eq!(connections.closed().len(), round);
         }
         Ok::<_, OpenError>(())
@@ -167,7 +167,7 @@ async fn a_session_that_is_closed_early_closes_its_connections_and_the_next_has_
 
 #[tokio::test]
 async fn a_context_that_is_dropped_or_looks_for_no_leaks_has_its_closes_announced() {
-    let (closes, server) = (Closes::take_turn().await, Server::start());
+    let (source, server) = (Closes::take_turn().await, Server::start());
     for is_dropped in [true, false] {
         let (connections, context) = observed();
         let mut work = Box::pin(context.leaks(LeakPolicy::Off).open(async {
@@ -188,7 +188,7 @@ async fn a_context_that_is_dropped_or_looks_for_no_leaks_has_its_closes_announce
         }
         drop(work);
         server.wait_until(|counts| counts.open() == 0).await;
-        closes.compare();
+        source.compare();
         let closed = connections.closed();
         assert_eq!(closed.len(), 1);
         assert_eq!(closed[0].reason, CloseReason::SessionClosed, "{is_dropped}");

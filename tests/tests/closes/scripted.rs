@@ -19,6 +19,7 @@ static SINK: OnceLock<CloseSink> = OnceLock::new();
 /// Sends what a test hands to it, while the test has its turn.
 pub(crate) struct Closes {
     _turn: MutexGuard<'static, ()>,
+    sink: &'static OnceLock<CloseSink>,
 }
 
 impl Closes {
@@ -27,6 +28,7 @@ impl Closes {
         INSTALLED.get_or_init(|| set_connection_closes(Arc::new(Scripted)).unwrap());
         Self {
             _turn: TURN.lock().await,
+            sink: &SINK,
         }
     }
 
@@ -36,7 +38,7 @@ impl Closes {
     }
 
     pub(crate) fn send(&self, event: CloseEvent) -> bool {
-        SINK.get().unwrap()(event)
+        self.sink.get().unwrap()(event)
     }
 
     pub(crate) fn compare(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http_context::{CloseReason, OpenError, http_session};
+use http_context::{CloseReason, OpenError, SessionPool, builder, http_session, open_connections};
 use http_context_tests::{Server, sockets};
 
 use crate::rig::{Exported, Rig, Wire};
@@ -263,4 +263,49 @@ async fn a_request_on_a_connection_with_others_has_not_found_it_idle() {
             .await
             .unwrap();
     }
+}
+
+/// How many connections to this server the process takes for open.
+fn open_to(server: &Server) -> usize {
+    let to = Some(server.addr());
+    let open = open_connections();
+    let remotes = open
+        .iter()
+        .map(|one| one.info.addresses.map(|pair| pair.remote));
+    remotes.filter(|remote| *remote == to).count()
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_a_thousand_contexts() {
+    const CONTEXTS: i64 = 1_000;
+    let (rig, server) = (Rig::new(Wire::Http1), Server::start());
+    let pools = [builder().session_options(), rig.context().session_options()]
+        .map(|options| SessionPool::builder().session(options).build());
+    let contexts = [
+        builder(),
+        builder().pool(pools[0].clone()),
+        rig.context(),
+        rig.context().pool(pools[1].clone()),
+    ];
+    for (nth, context) in contexts.into_iter().enumerate() {
+        for _ in 0..CONTEXTS {
+            let work = context.clone().open(async {
+                read(server.url("/ok")).await;
+                Ok::<_, OpenError>(())
+            });
+            work.await.unwrap();
+        }
+        if nth == 2 {
+            let all = |e: &Exported| e.closed(CloseReason::SessionClosed) == CONTEXTS;
+            rig.wait_until(all).await.assert_sound();
+        }
+        assert_eq!(open_to(&server), [0, 1, 1, 2][nth]);
+    }
+    for pool in pools {
+        assert!(pool.close().await.is_clean());
+    }
+    let exported = rig.wait_until(|e| e.open_connections() == 0).await;
+    exported.assert_sound();
+    assert_eq!(exported.closed(CloseReason::SessionClosed), CONTEXTS + 1);
+    assert_eq!(open_to(&server), 0);
 }

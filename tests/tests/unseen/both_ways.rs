@@ -6,12 +6,10 @@
 )]
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use http_context::{OpenError, SessionPool, http_session};
 use http_context_middleware::{
-    Instrumentation, NoCloses, OpenTelemetryRecorder, Spans, attribute, catalogue,
-    with_catalogue_buckets,
+    Instrumentation, OpenTelemetryRecorder, Spans, attribute, catalogue, with_catalogue_buckets,
 };
 use http_context_tests::Server;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -23,6 +21,7 @@ use opentelemetry_sdk::metrics::data::{
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, SdkMeterProvider};
 
 use crate::rig::Exported;
+use crate::unseen::see_no_closes;
 
 /// Values by their name and sorted labels, as Prometheus has them.
 type Numbers = BTreeMap<(String, Vec<(String, String)>), f64>;
@@ -164,12 +163,10 @@ fn number(numbers: &Numbers, name: &str, labels: &[(&str, &str)]) -> f64 {
 #[tokio::test]
 async fn both_get_the_same_numbers_at_every_time() {
     let (both, server) = (BothWays::new(), Server::start());
+    see_no_closes();
     // For this thread, on which everything happens: also closes, by the end of the session.
     let _local = metrics::set_default_local_recorder(&both.recorder);
-    let instrumentation = Instrumentation::builder()
-        .spans(Spans::Off)
-        .connection_closes(Arc::new(NoCloses))
-        .build();
+    let instrumentation = Instrumentation::builder().spans(Spans::Off).build();
     let context = http_context::builder()
         .observer(instrumentation.clone())
         .configure(reqwest::ClientBuilder::no_proxy);

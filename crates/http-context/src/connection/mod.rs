@@ -20,6 +20,8 @@ mod open_connections;
 mod ownership;
 mod registry;
 mod resolve;
+#[cfg(test)]
+pub(crate) mod sample;
 mod session_connections;
 mod source;
 mod traffic;

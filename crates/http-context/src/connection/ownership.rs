@@ -44,3 +44,45 @@ pub(crate) fn release_gone(connection: &Arc<Connection>) {
         source::gone(connection);
     }
 }
+
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{Sample, with_socket};
+    use super::*;
+
+    #[test]
+    fn a_connection_is_answered_for_until_it_is_released_or_closed() {
+        let sample = Sample::new();
+        let (held, _ends) = with_socket();
+        let held = sample.unobserved(held);
+        let (closed, ends) = with_socket();
+        let closed = sample.unobserved(closed);
+        drop(ends);
+        let both = [&held, &closed].map(Arc::clone);
+        for connection in &both {
+            REGISTRY.insert(connection, false);
+        }
+        let left = still_held(&both).unwrap();
+        assert!(matches!(&left[..], [one] if Arc::ptr_eq(one, &held)));
+        release_gone(&closed);
+        assert!(!REGISTRY.has(&closed) && REGISTRY.has(&held));
+        release(&held);
+        assert!(still_held(&both).unwrap().is_empty());
+    }
+
+    #[test]
+    fn only_a_connection_whose_close_will_be_announced_outlives_its_release() {
+        let sample = Sample::new();
+        let all = [Sample::seen, Sample::unseen, Sample::unobserved];
+        let kept = all.map(|make| {
+            let (addresses, _ends) = with_socket();
+            let connection = make(&sample, addresses);
+            REGISTRY.insert(&connection, false);
+            release(&connection);
+            REGISTRY.has(&connection)
+        });
+        assert_eq!(kept, [true, false, false]);
+        assert_eq!(sample.reported.take().len(), 1);
+    }
+}

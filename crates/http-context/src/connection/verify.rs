@@ -74,3 +74,85 @@ async fn still_held(connections: &[Arc<Connection>]) -> Option<Vec<Arc<Connectio
         .ok()
         .flatten()
 }
+
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::net::TcpStream;
+    use std::pin::pin;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::super::registry::REGISTRY;
+    use super::super::sample::{Sample, with_socket};
+    use super::*;
+
+    /// A connection whose socket is open, and the two ends of that.
+    fn connected() -> (Arc<Connection>, [TcpStream; 2]) {
+        let (addresses, ends) = with_socket();
+        let connection = Sample::new().unobserved(addresses);
+        REGISTRY.insert(&connection, false);
+        (connection, ends)
+    }
+
+    #[test]
+    fn an_exit_that_is_over_answers_for_no_socket() {
+        let (connection, _ends) = connected();
+        assert!(REGISTRY.has(&connection));
+        drop(ToRelease(vec![Arc::clone(&connection)]));
+        assert!(!REGISTRY.has(&connection));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_socket_that_its_task_closes_costs_turns_and_no_time() {
+        let (connection, ends) = connected();
+        let begun = Instant::now();
+        let closes = async move {
+            tokio::task::yield_now().await;
+            drop(ends);
+        };
+        let gone_by = Instant::now() + CLOSES_WITHIN;
+        let waits = wait_for_close(vec![Arc::clone(&connection)], gone_by);
+        let (left, ()) = tokio::join!(waits, closes);
+        assert!(left.is_empty());
+        assert!(!REGISTRY.has(&connection), "it is released");
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_socket_that_stays_is_asked_for_ever_more_seldom_and_given_back() {
+        let (connection, _ends) = connected();
+        let (begun, mut polls, mut polls_at_once) = (Instant::now(), 0, 0);
+        let gone_by = Instant::now() + CLOSES_WITHIN;
+        let mut waiting = pin!(wait_for_close(vec![Arc::clone(&connection)], gone_by));
+        let left = poll_fn(|cx| {
+            polls += 1;
+            polls_at_once += u32::from(begun.elapsed().is_zero());
+            assert!(polls < 100, "still asked for after {:?}", begun.elapsed());
+            waiting.as_mut().poll(cx)
+        });
+        let left = left.await;
+        assert!(matches!(&left[..], [one] if Arc::ptr_eq(one, &connection)));
+        assert_eq!(polls_at_once, 1 + TURNS_FOR_TASKS);
+        assert!(begun.elapsed() >= CLOSES_WITHIN);
+        release(&connection);
+    }
+
+    #[test]
+    fn only_many_sockets_are_asked_for_on_a_thread_of_their_own() {
+        for (count, threads) in [(ASKED_IN_PLACE, 0), (ASKED_IN_PLACE + 1, 1)] {
+            let started = Arc::new(AtomicUsize::new(0));
+            let counted = Arc::clone(&started);
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .on_thread_start(move || {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                })
+                .build()
+                .unwrap();
+            let closed = ToRelease((0..count).map(|_| connected().0).collect());
+            let left = runtime.block_on(still_held(&closed.0)).unwrap();
+            assert!(left.is_empty());
+            assert_eq!(started.load(Ordering::Relaxed), threads);
+        }
+    }
+}

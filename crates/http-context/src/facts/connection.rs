@@ -160,14 +160,14 @@ pub struct ConnectionClosed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// Its session was closed.
+    /// This side closed it: for the end of its session, or because a request or a body on it was
+    /// dropped or ran out of time, which over HTTP/1.1 closes it too.
     SessionClosed,
     /// It had been idle for as long as it may be.
     IdleTimeout,
     /// The other end closed or reset it.
     Remote,
-    /// Not known: the operating system shows no closes, or the caller dropped a request or a body on
-    /// it, which closes it too.
+    /// Not known, since nobody sees closes in this process.
     Unknown,
 }
 

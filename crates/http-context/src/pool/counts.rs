@@ -205,6 +205,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::connection::sample::{Sample, with_socket, without_socket};
 
     #[tokio::test(start_paused = true)]
     async fn expired_sessions_are_looked_for_eight_times_in_the_time_that_one_takes_to_expire() {
@@ -226,5 +227,40 @@ mod tests {
             assert!(!counts.may_have_expired(&limits));
             tokio::time::advance(pause / 2).await;
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn closed_sockets_are_forgotten_when_there_are_too_many_and_open_ones_are_not() {
+        let (counts, sample) = (PoolCounts::new(1, Observers::default()), Sample::new());
+        let closed = |port| {
+            let connection = sample.unobserved(without_socket(5, port));
+            Sample::enter(&connection);
+            connection
+        };
+        let (addresses, _ends) = with_socket();
+        let held = sample.unobserved(addresses);
+        Sample::enter(&held);
+        let gone: Vec<_> = (1..).map(closed).take(FEWEST_TO_PRUNE - 2).collect();
+        counts.note_closed(gone.clone());
+        counts.note_closed(vec![Arc::clone(&held)]);
+        assert!(gone.iter().all(Sample::is_entered));
+        counts.note_closed(vec![closed(u16::MAX)]);
+        assert!(!gone.iter().any(Sample::is_entered));
+        assert!(Sample::is_entered(&held), "still ours");
+        let left = counts.take_unverified();
+        assert!(matches!(&left[..], [one] if Arc::ptr_eq(one, &held)));
+        release(&held);
+    }
+
+    #[test]
+    fn a_pool_that_is_dropped_answers_for_no_socket_any_more() {
+        let connection = Sample::new().unobserved(without_socket(6, 1));
+        Sample::enter(&connection);
+        let counts = PoolCounts::new(1, Observers::default());
+        counts.note_closed(vec![Arc::clone(&connection)]);
+        assert!(Sample::is_entered(&connection));
+        drop(counts);
+        assert!(!Sample::is_entered(&connection));
     }
 }
