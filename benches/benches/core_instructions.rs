@@ -1,7 +1,7 @@
 //! What the core's steps cost in instructions, held to committed figures.
 //!
 //! Instructions are counted by callgrind: the figures of one build are the same in every run. One
-//! that exceeds its committed figure by more than 2 % fails the run and is told with both figures.
+//! that exceeds its committed figure by more than 2 % fails the run, which prints both figures.
 //! Needs valgrind, and `gungraun-runner` at the version of `gungraun`.
 
 #![allow(

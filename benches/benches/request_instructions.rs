@@ -1,6 +1,6 @@
 //! Instructions of a hundred requests, with more and more around them, held to committed figures.
 //!
-//! One that exceeds its committed figure by more than 2 % fails the run and is told with both
+//! One that exceeds its committed figure by more than 2 % fails the run, which prints both
 //! figures. The difference of two, divided by a hundred, is what the one adds to a request.
 
 #![allow(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How long the calling thread has run so far, where the operating system tells (Linux does).
+/// How long the calling thread has run so far, where the operating system knows (Linux does).
 pub fn thread_time() -> Option<Duration> {
     // Nanoseconds on a processor, nanoseconds waiting for one, and how often.
     let times = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;

@@ -28,7 +28,7 @@ impl ServerProcess {
         let mut url = String::new();
         BufReader::new(stdout)
             .read_line(&mut url)
-            .expect("the server tells its address");
+            .expect("the server prints its address");
         Self {
             stdin: child.stdin.take(),
             child,

@@ -15,7 +15,7 @@ const SERVE: &str = "serve";
 ///
 /// # Errors
 ///
-/// When its addresses cannot be told.
+/// When its addresses cannot be read.
 pub fn serve_if_asked() -> std::io::Result<bool> {
     if std::env::args().nth(1).as_deref() != Some(SERVE) {
         return Ok(false);
@@ -65,7 +65,7 @@ impl Target {
         let mut line = String::new();
         BufReader::new(stdout)
             .read_line(&mut line)
-            .expect("the server tells its addresses");
+            .expect("the server prints its addresses");
         let mut words = line.split_whitespace().map(str::to_owned);
         let mut word = || words.next().expect("the line has three words");
         let (plain, secure, authority) = (word(), word(), word());

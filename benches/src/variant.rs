@@ -79,19 +79,19 @@ impl Bench {
             .build()
             .expect("a runtime can be built");
         let (orders, ordered) = mpsc::unbounded_channel();
-        let (tell, done) = mpsc::unbounded_channel();
+        let (finished, done) = mpsc::unbounded_channel();
         let url = server.url().to_owned();
         match variant {
             Variant::Bare => {
                 let client = bare();
-                runtime.spawn(fulfil(ordered, tell, async move || {
+                runtime.spawn(fulfil(ordered, finished, async move || {
                     let response = client.get(&url).send().await.expect("it answers");
                     response.bytes().await.expect("it has a body");
                 }));
             }
             Variant::Peers | Variant::LeanPeers => {
                 let client = peers(variant);
-                runtime.spawn(fulfil(ordered, tell, async move || {
+                runtime.spawn(fulfil(ordered, finished, async move || {
                     let response = client.get(&url).send().await.expect("it answers");
                     response.bytes().await.expect("it has a body");
                 }));
@@ -99,7 +99,7 @@ impl Bench {
             _ => {
                 runtime.spawn(context(variant).open(async move {
                     let session = http_session()?;
-                    fulfil(ordered, tell, async move || {
+                    fulfil(ordered, finished, async move || {
                         let response = session.get(&url).send().await.expect("it answers");
                         response.bytes().await.expect("it has a body");
                     })
@@ -130,17 +130,17 @@ impl Bench {
     }
 }
 
-/// Sends as many requests as are ordered, one after the other, and tells when they are done.
+/// Sends as many requests as are ordered, one after the other, and says when they are done.
 async fn fulfil(
     mut ordered: mpsc::UnboundedReceiver<usize>,
-    tell: mpsc::UnboundedSender<()>,
+    finished: mpsc::UnboundedSender<()>,
     send: impl AsyncFn(),
 ) {
     while let Some(requests) = ordered.recv().await {
         for _ in 0..requests {
             send().await;
         }
-        let _ = tell.send(());
+        let _ = finished.send(());
     }
 }
 

@@ -8,8 +8,8 @@ fn a_short_soak_holds() {
         .args(["--seconds", "10", "--rounds", "10"])
         .output()
         .expect("it was built along with this test");
-    let told = String::from_utf8_lossy(&output.stdout);
+    let printed = String::from_utf8_lossy(&output.stdout);
     let failed = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{failed}\n{told}");
-    assert!(told.contains("held in"), "{told}");
+    assert!(output.status.success(), "{failed}\n{printed}");
+    assert!(printed.contains("held in"), "{printed}");
 }

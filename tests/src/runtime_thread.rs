@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 /// dropped; the drop waits until the thread is gone, and its sockets with it.
 #[derive(Debug)]
 pub(crate) struct RuntimeThread {
-    /// Dropping it tells the thread to stop.
+    /// Dropping it stops the thread.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }

@@ -22,7 +22,7 @@ pub enum Leaf {
     WrongName,
     /// It ran out in 2001.
     Expired,
-    /// An authority signed it that nobody was told to trust.
+    /// An authority signed it that nobody trusts.
     UnknownIssuer,
 }
 

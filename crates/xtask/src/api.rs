@@ -27,7 +27,7 @@ const AUTO_TRAITS: [&str; 3] = [
 const AS_RUSTDOC: &str = "XTASK_AS_RUSTDOC";
 
 /// Runs `rustdoc` when cargo started this program for that. Its JSON is unstable, and asked for
-/// here alone: the compiler is told nothing, and what it has built stays as it is.
+/// here alone: the compiler knows nothing of it, and what it has built stays as it is.
 pub(crate) fn rustdoc_if_asked() -> Option<ExitCode> {
     std::env::var_os(AS_RUSTDOC)?;
     let mut rustdoc = Command::new("rustdoc");

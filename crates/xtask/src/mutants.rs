@@ -14,7 +14,8 @@ const LIBRARIES: [&str; 2] = ["http-context", "http-context-middleware"];
 
 /// The quick ones of `tests/`: together they take some ten seconds. The others (bounds,
 /// cancellation, faults, and the worker's program) would add a minute to each change.
-const QUICK: [&str; 12] = [
+const QUICK: [&str; 14] = [
+    "closes",
     "default_observer",
     "exit_bound",
     "footprint",
@@ -27,6 +28,7 @@ const QUICK: [&str; 12] = [
     "telemetry",
     "thread_locals",
     "truth",
+    "unseen",
 ];
 
 /// The time limit of the tests in seconds, since a change can make one hang.

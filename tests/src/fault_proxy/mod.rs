@@ -137,7 +137,7 @@ impl FaultProxy {
 
     /// Resets every open connection, on both sides.
     ///
-    /// Returns at once; the counts tell when it is done.
+    /// Returns at once; the counts show when it is done.
     pub fn reset_connections(&self) {
         // Nobody listens when there is no connection.
         let _ = self.resets.send(());

@@ -34,7 +34,7 @@ pub enum Fault {
     Say(Bytes),
 }
 
-/// What happens to one connection. Passes everything unless told otherwise.
+/// What happens to one connection. Passes everything unless a script says otherwise.
 ///
 /// # Examples
 ///

@@ -65,7 +65,7 @@ pub(super) fn cut(
 struct Pieces {
     left: u64,
     piece: Bytes,
-    /// What is still to come, as far as anybody is told.
+    /// What is still to come, as far as is known.
     announced: Option<u64>,
     /// Between the data and the error the transport gets one turn to send what
     /// it has; otherwise it would throw it away.
@@ -105,7 +105,7 @@ impl Body for Pieces {
     }
 }
 
-/// A body that tells its [`Exchange`] what was sent of it, and that it ended.
+/// A body that notes with its [`Exchange`] what was sent of it, and that it ended.
 pub(super) struct CountedBody {
     inner: ResponseBody,
     exchange: Exchange,

@@ -211,7 +211,7 @@ fn listen(ip: IpAddr, port: u16) -> io::Result<TcpListener> {
     }
 }
 
-/// Whether no server of this process had this port before: tests know what was told of a server by
+/// Whether no server of this process had this port before: tests know what was exported of a server by
 /// its port, also when the server is gone.
 fn is_first_with(port: u16) -> bool {
     static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());

@@ -175,7 +175,7 @@ impl Server {
     /// Closes each connection that has no request in flight now: HTTP/1.1 by
     /// closing the socket, HTTP/2 by a GOAWAY and then the same.
     ///
-    /// Returns at once; the counts tell when it is done.
+    /// Returns at once; the counts show when it is done.
     pub fn close_idle(&self) {
         self.shared.registry.tell_idle(Command::Drain);
     }

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
-/// What a test can tell an open connection.
+/// What a test can order of an open connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Command {
     /// Take no further request, and close when those in flight have ended.
@@ -50,7 +50,7 @@ impl Registry {
     /// Tells every connection.
     pub(super) fn tell_all(&self, command: Command) {
         for handle in self.lock().values() {
-            handle.tell(command);
+            handle.order(command);
         }
     }
 
@@ -58,7 +58,7 @@ impl Registry {
     pub(super) fn tell_idle(&self, command: Command) {
         for handle in self.lock().values() {
             if handle.in_flight.load(Ordering::Relaxed) == 0 {
-                handle.tell(command);
+                handle.order(command);
             }
         }
     }
@@ -69,7 +69,7 @@ impl Registry {
 }
 
 impl Handle {
-    fn tell(&self, command: Command) {
+    fn order(&self, command: Command) {
         // A connection that is closing no longer listens.
         let _ = self.commands.send(command);
     }

@@ -63,7 +63,7 @@ async fn an_exit_that_waits_for_aborted_children() {
 
 #[tokio::test]
 async fn an_exit_that_cuts_off() {
-    // Leaks would be told here, and rightly; they are not looked for.
+    // Leaks would be reported here, and rightly; they are not looked for.
     at_each_await(Protocol::Http1, async |rig, cut| {
         let never = rig.server.url("/never");
         let context = rig

@@ -18,7 +18,7 @@ const SLACK: Duration = Duration::from_secs(2);
 /// A request that does not come to its middle, or to its end, hangs.
 const HANGS: Duration = Duration::from_secs(25);
 
-/// Runs a cell, and holds what was told of it against what happened.
+/// Runs a cell, and holds what was exported of it against what happened.
 pub(crate) async fn run(row: &Row, column: Column) {
     let Column {
         protocol, caller, ..
@@ -38,7 +38,7 @@ pub(crate) async fn run(row: &Row, column: Column) {
     played.check(&expect, &cell).await;
 }
 
-/// What has to be told of a cell.
+/// What has to be exported of a cell.
 struct Told {
     ends: Ends,
     /// What the caller got, unless it turned away.
@@ -234,7 +234,7 @@ impl Played {
         assert_eq!(result, expect.result, "{cell}: {:?}", self.result);
         self.check_time(expect, cell);
 
-        // The kernel tells of closes a moment later.
+        // The kernel announces closes a moment later.
         let exported = self.rig.wait_until(|e| e.open_connections() == 0).await;
         exported.assert_sound();
         self.check_ends(&exported, expect, cell);
@@ -268,9 +268,9 @@ impl Played {
         assert_eq!(started, ended, "{cell}: each request ends once\n{exported}");
         if let (1, Some(Err(kind))) = (expect.ends.failed, expect.result) {
             let error = [("error_type", kind.as_str())];
-            let told = exported.count(DURATION, &error);
+            let counted = exported.count(DURATION, &error);
             // Others are closed with the session only by the close that ends this one.
-            assert_eq!(told, 1 + self.others_closed, "{cell}\n{exported}");
+            assert_eq!(counted, 1 + self.others_closed, "{cell}\n{exported}");
         }
         let whole = expect.whole_bodies + self.others;
         assert_eq!(exported.count(SIZES, &[]), whole, "{cell}\n{exported}");

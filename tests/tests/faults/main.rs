@@ -1,8 +1,8 @@
 //! Every fault that a request can meet, over each protocol, awaited and cancelled in the middle.
 //!
-//! [`table`] is the list: a row is a fault, its columns say what is told of it. [`cell`] runs one
+//! [`table`] is the list: a row is a fault, its columns say what is exported of it. [`cell`] runs one
 //! cell and holds it to what is true of all of them: the error is the right one and comes in its
-//! time, each request ends once, what is told of connections is what was accepted, and nothing is
+//! time, each request ends once, what is exported of connections is what was accepted, and nothing is
 //! left: no leak, no socket, no open context. The other modules set the faults up, one for each
 //! family; whatever has a moment waits at it, so that nothing here depends on time but time limits.
 

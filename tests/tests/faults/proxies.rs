@@ -1,4 +1,4 @@
-//! Faults of a proxy that the client was told to use.
+//! Faults of a proxy that the client was set to use.
 
 use std::sync::Arc;
 

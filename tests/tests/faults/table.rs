@@ -1,4 +1,4 @@
-//! The table of faults: a row is a fault, its columns are what is told of it.
+//! The table of faults: a row is a fault, its columns are what is exported of it.
 
 use std::panic::AssertUnwindSafe;
 
@@ -201,7 +201,7 @@ async fn run(family: Family) {
         .filter(|row| row.family == family && row.fault.contains(&only))
         .collect();
     assert!(!rows.is_empty(), "{family:?} has no row");
-    // All of them are run, also after one that fails: they tell more together.
+    // All of them are run, also after one that fails: they show more together.
     let mut failed = Vec::new();
     for row in rows {
         for column in Column::all().filter(|column| row.missing(*column).is_none()) {

@@ -34,9 +34,12 @@ async fn a_context_that_is_open_for_too_long() {
     clean(report);
     // Once, and taken back by the close.
     assert_eq!((recorder.leaks().len(), recorder.resolved().len()), (1, 1));
-    let (told, resolved) = (&recorder.leaks()[0], &recorder.resolved()[0]);
+    let (reported, resolved) = (&recorder.leaks()[0], &recorder.resolved()[0]);
     assert_eq!(resolved.kind, LeakKind::ContextOverdue);
-    assert!(resolved.age > told.age, "it is told as old as it became");
+    assert!(
+        resolved.age > reported.age,
+        "it is reported as old as it became"
+    );
 }
 
 #[tokio::test]
@@ -75,7 +78,7 @@ async fn a_context_that_is_forgotten() {
         }
     }
     let kinds: Vec<_> = recorder.leaks().iter().map(|leak| leak.kind).collect();
-    assert_eq!(kinds, [LeakKind::NeverClosed], "told once");
+    assert_eq!(kinds, [LeakKind::NeverClosed], "reported once");
 }
 
 #[tokio::test]

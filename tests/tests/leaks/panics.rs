@@ -67,13 +67,13 @@ async fn an_observer_that_panics_at_an_overdue_context_keeps_no_other_from_its_r
     });
     open.await.unwrap();
     let (recorder, context) = recorded();
-    let told = overdue(context).open(async {
+    let reported = overdue(context).open(async {
         let id = current().unwrap().id();
         recorder
             .wait_for(|fact| matches!(fact, http_context::testing::Fact::Leak(leak) if leak.context == id))
             .await;
         Ok::<_, BoxError>(())
     });
-    told.await.unwrap();
+    reported.await.unwrap();
     assert_eq!(recorder.leaks()[0].kind, LeakKind::ContextOverdue);
 }

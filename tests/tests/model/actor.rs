@@ -1,4 +1,4 @@
-//! A task that does as it is told, one step at a time, inside the contexts that it opens.
+//! A task that follows orders, one step at a time, inside the contexts that it opens.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -20,7 +20,7 @@ pub(crate) struct Planned;
 
 pub(crate) type Answer<T> = oneshot::Sender<T>;
 
-/// What a task is told to do. Each is answered when it is done.
+/// What a task is ordered to do. Each is answered when it is done.
 pub(crate) enum Order {
     Spawn(bool, Answer<Actor>),
     Open(ContextBuilder, Answer<Opened>),
@@ -63,10 +63,10 @@ pub(crate) struct Actor {
 
 impl Actor {
     pub(crate) fn spawn(carries: bool) -> Self {
-        let (orders, mut told) = mpsc::channel(1);
+        let (orders, mut received) = mpsc::channel(1);
         let body = async move {
             // Only the end of the line, or a panic, ends it.
-            let _ = obey(&mut told, None).await;
+            let _ = obey(&mut received, None).await;
         };
         let task = if carries {
             http_context::spawn(body)
@@ -76,7 +76,7 @@ impl Actor {
         Self { orders, task }
     }
 
-    pub(crate) async fn tell<T>(&self, order: impl FnOnce(Answer<T>) -> Order) -> T {
+    pub(crate) async fn order<T>(&self, order: impl FnOnce(Answer<T>) -> Order) -> T {
         let (answer, answered) = oneshot::channel();
         let sent = self.orders.send(order(answer)).await;
         sent.unwrap_or_else(|_| panic!("the task is gone"));

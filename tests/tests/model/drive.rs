@@ -31,15 +31,15 @@ pub(crate) async fn run(program: &[Op], server: &Server, name: &str) -> Result<(
         let step = tokio::time::timeout(HANGS, run.step(*op));
         let taken = step.await.unwrap_or_else(|_| Err("it hangs".to_owned()));
         if let Err(parted) = taken {
-            return Err(format!("{}{parted}", run.told));
+            return Err(format!("{}{parted}", run.steps));
         }
     }
-    let told = run.told.clone();
+    let steps = run.steps.clone();
     let end = tokio::time::timeout(HANGS, run.end());
     let ended = end
         .await
         .unwrap_or_else(|_| Err("the end hangs".to_owned()));
-    ended.map_err(|parted| format!("{told}{parted}"))
+    ended.map_err(|parted| format!("{steps}{parted}"))
 }
 
 struct Run<'s> {
@@ -54,7 +54,7 @@ struct Run<'s> {
     /// The contexts that were entered, by their number, each with its sessions in order.
     contexts: Vec<(ContextId, Vec<SessionId>)>,
     /// The steps so far, for people.
-    told: String,
+    steps: String,
 }
 
 /// What a program keeps; the counterpart of [`reference::Kept`].
@@ -88,7 +88,7 @@ impl<'s> Run<'s> {
             tasks: vec![Actor::spawn(false)],
             kept: Vec::new(),
             contexts: Vec::new(),
-            told: String::new(),
+            steps: String::new(),
         }
     }
 
@@ -105,7 +105,7 @@ impl<'s> Run<'s> {
             Op::End { .. } if self.tasks.len() == 1 => Ok(()),
             Op::End { task: by, way } => {
                 let by = task(by);
-                self.tell(format_args!("task {by}: ends, {way:?}"));
+                self.log(format_args!("task {by}: ends, {way:?}"));
                 self.end_task(by, way).await;
                 Ok(())
             }
@@ -128,20 +128,20 @@ impl<'s> Run<'s> {
 
     async fn spawn(&mut self, by: usize, carries: bool) -> Result<(), Parted> {
         let how = if carries { "a child" } else { "a bare task" };
-        self.tell(format_args!(
+        self.log(format_args!(
             "task {by}: spawns {how}, task {}",
             self.tasks.len()
         ));
         self.reference.spawn(by, carries);
         let actor = self.tasks[by]
-            .tell(|answer| Order::Spawn(carries, answer))
+            .order(|answer| Order::Spawn(carries, answer))
             .await;
         self.tasks.push(actor);
         Ok(())
     }
 
     async fn open(&mut self, by: usize, options: Options) -> Result<(), Parted> {
-        self.tell(format_args!("task {by}: opens, {options:?}"));
+        self.log(format_args!("task {by}: opens, {options:?}"));
         let leaks = if options.looks_for_leaks {
             LeakPolicy::Count
         } else {
@@ -158,7 +158,7 @@ impl<'s> Run<'s> {
         }
         let expected = self.reference.open(by, options);
         let opened = self.tasks[by]
-            .tell(|answer| Order::Open(context, answer))
+            .order(|answer| Order::Open(context, answer))
             .await;
         let seen = match opened {
             Opened::Entered(id) => Seen::Entered(self.number(id)),
@@ -173,12 +173,12 @@ impl<'s> Run<'s> {
         if self.reference.tasks[by].scopes.is_empty() {
             return Ok(());
         }
-        self.tell(format_args!(
+        self.log(format_args!(
             "task {by}: leaves its innermost open, {way:?}"
         ));
         let expected = self.reference.leave(by, outcome(way));
         let report = self.tasks[by]
-            .tell(|answer| Order::Leave(way, answer))
+            .order(|answer| Order::Leave(way, answer))
             .await;
         self.compare(&expected, &Seen::Left(report.as_ref().map(report_of)))
     }
@@ -199,14 +199,14 @@ impl<'s> Run<'s> {
     }
 
     async fn lookup(&mut self, by: usize) -> Result<(), Parted> {
-        self.tell(format_args!("task {by}: looks its session up"));
+        self.log(format_args!("task {by}: looks its session up"));
         let expected = self.reference.lookup(by);
         let (seen, _) = self.session_of(by).await;
         self.compare(&expected, &seen)
     }
 
     async fn session_of(&mut self, by: usize) -> (Seen, Option<HttpSession>) {
-        match self.tasks[by].tell(Order::Lookup).await {
+        match self.tasks[by].order(Order::Lookup).await {
             Ok(session) => {
                 let seen = self.session(session.context().id(), session.id());
                 (seen, Some(session))
@@ -216,11 +216,11 @@ impl<'s> Run<'s> {
     }
 
     async fn request(&mut self, by: usize, kind: crate::op::Request) -> Result<(), Parted> {
-        self.tell(format_args!("task {by}: makes a request, {kind:?}"));
+        self.log(format_args!("task {by}: makes a request, {kind:?}"));
         let expected = self.reference.request(by, kind);
         let urls = self.urls.clone();
         let requested = self.tasks[by]
-            .tell(|answer| Order::Request(kind, urls, answer))
+            .order(|answer| Order::Request(kind, urls, answer))
             .await;
         let seen = match requested {
             Ok(Requested {
@@ -239,7 +239,7 @@ impl<'s> Run<'s> {
     }
 
     async fn keep_handle(&mut self, by: usize) -> Result<(), Parted> {
-        self.tell(format_args!("task {by}: keeps its session"));
+        self.log(format_args!("task {by}: keeps its session"));
         let expected = self.reference.lookup(by);
         if let Seen::Session(context, session) = expected {
             self.reference.keep(context, session, What::Handle);
@@ -250,12 +250,12 @@ impl<'s> Run<'s> {
     }
 
     async fn keep_client(&mut self, by: usize) -> Result<(), Parted> {
-        self.tell(format_args!("task {by}: keeps a client"));
+        self.log(format_args!("task {by}: keeps a client"));
         let expected = self.reference.lookup(by);
         if let Seen::Session(context, session) = expected {
             self.reference.keep(context, session, What::Client);
         }
-        let seen = match self.tasks[by].tell(Order::Client).await {
+        let seen = match self.tasks[by].order(Order::Client).await {
             Ok((session, context, client)) => {
                 self.kept.push(Kept::Client(client));
                 self.session(context, session)
@@ -266,7 +266,7 @@ impl<'s> Run<'s> {
     }
 
     async fn close_session(&mut self, by: usize) -> Result<(), Parted> {
-        self.tell(format_args!("task {by}: closes its session"));
+        self.log(format_args!("task {by}: closes its session"));
         let expected = self.reference.close_session(by);
         let (seen, session) = self.session_of(by).await;
         if let Some(session) = session {
@@ -277,7 +277,7 @@ impl<'s> Run<'s> {
 
     async fn use_kept(&mut self, at: usize) -> Result<(), Parted> {
         let kept = self.reference.kept[at];
-        self.tell(format_args!("uses what is kept at {at}: {kept:?}"));
+        self.log(format_args!("uses what is kept at {at}: {kept:?}"));
         let expected = self.reference.use_kept(at);
         let url = self.urls.body.as_str();
         let seen = match &self.kept[at] {
@@ -317,7 +317,7 @@ impl<'s> Run<'s> {
     fn clone_kept(&mut self, at: usize) {
         if let Kept::Handle(session) = &self.kept[at] {
             let clone = Kept::Handle(session.clone());
-            self.tell(format_args!("clones the handle kept at {at}"));
+            self.log(format_args!("clones the handle kept at {at}"));
             self.reference.clone_kept(at);
             self.kept.push(clone);
         }
@@ -325,7 +325,7 @@ impl<'s> Run<'s> {
 
     async fn drop_kept(&mut self, at: usize) {
         let kept = self.reference.kept.remove(at);
-        self.tell(format_args!("drops what is kept at {at}: {kept:?}"));
+        self.log(format_args!("drops what is kept at {at}: {kept:?}"));
         let_go(self.kept.remove(at)).await;
     }
 
@@ -381,8 +381,8 @@ impl<'s> Run<'s> {
         Ok(())
     }
 
-    fn tell(&mut self, step: std::fmt::Arguments<'_>) {
-        let _ = writeln!(self.told, "  {step}");
+    fn log(&mut self, step: std::fmt::Arguments<'_>) {
+        let _ = writeln!(self.steps, "  {step}");
     }
 
     fn compare(&self, expected: &Seen, seen: &Seen) -> Result<(), Parted> {

@@ -5,7 +5,7 @@
 //! real server, and against a reference that says in plain data what the contract asks for. After
 //! each step both must show the same, and at the end nothing may be open.
 //!
-//! Steps are taken one at a time, by tasks that wait to be told: so a program does the same each time
+//! Steps are taken one at a time, by tasks that wait for orders: so a program does the same each time
 //! and on every runtime, and one that fails shrinks to a few lines. `MODEL_STEPS=1000000` runs
 //! random programs until so many steps were taken, from a seed that is printed; `MODEL_SEED` sets it.
 

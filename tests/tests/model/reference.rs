@@ -66,7 +66,7 @@ pub(crate) struct Totals {
 pub(crate) struct Context {
     options: Options,
     pub(crate) is_open: bool,
-    /// Whether handles and clients were told as leaked by its exit.
+    /// Whether handles and clients were reported as leaked by its exit.
     is_told: bool,
     has_session: bool,
     sessions: usize,

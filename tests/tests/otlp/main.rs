@@ -316,7 +316,7 @@ async fn every_span_arrives_as_the_catalogue_has_it() {
 
 fn names(span: &serde_json::Value) -> BTreeSet<String> {
     let attributes = span["attributes"].as_array().unwrap();
-    // The layer's own, which tell the level.
+    // The layer's own, which give the level.
     let names = attributes
         .iter()
         .map(|a| a["key"].as_str().unwrap().to_owned());

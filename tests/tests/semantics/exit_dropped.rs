@@ -63,14 +63,15 @@ async fn aborting_the_task_of_a_context_closes_it() {
 
 #[tokio::test]
 async fn children_of_a_dropped_context_get_an_error_at_their_next_lookup() {
-    let (told, hears) = tokio::sync::oneshot::channel();
+    let (sender, receiver) = tokio::sync::oneshot::channel();
     let work = builder().open(async move {
         let child = async { http_session().is_err() }.in_current_http_context();
-        let _ = told.send(child);
+        let _ = sender.send(child);
         std::future::pending::<Result<(), BoxError>>().await
     });
     let mut work = Box::pin(work);
-    let child = tokio::select! { _ = &mut work => unreachable!(), child = hears => child.unwrap() };
+    let child =
+        tokio::select! { _ = &mut work => unreachable!(), child = receiver => child.unwrap() };
     drop(work);
     assert!(child.await);
 }

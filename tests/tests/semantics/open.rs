@@ -191,8 +191,8 @@ async fn a_drop_that_uses_the_session_still_finds_its_context() {
     struct AsksOnDrop(tokio::sync::oneshot::Sender<bool>, bool);
     impl AsksOnDrop {
         fn new() -> (Self, tokio::sync::oneshot::Receiver<bool>) {
-            let (told, hears) = tokio::sync::oneshot::channel();
-            (Self(told, true), hears)
+            let (sender, receiver) = tokio::sync::oneshot::channel();
+            (Self(sender, true), receiver)
         }
     }
     impl Drop for AsksOnDrop {
@@ -201,14 +201,14 @@ async fn a_drop_that_uses_the_session_still_finds_its_context() {
             let _ = std::mem::replace(&mut self.0, other).send(http_session().is_ok() && self.1);
         }
     }
-    let (asks, hears) = AsksOnDrop::new();
+    let (asks, receiver) = AsksOnDrop::new();
     let work = open(async move {
         let _asks = asks;
         std::future::pending::<Result<(), OpenError>>().await
     });
     tokio::select! { biased; _ = work => {}, () = tokio::task::yield_now() => {} }
     assert!(
-        hears.await.unwrap(),
+        receiver.await.unwrap(),
         "the work is dropped inside of its context"
     );
 }

@@ -74,14 +74,21 @@ async fn the_event_of_a_leak_has_its_call_sites_and_its_age() {
         let kept = work.await.unwrap();
         let span = context_span(&name);
         let leak = &span.events[0];
-        let told = |name: &str| {
-            let told = leak.attributes.iter().find(|a| a.key.as_str() == name);
-            told.unwrap().value.to_string()
+        let exported = |name: &str| {
+            let exported = leak.attributes.iter().find(|a| a.key.as_str() == name);
+            exported.unwrap().value.to_string()
         };
-        assert_eq!((told("count"), told("age_ms")), ("2".into(), "1234".into()));
+        assert_eq!(
+            (exported("count"), exported("age_ms")),
+            ("2".into(), "1234".into())
+        );
         for (name, line) in [("opened_at", opened), ("acquired_at", opened + 1)] {
             let place = format!("{}:{line}:", file!());
-            assert!(told(name).starts_with(&place), "{way:?} {}", told(name));
+            assert!(
+                exported(name).starts_with(&place),
+                "{way:?} {}",
+                exported(name)
+            );
         }
         drop(kept);
     }
@@ -112,8 +119,8 @@ async fn a_log_line_can_have_the_trace_of_a_context() {
             let context = http_context::current().unwrap();
             Ok::<_, OpenError>(span_context_of(context.info()).unwrap())
         });
-        let told = open.await.unwrap();
-        assert_eq!(context_span(&name).span_context, told);
+        let exported = open.await.unwrap();
+        assert_eq!(context_span(&name).span_context, exported);
     }
     let open = Stage::new(Spans::Off).context().open(async {
         let context = http_context::current().unwrap();

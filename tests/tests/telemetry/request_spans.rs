@@ -376,11 +376,14 @@ async fn span_and_metric_have_the_time_that_the_caller_waited() {
             .find(|line| line.starts_with("http_client_request_duration_seconds_sum"))
             .unwrap();
         let metric = sum.rsplit_once(' ').unwrap().1.parse().unwrap();
-        for told in [span, Duration::from_secs_f64(metric)] {
+        for exported in [span, Duration::from_secs_f64(metric)] {
             // Rounded down, to the millisecond.
-            let told = told.as_millis();
+            let exported = exported.as_millis();
             let waited = least.as_millis()..=most.as_millis();
-            assert!(waited.contains(&told), "{way:?}: {told} of {waited:?} ms");
+            assert!(
+                waited.contains(&exported),
+                "{way:?}: {exported} of {waited:?} ms"
+            );
         }
     }
 }

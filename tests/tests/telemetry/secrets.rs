@@ -120,7 +120,7 @@ async fn no_secret_leaves_in_spans_metrics_logs_errors_and_reports() {
                         }
                     }
                 }
-                // What leaks is told as well.
+                // What leaks is reported as well.
                 let url = format!("http://user:{SECRET}@{}/never?sig={SECRET}", server.addr());
                 kept.push(http_context::spawn(async move {
                     let session = http_session().unwrap();

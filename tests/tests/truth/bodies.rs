@@ -1,4 +1,4 @@
-//! Sizes are those of whole bodies, and what is not known is not told.
+//! Sizes are those of whole bodies, and what is not known is not exported.
 
 use http_context::{OpenError, http_session};
 use http_context_tests::Server;

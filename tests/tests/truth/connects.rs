@@ -1,4 +1,4 @@
-//! How connections are made is told, and which of them a response came over.
+//! How connections are made, and which of them a response came over.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is left behind is told as open until it is let go.
+//! What is left behind is exported as open until it is let go.
 
 use http_context::{LeakPolicy, OpenError, http_session};
 

@@ -77,7 +77,7 @@ async fn exported_names_types_and_labels_are_those_of_the_catalogue() {
 #[tokio::test]
 async fn a_bridge_that_takes_names_as_they_are_gets_those_of_opentelemetry_with_their_units() {
     let recorder = DebuggingRecorder::new();
-    let (told, server) = (recorder.snapshotter(), Server::start());
+    let (exported, server) = (recorder.snapshotter(), Server::start());
     let instrumentation = Instrumentation::builder()
         .spans(Spans::Off)
         .recorder(Arc::new(recorder))
@@ -93,7 +93,7 @@ async fn a_bridge_that_takes_names_as_they_are_gets_those_of_opentelemetry_with_
     });
     work.await.unwrap();
     let mut units = BTreeSet::new();
-    for (key, unit, description, _) in told.snapshot().into_vec() {
+    for (key, unit, description, _) in exported.snapshot().into_vec() {
         let name = key.key().name();
         let metric = catalogue().find(|metric| metric.name == name);
         let metric = metric.unwrap_or_else(|| panic!("{name} is not in the catalogue"));

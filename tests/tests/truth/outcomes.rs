@@ -1,4 +1,4 @@
-//! Each request is told once, by how it ended.
+//! Each request is counted once, by how it ended.
 
 use std::net::SocketAddr;
 
@@ -60,7 +60,7 @@ async fn an_answered_request_is_exported_with_its_attributes() {
     }
 }
 
-/// What a request that fails in one known way is told as.
+/// What a request that fails in one known way is counted as.
 async fn error_type_of<F>(
     wire: Wire,
     context: impl FnOnce(ContextBuilder) -> ContextBuilder,

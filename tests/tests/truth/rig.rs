@@ -97,7 +97,7 @@ impl Rig {
         Exported::parse(&self.exported.render())
     }
 
-    /// Waits until what is exported is as asked. The kernel tells of a close a few milliseconds
+    /// Waits until what is exported is as asked. The kernel announces a close a few milliseconds
     /// after it, and to another thread, so there is nothing to await.
     #[expect(
         clippy::disallowed_methods,

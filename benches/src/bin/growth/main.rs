@@ -7,7 +7,7 @@
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a program that tells how far it is"
+    reason = "a program that prints how far it is"
 )]
 
 mod memory;

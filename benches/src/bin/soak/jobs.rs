@@ -54,11 +54,11 @@ impl Jobs {
     /// The errors that jobs met, by kind.
     pub(crate) fn errors(&self) -> String {
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-        let told: Vec<_> = errors
+        let listed: Vec<_> = errors
             .iter()
             .map(|(kind, n)| format!("{kind} {n}"))
             .collect();
-        told.join(", ")
+        listed.join(", ")
     }
 
     /// Opens more connections at once than the jobs ever do: a table that has held them all has no

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p http-context-benches --bin soak -- --contexts 1000000 --requests 5000000`,
 //! or `--seconds 60`. Jobs open contexts, fresh and pooled, over HTTP/1.1 and HTTP/2; they read, drop
-//! and cancel, run into servers that break off, panic, and are aborted. Each second a line tells how
+//! and cancel, run into servers that break off, panic, and are aborted. Each second a line says how
 //! far it is. The run is cut into rounds: after each, all work is over and everything is closed, and
 //! then the process must hold as many descriptors and tasks as after the warm-up, and no more than
 //! 1 % more on its heap. It ends with an error when that is not so, or when an invariant breaks.
@@ -10,7 +10,7 @@
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a program that tells how far it is"
+    reason = "a program that prints how far it is"
 )]
 
 mod jobs;
@@ -63,7 +63,7 @@ async fn soak(options: &Options, servers: Servers) -> Result<(), BoxError> {
     println!("{options}");
     println!("{}", process::HEADING);
     let started = Instant::now();
-    let teller = tokio::spawn(tell(started, jobs.clone(), books.clone()));
+    let progress = tokio::spawn(print_progress(started, jobs.clone(), books.clone()));
     // What it holds before the first job has no share in what grows.
     let mut baseline: Option<Held> = None;
     let mut most = Held::default();
@@ -86,11 +86,11 @@ async fn soak(options: &Options, servers: Servers) -> Result<(), BoxError> {
         }
         most = most.max(&held);
     }
-    teller.abort();
-    let _ = teller.await;
+    progress.abort();
+    let _ = progress.await;
     let totals = books.balanced();
     println!(
-        "held in {:.0} s: {} contexts, {} requests, {} connections, {} leaks told and resolved; \
+        "held in {:.0} s: {} contexts, {} requests, {} connections, {} leaks reported and resolved; \
          after the warm-up {}, at most {}",
         started.elapsed().as_secs_f64(),
         totals.contexts,
@@ -105,7 +105,7 @@ async fn soak(options: &Options, servers: Servers) -> Result<(), BoxError> {
 }
 
 /// A line each second.
-async fn tell(started: Instant, jobs: Arc<Jobs>, books: Arc<InvariantObserver>) {
+async fn print_progress(started: Instant, jobs: Arc<Jobs>, books: Arc<InvariantObserver>) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
     second.tick().await;
     loop {

@@ -86,10 +86,10 @@ impl Servers {
             .stdout(Stdio::piped())
             .spawn()?;
         let stdout = child.stdout.take().ok_or("its output is piped")?;
-        let mut told = String::new();
-        BufReader::new(stdout).read_line(&mut told)?;
-        let mut urls = told.split_whitespace().map(|addr| format!("http://{addr}"));
-        let missing = "the servers tell where they are";
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let mut urls = line.split_whitespace().map(|addr| format!("http://{addr}"));
+        let missing = "the servers say where they are";
         Ok(Self {
             urls: Urls {
                 http1: urls.next().ok_or(missing)?,

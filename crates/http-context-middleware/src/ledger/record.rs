@@ -23,7 +23,7 @@ pub struct ConnectionRecord {
     pub local: Option<SocketAddr>,
     /// The other end, when it is known.
     pub peer: Option<SocketAddr>,
-    /// The HTTP version, once a response told it: `1.1`, `2` and so on.
+    /// The HTTP version, once a response has shown it: `1.1`, `2` and so on.
     pub protocol_version: Option<&'static str>,
     /// When it was made.
     pub opened: Instant,
