@@ -41,6 +41,7 @@ pub struct ConnectionRecord {
 
 /// Whether a request is on a connection. The strings are the values of `http.connection.state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ConnectionState {
     /// A request is on it.
     Active,

@@ -23,6 +23,7 @@ pub struct Metric {
 
 /// The kind of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum MetricKind {
     /// It only goes up.
     Counter,

@@ -1,13 +1,14 @@
 //! Lines, as a run writes them, of what no command line can make a job do: leak.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http_context::{HttpSession, http_session};
 use http_context_middleware::Instrumentation;
+use parking_lot::Mutex;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -22,7 +23,7 @@ struct Written(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Written {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        self.0.lock().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -32,7 +33,7 @@ impl io::Write for Written {
 
 impl Written {
     fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        String::from_utf8(self.0.lock().clone()).unwrap()
     }
 }
 
@@ -41,7 +42,7 @@ static KEPT: Mutex<Vec<HttpSession>> = Mutex::new(Vec::new());
 /// Keeps its session for ever.
 fn leaks(_: Arc<Job>) -> BoxFuture<'static, Vec<RequestOutcome>> {
     async {
-        KEPT.lock().unwrap().push(http_session().unwrap());
+        KEPT.lock().push(http_session().unwrap());
         Vec::new()
     }
     .boxed()

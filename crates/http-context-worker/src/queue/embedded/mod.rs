@@ -30,10 +30,11 @@ pub(crate) use self::state::State;
 pub use self::state::StateError;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use apalis_sqlite::SqliteStorage;
+use parking_lot::Mutex;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Row, SqlitePool};
 use tokio::sync::{mpsc, watch};
@@ -364,7 +365,7 @@ impl Queue for Embedded {
         concurrency: usize,
         stop: CancellationToken,
     ) -> QueueError {
-        let woken = self.woken.lock().ok().and_then(|mut woken| woken.take());
+        let woken = self.woken.lock().take();
         match woken {
             Some(woken) => engine::work(&self.pool, woken, handler, concurrency, stop).await,
             None => QueueError::Engine("it was started twice".to_owned()),

@@ -1,8 +1,8 @@
 //! The commits on which the queue's promise rests, and what they record.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use redis::AsyncCommands as _;
 use ulid::Ulid;
 
@@ -25,11 +25,11 @@ pub(super) struct RecordedLength(Mutex<Option<(String, u64)>>);
 
 impl RecordedLength {
     fn set(&self, key: String, length: u64) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((key, length));
+        *self.0.lock() = Some((key, length));
     }
 
     fn get(&self) -> (String, u64) {
-        let recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let recorded = self.0.lock();
         recorded.clone().unwrap_or_default()
     }
 }

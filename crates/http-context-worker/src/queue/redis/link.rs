@@ -5,11 +5,12 @@
 //! server that answers and was demoted, as in a failover that leaves its clients connected. Both are
 //! given up here for a new manager, which resolves the address anew. The engine asks through it too.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use parking_lot::Mutex;
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, Cmd, Pipeline, RedisError, RedisFuture, Value};
 use tokio::time::Instant;
@@ -68,8 +69,7 @@ impl Link {
     }
 
     fn current(&self) -> Current {
-        let current = self.0.current.lock();
-        current.unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.current.lock().clone()
     }
 
     /// Looks at an error that connection `number` has brought.
@@ -78,8 +78,7 @@ impl Link {
             return;
         }
         self.0.trouble.store(true, Ordering::Relaxed);
-        let current = self.0.current.lock();
-        let mut current = current.unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.0.current.lock();
         if current.number != number || current.made_at.elapsed() < MIN_AGE {
             return;
         }

@@ -1,10 +1,11 @@
 //! What the servers saw.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::Version;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 /// What the servers saw so far.
@@ -78,11 +79,7 @@ impl Counts {
 
     /// Whether the fault of this path is due: the first time it is asked.
     pub(super) fn fault_is_due(&self, path: &str) -> bool {
-        let due = self
-            .given
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(path.to_owned());
+        let due = self.given.lock().insert(path.to_owned());
         if due {
             self.faults.fetch_add(1, Ordering::Relaxed);
         }
