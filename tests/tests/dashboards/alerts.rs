@@ -5,11 +5,7 @@ use std::collections::BTreeSet;
 use crate::files::{Rule, alert_tests, rules, runbook};
 
 /// What a section of the runbook is made of.
-const PARTS: [&str; 3] = [
-    "**What it means.**",
-    "**How to check.**",
-    "**How to mend.**",
-];
+const PARTS: [&str; 3] = ["**What it means.**", "**How to check.**", "**How to fix.**"];
 
 fn alerts() -> Vec<Rule> {
     let rules = rules().into_iter();

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt as _, Empty, Full};
 use http_context::testing::{Fact, Recorder};
 use http_context::{builder, http_session, open};
 use http_context_tests::{Server, empty_body};
-use reqwest::Body;
+use reqwest::{Body, Method, header};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -101,4 +101,52 @@ async fn its_length_is_announced_as_by_reqwest_alone() {
     }
     assert_eq!(seen[1].headers["content-length"], "5");
     assert_eq!(seen[5].headers["transfer-encoding"], "chunked");
+}
+
+/// By RFC 9110, section 8.6; some servers answer `411 Length Required` otherwise.
+#[tokio::test]
+async fn an_empty_one_has_a_length_where_the_method_expects_a_body() {
+    let by_http1 = (Server::builder().http1().start(), builder());
+    let by_http2 = builder().configure(|client| client.http2_prior_knowledge());
+    let by_http2 = (Server::builder().http2().start(), by_http2);
+    for (server, builder) in [by_http1, by_http2] {
+        builder
+            .open(async || {
+                let session = http_session()?;
+                let sdk = session.client();
+                for method in [Method::POST, Method::PUT, Method::PATCH] {
+                    let url = server.url("/none");
+                    session.request(method.clone(), url).send().await?;
+                    let url = server.url("/empty");
+                    session.request(method.clone(), url).body("").send().await?;
+                    let url = server.url("/sdk");
+                    sdk.request(method.clone(), url).send().await?;
+                }
+                for method in [Method::GET, Method::HEAD] {
+                    let url = server.url("/unexpected");
+                    session.request(method, url).send().await?;
+                }
+                let chunked = session.post(server.url("/streamed"));
+                chunked.body(streamed(piece())).send().await?;
+                let own = session.post(server.url("/own")).body("four");
+                own.header(header::CONTENT_LENGTH, 4).send().await?;
+                Ok::<_, BoxError>(())
+            })
+            .await
+            .unwrap();
+        for seen in server.seen() {
+            let lengths = seen.headers.get_all(header::CONTENT_LENGTH);
+            let lengths: Vec<_> = lengths
+                .iter()
+                .map(|value| value.to_str().unwrap())
+                .collect();
+            let expected: &[_] = match seen.uri.path() {
+                "/none" | "/empty" | "/sdk" => &["0"],
+                "/own" => &["4"],
+                _ => &[],
+            };
+            assert_eq!(lengths, expected, "{seen:?}");
+        }
+        assert_eq!(server.seen().len(), 13);
+    }
 }

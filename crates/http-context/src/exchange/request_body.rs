@@ -1,4 +1,4 @@
-//! Counts the bytes of a request body as they go.
+//! Counts the bytes of a request body as they go, and announces one that is empty.
 
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
@@ -6,13 +6,15 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use reqwest::{Body, Request};
+use reqwest::header::{self, HeaderValue};
+use reqwest::{Body, Method, Request};
 
 use crate::scope::RequestScope;
 
 /// A body in memory is counted at once, so that it can still be cloned for a retry; a streamed one
 /// is counted frame by frame.
 pub(crate) fn track(request: &mut Request, scope: &Arc<RequestScope>) {
+    announce_empty(request);
     let Some(body) = request.body_mut() else {
         return;
     };
@@ -28,6 +30,23 @@ pub(crate) fn track(request: &mut Request, scope: &Arc<RequestScope>) {
         inner,
         scope: Arc::downgrade(scope),
     });
+}
+
+/// `hyper` sends no length for an empty body, and where the method expects one some servers refuse
+/// that with `411 Length Required`. RFC 9110, section 8.6, asks for it.
+fn announce_empty(request: &mut Request) {
+    let expects_body = matches!(
+        *request.method(),
+        Method::POST | Method::PUT | Method::PATCH
+    );
+    let is_empty = || {
+        let body = request.body();
+        body.is_none_or(|body| body.as_bytes().is_some_and(<[u8]>::is_empty))
+    };
+    if expects_body && is_empty() && !request.headers().contains_key(header::TRANSFER_ENCODING) {
+        let length = request.headers_mut().entry(header::CONTENT_LENGTH);
+        length.or_insert(HeaderValue::from_static("0"));
+    }
 }
 
 struct CountedBody {
