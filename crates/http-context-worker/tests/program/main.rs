@@ -21,6 +21,7 @@ mod metrics_file;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod poison;
+mod proxies;
 #[cfg(all(feature = "external-tools", feature = "otlp"))]
 mod receivers;
 #[cfg(feature = "external-tools")]

@@ -126,6 +126,8 @@ pub(crate) fn worker() -> Command {
         "http_proxy",
         "https_proxy",
         "all_proxy",
+        "no_proxy",
+        "NO_PROXY",
         "HTTP_PROXY",
         "HTTPS_PROXY",
         "ALL_PROXY",

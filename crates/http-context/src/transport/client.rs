@@ -7,6 +7,7 @@ use reqwest::{Client, ClientBuilder, redirect};
 
 use super::host_slots::HostSlots;
 use super::options::SessionOptions;
+use super::proxies;
 use super::tls::HttpVersions;
 use crate::connection::{ConnectionLayer, ObservedResolver, SessionConnections, SystemResolver};
 use crate::error::BuildError;
@@ -31,9 +32,12 @@ pub(super) fn client_builder(
         HttpVersions::Http1 => builder.http1_only(),
         HttpVersions::Http2 => builder.http2_prior_knowledge(),
     };
-    for proxy in &options.proxies {
-        builder = builder.proxy(proxy.clone());
-    }
+    builder = if options.proxies.is_empty() {
+        proxies::set(builder)
+    } else {
+        let given = options.proxies.iter().cloned();
+        given.fold(builder, ClientBuilder::proxy)
+    };
     if let Some(tls) = options.tls.client_config(options.http_versions)? {
         builder = builder.tls_backend_preconfigured(tls);
     }

@@ -3,6 +3,7 @@
 mod client;
 mod host_slots;
 mod options;
+mod proxies;
 mod runtime_mark;
 mod sending;
 mod tls;

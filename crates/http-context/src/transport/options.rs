@@ -45,7 +45,9 @@ macro_rules! with_session_setters {
             }
 
             /// A proxy to use; may be given several times, the first that matches is used.
-            /// Default: as `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
+            /// Default: as `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say, in capitals or
+            /// not, when the session is built. An empty one is as one that is not set; `NO_PROXY`
+            /// has names, which hold for what is below them too, addresses, networks, or `*`.
             fn proxy(proxy: Proxy) |options| {
                 options.proxies.push(proxy);
             }

@@ -1,0 +1,64 @@
+//! The proxies that the environment asks for.
+
+use std::borrow::Cow;
+
+use reqwest::{ClientBuilder, NoProxy, Proxy};
+
+/// Where the operating system has settings of its own, which `reqwest` reads.
+const HAS_SYSTEM_PROXIES: bool = cfg!(any(target_os = "macos", windows));
+
+/// Sets the proxies of the environment, as `curl` reads it: a variable that is empty is as one that
+/// is not set, and `*` in `NO_PROXY` is for addresses as for names.
+///
+/// `reqwest` alone sends requests to addresses through the proxy then.
+pub(super) fn set(builder: ClientBuilder) -> ClientBuilder {
+    match of(|name| std::env::var(name).ok()) {
+        Some(proxies) if proxies.is_empty() && HAS_SYSTEM_PROXIES => builder,
+        proxies => {
+            let proxies = proxies.into_iter().flatten();
+            proxies.fold(builder.no_proxy(), ClientBuilder::proxy)
+        }
+    }
+}
+
+/// `None` if all is to go without one, whatever others say.
+fn of(read: impl Fn(&str) -> Option<String>) -> Option<Vec<Proxy>> {
+    let first = |names: [&str; 2]| {
+        let mut values = names.into_iter().filter_map(&read);
+        values.find(|value| !value.trim().is_empty())
+    };
+    let exceptions = first(["NO_PROXY", "no_proxy"]).unwrap_or_default();
+    if exceptions.split(',').any(|entry| entry.trim() == "*") {
+        return None;
+    }
+    // Where a request of others sets `HTTP_PROXY`, by its header `Proxy`.
+    if read("REQUEST_METHOD").is_some() {
+        return Some(Vec::new());
+    }
+    let exceptions = exceptions.split(',').map(without_brackets);
+    let exceptions: Vec<_> = exceptions.collect();
+    let exceptions = NoProxy::from_string(&exceptions.join(","));
+    let schemes = [
+        (["HTTP_PROXY", "http_proxy"], Proxy::http as fn(_) -> _),
+        (["HTTPS_PROXY", "https_proxy"], Proxy::https),
+        (["ALL_PROXY", "all_proxy"], Proxy::all),
+    ];
+    let proxies = schemes.into_iter().filter_map(|(names, proxy)| {
+        let url = first(names)?;
+        // `reqwest` passes by what it cannot read, too.
+        Some(proxy(url).ok()?.no_proxy(exceptions.clone()))
+    });
+    Some(proxies.collect())
+}
+
+/// `[::1]` and `[fd00::]/8` as they are read.
+fn without_brackets(entry: &str) -> Cow<'_, str> {
+    let entry = entry.trim();
+    let bracketed = entry
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'));
+    match bracketed {
+        Some((address, rest)) => Cow::Owned(format!("{address}{rest}")),
+        None => Cow::Borrowed(entry),
+    }
+}
