@@ -194,7 +194,8 @@ impl Shared {
         let mut context = self.context.clone().name(format!("job {}", named(job)));
         if let Some(proxy) = &job.proxy {
             match reqwest::Proxy::all(proxy) {
-                Ok(proxy) => context = context.proxy(proxy),
+                // Sessions of the pool are without it.
+                Ok(proxy) => context = context.without_pool().proxy(proxy),
                 Err(error) => {
                     return Attempted {
                         requests: Vec::new(),
