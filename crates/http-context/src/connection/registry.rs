@@ -17,6 +17,7 @@ use super::closes::{ClosedSocket, SocketEnd};
 use super::connection::{Connection, Gone};
 use super::traffic::Traffic;
 use crate::facts::AddressPair;
+use crate::identity::ConnectionId;
 use crate::watch::{Watched, watch};
 
 const SHARDS: usize = 16;
@@ -164,7 +165,7 @@ impl Registry {
         self.waiting.lock().push(Arc::clone(connection));
         // Looked at again, since what it waits for may have come before it was there to be found.
         if connection.is_awaited() {
-            let look = LongestWait(Arc::clone(connection));
+            let look = LongestWait(connection.info.id);
             watch(Instant::now() + LONGEST_WAIT, Box::new(look));
         } else {
             self.end_wait(connection);
@@ -223,16 +224,27 @@ impl Registry {
 /// A connection that is gone is reported after this time at the latest, whatever may still come of it.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-struct LongestWait(Arc<Connection>);
+/// By number, since most are reported long before, and are not to be kept for this.
+struct LongestWait(ConnectionId);
+
+impl LongestWait {
+    fn connection(&self) -> Option<Arc<Connection>> {
+        let waiting = REGISTRY.waiting.lock();
+        let connection = waiting.iter().find(|one| one.info.id == self.0);
+        connection.cloned()
+    }
+}
 
 impl Watched for LongestWait {
     fn look(&mut self) -> Option<Instant> {
-        REGISTRY.end_wait(&self.0);
+        if let Some(connection) = self.connection() {
+            REGISTRY.end_wait(&connection);
+        }
         None
     }
 
     fn is_over(&self) -> bool {
-        self.0.is_reported()
+        self.connection().is_none()
     }
 }
 
