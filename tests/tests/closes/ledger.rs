@@ -235,3 +235,22 @@ async fn a_time_limit_closes_a_connection_and_the_peer_closes_one_that_it_cuts()
         assert_eq!(exported.closed(reason), 1, "{exported}");
     }
 }
+
+#[tokio::test]
+async fn a_body_that_is_cut_short_is_closed_by_the_peer() {
+    for path in ["/cut/1000", "/cut-chunked/1000"] {
+        let ((rig, closes), server) = (Closes::rig().await, Server::start());
+        rig.context()
+            .open(async {
+                let session = http_session().unwrap();
+                let response = session.get(server.url(path)).send().await.unwrap();
+                response.bytes().await.unwrap_err();
+                closes.close_the_one(&server);
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        let exported = rig.exported();
+        assert_eq!(exported.closed(CloseReason::Remote), 1, "{exported}");
+    }
+}
