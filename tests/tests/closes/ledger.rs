@@ -10,7 +10,7 @@ use http_context::{
 use http_context_middleware::{ConnectionRecord, ConnectionState};
 use http_context_tests::Server;
 
-use crate::rig::Rig;
+use crate::rig::{Rig, Wire};
 use crate::scripted::{Closes, the_one};
 
 fn record_of_the_one(rig: &Rig) -> ConnectionRecord {
@@ -253,4 +253,23 @@ async fn a_body_that_is_cut_short_is_closed_by_the_peer() {
         let exported = rig.exported();
         assert_eq!(exported.closed(CloseReason::Remote), 1, "{exported}");
     }
+}
+
+#[tokio::test]
+async fn a_connection_of_a_session_that_speaks_only_http2_does_so_before_its_first_response() {
+    let (_turn, rig) = (Closes::take_turn().await, Rig::new(Wire::Http2));
+    let server = Server::start();
+    rig.context()
+        .open(async {
+            let session = http_session().unwrap();
+            tokio::select! {
+                _ = session.get(server.url("/never")).send() => unreachable!("it never answers"),
+                _ = server.wait_until(|counts| counts.held == 1) => {}
+            }
+            let record = record_of_the_one(&rig);
+            assert_eq!((record.requests, record.protocol_version), (0, Some("2")));
+            Ok::<_, OpenError>(())
+        })
+        .await
+        .unwrap();
 }
