@@ -1,14 +1,16 @@
 //! What the ledger shows of connections, and what is exported of their closes.
 
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use http_context::{
     CloseReason, ConnectionClosed, ConnectionInfo, Observer, OpenError, RequestInfo, SocketEnd,
     builder, http_session,
 };
 use http_context_middleware::{ConnectionRecord, ConnectionState};
-use http_context_tests::Server;
+use http_context_tests::{Gate, Server};
 
 use crate::rig::{Rig, Wire};
 use crate::scripted::{Closes, the_one};
@@ -253,6 +255,36 @@ async fn a_body_that_is_cut_short_is_closed_by_the_peer() {
         let exported = rig.exported();
         assert_eq!(exported.closed(CloseReason::Remote), 1, "{exported}");
     }
+}
+
+#[tokio::test]
+async fn a_request_whose_body_fails_closes_its_connection() {
+    let ((rig, closes), server) = (Closes::rig().await, Server::start());
+    rig.context()
+        .open(async {
+            let session = http_session().unwrap();
+            let fails = Gate::new();
+            let failing = fails.clone();
+            let pieces = stream::once(async { Ok("piece") }).chain(stream::once(async move {
+                failing.pass().await;
+                Err(io::Error::other("on purpose"))
+            }));
+            let body = reqwest::Body::wrap_stream(pieces);
+            let request = session.post(server.url("/never")).body(body).send();
+            let close = async {
+                server.wait_until(|counts| counts.held == 1).await;
+                // Before the request has failed.
+                closes.close_the_one(&server);
+                fails.open();
+            };
+            let (result, ()) = tokio::join!(request, close);
+            result.unwrap_err();
+            Ok::<_, OpenError>(())
+        })
+        .await
+        .unwrap();
+    let exported = rig.exported();
+    assert_eq!(exported.closed(CloseReason::SessionClosed), 1, "{exported}");
 }
 
 #[tokio::test]
