@@ -10,6 +10,8 @@
 //!   bodies, and clients that went away.
 //! * [`FaultProxy`] sits between a client and a server and breaks one
 //!   connection in exactly the way that a script says.
+//! * [`Capture`] shows what went over the loopback interface: who closed a connection first, and
+//!   when.
 //! * [`sockets`] asks the operating system which sockets this process holds.
 //! * [`Books`] hold each fact that an observer is told against those before it.
 //!
@@ -54,6 +56,8 @@
 //! ```
 
 mod books;
+#[cfg(target_os = "linux")]
+mod capture;
 mod dead_ports;
 mod fault_proxy;
 mod gate;
@@ -69,6 +73,8 @@ pub mod tls;
 pub mod tools;
 
 pub use books::{Balance, Books, Totals};
+#[cfg(target_os = "linux")]
+pub use capture::{Capture, Captured, CapturedClose, CloseKind, NotPermitted, Side};
 pub use dead_ports::{RefusedPort, SilentPort};
 pub use fault_proxy::{At, Fault, FaultProxy, ProxyCounts, Script};
 pub use gate::Gate;
