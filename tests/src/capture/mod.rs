@@ -8,12 +8,14 @@ mod connections;
 mod segment;
 
 use std::{
+    collections::HashSet,
     fmt,
     io::{BufRead as _, BufReader, Read as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     process::{Child, ChildStderr, Command, Stdio},
     sync::mpsc,
     thread,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -32,6 +34,9 @@ const HEADERS: &str = "128";
 
 /// The buffer of the kernel for what `tcpdump` has not read yet, in KiB.
 const BUFFER: &str = "32768";
+
+/// After so long without a packet another connection is made to see the end of the capture.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A running capture of the loopback interface.
 ///
@@ -95,7 +100,7 @@ impl Capture {
             panic!("tcpdump is not on the search path: `cargo xtask tools` installs it");
         };
         let mut tcpdump = Command::new(tcpdump)
-            .args(["-i", "lo", "-n", "-tt", "-U", "--immediate-mode"])
+            .args(["-i", "lo", "-n", "-tt", "-U", "-l", "--immediate-mode"])
             .args(["-s", HEADERS, "-B", BUFFER, FILTER])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -120,11 +125,14 @@ impl Capture {
                 }
             })
             .expect("a thread can be spawned");
-        Ok(Self {
+        let mut capture = Self {
             tcpdump,
             stderr,
             segments,
-        })
+        };
+        // It says that it listens a moment before it does.
+        capture.read_to_now(&mut Connections::default());
+        Ok(capture)
     }
 
     /// Ends the capture, with everything in it that was sent before this was called.
@@ -134,20 +142,27 @@ impl Capture {
     /// When the kernel has lost packets, or `tcpdump` stops before it was asked to.
     pub fn finish(mut self) -> Connections {
         let mut connections = Connections::default();
-        let marker = mark();
-        loop {
-            let segment = self.segments.recv_timeout(DEADLINE).unwrap_or_else(|_| {
-                panic!("tcpdump does not show the connection that was made to see its end")
-            });
-            let is_last = segment.is_end_of(marker);
-            connections.add(segment);
-            if is_last {
-                break;
-            }
-        }
+        self.read_to_now(&mut connections);
         let dropped = self.stop();
         assert_eq!(dropped, 0, "the kernel has lost packets of the capture");
         connections
+    }
+
+    /// Reads what was sent before this was called: up to the end of a connection that is made here.
+    fn read_to_now(&self, connections: &mut Connections) {
+        let deadline = Instant::now() + DEADLINE;
+        let mut markers = HashSet::new();
+        while Instant::now() < deadline {
+            // Another one, since one that is made before `tcpdump` listens is never seen.
+            markers.insert(mark());
+            while let Ok(segment) = self.segments.recv_timeout(PATIENCE) {
+                connections.add(segment);
+                if segment.ends() && markers.contains(&segment.to) {
+                    return;
+                }
+            }
+        }
+        panic!("tcpdump shows none of the connections that were made to be seen: {markers:?}");
     }
 
     /// Says how many packets the kernel has dropped.

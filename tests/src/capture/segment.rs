@@ -37,11 +37,6 @@ impl Segment {
         })
     }
 
-    /// Whether it ends a connection to this address.
-    pub(super) fn is_end_of(&self, remote: SocketAddr) -> bool {
-        self.ends() && (self.from == remote || self.to == remote)
-    }
-
     pub(super) fn ends(&self) -> bool {
         self.is_fin || self.is_reset
     }
