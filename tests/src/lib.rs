@@ -82,6 +82,7 @@ pub use long_run::LongRun;
 pub use middleware::Edit;
 pub use random::Random;
 pub use server::{
-    BoxError, Counts, ResponseBody, Seen, Server, ServerBuilder, empty_body, full_body,
+    BoxError, ClosedBy, Counts, ResponseBody, Seen, Served, Server, ServerBuilder, empty_body,
+    full_body,
 };
 pub use storm::{cancelled, drawn, storm};

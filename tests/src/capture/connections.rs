@@ -171,7 +171,9 @@ mod tests {
 
     #[test]
     fn a_port_that_comes_back_is_another_connection() {
-        let found = captured(&["out S", "in S.", "out F.", "in F.", "out S", "in S.", "in R."]);
+        let found = captured(&[
+            "out S", "in S.", "out F.", "in F.", "out S", "in S.", "in R.",
+        ]);
         let by: Vec<Side> = found.iter().map(|c| c.closed.unwrap().by).collect();
         assert_eq!(by, [Side::Local, Side::Remote]);
     }

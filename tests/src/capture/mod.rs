@@ -125,7 +125,7 @@ impl Capture {
                 }
             })
             .expect("a thread can be spawned");
-        let mut capture = Self {
+        let capture = Self {
             tcpdump,
             stderr,
             segments,
@@ -226,7 +226,9 @@ fn mark() -> SocketAddr {
 
 /// Reads `2 packets dropped by kernel`.
 fn dropped(said: &str) -> Option<u64> {
-    let line = said.lines().find(|line| line.contains("dropped by kernel"))?;
+    let line = said
+        .lines()
+        .find(|line| line.contains("dropped by kernel"))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
@@ -236,9 +238,13 @@ mod tests {
 
     #[test]
     fn what_the_kernel_dropped_is_read() {
-        let said = "12 packets captured\n24 packets received by filter\n3 packets dropped by kernel\n";
+        let said =
+            "12 packets captured\n24 packets received by filter\n3 packets dropped by kernel\n";
         assert_eq!(dropped(said), Some(3));
-        assert_eq!(dropped("tcpdump: pcap_loop: The interface disappeared"), None);
+        assert_eq!(
+            dropped("tcpdump: pcap_loop: The interface disappeared"),
+            None
+        );
     }
 
     /// Both ends of a connection, and where it leads.

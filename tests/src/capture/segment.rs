@@ -79,6 +79,9 @@ mod tests {
     #[test]
     fn what_is_no_segment_is_passed_over() {
         assert_eq!(Segment::parse(""), None);
-        assert_eq!(Segment::parse("1795641487.000001 IP 127.0.0.1.1 > 127.0.0.1.2: UDP"), None);
+        assert_eq!(
+            Segment::parse("1795641487.000001 IP 127.0.0.1.1 > 127.0.0.1.2: UDP"),
+            None
+        );
     }
 }

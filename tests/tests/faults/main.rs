@@ -1,6 +1,6 @@
 //! Every fault that a request can meet, over each protocol, awaited and cancelled in the middle.
 //!
-//! [`table`] is the list: a row is a fault, its columns say what is told of it. [`cell`] runs one
+//! [`table`] is the list: a row is a fault, its columns say what is told of it. [`families`] runs it; [`cell`] runs one
 //! cell and holds it to what is true of all of them: the error is the right one and comes in its
 //! time, each request ends once, what is told of connections is what was accepted, and nothing is
 //! left: no leak, no socket, no open context. The other modules set the faults up, one for each
@@ -19,6 +19,7 @@ mod cell;
 mod connecting;
 mod cue;
 mod disconnects;
+mod families;
 mod handshakes;
 mod http2;
 mod names;

@@ -1,0 +1,123 @@
+//! Every cell of the table of faults, held against the wire.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::{FutureExt as _, StreamExt as _, stream};
+use http_context_tests::{Capture, LongRun, Random, sockets};
+
+use crate::bounds::{Case, Findings};
+use crate::cell::{Played, Told, play};
+use crate::exports::Exports;
+use crate::scene::{Caller, Column, Protocol};
+use crate::table::{Expect, Row, TABLE};
+use crate::truth::Witnessed;
+use crate::variant::{Variant, in_every_way};
+
+/// So many cells at once.
+const AT_ONCE: usize = 16;
+
+in_every_way! {
+    run:
+    every_fault_is_told_as_the_wire_shows_it,
+    every_fault_is_told_as_the_wire_shows_it_on_several_threads,
+    every_fault_is_told_as_the_wire_shows_it_with_a_pool,
+    every_fault_is_told_as_the_wire_shows_it_with_a_pool_on_several_threads
+}
+
+fn run(variant: Variant) {
+    let capture = match Capture::start() {
+        Ok(capture) => capture,
+        // There is no other witness of these peers.
+        Err(refused) => return eprintln!("{refused}"),
+    };
+    let LongRun { wanted, seed, .. } =
+        LongRun::from_env(&format!("{variant:?}"), "WIRE_ROUNDS", "WIRE_SEED");
+    let mut cells = Vec::new();
+    for _ in 0..wanted.unwrap_or(1) {
+        cells.extend(TABLE.iter().flat_map(|row| {
+            let columns = Column::all().filter(|column| row.missing(*column).is_none());
+            columns.map(move |column| (row, column))
+        }));
+    }
+    let mut random = Random::new(seed);
+    for last in (1..cells.len()).rev() {
+        let other = usize::try_from(random.below(last as u64 + 1)).unwrap();
+        cells.swap(last, other);
+    }
+    let played = variant.runtime().block_on(async {
+        let cells = cells.into_iter().map(|(row, column)| {
+            let cell = AssertUnwindSafe(cell(row, column, variant)).catch_unwind();
+            async move { (name(row, column), cell.await) }
+        });
+        stream::iter(cells)
+            .buffer_unordered(AT_ONCE)
+            .collect::<Vec<_>>()
+            .await
+    });
+    let captured = capture.finish();
+    let mut findings = Findings::new("the capture");
+    for (name, played) in played {
+        match played {
+            Ok((case, front, during)) => {
+                // Before and after it the port may have been another's.
+                let connections = captured.to(front).into_iter();
+                let of_it = connections.filter(|captured| during.contains(&captured.opened_at));
+                findings.hold(&case, Witnessed::captured(of_it));
+            }
+            Err(_) => findings.broken(&name),
+        }
+    }
+    findings.check();
+}
+
+fn name(row: &Row, column: Column) -> String {
+    format!("{}, {:?}, {:?}", row.fault, column.protocol, column.caller)
+}
+
+/// Runs a cell; says what is exported, whom it connected to, and between when and when.
+async fn cell(row: &Row, column: Column, variant: Variant) -> (Case, SocketAddr, Range<Duration>) {
+    let (name, told) = (name(row, column), Told::of(row, column));
+    let scene = (row.scene)(column);
+    let begins = since_the_epoch();
+    let mut played = play(scene, column, variant.sessions, told.has_head, &name).await;
+    let front = played.front.addr();
+    if let Some(let_go) = played.leaves.take() {
+        let_go();
+        sockets::wait_until(front, 0).await;
+    }
+    let exports = Exports::once_closed(&played.rig).await;
+    let heads = heads(row, column, &told, &played);
+    let lost = usize::try_from(played.lost).unwrap();
+    let case = Case {
+        heads: heads..=heads,
+        given_up: lost..=lost,
+        unused: None,
+        at_once: close_at_once(row, column),
+        name,
+        exports,
+    };
+    (case, front, begins..since_the_epoch())
+}
+
+/// Now, by the clock of a capture.
+fn since_the_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
+}
+
+/// The heads that came to the client, those of redirects among them.
+fn heads(row: &Row, column: Column, told: &Told, played: &Played) -> i64 {
+    let is_redirected_too_often =
+        column.caller == Caller::Awaits && row.fault == "there are too many redirects";
+    // Ten are followed, and the eleventh is not.
+    let hops = if is_redirected_too_often { 11 } else { 0 };
+    told.ends.answered + played.others + hops
+}
+
+/// The faults at which both sides close without waiting for one another.
+fn close_at_once(row: &Row, column: Column) -> bool {
+    let _ = (row, column, Protocol::Http1, Expect::NotHere(""));
+    false
+}
