@@ -14,10 +14,14 @@ use crate::exports::Exports;
 use crate::scene::{Caller, Column, Protocol};
 use crate::table::{Expect, Row, TABLE};
 use crate::truth::Witnessed;
-use crate::variant::{Variant, in_every_way};
+use crate::variant::{Variant, alone, in_every_way};
 
-/// So many cells at once.
-const AT_ONCE: usize = 16;
+/// So many cells at once. Most of their time they wait: more of them would keep each other from
+/// seeing in time what their peers do.
+const AT_ONCE: usize = 4;
+
+/// How long a request waits where its fault is that nothing comes.
+const LIMIT: Duration = Duration::from_millis(300);
 
 in_every_way! {
     run:
@@ -28,6 +32,7 @@ in_every_way! {
 }
 
 fn run(variant: Variant) {
+    let _alone = alone();
     let capture = match Capture::start() {
         Ok(capture) => capture,
         // There is no other witness of these peers.
@@ -39,7 +44,7 @@ fn run(variant: Variant) {
     for _ in 0..wanted.unwrap_or(1) {
         cells.extend(TABLE.iter().flat_map(|row| {
             let columns = Column::all().filter(|column| row.missing(*column).is_none());
-            columns.map(move |column| (row, column))
+            columns.map(move |column| (row, impatient(column)))
         }));
     }
     let mut random = Random::new(seed);
@@ -73,6 +78,16 @@ fn run(variant: Variant) {
     findings.check();
 }
 
+fn impatient(column: Column) -> Column {
+    match column.caller {
+        Caller::Awaits => Column {
+            limit: LIMIT,
+            ..column
+        },
+        Caller::Cancels => column,
+    }
+}
+
 fn name(row: &Row, column: Column) -> String {
     format!("{}, {:?}, {:?}", row.fault, column.protocol, column.caller)
 }
@@ -91,9 +106,11 @@ async fn cell(row: &Row, column: Column, variant: Variant) -> (Case, SocketAddr,
     let exports = Exports::once_closed(&played.rig).await;
     let heads = heads(row, column, &told, &played);
     let lost = usize::try_from(played.lost).unwrap();
+    // A request that is cancelled may give up a connection that is being made for it.
+    let given_up = lost..=lost + usize::from(column.caller == Caller::Cancels);
     let case = Case {
         heads: heads..=heads,
-        given_up: lost..=lost,
+        given_up,
         unused: None,
         at_once: close_at_once(row, column),
         name,

@@ -12,7 +12,7 @@ use crate::cell::Sessions;
 use crate::exports::Exports;
 use crate::rig::{Rig, Wire};
 use crate::truth::Witnessed;
-use crate::variant::{Variant, in_every_way};
+use crate::variant::{Variant, alone, in_every_way};
 
 /// Contexts one after another, with their own sessions or with one of a pool.
 const CONTEXTS: u64 = 2;
@@ -182,6 +182,7 @@ async fn read(server: Arc<Server>, path: &str) {
 }
 
 fn run(variant: Variant) {
+    let _alone = alone();
     // The server's notes are a witness all the same.
     let capture = Capture::start().inspect_err(|refused| eprintln!("{refused}"));
     let wanted = LongRun::from_env(&format!("{variant:?}"), "WIRE_ROUNDS", "WIRE_SEED").wanted;

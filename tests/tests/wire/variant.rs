@@ -1,5 +1,7 @@
 //! How sessions are had, and on how many threads: each cell and each load is run in all ways.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use tokio::runtime::{Builder, Runtime};
 
 use crate::cell::Sessions;
@@ -28,6 +30,13 @@ impl Variant {
         };
         builder.worker_threads(2).enable_all().build().unwrap()
     }
+}
+
+/// Keeps the other tests waiting: a client that gets no time to see what its peers do can tell
+/// nothing of when they did it.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Makes a test of each way.
