@@ -124,7 +124,7 @@ impl Told {
 
 /// What happened in a cell.
 pub(crate) struct Played {
-    result: Option<Result<u16, Failure>>,
+    pub(crate) result: Option<Result<u16, Failure>>,
     limit: Duration,
     took: Duration,
     pub(crate) report: ExitReport,

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use http_context_tests::Side;
 
@@ -25,10 +27,14 @@ pub(crate) struct Case {
     pub(crate) heads: RangeInclusive<i64>,
     /// Connections that the witness saw and that were never ready.
     pub(crate) given_up: RangeInclusive<usize>,
+    /// Connections that have carried requests, by the client's end, so that they were ready.
+    pub(crate) carried: Vec<SocketAddr>,
     /// Connections that closed before a response head came.
     pub(crate) unused: Option<i64>,
-    /// Whether both sides close at once.
-    pub(crate) at_once: bool,
+    /// With which others both sides of its connections close at once, if they do.
+    pub(crate) at_once: Option<&'static str>,
+    /// With which others the lifetimes of its connections are summed.
+    pub(crate) lifetimes: String,
 }
 
 /// What differs from one witness.
@@ -38,9 +44,27 @@ pub(crate) struct Findings {
     /// A line for each case that differs.
     lines: Vec<String>,
     connections: usize,
-    /// The cases whose connections both sides close at once, by name without variant: how many are
-    /// told as closed by the peer, how many were, and how many there are.
-    at_once: BTreeMap<String, [usize; 3]>,
+    /// Connections that both sides close at once.
+    at_once: BTreeMap<&'static str, AtOnce>,
+    lifetimes: BTreeMap<String, Lifetimes>,
+}
+
+/// Connections that both sides close at once, and how many of them the other end closed first.
+#[derive(Debug, Default)]
+struct AtOnce {
+    count: usize,
+    by_remote: i64,
+    told: i64,
+    /// The cases that differ.
+    cases: Vec<String>,
+}
+
+/// Sums of lifetimes, in seconds.
+#[derive(Debug, Default)]
+struct Lifetimes {
+    count: u32,
+    truth: f64,
+    told: f64,
 }
 
 impl Findings {
@@ -50,6 +74,7 @@ impl Findings {
             lines: Vec::new(),
             connections: 0,
             at_once: BTreeMap::new(),
+            lifetimes: BTreeMap::new(),
         }
     }
 
@@ -60,8 +85,7 @@ impl Findings {
 
     /// Holds a case against what the witness saw.
     pub(crate) fn hold(&mut self, case: &Case, witnessed: Vec<Witnessed>) {
-        let exports = &case.exports;
-        let (opened, given_up) = split(witnessed, &exports.known);
+        let (opened, given_up) = split(witnessed, &case.exports.known);
         self.connections += opened.len();
         let mut line = String::new();
         let mut differs = |is_right: bool, what: fmt::Arguments<'_>| {
@@ -69,74 +93,67 @@ impl Findings {
                 write!(line, "; {what}").unwrap();
             }
         };
-        let count = i64::try_from(opened.len()).unwrap();
-        differs(
-            exports.opened == count,
-            format_args!("opened {} for {count}", exports.opened),
-        );
-        differs(
-            exports.closed == count,
-            format_args!("closed {} for {count}", exports.closed),
-        );
-        differs(
-            case.given_up.contains(&given_up.len()),
-            format_args!("not told at all {} for {:?}", given_up.len(), case.given_up),
-        );
-        let left = opened.iter().filter(|w| w.closed.is_none()).count();
-        differs(left == 0, format_args!("{left} are not closed"));
+        hold_opens(case, &opened, &given_up, &mut differs);
+        self.hold_closes(case, &opened, &mut differs);
+        hold_requests(case, &mut differs);
+        if !line.is_empty() {
+            self.lines
+                .push(format!("{} ({}){line}", case.name, opened.len()));
+        }
+    }
 
+    fn hold_closes(
+        &mut self,
+        case: &Case,
+        opened: &[Witnessed],
+        differs: &mut impl FnMut(bool, fmt::Arguments<'_>),
+    ) {
+        let (name, told) = (&case.name, case.exports.by_remote);
         let remote = |w: &&Witnessed| matches!(w.closed, Some((Side::Remote, _)));
-        let by_remote = opened.iter().filter(remote).count();
-        let told = usize::try_from(exports.by_remote).unwrap();
-        if case.at_once {
-            let sums = self.at_once.entry(case.name.clone()).or_default();
-            for (sum, more) in sums.iter_mut().zip([told, by_remote, opened.len()]) {
-                *sum += more;
+        let by_remote = count(opened.iter().filter(remote));
+        if let Some(group) = case.at_once {
+            let sums = self.at_once.entry(group).or_default();
+            sums.count += opened.len();
+            sums.by_remote += by_remote;
+            sums.told += told;
+            if told != by_remote {
+                sums.cases.push(format!("{name}: {told} for {by_remote}"));
             }
         } else {
-            differs(
-                told == by_remote,
-                format_args!("remote {told} for {by_remote}"),
-            );
+            let is_right = told == by_remote;
+            differs(is_right, format_args!("remote {told} for {by_remote}"));
         }
-        differs(
-            exports.unknown == 0,
-            format_args!("unknown {}", exports.unknown),
-        );
-
-        let lifetimes = opened
-            .iter()
-            .filter_map(|w| Some(w.closed?.1.as_secs_f64()));
-        let (sum, told): (f64, f64) = (lifetimes.sum(), exports.lifetimes);
-        #[allow(clippy::cast_precision_loss, reason = "some hundred connections")]
-        let slack = LIFETIMES * sum + A_LIFETIME * opened.len() as f64;
-        differs(
-            (told - sum).abs() <= slack,
-            format_args!("lifetimes {told:.3} s for {sum:.3} s"),
-        );
-
-        differs(
-            case.heads.contains(&exports.requests),
-            format_args!("requests {} for {:?}", exports.requests, case.heads),
-        );
-        if let Some(unused) = case.unused {
-            differs(
-                exports.without_version <= unused,
-                format_args!("without a version {} for {unused}", exports.without_version),
-            );
-        }
-        if !line.is_empty() {
-            self.lines.push(format!("{} ({count}){line}", case.name));
-        }
+        let unknown = case.exports.unknown;
+        differs(unknown == 0, format_args!("unknown {unknown}"));
+        let sums = self.lifetimes.entry(case.lifetimes.clone()).or_default();
+        sums.count += u32::try_from(opened.len()).unwrap();
+        let lifetimes = opened.iter().filter_map(|w| Some(w.closed?.1));
+        sums.truth += lifetimes.sum::<Duration>().as_secs_f64();
+        sums.told += case.exports.lifetimes;
     }
 
     /// Fails if anything differs, and shows all that does.
     pub(crate) fn check(mut self) {
-        for (name, [told, closed, count]) in &self.at_once {
-            // One, where there are few: two in a hundred is none of them.
-            let slack = (count * AT_ONCE_PERCENT / 100).max(1);
-            if told.abs_diff(*closed) > slack {
-                let line = format!("{name}, at once ({count}); remote {told} for {closed}");
+        for (group, sums) in &self.at_once {
+            let slack = i64::try_from(sums.count * AT_ONCE_PERCENT / 100).unwrap();
+            if (sums.told - sums.by_remote).abs() > slack {
+                let AtOnce {
+                    count,
+                    by_remote,
+                    told,
+                    cases,
+                } = sums;
+                self.lines.push(format!(
+                    "{group} ({count}): remote {told} for {by_remote}: {}",
+                    cases.join("; ")
+                ));
+            }
+        }
+        for (group, sums) in &self.lifetimes {
+            let Lifetimes { count, truth, told } = sums;
+            let slack = LIFETIMES * truth + A_LIFETIME * f64::from(*count);
+            if (told - truth).abs() > slack {
+                let line = format!("{group} ({count}): lifetimes {told:.3} s for {truth:.3} s");
                 self.lines.push(line);
             }
         }
@@ -151,4 +168,50 @@ impl Findings {
             self.lines.join("\n")
         );
     }
+}
+
+fn hold_opens(
+    case: &Case,
+    opened: &[Witnessed],
+    given_up: &[Witnessed],
+    differs: &mut impl FnMut(bool, fmt::Arguments<'_>),
+) {
+    let seen = count(opened.iter());
+    for (what, told) in [
+        ("opened", case.exports.opened),
+        ("closed", case.exports.closed),
+    ] {
+        differs(told == seen, format_args!("{what} {told} for {seen}"));
+    }
+    differs(
+        case.given_up.contains(&given_up.len()),
+        format_args!("not told at all {} for {:?}", given_up.len(), case.given_up),
+    );
+    let has_carried = |w: &&Witnessed| case.carried.contains(&w.client);
+    let carried = count(given_up.iter().filter(has_carried));
+    differs(
+        carried == 0,
+        format_args!("not told at all {carried} that have carried requests"),
+    );
+    let left = count(opened.iter().filter(|w| w.closed.is_none()));
+    differs(left == 0, format_args!("{left} are not closed"));
+}
+
+fn hold_requests(case: &Case, differs: &mut impl FnMut(bool, fmt::Arguments<'_>)) {
+    let (requests, heads) = (case.exports.requests, &case.heads);
+    differs(
+        heads.contains(&requests),
+        format_args!("requests {requests} for {heads:?}"),
+    );
+    if let Some(unused) = case.unused {
+        let told = case.exports.without_version;
+        differs(
+            told <= unused,
+            format_args!("without a version {told} for {unused}"),
+        );
+    }
+}
+
+fn count<T>(all: impl Iterator<Item = T>) -> i64 {
+    i64::try_from(all.count()).unwrap()
 }

@@ -11,8 +11,8 @@ use http_context_tests::{Capture, LongRun, Random, sockets};
 use crate::bounds::{Case, Findings};
 use crate::cell::{Played, Told, play};
 use crate::exports::Exports;
-use crate::scene::{Caller, Column, Protocol};
-use crate::table::{Expect, Row, TABLE};
+use crate::scene::{Caller, Column, Failure, Protocol};
+use crate::table::{Row, TABLE};
 use crate::truth::Witnessed;
 use crate::variant::{Variant, alone, in_every_way};
 
@@ -104,15 +104,17 @@ async fn cell(row: &Row, column: Column, variant: Variant) -> (Case, SocketAddr,
         sockets::wait_until(front, 0).await;
     }
     let exports = Exports::once_closed(&played.rig).await;
-    let heads = heads(row, column, &told, &played);
+    let heads = heads(row, &told, &played);
     let lost = usize::try_from(played.lost).unwrap();
     // A request that is cancelled may give up a connection that is being made for it.
     let given_up = lost..=lost + usize::from(column.caller == Caller::Cancels);
     let case = Case {
+        carried: Vec::new(),
         heads: heads..=heads,
         given_up,
         unused: None,
         at_once: close_at_once(row, column),
+        lifetimes: format!("{:?}", column.protocol),
         name,
         exports,
     };
@@ -125,16 +127,33 @@ fn since_the_epoch() -> Duration {
 }
 
 /// The heads that came to the client, those of redirects among them.
-fn heads(row: &Row, column: Column, told: &Told, played: &Played) -> i64 {
-    let is_redirected_too_often =
-        column.caller == Caller::Awaits && row.fault == "there are too many redirects";
-    // Ten are followed, and the eleventh is not.
-    let hops = if is_redirected_too_often { 11 } else { 0 };
-    told.ends.answered + played.others + hops
+fn heads(row: &Row, told: &Told, played: &Played) -> i64 {
+    let of_the_request = match &played.result {
+        Some(Ok(_) | Err(Failure::Body(_))) => 1,
+        // Ten are followed, and the eleventh is not.
+        Some(Err(Failure::Head(_))) if row.fault == "there are too many redirects" => 11,
+        Some(Err(Failure::Head(_))) => 0,
+        None => told.ends.answered,
+    };
+    of_the_request + played.others
 }
 
 /// The faults at which both sides close without waiting for one another.
-fn close_at_once(row: &Row, column: Column) -> bool {
-    let _ = (row, column, Protocol::Http1, Expect::NotHere(""));
-    false
+fn close_at_once(row: &Row, column: Column) -> Option<&'static str> {
+    let is_at_once = match (column.protocol, column.caller) {
+        // Whoever ends a connection says so by a GOAWAY, at which the other ends it as well.
+        (Protocol::Http2, _) => return Some("HTTP/2, both at once"),
+        // Whoever turns away closes as the fault strikes.
+        (_, Caller::Cancels) => true,
+        // What comes, or what is left to send, is the end of the connection for both.
+        (_, Caller::Awaits) => [
+            "a 401 comes during the upload",
+            "the response is not HTTP",
+            "the body is longer than announced",
+            // The FIN stands behind data that nobody reads.
+            "nobody reads the upload",
+        ]
+        .contains(&row.fault),
+    };
+    is_at_once.then_some("HTTP/1.1, both at once")
 }
