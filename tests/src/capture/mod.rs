@@ -15,8 +15,10 @@ use std::{
     process::{Child, ChildStderr, Command, Stdio},
     sync::mpsc,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
+
+use tokio::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -106,8 +108,7 @@ impl Capture {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map(Running)
-            .unwrap_or_else(|error| panic!("tcpdump does not start: {error}"));
+            .map_or_else(|error| panic!("tcpdump does not start: {error}"), Running);
         let stderr = tcpdump.0.stderr.take().expect("it is piped");
         let mut stderr = BufReader::new(stderr);
         wait_for_listening(&mut stderr)?;

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+#[expect(clippy::struct_excessive_bools, reason = "they are the flags of TCP")]
 /// A segment that begins or ends a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Segment {

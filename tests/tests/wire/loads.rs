@@ -198,13 +198,13 @@ fn run(variant: Variant) {
             }
         }
     }
-    let mut noted = Findings::new("the server's notes");
+    let mut noted = Findings::by_notes();
     for (case, server) in &played {
         noted.hold(case, Witnessed::served(&server.served()));
     }
     let captured = capture.ok().map(|capture| {
         let captured = capture.finish();
-        let mut findings = Findings::new("the capture");
+        let mut findings = Findings::by_capture();
         for (case, server) in &played {
             let connections = captured.to(server.addr());
             findings.hold(case, Witnessed::captured(connections));
@@ -254,10 +254,10 @@ async fn play(load: &Load, wire: Wire, variant: Variant) -> (Case, Arc<Server>) 
     }
     server.wait_until(|counts| counts.open() == 0).await;
     let exports = Exports::once_closed(&rig).await;
-    let served = server.served();
-    let sent: u64 = served.iter().map(|served| served.heads).sum();
-    let unused = served.iter().filter(|served| served.heads == 0).count();
-    let carried = served.iter().filter(|served| served.requests > 0);
+    let notes = server.served();
+    let sent: u64 = notes.iter().map(|note| note.heads).sum();
+    let unused = notes.iter().filter(|note| note.heads == 0).count();
+    let carried = notes.iter().filter(|note| note.requests > 0);
     let received = exports.answered + exports.redirects;
     let name = format!("{}, {wire:?}", load.name);
     let case = Case {
@@ -267,7 +267,7 @@ async fn play(load: &Load, wire: Wire, variant: Variant) -> (Case, Arc<Server>) 
         heads: received.max(i64::try_from(sent).unwrap() - exports.not_answered)
             ..=i64::try_from(sent).unwrap(),
         given_up: 0..=usize::MAX,
-        carried: carried.map(|served| served.peer).collect(),
+        carried: carried.map(|note| note.peer).collect(),
         unused: Some(i64::try_from(unused).unwrap() + exports.not_answered),
         at_once: match wire {
             // Whoever ends a connection says so by a GOAWAY, at which the other ends it as well.

@@ -18,6 +18,10 @@
     reason = "a test that cannot go on fails, and says where"
 )]
 #![allow(
+    clippy::print_stderr,
+    reason = "that nothing was captured is to be seen"
+)]
+#![allow(
     clippy::async_yields_async,
     reason = "what is done before a request gives what still goes on beside it"
 )]
