@@ -65,6 +65,7 @@ pub struct Connections {
     all: Vec<Captured>,
     /// Where the latest connection of a pair of addresses stands, local address first.
     latest: HashMap<(SocketAddr, SocketAddr), usize>,
+    segments: u64,
 }
 
 impl Connections {
@@ -74,7 +75,13 @@ impl Connections {
         of_it.copied().collect()
     }
 
+    /// How many were added.
+    pub(super) fn segments(&self) -> u64 {
+        self.segments
+    }
+
     pub(super) fn add(&mut self, segment: Segment) {
+        self.segments += 1;
         let Segment { from, to, at, .. } = segment;
         if segment.is_syn && !segment.is_ack {
             self.begin(from, to, at);

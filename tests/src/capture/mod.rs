@@ -68,6 +68,7 @@ pub struct Capture {
     stderr: BufReader<ChildStderr>,
     /// What a thread reads from `tcpdump`, as it comes.
     segments: mpsc::Receiver<Segment>,
+    connections: Connections,
 }
 
 /// This user may not capture: there is no witness.
@@ -126,13 +127,14 @@ impl Capture {
                 }
             })
             .expect("a thread can be spawned");
-        let capture = Self {
+        let mut capture = Self {
             tcpdump,
             stderr,
             segments,
+            connections: Connections::default(),
         };
         // It says that it listens a moment before it does.
-        capture.read_to_now(&mut Connections::default());
+        capture.read_to_now();
         Ok(capture)
     }
 
@@ -142,22 +144,35 @@ impl Capture {
     ///
     /// When the kernel has lost packets, or `tcpdump` stops before it was asked to.
     pub fn finish(mut self) -> Connections {
-        let mut connections = Connections::default();
-        self.read_to_now(&mut connections);
-        let dropped = self.stop();
-        assert_eq!(dropped, 0, "the kernel has lost packets of the capture");
-        connections
+        self.read_to_now();
+        let said = self.stop();
+        let counted = |what| counted(&said, what);
+        assert_eq!(
+            counted("packets dropped by kernel"),
+            Some(0),
+            "the kernel has lost packets of the capture: {said}"
+        );
+        // The end of what it had to say.
+        for segment in &self.segments {
+            self.connections.add(segment);
+        }
+        assert_eq!(
+            counted("packets captured"),
+            Some(self.connections.segments()),
+            "not everything that tcpdump captured was read: {said}"
+        );
+        self.connections
     }
 
     /// Reads what was sent before this was called: up to the end of a connection that is made here.
-    fn read_to_now(&self, connections: &mut Connections) {
+    fn read_to_now(&mut self) {
         let deadline = Instant::now() + DEADLINE;
         let mut markers = HashSet::new();
         while Instant::now() < deadline {
             // Another one, since one that is made before `tcpdump` listens is never seen.
             markers.insert(mark());
             while let Ok(segment) = self.segments.recv_timeout(PATIENCE) {
-                connections.add(segment);
+                self.connections.add(segment);
                 if segment.ends() && markers.contains(&segment.to) {
                     return;
                 }
@@ -166,14 +181,14 @@ impl Capture {
         panic!("tcpdump shows none of the connections that were made to be seen: {markers:?}");
     }
 
-    /// Says how many packets the kernel has dropped.
-    fn stop(&mut self) -> u64 {
+    /// Ends it; returns what it has counted.
+    fn stop(&mut self) -> String {
         self.tcpdump.interrupt();
         let mut said = String::new();
         self.stderr
             .read_to_string(&mut said)
             .expect("what tcpdump says is text");
-        dropped(&said).unwrap_or_else(|| panic!("tcpdump does not say what was dropped: {said}"))
+        said
     }
 }
 
@@ -225,11 +240,9 @@ fn mark() -> SocketAddr {
     marker
 }
 
-/// Reads `2 packets dropped by kernel`.
-fn dropped(said: &str) -> Option<u64> {
-    let line = said
-        .lines()
-        .find(|line| line.contains("dropped by kernel"))?;
+/// Reads the number of a line such as `2 packets dropped by kernel`.
+fn counted(said: &str, what: &str) -> Option<u64> {
+    let line = said.lines().find(|line| line.ends_with(what))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
@@ -238,14 +251,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_kernel_dropped_is_read() {
+    fn what_tcpdump_has_counted_is_read() {
         let said =
             "12 packets captured\n24 packets received by filter\n3 packets dropped by kernel\n";
-        assert_eq!(dropped(said), Some(3));
-        assert_eq!(
-            dropped("tcpdump: pcap_loop: The interface disappeared"),
-            None
-        );
+        assert_eq!(counted(said, "packets captured"), Some(12));
+        assert_eq!(counted(said, "packets dropped by kernel"), Some(3));
+        let gone = "tcpdump: pcap_loop: The interface disappeared";
+        assert_eq!(counted(gone, "packets captured"), None);
     }
 
     /// Both ends of a connection, and where it leads.
