@@ -29,7 +29,7 @@ pub(crate) struct Exports {
 }
 
 impl Exports {
-    /// Waits until no connection is open any more, and the close of each is told.
+    /// Waits until no connection is open any more, and the close of each is exported.
     pub(crate) async fn once_closed(rig: &Rig) -> Self {
         let closed = |e: &Exported| e.sum("http_context_connections_closed_total", &[]);
         let is_over = |e: &Exported| e.open_connections() == 0 && closed(e) == e.opened();

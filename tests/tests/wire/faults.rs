@@ -8,13 +8,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use http_context_tests::{Capture, LongRun, Random, sockets};
 
-use crate::bounds::{Case, Findings};
+use crate::bounds::{Case, Extent, Findings};
 use crate::cell::{Played, Told, play};
 use crate::exports::Exports;
 use crate::scene::{Caller, Column, Failure, Protocol};
 use crate::table::{Row, TABLE};
 use crate::truth::Witnessed;
-use crate::variant::{Variant, alone, in_every_way};
+use crate::variant::{Threads, Variant, alone, in_every_way};
+
+/// The faults of which something is exported otherwise than the wire shows it.
+const DIFFER: [&str; 2] = [
+    // A response that `reqwest` follows to another one reaches nobody who could count it.
+    "there are too many redirects",
+    // The FIN of this side stands behind data that the peer has no room for, so that the wire shows
+    // the end of this side's connection only when the peer's comes.
+    "nobody reads the upload",
+];
 
 /// So many cells at once. Most of their time they wait: more of them would keep each other from
 /// seeing in time what their peers do.
@@ -25,26 +34,26 @@ const LIMIT: Duration = Duration::from_millis(300);
 
 in_every_way! {
     run:
-    every_fault_is_told_as_the_wire_shows_it,
-    every_fault_is_told_as_the_wire_shows_it_on_several_threads,
-    every_fault_is_told_as_the_wire_shows_it_with_a_pool,
-    every_fault_is_told_as_the_wire_shows_it_with_a_pool_on_several_threads
+    every_fault_is_exported_as_the_wire_shows_it,
+    every_fault_is_exported_as_the_wire_shows_it_on_several_threads,
+    every_fault_is_exported_as_the_wire_shows_it_with_a_pool,
+    every_fault_is_exported_as_the_wire_shows_it_with_a_pool_on_several_threads
 }
 
 fn run(variant: Variant) {
     let _alone = alone();
     // Without it the peers' side of these has no witness, and the rest is held all the same.
     let capture = Capture::start().inspect_err(|refused| eprintln!("{refused}"));
-    let LongRun { wanted, seed, .. } =
-        LongRun::from_env(&format!("{variant:?}"), "WIRE_ROUNDS", "WIRE_SEED");
+    let asked = LongRun::from_env(&format!("{variant:?}"), "WIRE_ROUNDS", "WIRE_SEED");
     let mut cells = Vec::new();
-    for _ in 0..wanted.unwrap_or(1) {
-        cells.extend(TABLE.iter().flat_map(|row| {
+    for _ in 0..asked.wanted.unwrap_or(1) {
+        let rows = TABLE.iter().filter(|row| is_run(row, variant));
+        cells.extend(rows.flat_map(|row| {
             let columns = Column::all().filter(|column| row.missing(*column).is_none());
             columns.map(move |column| (row, impatient(column)))
         }));
     }
-    let mut random = Random::new(seed);
+    let mut random = Random::new(asked.seed);
     for last in (1..cells.len()).rev() {
         let other = usize::try_from(random.below(last as u64 + 1)).unwrap();
         cells.swap(last, other);
@@ -60,9 +69,10 @@ fn run(variant: Variant) {
             .await
     });
     let captured = capture.ok().map(Capture::finish);
+    let extent = Extent::of(asked);
     let mut findings = match captured {
-        Some(_) => Findings::by_capture(),
-        None => Findings::without_witness(),
+        Some(_) => Findings::by_capture(extent),
+        None => Findings::without_witness(extent),
     };
     for (name, played) in played {
         match (played, &captured) {
@@ -77,6 +87,12 @@ fn run(variant: Variant) {
         }
     }
     findings.check();
+}
+
+/// Whether the fault can be set up on this runtime.
+fn is_run(row: &Row, variant: Variant) -> bool {
+    // Set up by blocking the one thread that could see it.
+    row.fault != "closed while idle, and not seen yet" || variant.threads == Threads::One
 }
 
 fn impatient(column: Column) -> Column {
@@ -95,17 +111,17 @@ fn name(row: &Row, column: Column) -> String {
 
 /// Runs a cell; says what is exported, whom it connected to, and between when and when.
 async fn cell(row: &Row, column: Column, variant: Variant) -> (Case, SocketAddr, Range<Duration>) {
-    let (name, told) = (name(row, column), Told::of(row, column));
+    let (name, expected) = (name(row, column), Told::of(row, column));
     let scene = (row.scene)(column);
     let begins = since_the_epoch();
-    let mut played = play(scene, column, variant.sessions, told.has_head, &name).await;
+    let mut played = play(scene, column, variant.sessions, expected.has_head, &name).await;
     let front = played.front.addr();
     if let Some(let_go) = played.leaves.take() {
         let_go();
         sockets::wait_until(front, 0).await;
     }
     let exports = Exports::once_closed(&played.rig).await;
-    let heads = heads(row, &told, &played);
+    let heads = heads(row, &expected, &played);
     let lost = usize::try_from(played.lost).unwrap();
     // A request that is cancelled may give up a connection that is being made for it.
     let given_up = lost..=lost + usize::from(column.caller == Caller::Cancels);
@@ -116,6 +132,7 @@ async fn cell(row: &Row, column: Column, variant: Variant) -> (Case, SocketAddr,
         unused: None,
         at_once: close_at_once(row, column),
         lifetimes: format!("{:?}", column.protocol),
+        differs: DIFFER.contains(&row.fault),
         name,
         exports,
     };
@@ -128,13 +145,13 @@ fn since_the_epoch() -> Duration {
 }
 
 /// The heads that came to the client, those of redirects among them.
-fn heads(row: &Row, told: &Told, played: &Played) -> i64 {
+fn heads(row: &Row, expected: &Told, played: &Played) -> i64 {
     let of_the_request = match &played.result {
         Some(Ok(_) | Err(Failure::Body(_))) => 1,
         // Ten are followed, and the eleventh is not.
         Some(Err(Failure::Head(_))) if row.fault == "there are too many redirects" => 11,
         Some(Err(Failure::Head(_))) => 0,
-        None => told.ends.answered,
+        None => expected.ends.answered,
     };
     of_the_request + played.others
 }

@@ -32,8 +32,8 @@ impl Variant {
     }
 }
 
-/// Keeps the other tests waiting: a client that gets no time to see what its peers do can tell
-/// nothing of when they did it.
+/// Keeps the other tests waiting: a client that gets no time to see what its peers do cannot
+/// know when they did it.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
