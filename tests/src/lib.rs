@@ -10,6 +10,8 @@
 //!   bodies, and clients that went away.
 //! * [`FaultProxy`] sits between a client and a server and breaks one
 //!   connection in exactly the way that a script says.
+//! * [`Capture`] shows what went over the loopback interface: who closed a connection first, and
+//!   when.
 //! * [`sockets`] asks the operating system which sockets this process holds.
 //! * [`InvariantObserver`] checks each fact that an observer receives against those before it.
 //!
@@ -53,6 +55,8 @@
 //! # }
 //! ```
 
+#[cfg(target_os = "linux")]
+mod capture;
 mod dead_ports;
 mod fact_lines;
 mod fault_proxy;
@@ -69,6 +73,8 @@ mod storm;
 pub mod tls;
 pub mod tools;
 
+#[cfg(target_os = "linux")]
+pub use capture::{Capture, Captured, CapturedClose, CloseKind, NotPermitted, Side};
 pub use dead_ports::{RefusedPort, SilentPort};
 pub use fact_lines::FactLines;
 pub use fault_proxy::{At, Fault, FaultProxy, ProxyCounts, Script};
@@ -78,6 +84,7 @@ pub use long_run::LongRun;
 pub use middleware::Edit;
 pub use random::Random;
 pub use server::{
-    BoxError, Counts, ResponseBody, Seen, Server, ServerBuilder, empty_body, full_body,
+    BoxError, ClosedBy, Counts, ResponseBody, Seen, Served, Server, ServerBuilder, empty_body,
+    full_body,
 };
 pub use storm::{cancelled, drawn, storm};

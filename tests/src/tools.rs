@@ -25,13 +25,17 @@ use std::path::PathBuf;
 ///
 /// When it is not there. A test that needs it must not pass without it.
 pub fn path(program: &str) -> PathBuf {
+    find(program).unwrap_or_else(|| {
+        panic!("{program} is not on the search path; `cargo xtask test` installs it")
+    })
+}
+
+/// Where the program is, by the search path, if it is there.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&folders)
         .map(|folder| folder.join(program))
         .find(|path| path.is_file())
-        .unwrap_or_else(|| {
-            panic!("{program} is not on the search path; `cargo xtask test` installs it")
-        })
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ pub struct ServerBuilder {
     tls: Option<Leaf>,
     family: Family,
     max_streams: Option<u32>,
+    max_requests: Option<u64>,
     handlers: HashMap<String, Handler>,
 }
 
@@ -98,6 +99,13 @@ impl ServerBuilder {
         self
     }
 
+    /// Closes each connection once it has carried that many requests: HTTP/1.1 with the last
+    /// response, HTTP/2 by a GOAWAY.
+    pub fn requests_per_connection(mut self, requests: u64) -> Self {
+        self.max_requests = Some(requests);
+        self
+    }
+
     /// Answers a path, exactly as written, with `handler` instead of a route of
     /// the server's own. It is counted like any other.
     pub fn handler<H, F>(mut self, path: impl Into<String>, handler: H) -> Self
@@ -124,6 +132,7 @@ impl ServerBuilder {
                 .tls
                 .map(|leaf| TlsAcceptor::from(tls::server_config(leaf, self.protocol.alpn()))),
             max_streams: Some(self.max_streams.unwrap_or(200)),
+            max_requests: self.max_requests,
             handlers: self.handlers,
             gates: Mutex::default(),
             asked: Mutex::default(),

@@ -6,7 +6,7 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
 };
@@ -19,13 +19,14 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     sync::mpsc,
+    time::Instant,
 };
 
 use super::{
     Shared,
     body::{BoxError, CountedBody, ResponseBody, empty_body},
-    counts::{ClosedBy, Seen},
-    exchange::Exchange,
+    counts::{ClosedBy, Seen, Served},
+    exchange::{Carried, Exchange},
     registry::Command,
     routes,
 };
@@ -34,10 +35,10 @@ use super::{
 pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
     // Declared before the socket moves into anything, so it is dropped after
     // the socket: who waits for "closed" finds the descriptor gone.
-    let open = OpenConnection::count(Arc::clone(&shared));
-    let (in_flight, mut commands) = shared.registry.enter(open.number);
+    let open = OpenConnection::count(Arc::clone(&shared), peer);
+    let mut commands = shared.registry.enter(open.number, &open.carried);
     let Some(tls) = shared.tls.clone() else {
-        return serve_http(stream, peer, shared, &open, in_flight, commands).await;
+        return serve_http(stream, shared, &open, commands).await;
     };
     let handshake = pin!(tls.accept(stream));
     let accepted = tokio::select! {
@@ -46,7 +47,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Share
         _ = commands.recv() => return open.ended_by(ClosedBy::Server),
     };
     if let Ok(stream) = accepted {
-        serve_http(stream, peer, shared, &open, in_flight, commands).await;
+        serve_http(stream, shared, &open, commands).await;
     } else {
         open.ended_by(ClosedBy::Error);
         shared.ledger.record(|counts| counts.handshakes_failed += 1);
@@ -55,17 +56,18 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Share
 
 async fn serve_http<S>(
     stream: S,
-    peer: SocketAddr,
     shared: Arc<Shared>,
     open: &OpenConnection,
-    in_flight: Arc<AtomicU64>,
     mut commands: mpsc::UnboundedReceiver<Command>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (number, end) = (open.number, Arc::clone(&open.end));
+    let (number, peer, end) = (open.number, open.peer, Arc::clone(&open.end));
     let service = service_fn(|request| {
-        let exchange = Exchange::start(Arc::clone(&shared.ledger), Arc::clone(&in_flight));
+        let exchange = Exchange::start(Arc::clone(&shared.ledger), Arc::clone(&open.carried));
+        if open.has_carried_enough() {
+            shared.registry.order(number, Command::Drain);
+        }
         answer(request, exchange, Arc::clone(&shared), number, peer)
     });
     let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
@@ -127,11 +129,14 @@ fn without_body(mut response: Response<ResponseBody>) -> Response<ResponseBody> 
 struct OpenConnection {
     shared: Arc<Shared>,
     number: u64,
+    peer: SocketAddr,
+    accepted: Instant,
+    carried: Arc<Carried>,
     end: Arc<End>,
 }
 
 impl OpenConnection {
-    fn count(shared: Arc<Shared>) -> Self {
+    fn count(shared: Arc<Shared>, peer: SocketAddr) -> Self {
         let mut number = 0;
         shared.ledger.record(|counts| {
             counts.accepted += 1;
@@ -140,8 +145,17 @@ impl OpenConnection {
         Self {
             number,
             shared,
+            peer,
+            accepted: Instant::now(),
+            carried: Arc::default(),
             end: Arc::default(),
         }
+    }
+
+    /// Whether it has carried as many requests as one may.
+    fn has_carried_enough(&self) -> bool {
+        let requests = self.carried.requests.load(Ordering::Relaxed);
+        self.shared.max_requests.is_some_and(|max| requests >= max)
     }
 
     fn ended_by(&self, who: ClosedBy) {
@@ -164,8 +178,18 @@ impl OpenConnection {
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        let end = self.end.get().unwrap_or(ClosedBy::Server);
+        self.end.set(ClosedBy::Server);
+        let (end, closed) = self.end.get().expect("it was just set");
         self.shared.registry.leave(self.number);
+        self.shared.ledger.remember_served(Served {
+            connection: self.number,
+            peer: self.peer,
+            accepted: self.accepted,
+            closed_by: end,
+            closed,
+            requests: self.carried.requests.load(Ordering::Relaxed),
+            heads: self.carried.heads.load(Ordering::Relaxed),
+        });
         self.shared.ledger.record(|counts| match end {
             ClosedBy::Client => counts.closed_by_client += 1,
             ClosedBy::Server => counts.closed_by_server += 1,
@@ -178,7 +202,7 @@ impl Drop for OpenConnection {
 /// is the other side's answer to it.
 #[derive(Debug, Default)]
 struct End {
-    by: Mutex<Option<ClosedBy>>,
+    by: Mutex<Option<(ClosedBy, Instant)>>,
     /// The client opened with the preface of HTTP/2.
     http2: AtomicBool,
 }
@@ -186,10 +210,10 @@ struct End {
 impl End {
     fn set(&self, who: ClosedBy) {
         let mut end = self.by.lock().unwrap_or_else(PoisonError::into_inner);
-        end.get_or_insert(who);
+        end.get_or_insert_with(|| (who, Instant::now()));
     }
 
-    fn get(&self) -> Option<ClosedBy> {
+    fn get(&self) -> Option<(ClosedBy, Instant)> {
         *self.by.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,10 +7,10 @@ use std::{
 };
 
 use http::{HeaderMap, Method, Uri, Version};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
-/// How many requests [`Server::seen`](super::Server::seen) goes back. A long
-/// run must not fill the memory with them.
+/// How many requests [`Server::seen`](super::Server::seen) goes back, and how many connections
+/// [`Server::served`](super::Server::served). A long run must not fill the memory with them.
 const REMEMBERED: usize = 100_000;
 
 /// What a server has counted since it started.
@@ -98,14 +98,34 @@ pub struct Seen {
     pub headers: HeaderMap,
 }
 
+/// A connection that has ended, as the server saw it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Served {
+    /// Its number, from 1 in order of acceptance.
+    pub connection: u64,
+    /// The client's end.
+    pub peer: SocketAddr,
+    /// When it was accepted.
+    pub accepted: Instant,
+    /// Who closed first.
+    pub closed_by: ClosedBy,
+    /// When the server did that, or saw it.
+    pub closed: Instant,
+    /// Requests whose head arrived on it.
+    pub requests: u64,
+    /// Response heads sent on it.
+    pub heads: u64,
+}
+
 /// Who ended a connection, as far as the server could see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum ClosedBy {
+pub enum ClosedBy {
     /// The server read the end of the stream before it closed its own side.
     Client,
     /// The server closed before it read the end of the stream.
     Server,
-    /// Reading or writing failed, as after a reset.
+    /// Reading or writing failed, as after a reset by the client.
     Error,
 }
 
@@ -114,6 +134,7 @@ pub(super) enum ClosedBy {
 pub(super) struct Ledger {
     counts: watch::Sender<Counts>,
     seen: Mutex<VecDeque<Seen>>,
+    served: Mutex<VecDeque<Served>>,
 }
 
 impl Ledger {
@@ -121,6 +142,7 @@ impl Ledger {
         Self {
             counts: watch::Sender::new(Counts::default()),
             seen: Mutex::default(),
+            served: Mutex::default(),
         }
     }
 
@@ -138,18 +160,30 @@ impl Ledger {
     }
 
     pub(super) fn remember(&self, request: Seen) {
-        let mut seen = self.lock_seen();
-        if seen.len() == REMEMBERED {
-            seen.pop_front();
-        }
-        seen.push_back(request);
+        push(&mut lock(&self.seen), request);
     }
 
     pub(super) fn seen(&self) -> Vec<Seen> {
-        self.lock_seen().iter().cloned().collect()
+        lock(&self.seen).iter().cloned().collect()
     }
 
-    fn lock_seen(&self) -> MutexGuard<'_, VecDeque<Seen>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Called before the connection is counted as ended.
+    pub(super) fn remember_served(&self, connection: Served) {
+        push(&mut lock(&self.served), connection);
     }
+
+    pub(super) fn served(&self) -> Vec<Served> {
+        lock(&self.served).iter().copied().collect()
+    }
+}
+
+fn push<T>(remembered: &mut VecDeque<T>, last: T) {
+    if remembered.len() == REMEMBERED {
+        remembered.pop_front();
+    }
+    remembered.push_back(last);
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -8,21 +8,32 @@ use std::sync::{
 
 use super::counts::Ledger;
 
+/// What one connection has carried.
+#[derive(Debug, Default)]
+pub(super) struct Carried {
+    /// Requests in flight, so that an idle connection is known.
+    pub(super) in_flight: AtomicU64,
+    /// Requests whose head arrived.
+    pub(super) requests: AtomicU64,
+    /// Response heads sent.
+    pub(super) heads: AtomicU64,
+}
+
 /// Travels with a request from its head to the end of its response body: first
 /// inside the handler's future, then inside the body. Dropped before
 /// [`complete`](Exchange::complete), it counts an abort.
 #[derive(Debug)]
 pub(super) struct Exchange {
     ledger: Arc<Ledger>,
-    /// Requests in flight on this connection, so that an idle one is known.
-    on_connection: Arc<AtomicU64>,
+    on_connection: Arc<Carried>,
     head_sent: bool,
     completed: bool,
 }
 
 impl Exchange {
-    pub(super) fn start(ledger: Arc<Ledger>, on_connection: Arc<AtomicU64>) -> Self {
-        on_connection.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn start(ledger: Arc<Ledger>, on_connection: Arc<Carried>) -> Self {
+        on_connection.in_flight.fetch_add(1, Ordering::Relaxed);
+        on_connection.requests.fetch_add(1, Ordering::Relaxed);
         ledger.record(|counts| counts.requests += 1);
         Self {
             ledger,
@@ -34,6 +45,7 @@ impl Exchange {
 
     pub(super) fn head_sent(&mut self) {
         self.head_sent = true;
+        self.on_connection.heads.fetch_add(1, Ordering::Relaxed);
         self.ledger.record(|counts| counts.heads += 1);
     }
 
@@ -50,7 +62,7 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.on_connection.fetch_sub(1, Ordering::Relaxed);
+        self.on_connection.in_flight.fetch_sub(1, Ordering::Relaxed);
         let (completed, head_sent) = (self.completed, self.head_sent);
         self.ledger.record(|counts| {
             if completed {

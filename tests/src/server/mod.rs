@@ -22,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 pub use self::{
     body::{BoxError, ResponseBody, empty_body, full_body},
     builder::ServerBuilder,
-    counts::{Counts, Seen},
+    counts::{ClosedBy, Counts, Seen, Served},
 };
 use self::{
     builder::Protocol,
@@ -92,6 +92,8 @@ struct Shared {
     protocol: Protocol,
     tls: Option<TlsAcceptor>,
     max_streams: Option<u32>,
+    /// How many requests a connection carries before the server closes it.
+    max_requests: Option<u64>,
     handlers: HashMap<String, Handler>,
     gates: Mutex<HashMap<String, Gate>>,
     /// How often each path with a limit of times was asked for.
@@ -133,6 +135,12 @@ impl Server {
     /// very long run, the last 100,000.
     pub fn seen(&self) -> Vec<Seen> {
         self.shared.ledger.seen()
+    }
+
+    /// The connections that have ended, in the order in which they did; of a very long run, the
+    /// last 100,000.
+    pub fn served(&self) -> Vec<Served> {
+        self.shared.ledger.served()
     }
 
     /// Waits until the counts are as asked, and returns them as they were then.

@@ -2,13 +2,12 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
 };
 
 use tokio::sync::mpsc;
+
+use super::exchange::Carried;
 
 /// What a test can order of an open connection.
 #[derive(Clone, Copy, Debug)]
@@ -25,22 +24,24 @@ pub(super) struct Registry(Mutex<HashMap<u64, Handle>>);
 
 #[derive(Debug)]
 struct Handle {
-    in_flight: Arc<AtomicU64>,
+    carried: Arc<Carried>,
     commands: mpsc::UnboundedSender<Command>,
 }
 
 impl Registry {
-    /// Enters a connection; what is returned is its own end. The number counts
-    /// its requests in flight.
-    pub(super) fn enter(&self, number: u64) -> (Arc<AtomicU64>, mpsc::UnboundedReceiver<Command>) {
-        let in_flight = Arc::new(AtomicU64::new(0));
+    /// Enters a connection; what is returned is its own end.
+    pub(super) fn enter(
+        &self,
+        number: u64,
+        carried: &Arc<Carried>,
+    ) -> mpsc::UnboundedReceiver<Command> {
         let (commands, received) = mpsc::unbounded_channel();
         let handle = Handle {
-            in_flight: Arc::clone(&in_flight),
+            carried: Arc::clone(carried),
             commands,
         };
         self.lock().insert(number, handle);
-        (in_flight, received)
+        received
     }
 
     pub(super) fn leave(&self, number: u64) {
@@ -54,10 +55,17 @@ impl Registry {
         }
     }
 
+    /// Tells one, if it is open.
+    pub(super) fn order(&self, number: u64, command: Command) {
+        if let Some(handle) = self.lock().get(&number) {
+            handle.order(command);
+        }
+    }
+
     /// Tells those that have no request in flight now.
     pub(super) fn tell_idle(&self, command: Command) {
         for handle in self.lock().values() {
-            if handle.in_flight.load(Ordering::Relaxed) == 0 {
+            if handle.carried.in_flight.load(Ordering::Relaxed) == 0 {
                 handle.order(command);
             }
         }

@@ -1,16 +1,18 @@
 //! What the ledger shows of connections, and what is exported of their closes.
 
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use http_context::{
     CloseReason, ConnectionClosed, ConnectionInfo, Observer, OpenError, RequestInfo, SocketEnd,
     builder, http_session,
 };
 use http_context_middleware::{ConnectionRecord, ConnectionState};
-use http_context_tests::Server;
+use http_context_tests::{Gate, Server};
 
-use crate::rig::Rig;
+use crate::rig::{Rig, Wire};
 use crate::scripted::{Closes, the_one};
 
 fn record_of_the_one(rig: &Rig) -> ConnectionRecord {
@@ -234,4 +236,72 @@ async fn a_time_limit_closes_a_connection_and_the_peer_closes_one_that_it_cuts()
         let exported = rig.exported();
         assert_eq!(exported.closed(reason), 1, "{exported}");
     }
+}
+
+#[tokio::test]
+async fn a_body_that_is_cut_short_is_closed_by_the_peer() {
+    for path in ["/cut/1000", "/cut-chunked/1000"] {
+        let ((rig, closes), server) = (Closes::rig().await, Server::start());
+        rig.context()
+            .open(async {
+                let session = http_session().unwrap();
+                let response = session.get(server.url(path)).send().await.unwrap();
+                response.bytes().await.unwrap_err();
+                closes.close_the_one(&server);
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        let exported = rig.exported();
+        assert_eq!(exported.closed(CloseReason::Remote), 1, "{exported}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_whose_body_fails_closes_its_connection() {
+    let ((rig, closes), server) = (Closes::rig().await, Server::start());
+    rig.context()
+        .open(async {
+            let session = http_session().unwrap();
+            let fails = Gate::new();
+            let failing = fails.clone();
+            let pieces = stream::once(async { Ok("piece") }).chain(stream::once(async move {
+                failing.pass().await;
+                Err(io::Error::other("on purpose"))
+            }));
+            let body = reqwest::Body::wrap_stream(pieces);
+            let request = session.post(server.url("/never")).body(body).send();
+            let close = async {
+                server.wait_until(|counts| counts.held == 1).await;
+                // Before the request has failed.
+                closes.close_the_one(&server);
+                fails.open();
+            };
+            let (result, ()) = tokio::join!(request, close);
+            result.unwrap_err();
+            Ok::<_, OpenError>(())
+        })
+        .await
+        .unwrap();
+    let exported = rig.exported();
+    assert_eq!(exported.closed(CloseReason::SessionClosed), 1, "{exported}");
+}
+
+#[tokio::test]
+async fn a_connection_of_a_session_that_speaks_only_http2_does_so_before_its_first_response() {
+    let (_turn, rig) = (Closes::take_turn().await, Rig::new(Wire::Http2));
+    let server = Server::start();
+    rig.context()
+        .open(async {
+            let session = http_session().unwrap();
+            tokio::select! {
+                _ = session.get(server.url("/never")).send() => unreachable!("it never answers"),
+                _ = server.wait_until(|counts| counts.held == 1) => {}
+            }
+            let record = record_of_the_one(&rig);
+            assert_eq!((record.requests, record.protocol_version), (0, Some("2")));
+            Ok::<_, OpenError>(())
+        })
+        .await
+        .unwrap();
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http_context::{
-    ErrorKind, ExitReport, LeakKind, NoOpenContexts, OpenError, current, http_session,
+    ErrorKind, ExitReport, LeakKind, NoOpenContexts, OpenError, SessionPool, current, http_session,
 };
 use http_context_tests::{Gate, sockets};
 use tokio::time::{Instant, timeout};
@@ -25,30 +25,44 @@ pub(crate) async fn run(row: &Row, column: Column) {
     } = column;
     let cell = format!("{}, {protocol:?}, {caller:?}", row.fault);
     let scene = (row.scene)(column);
-    let expect = match (caller, row.cancelled) {
-        (Caller::Awaits, _) => Told::awaited(row.expect(protocol)),
-        (Caller::Cancels, Cancel::Request) => Told::cancelled_request(),
-        (Caller::Cancels, Cancel::Body) => Told::cancelled_body(),
-        (Caller::Cancels, Cancel::Never(_)) => unreachable!("the cell is not run"),
-    };
-    let played = play(scene, column, expect.has_head, &cell);
+    let expect = Told::of(row, column);
+    let played = play(scene, column, Sessions::Own, expect.has_head, &cell);
     let Ok(played) = timeout(HANGS, played).await else {
         panic!("{cell}: it hangs");
     };
     played.check(&expect, &cell).await;
 }
 
+/// Where the session of a cell comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sessions {
+    /// It is built for the context, and closed with it.
+    Own,
+    /// It is taken from a pool, which is closed after the context.
+    #[allow(dead_code, reason = "the target `wire` runs the cells so")]
+    Pooled,
+}
+
 /// What has to be exported of a cell.
-struct Told {
-    ends: Ends,
+pub(crate) struct Told {
+    pub(crate) ends: Ends,
     /// What the caller got, unless it turned away.
-    result: Option<Result<u16, ErrorKind>>,
+    pub(crate) result: Option<Result<u16, ErrorKind>>,
     /// Whether the fault strikes after the head of the response.
-    has_head: bool,
+    pub(crate) has_head: bool,
     whole_bodies: i64,
 }
 
 impl Told {
+    pub(crate) fn of(row: &Row, column: Column) -> Self {
+        match (column.caller, row.cancelled) {
+            (Caller::Awaits, _) => Self::awaited(row.expect(column.protocol)),
+            (Caller::Cancels, Cancel::Request) => Self::cancelled_request(),
+            (Caller::Cancels, Cancel::Body) => Self::cancelled_body(),
+            (Caller::Cancels, Cancel::Never(_)) => unreachable!("the cell is not run"),
+        }
+    }
+
     fn awaited(expect: Expect) -> Self {
         let (answered, failed) = (Ends::default(), Ends::default());
         let answered = Ends {
@@ -109,22 +123,28 @@ impl Told {
 }
 
 /// What happened in a cell.
-struct Played {
-    result: Option<Result<u16, Failure>>,
+pub(crate) struct Played {
+    pub(crate) result: Option<Result<u16, Failure>>,
     limit: Duration,
     took: Duration,
-    report: ExitReport,
-    rig: Rig,
-    front: Front,
-    opened: u64,
-    lost: u64,
-    others: i64,
+    pub(crate) report: ExitReport,
+    pub(crate) rig: Rig,
+    pub(crate) front: Front,
+    pub(crate) opened: u64,
+    pub(crate) lost: u64,
+    pub(crate) others: i64,
     others_closed: i64,
-    leaves: Option<Box<dyn FnOnce()>>,
+    pub(crate) leaves: Option<Box<dyn FnOnce()>>,
     _keeps: Vec<std::sync::Arc<dyn std::any::Any>>,
 }
 
-async fn play(scene: Scene, column: Column, has_head: bool, cell: &str) -> Played {
+pub(crate) async fn play(
+    scene: Scene,
+    column: Column,
+    sessions: Sessions,
+    has_head: bool,
+    cell: &str,
+) -> Played {
     let Scene {
         front,
         is_tls,
@@ -185,8 +205,19 @@ async fn play(scene: Scene, column: Column, has_head: bool, cell: &str) -> Playe
         Ok::<_, OpenError>((result, took))
     };
     let context = options(rig.context()).name(cell);
+    let (context, pool) = match sessions {
+        Sessions::Own => (context, None),
+        Sessions::Pooled => {
+            let session = context.session_options();
+            let pool = SessionPool::builder().session(session).build();
+            (context.pool(pool.clone()), Some(pool))
+        }
+    };
     let (result, report) = context.open(work).with_report().await;
     let (result, took) = result.unwrap();
+    if let Some(pool) = pool {
+        pool.close().await;
+    }
     Played {
         result,
         limit: column.limit,

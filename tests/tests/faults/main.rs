@@ -1,10 +1,11 @@
 //! Every fault that a request can meet, over each protocol, awaited and cancelled in the middle.
 //!
-//! [`table`] is the list: a row is a fault, its columns say what is exported of it. [`cell`] runs one
-//! cell and holds it to what is true of all of them: the error is the right one and comes in its
-//! time, each request ends once, what is exported of connections is what was accepted, and nothing is
-//! left: no leak, no socket, no open context. The other modules set the faults up, one for each
-//! family; whatever has a moment waits at it, so that nothing here depends on time but time limits.
+//! [`table`] is the list: a row is a fault, its columns say what is exported of it. [`families`] runs
+//! it; [`cell`] runs one cell and holds it to what is true of all of them: the error is the right one
+//! and comes in its time, each request ends once, what is exported of connections is what was
+//! accepted, and nothing is left: no leak, no socket, no open context. The other modules set the
+//! faults up, one for each family; whatever has a moment waits at it, so that nothing here depends on
+//! time but time limits.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,6 +20,7 @@ mod cell;
 mod connecting;
 mod cue;
 mod disconnects;
+mod families;
 mod handshakes;
 mod http2;
 mod names;

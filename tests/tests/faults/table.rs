@@ -1,15 +1,11 @@
 //! The table of faults: a row is a fault, its columns are what is exported of it.
 
-use std::panic::AssertUnwindSafe;
-
-use futures_util::FutureExt as _;
 use http_context::ErrorKind;
 use http_context::ErrorKind::{
     Connection, InvalidResponse, NameResolution, QueueTimeout, Redirect, RequestBody,
     ResponseEnded, SecureConnection, SessionClosed, Timeout,
 };
 
-use crate::cell;
 use crate::scene::{Caller, Column, Protocol, Scene};
 use crate::{
     connecting, disconnects, handshakes, http2, names, proxies, responses, reuse, sessions, uploads,
@@ -46,7 +42,7 @@ pub(crate) enum Cancel {
 
 /// A fault.
 pub(crate) struct Row {
-    family: Family,
+    pub(crate) family: Family,
     pub(crate) fault: &'static str,
     pub(crate) scene: fn(Column) -> Scene,
     http1: Expect,
@@ -68,7 +64,7 @@ const CHUNKS: Expect = NotHere("HTTP/2 has no chunks");
 const HEADS: Expect = NotHere("the head of HTTP/2 is one frame, and half a frame is no head");
 
 #[rustfmt::skip]
-const TABLE: &[Row] = &[
+pub(crate) const TABLE: &[Row] = &[
     //  family, fault, how it is set up, over HTTP/1.1, over HTTP/2, cancelled
     row(Family::Names, "the lookup of the name fails", names::fails, Fails(NameResolution), Fails(NameResolution), Request),
     row(Family::Names, "the name has no address", names::finds_nothing, Fails(NameResolution), Fails(NameResolution), Request),
@@ -162,87 +158,27 @@ const fn row(
     }
 }
 
-/// Makes a family of each name, and a test that runs its rows: so no row is without one.
-macro_rules! families {
-    ($($family:ident => $test:ident),* $(,)?) => {
-        /// Faults of one place on the way of a request.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        enum Family {
-            $($family),*
-        }
-
-        $(
-            #[tokio::test]
-            async fn $test() {
-                run(Family::$family).await;
-            }
-        )*
-    };
-}
-
-families! {
-    Names => names_that_do_not_resolve,
-    Connecting => connections_that_cannot_be_made,
-    Handshakes => handshakes_that_fail,
-    Disconnects => connections_that_end_too_early,
-    Uploads => uploads_that_go_wrong,
-    Responses => responses_that_go_wrong,
-    Reuse => connections_that_end_while_idle,
-    Http2 => streams_that_are_refused_or_reset,
-    Proxies => proxies_that_fail,
-    Sessions => requests_that_are_ended_from_this_side,
-}
-
-/// Runs each cell of a family's rows, or says why there is none.
-async fn run(family: Family) {
-    let only = std::env::var("ONLY").unwrap_or_default();
-    let rows: Vec<&Row> = TABLE
-        .iter()
-        .filter(|row| row.family == family && row.fault.contains(&only))
-        .collect();
-    assert!(!rows.is_empty(), "{family:?} has no row");
-    // All of them are run, also after one that fails: they show more together.
-    let mut failed = Vec::new();
-    for row in rows {
-        for column in Column::all().filter(|column| row.missing(*column).is_none()) {
-            let run = AssertUnwindSafe(cell::run(row, column));
-            if run.catch_unwind().await.is_err() {
-                let Column {
-                    protocol, caller, ..
-                } = column;
-                failed.push(format!("{}, {protocol:?}, {caller:?}", row.fault));
-            }
-        }
-    }
-    assert!(failed.is_empty(), "these cells failed: {failed:#?}");
+/// Faults of one place on the way of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    Names,
+    Connecting,
+    Handshakes,
+    Disconnects,
+    Uploads,
+    Responses,
+    Reuse,
+    Http2,
+    Proxies,
+    Sessions,
 }
 
 impl Row {
     /// Why there is no such cell, when there is none.
-    fn missing(&self, column: Column) -> Option<&'static str> {
+    pub(crate) fn missing(&self, column: Column) -> Option<&'static str> {
         match (self.expect(column.protocol), column.caller, self.cancelled) {
             (NotHere(why), _, _) | (_, Caller::Cancels, Never(why)) => Some(why),
             _ => None,
         }
     }
-}
-
-#[test]
-fn each_fault_is_one_row_that_is_run_or_says_why_it_is_not() {
-    let mut names: Vec<&str> = TABLE.iter().map(|row| row.fault).collect();
-    names.sort_unstable();
-    names.dedup();
-    assert_eq!(names.len(), TABLE.len(), "two rows have one name");
-    let cells = TABLE
-        .iter()
-        .flat_map(|row| Column::all().map(|column| row.missing(column)));
-    let missing: Vec<&str> = cells.clone().flatten().collect();
-    assert!(missing.iter().all(|why| !why.is_empty()), "{missing:?}");
-    // A row that runs nowhere is no row.
-    for row in TABLE {
-        let runs = Column::all().any(|column| row.missing(column).is_none());
-        assert!(runs, "{} is never run", row.fault);
-    }
-    let run = cells.filter(Option::is_none).count();
-    println!("{run} cells are run, {} are not", missing.len());
 }

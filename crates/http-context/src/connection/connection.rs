@@ -43,8 +43,8 @@ struct State {
     dropped: Option<Instant>,
     /// Why and when it closed, once there is evidence: the first that came.
     evidence: Option<(CloseReason, Instant)>,
-    /// Whether its socket is gone.
-    is_gone: bool,
+    /// Who closed its socket first, and when, once that is gone.
+    gone: Option<(SocketEnd, Instant)>,
     /// Whether observers were notified of the close.
     is_reported: bool,
 }
@@ -104,7 +104,7 @@ impl Connection {
         state.requests += 1;
         state.version = Some(version);
         state.dropped = None;
-        if matches!(state.evidence, Some((CloseReason::Remote, _))) && !state.is_gone {
+        if matches!(state.evidence, Some((CloseReason::Remote, _))) && state.gone.is_none() {
             // It goes on, so what failed was one stream of it.
             state.evidence = None;
         }
@@ -118,6 +118,14 @@ impl Connection {
         (ConnectionUse::Reused, idle)
     }
 
+    /// What is on it is about to be dropped before its end.
+    pub(crate) fn note_dropped(&self) {
+        let mut state = self.state.lock();
+        if state.version != Some(Version::HTTP_2) && state.gone.is_none() {
+            state.dropped = Some(Instant::now());
+        }
+    }
+
     /// The body of a response on it has ended: whole, or dropped before its end. `closes` says that
     /// the peer has announced to close it after this response.
     pub(crate) fn response_ended(self: &Arc<Self>, is_whole: bool, closes: bool) {
@@ -128,7 +136,7 @@ impl Connection {
         let mut state = self.state.lock();
         state.in_flight = state.in_flight.saturating_sub(1);
         let is_http2 = state.version == Some(Version::HTTP_2);
-        if !is_whole && !is_http2 {
+        if !is_whole && !is_http2 && state.gone.is_none() {
             state.dropped = Some(now);
         }
         if state.in_flight == 0 {
@@ -137,7 +145,7 @@ impl Connection {
         if closes && is_whole && !is_http2 {
             state.evidence.get_or_insert((CloseReason::Remote, now));
         }
-        if state.is_gone && !self.may_be_answered(&state) {
+        if state.gone.is_some() && !self.may_be_answered(&state) {
             drop(state);
             REGISTRY.end_wait(self);
         } else {
@@ -158,30 +166,33 @@ impl Connection {
     /// Its session closes it now, unless the peer has done so before.
     pub(super) fn session_closed(&self, now: Instant) {
         let mut state = self.state.lock();
-        state
-            .evidence
-            .get_or_insert((CloseReason::SessionClosed, now));
+        if state.gone.is_none() {
+            let session_closed = (CloseReason::SessionClosed, now);
+            state.evidence.get_or_insert(session_closed);
+        }
     }
 
     /// The peer had closed it by then.
     pub(super) fn peer_closed(&self, at: Instant) {
         let mut state = self.state.lock();
-        let at = at.max(self.info.opened);
-        state.evidence.get_or_insert((CloseReason::Remote, at));
+        if state.gone.is_none() {
+            let at = at.max(self.info.opened);
+            state.evidence.get_or_insert((CloseReason::Remote, at));
+        }
     }
 
     /// Its socket is gone: who closed it first, and when. Its end is reported, unless a response of
     /// it may still come to its caller.
     pub(super) fn gone(self: &Arc<Self>, end: SocketEnd, at: Instant) -> Gone {
         let mut state = self.state.lock();
-        // Its reason and its time stay as they were judged first, when most was known.
-        if std::mem::replace(&mut state.is_gone, true) {
+        // What was seen of it first stays, when most was known.
+        if state.gone.is_some() {
             return Gone::Before;
         }
+        state.gone = Some((end, at));
         if state.is_reported {
             return Gone::Reported;
         }
-        state.evidence = Some(self.judge(&state, end, at));
         if self.may_be_answered(&state) {
             return Gone::MayBeAnswered;
         }
@@ -213,10 +224,7 @@ impl Connection {
 
     /// Reports its end, which was waiting for a response.
     pub(super) fn report_end(self: &Arc<Self>) {
-        let state = self.state.lock();
-        if state.evidence.is_some() {
-            self.report(state);
-        }
+        self.report(self.state.lock());
     }
 
     fn report_if_over(self: &Arc<Self>, state: MutexGuard<'_, State>) {
@@ -229,12 +237,15 @@ impl Connection {
     }
 
     fn report(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        let Some((reason, at)) = state.evidence else {
-            return;
-        };
-        if std::mem::replace(&mut state.is_reported, true) {
+        if state.is_reported {
             return;
         }
+        // Only now, since a request may have failed after the socket was gone, and say why it is.
+        let judged = state.gone.map(|(end, at)| self.judge(&state, end, at));
+        let Some((reason, at)) = judged.or(state.evidence) else {
+            return;
+        };
+        state.is_reported = true;
         let closed = ConnectionClosed {
             reason,
             duration: self.info.create_duration + at.saturating_duration_since(self.info.opened),
@@ -251,7 +262,11 @@ impl Connection {
     /// nobody can see which connection that was on.
     fn judge(&self, state: &State, end: SocketEnd, at: Instant) -> (CloseReason, Instant) {
         let first = state.evidence;
-        let at = first.map_or(at, |(_, first)| first.min(at));
+        let at = match (end, first) {
+            // The peer was first, before what this side had begun to do showed.
+            (SocketEnd::Peer, Some((CloseReason::SessionClosed, _))) => at,
+            (_, first) => first.map_or(at, |(_, first)| first.min(at)),
+        };
         // Asked for also where it is known who closed first: a request that was cancelled closes
         // one connection, and not the next one as well.
         let had_reason = first.is_none()
@@ -272,7 +287,8 @@ impl Connection {
         } else {
             CloseReason::SessionClosed
         };
-        (reason, at)
+        let dropped = state.dropped.filter(|_| is_ours && was_dropped(state, at));
+        (reason, dropped.map_or(at, |dropped| dropped.min(at)))
     }
 
     fn is_idle_for_too_long(&self, state: &State, at: Instant) -> bool {
@@ -303,7 +319,7 @@ impl Connection {
 
     /// Whether its socket is known to be gone.
     pub(super) fn is_gone(&self) -> bool {
-        self.state.lock().is_gone
+        self.state.lock().gone.is_some()
     }
 
     /// Whether it was reported as closed.
@@ -313,9 +329,13 @@ impl Connection {
 }
 
 impl MadeConnection for Connection {
-    fn unused(&self, is_dropped: bool) {
+    fn dropped(&self) {
+        self.note_dropped();
+    }
+
+    fn given_up(&self) {
         let mut state = self.state.lock();
-        if is_dropped && state.version != Some(Version::HTTP_2) {
+        if state.version != Some(Version::HTTP_2) {
             state.dropped = Some(Instant::now());
         }
     }

@@ -19,7 +19,11 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The layer that goes around `reqwest`'s connector.
 #[derive(Clone)]
-pub(crate) struct ConnectionLayer(pub(crate) Arc<SessionConnections>);
+pub(crate) struct ConnectionLayer {
+    pub(crate) connections: Arc<SessionConnections>,
+    /// Whether HTTP/2 is spoken on every connection, with no handshake that says so.
+    pub(crate) is_http2: bool,
+}
 
 impl<S> Layer<S> for ConnectionLayer {
     type Service = ObservedConnector<S>;
@@ -28,7 +32,8 @@ impl<S> Layer<S> for ConnectionLayer {
         ObservedConnector {
             shared: Arc::new(Shared {
                 inner,
-                connections: Arc::clone(&self.0),
+                connections: Arc::clone(&self.connections),
+                is_http2: self.is_http2,
             }),
             ready: None,
         }
@@ -46,6 +51,7 @@ pub(crate) struct ObservedConnector<S> {
 struct Shared<S> {
     inner: S,
     connections: Arc<SessionConnections>,
+    is_http2: bool,
 }
 
 impl<S> Clone for ObservedConnector<S> {
@@ -82,6 +88,7 @@ where
             Attempt {
                 origin,
                 request: Some(request),
+                is_http2: self.shared.is_http2,
                 started: Instant::now(),
             }
         });
@@ -152,6 +159,7 @@ struct Attempt {
     /// Taken by whoever notifies of the end.
     request: Option<Arc<RequestScope>>,
     origin: Arc<Origin>,
+    is_http2: bool,
     started: Instant,
 }
 
@@ -193,7 +201,7 @@ impl Attempt {
             session: request.info.session(),
             origin: Arc::clone(&self.origin),
             addresses,
-            is_http2: connected.is_negotiated_h2(),
+            is_http2: self.is_http2 || connected.is_negotiated_h2(),
             create_duration: now.duration_since(self.started),
             opened: now,
             attached: Attached::default(),

@@ -41,7 +41,7 @@ pub(crate) fn release_gone(connection: &Arc<Connection>) {
     // Most were announced in the meantime, and those say more.
     source::flush();
     if REGISTRY.has(connection) {
-        source::gone(connection);
+        source::gone_just_now(connection);
     }
 }
 

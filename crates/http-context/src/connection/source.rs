@@ -102,11 +102,21 @@ fn compare() -> bool {
 
 /// The socket of a connection is gone, which was not announced so far.
 pub(super) fn gone(connection: &Arc<Connection>) {
-    let end = connection
-        .info
-        .addresses
-        .map_or(SocketEnd::Unknown, kernel::closed_by);
-    REGISTRY.gone(connection, end, Instant::now());
+    REGISTRY.gone(connection, closed_by(connection), Instant::now());
+}
+
+/// As [`gone`], where the announcement may be on its way: it says more where nothing else is left of
+/// the socket. A comparison follows, in case that it does not come.
+pub(super) fn gone_just_now(connection: &Arc<Connection>) {
+    match closed_by(connection) {
+        SocketEnd::Unknown => check_soon(),
+        end => REGISTRY.gone(connection, end, Instant::now()),
+    }
+}
+
+fn closed_by(connection: &Connection) -> SocketEnd {
+    let addresses = connection.info.addresses;
+    addresses.map_or(SocketEnd::Unknown, kernel::closed_by)
 }
 
 /// Sockets ought to be gone soon.

@@ -33,6 +33,10 @@ enum Step {
         sent: Option<Instant>,
         awaits: Option<AwaitsHead>,
     },
+    /// It has failed. Its connection waits for what that says of it.
+    Failed {
+        _awaits: Option<AwaitsHead>,
+    },
     /// It was refused in the queue, or answered.
     Over,
 }
@@ -77,7 +81,7 @@ impl Dispatch {
     /// It is dropped before its head. With HTTP/1.1 that closes the connection it is on.
     pub(super) fn note_dropped(&self, scope: &RequestScope) {
         match (scope.take_made(), &self.step) {
-            (Some(made), _) => made.unused(true),
+            (Some(made), _) => made.dropped(),
             (
                 None,
                 Step::Sent {
@@ -90,10 +94,11 @@ impl Dispatch {
         }
     }
 
-    /// It ended by its time limit, which drops it off its connection.
-    pub(super) fn note_timed_out(&self, scope: &RequestScope) {
+    /// It ended by its time limit, or since its body or what came for it was at fault, which drops it
+    /// off its connection.
+    pub(super) fn note_given_up(&self, scope: &RequestScope) {
         match scope.take_made() {
-            Some(made) => made.unused(true),
+            Some(made) => made.given_up(),
             None if scope.scope().observers.is_empty() => {}
             None => self.transport.connections.note_cancelled(),
         }
@@ -131,24 +136,28 @@ impl Dispatch {
                     else {
                         unreachable!("it was sent a moment ago");
                     };
-                    return Poll::Ready(match sent {
+                    let error = match sent {
                         Ok(response) => {
                             let connection = self.transport.connection_of(&response, at);
                             // After that: what its connection waits for is there.
                             drop(awaits);
-                            Ok(Answer {
+                            return Poll::Ready(Ok(Answer {
                                 response,
                                 connection,
                                 slot,
-                            })
+                            }));
                         }
-                        Err(RequestError::Request(error)) => Err(RequestError::Request(
-                            scope.scope().info.redaction.redact_error(error),
-                        )),
-                        Err(error) => Err(error),
-                    });
+                        Err(RequestError::Request(error)) => {
+                            RequestError::Request(scope.scope().info.redaction.redact_error(error))
+                        }
+                        Err(error) => error,
+                    };
+                    self.step = Step::Failed { _awaits: awaits };
+                    return Poll::Ready(Err(error));
                 }
-                Step::Over => unreachable!("it is not polled again once it has ended"),
+                Step::Failed { .. } | Step::Over => {
+                    unreachable!("it is not polled again once it has ended")
+                }
             }
         }
     }

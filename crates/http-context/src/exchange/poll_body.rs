@@ -8,6 +8,7 @@ use http_body::{Body as _, SizeHint};
 use reqwest::Method;
 
 use super::state::{Driven, Exchange, ResponseBody, Stage};
+use crate::error::ErrorKind;
 use crate::facts::BodyEndReason;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -57,12 +58,26 @@ impl Exchange {
 
     fn poll_driven(&self, cx: &mut Context<'_>) -> Poll<Polled> {
         let mut driven = self.driven();
-        let Driven::Body(ResponseBody { body, received, .. }) = &mut *driven else {
+        let Driven::Body(ResponseBody {
+            body,
+            received,
+            connection,
+            ..
+        }) = &mut *driven
+        else {
             unreachable!("it is there while its stage is `Body`");
         };
         Poll::Ready(match ready!(Pin::new(&mut *body).poll_frame(cx)) {
             None => Polled::Last(None),
-            Some(Err(error)) => Polled::Failed(error.into()),
+            Some(Err(error)) => {
+                let kind = ErrorKind::of(&error);
+                if let Some(connection) = connection
+                    && matches!(kind, ErrorKind::Connection | ErrorKind::ResponseEnded)
+                {
+                    connection.broken();
+                }
+                Polled::Failed(error.into())
+            }
             Some(Ok(frame)) => {
                 *received += frame.data_ref().map_or(0, |data| data.len() as u64);
                 if body.is_end_stream() {

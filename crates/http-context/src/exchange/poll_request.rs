@@ -76,9 +76,11 @@ impl Exchange {
     fn note_failure(&self, dispatch: &Driven, error: &RequestError) {
         match error.kind() {
             // It is given up, and with HTTP/1.1 the connection with it.
-            ErrorKind::Timeout if !error.is_connect() => {
+            ErrorKind::Timeout | ErrorKind::RequestBody | ErrorKind::InvalidResponse
+                if !error.is_connect() =>
+            {
                 if let Driven::Request(dispatch) = dispatch {
-                    dispatch.note_timed_out(self);
+                    dispatch.note_given_up(self);
                 }
             }
             // A request that a middleware sent again may have failed on another one.

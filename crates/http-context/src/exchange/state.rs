@@ -237,11 +237,16 @@ impl Exchange {
             since,
             received,
         } = ended;
+        let is_whole = reason == BodyEndReason::Complete;
+        if let Some(connection) = connection.as_ref().filter(|_| !is_whole) {
+            // Before that, since its close may be announced at once.
+            connection.note_dropped();
+        }
         // The connection is released, or closed, before observers hear of the end.
         drop(body);
         drop(slot);
         if let Some(connection) = connection {
-            connection.response_ended(reason == BodyEndReason::Complete, closes);
+            connection.response_ended(is_whole, closes);
         }
         if let Some(waker) = waker {
             waker.wake();

@@ -62,7 +62,7 @@ pub struct ConnectionInfo {
     pub origin: Arc<Origin>,
     /// Its two ends, when they are known. Through a proxy the peer is the proxy.
     pub addresses: Option<AddressPair>,
-    /// Whether HTTP/2 was agreed on in the TLS handshake.
+    /// Whether HTTP/2 was agreed on in the TLS handshake, or is the only version of the session.
     pub is_http2: bool,
     /// How long it took to make it: DNS, TCP, and TLS where it applies.
     pub create_duration: Duration,

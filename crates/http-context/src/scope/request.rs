@@ -104,8 +104,11 @@ impl<D: ?Sized> RequestScope<D> {
 
 /// A connection, as the request that it was made for sees it.
 pub(crate) trait MadeConnection: Send + Sync {
-    /// The request ended without a response of it. `is_dropped` says that it was dropped before.
-    fn unused(&self, is_dropped: bool);
+    /// The request is about to be dropped before it has a response of it.
+    fn dropped(&self);
+
+    /// The request has failed for what this side did, and was dropped with that.
+    fn given_up(&self);
 
     /// The request failed because of it.
     fn failed(self: Arc<Self>);

@@ -45,7 +45,10 @@ pub(super) fn client_builder(
         builder = configure(builder);
     }
     // Last, and so outermost: what a connection costs includes what other layers add.
-    Ok(builder.connector_layer(ConnectionLayer(connections)))
+    Ok(builder.connector_layer(ConnectionLayer {
+        connections,
+        is_http2: options.http_versions == HttpVersions::Http2,
+    }))
 }
 
 /// One for all sessions, since it has no state.

@@ -79,6 +79,44 @@ fn where_nobody_knows_it_is_whoever_had_a_reason() {
 }
 
 #[test]
+fn a_peer_that_closes_before_a_closed_session_does_has_closed_it_then() {
+    let session = |_: &Sample, one: &Arc<Connection>| one.session_closed(Instant::now());
+    let later = Duration::from_secs(2);
+    let closed = closed(session, SocketEnd::Peer, later);
+    assert_eq!(closed.reason, CloseReason::Remote);
+    assert!(closed.duration >= later, "{closed:?}");
+}
+
+#[test]
+fn a_body_that_is_dropped_closes_its_connection_then() {
+    for end in [SocketEnd::Here, SocketEnd::Unknown] {
+        let later = DROP_CLOSES_WITHIN / 2;
+        let closed = closed(|_, one| drop_body(one, H1), end, later);
+        assert_eq!(closed.reason, CloseReason::SessionClosed);
+        assert!(closed.duration < later, "{closed:?}");
+    }
+}
+
+#[test]
+fn what_its_request_says_of_it_later_counts_and_not_what_happens_to_it_later() {
+    let reason = |later: &dyn Fn(&Arc<Connection>)| {
+        let sample = Sample::new();
+        let connection = sample.seen(without_socket(2, 1));
+        sample.traffic.begin_awaiting();
+        let gone = connection.gone(SocketEnd::Unknown, Instant::now());
+        assert_eq!(gone, Gone::MayBeAnswered);
+        later(&connection);
+        connection.report_end();
+        sample.reported.take()[0].reason
+    };
+    let (ours, theirs) = (CloseReason::SessionClosed, CloseReason::Remote);
+    assert_eq!(reason(&|one| one.given_up()), ours);
+    assert_eq!(reason(&|one| one.dropped()), theirs);
+    assert_eq!(reason(&|one| one.session_closed(Instant::now())), theirs);
+    assert_eq!(reason(&|one| Arc::clone(one).failed()), theirs);
+}
+
+#[test]
 fn a_cancelled_request_closes_one_connection_also_where_it_shows() {
     let sample = Sample::new();
     let [first, next] = [1, 2].map(|port| sample.seen(without_socket(2, port)));

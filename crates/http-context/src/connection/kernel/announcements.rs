@@ -21,7 +21,7 @@ use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with};
 
 use super::sock_diag;
-use crate::connection::closes::{CloseEvent, CloseSink, ClosedSocket};
+use crate::connection::closes::{CloseEvent, CloseSink, ClosedSocket, SocketEnd};
 
 /// The first and the third: `SKNLGRP_INET_TCP_DESTROY` and `SKNLGRP_INET6_TCP_DESTROY`.
 const GROUPS: u32 = 0b101;
@@ -180,28 +180,47 @@ fn rest() {
 /// What an announcement says: a netlink header, an `inet_diag_msg`, and attributes.
 fn destroyed(message: &[u8]) -> Option<ClosedSocket> {
     let addresses = sock_diag::addresses(message)?;
+    let socket = ClosedSocket::new(addresses);
     let info = sock_diag::TcpInfo::find(message);
-    let Some(info) = info.filter(sock_diag::TcpInfo::ended_in_order) else {
-        // One side has reset it, and the kernel keeps nothing of it that says which.
-        return Some(ClosedSocket::new(addresses));
+    let (Some(info), Some(queues)) = (info, sock_diag::Queues::find(message)) else {
+        return Some(socket);
     };
-    let socket = ClosedSocket::new(addresses).end(sock_diag::closed_by(addresses));
+    if !info.has_sent_fin(&queues) {
+        // One side has reset it. This one resets what it closes with bytes unread, and nothing else.
+        let is_peer = queues.unread == 0;
+        return Some(socket.end(if is_peer {
+            SocketEnd::Peer
+        } else {
+            SocketEnd::Unknown
+        }));
+    }
+    if !info.ended_in_order() {
+        // The peer has reset it after that, or before it knew.
+        return Some(socket);
+    }
+    let socket = socket.end(sock_diag::closed_by(addresses));
     // The acknowledgement of the last FIN is the last segment that comes.
     Some(socket.ago(info.since_last_segment))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
+    use std::io::{ErrorKind, Read as _, Write as _};
     use std::net::{TcpListener, TcpStream};
     use std::sync::mpsc;
 
     use super::*;
-    use crate::connection::closes::SocketEnd;
     use crate::facts::AddressPair;
 
-    /// Connects and closes, this end first or the peer's.
-    fn close_one(family: &str, is_first: bool) -> AddressPair {
+    /// Which end closes first, and whether it has bytes unread by then, so that it resets.
+    #[derive(Clone, Copy)]
+    struct First {
+        is_here: bool,
+        resets: bool,
+    }
+
+    /// Connects and closes.
+    fn close_one(family: &str, first: First) -> AddressPair {
         let listener = TcpListener::bind(family).unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let pair = AddressPair {
@@ -209,13 +228,25 @@ mod tests {
             remote: client.peer_addr().unwrap(),
         };
         let (peer, _) = listener.accept().unwrap();
-        let (first, mut second) = if is_first {
+        let First { is_here, resets } = first;
+        let (first, mut second) = if is_here {
             (client, peer)
         } else {
             (peer, client)
         };
+        if resets {
+            second.write_all(b"unread").unwrap();
+            // It has come.
+            first.peek(&mut [0]).unwrap();
+        }
         drop(first);
-        assert_eq!(second.read(&mut [0]).unwrap(), 0);
+        let read = second.read(&mut [0]).map_err(|error| error.kind());
+        let expected = if resets {
+            Err(ErrorKind::ConnectionReset)
+        } else {
+            Ok(0)
+        };
+        assert_eq!(read, expected);
         pair
     }
 
@@ -234,16 +265,22 @@ mod tests {
     }
 
     #[test]
-    fn each_close_is_announced_with_its_addresses_and_whether_this_side_was_first() {
+    fn each_close_is_announced_with_its_addresses_and_what_shows_of_who_was_first() {
         const PATIENCE: Timespec = Timespec {
             tv_sec: 10,
             tv_nsec: 0,
         };
         let (watch, events) = idle_watch(Some(listen().unwrap()));
         let cases = ["127.0.0.1:0", "[::1]:0"].into_iter().flat_map(|family| {
-            // That the peer was first does not show: see `sock_diag::closed_by`.
-            let ends = [(true, SocketEnd::Here), (false, SocketEnd::Unknown)];
-            ends.map(|(is_first, end)| (close_one(family, is_first), end))
+            let ends = [
+                (true, false, SocketEnd::Here),
+                // That the peer was first does not show: see `sock_diag::closed_by`.
+                (false, false, SocketEnd::Unknown),
+                (false, true, SocketEnd::Peer),
+                // What was unread may also be left of a peer that has reset it.
+                (true, true, SocketEnd::Unknown),
+            ];
+            ends.map(|(is_here, resets, end)| (close_one(family, First { is_here, resets }), end))
         });
         let mut missing: Vec<_> = cases.collect();
         while !missing.is_empty() {

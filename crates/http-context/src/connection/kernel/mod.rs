@@ -39,7 +39,7 @@ mod system {
 /// How far the close of a socket has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SocketState {
-    /// Neither end has closed it.
+    /// The other end has not closed it.
     Open,
     /// The other end has closed it, so long ago.
     ClosedByPeer(Duration),

@@ -22,11 +22,10 @@ const NLM_F_REQUEST: u16 = 1;
 const NLMSG_ERROR: u16 = 2;
 const ENOENT: i32 = 2;
 /// The states of a TCP socket.
-const ESTABLISHED: u8 = 1;
-const SYN_SENT: u8 = 2;
 const FIN_WAIT_1: u8 = 4;
 const FIN_WAIT_2: u8 = 5;
 const TIME_WAIT: u8 = 6;
+const CLOSE_WAIT: u8 = 8;
 const LAST_ACK: u8 = 9;
 const LISTEN: u8 = 10;
 const CLOSING: u8 = 11;
@@ -36,10 +35,12 @@ const INET_DIAG_INFO: u16 = 2;
 
 /// A netlink header, the fixed part of the question, and the identity of a socket.
 const REQUEST: usize = 16 + 8 + 48;
-/// Where the answer, behind its header, has the state of the socket, where its inode, and where its
-/// attributes begin.
+/// Where the answer, behind its header, has the state of the socket, where its two queues, where its
+/// inode, and where its attributes begin.
 const HEADER: usize = 16;
 const STATE: usize = HEADER + 1;
+const UNREAD: usize = HEADER + 4 + 48 + 4;
+const UNACKNOWLEDGED: usize = UNREAD + 4;
 const INODE: usize = HEADER + 4 + 48 + 16;
 const ATTRIBUTES: usize = HEADER + 72;
 
@@ -124,7 +125,8 @@ fn read(answer: &[u8]) -> Option<SocketState> {
     if inode == 0 || state == LISTEN {
         return Some(SocketState::Gone);
     }
-    if matches!(state, ESTABLISHED | SYN_SENT) {
+    // Also where this side has closed its half, and waits for the other one.
+    if !matches!(state, CLOSE_WAIT | LAST_ACK) {
         return Some(SocketState::Open);
     }
     // The last segment of a peer that has closed is its close.
@@ -154,6 +156,28 @@ pub(super) fn addresses(message: &[u8]) -> Option<AddressPair> {
     })
 }
 
+/// The bytes that wait in a socket.
+pub(super) struct Queues {
+    /// Came, and were not read. A FIN counts as one.
+    pub(super) unread: u32,
+    /// Were written and not acknowledged. A FIN counts as one.
+    unacknowledged: u32,
+}
+
+impl Queues {
+    pub(super) fn find(message: &[u8]) -> Option<Self> {
+        let count = |at: usize| {
+            Some(u32::from_ne_bytes(
+                message.get(at..at + 4)?.try_into().ok()?,
+            ))
+        };
+        Some(Self {
+            unread: count(UNREAD)?,
+            unacknowledged: count(UNACKNOWLEDGED)?,
+        })
+    }
+}
+
 /// What is needed of the kernel's `tcp_info`.
 pub(super) struct TcpInfo {
     /// Since the last segment of the peer.
@@ -161,6 +185,7 @@ pub(super) struct TcpInfo {
     bytes_acknowledged: u64,
     bytes_sent: u64,
     bytes_sent_again: u64,
+    bytes_not_sent: u32,
 }
 
 impl TcpInfo {
@@ -186,6 +211,7 @@ impl TcpInfo {
             bytes_acknowledged: count(120)?,
             bytes_sent: count(200)?,
             bytes_sent_again: count(208)?,
+            bytes_not_sent: u32::from_ne_bytes(info.get(144..148)?.try_into().ok()?),
         })
     }
 
@@ -193,6 +219,15 @@ impl TcpInfo {
     /// they are.
     pub(super) fn ended_in_order(&self) -> bool {
         self.bytes_acknowledged + self.bytes_sent_again == self.bytes_sent + 2
+    }
+
+    /// Whether this side has sent a FIN, be it acknowledged or not. All that is in the sequence of
+    /// this side but for the SYN and the data is the FIN, which may still stand behind data that the
+    /// peer has no room for.
+    pub(super) fn has_sent_fin(&self, queues: &Queues) -> bool {
+        let written = self.bytes_acknowledged + u64::from(queues.unacknowledged);
+        let sent = written.saturating_sub(self.bytes_not_sent.into());
+        sent + self.bytes_sent_again > self.bytes_sent + 1
     }
 }
 
@@ -272,6 +307,13 @@ mod tests {
             assert_eq!(held(&[gone]), Some(vec![]), "{address}");
             assert!(!proc_fs::held().unwrap().contains(&gone), "{address}");
         }
+    }
+
+    #[test]
+    fn a_socket_whose_half_this_side_has_closed_is_not_closed_by_its_peer() {
+        let (socket, pair, _peer) = socket("127.0.0.1:0");
+        socket.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(states(&[pair]), Some(vec![SocketState::Open]));
     }
 
     #[test]
