@@ -107,7 +107,7 @@ async fn its_length_is_announced_as_by_reqwest_alone() {
 #[tokio::test]
 async fn an_empty_one_has_a_length_where_the_method_expects_a_body() {
     let by_http1 = (Server::builder().http1().start(), builder());
-    let by_http2 = builder().configure(|client| client.http2_prior_knowledge());
+    let by_http2 = builder().configure(reqwest::ClientBuilder::http2_prior_knowledge);
     let by_http2 = (Server::builder().http2().start(), by_http2);
     for (server, builder) in [by_http1, by_http2] {
         builder
