@@ -1,3 +1,5 @@
+//! One connection: why and when it is said to have closed.
+
 use super::super::sample::{Sample, without_socket};
 use super::*;
 

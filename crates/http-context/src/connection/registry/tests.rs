@@ -1,3 +1,5 @@
+//! The registry of connections by their addresses.
+
 use super::super::sample::{Sample, without_socket};
 use super::*;
 use crate::facts::CloseReason;

@@ -1,3 +1,5 @@
+//! The connections of one session, as they are entered, forgotten and taken.
+
 use std::net::TcpStream;
 use std::task::{Poll, Waker};
 
