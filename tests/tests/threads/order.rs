@@ -34,6 +34,29 @@ fn lookup_elsewhere(context: &HttpContext) -> Elsewhere<HttpSession> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_whose_connection_is_given_up_before_itself_ends_by_the_close_of_its_session() {
+    let (observed, stopped) = Observed::stopping_at("session_closed");
+    // Its TLS handshake is never answered.
+    let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/", mute.local_addr().unwrap());
+    let work = observed.context().open(async {
+        let session = http_session()?;
+        let request = spawn(session.get(url).send());
+        let _accepted = mute.accept().await?;
+        let closing = Elsewhere::run(move || session.close());
+        // The one who closes it has not come to its requests.
+        stopped.wait();
+        let error = request.await?.unwrap_err();
+        assert!(error.is_session_closed(), "{error:?}");
+        drop(stopped);
+        closing.result();
+        Ok::<_, BoxError>(())
+    });
+    work.await.unwrap();
+    observed.invariants.balanced();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_starts_while_its_session_is_closed_is_reported_as_started_first() {
     let (observed, stopped) = Observed::stopping_at("request_started");
     let server = Server::start();

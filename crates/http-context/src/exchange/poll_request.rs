@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::dispatch::Answer;
 use super::response_body;
 use super::state::{Driven, Exchange, ResponseBody, Stage};
-use crate::error::{ErrorKind, RequestError};
+use crate::error::{ErrorKind, RequestError, SessionClosed, chain};
 use crate::facts::{BodyEnd, BodyEndReason, ResponseHead};
 use crate::observer::Observer;
 use crate::scope::{CURRENT_REQUEST, RequestScope};
@@ -44,7 +44,7 @@ impl Exchange {
                 let is_aborted = locked.is_aborted;
                 drop(locked);
                 let dispatch = self.take_driven();
-                let error = if is_aborted {
+                let error = if is_aborted || self.is_of_close(&error) {
                     self.closed_error().into()
                 } else {
                     self.note_failure(&dispatch, &error);
@@ -70,6 +70,14 @@ impl Exchange {
         let _entered = Entered::new(self);
         let request: Arc<RequestScope> = Arc::clone(self) as _;
         CURRENT_REQUEST.sync_scope(request, || dispatch.poll(&**self, cx))
+    }
+
+    /// Whether it failed since its session closes. What makes its connection gives up at once, and
+    /// may do so before the request itself is cut off.
+    fn is_of_close(&self, error: &RequestError) -> bool {
+        let session = self.info.session();
+        let mut closed = chain(error).filter_map(|cause| cause.downcast_ref::<SessionClosed>());
+        closed.any(|closed| closed.session == session)
     }
 
     /// What the failure says of the connection that was made for the request.
