@@ -12,7 +12,7 @@ use http_context::{
 use http_context_tests::{Server, sockets};
 
 use crate::rig::Wire;
-use crate::unseen::{open_to, read, rig, see_no_closes};
+use crate::unseen::{open_to, read, rig, run_a_thousand, see_no_closes};
 
 #[tokio::test]
 async fn the_reason_of_a_close_is_unknown_when_the_session_ends() {
@@ -195,14 +195,7 @@ async fn a_session_that_opens_very_many_connections_forgets_those_that_are_gone(
 async fn nothing_is_left_of_a_thousand_contexts() {
     let (rig, server) = (rig(Wire::Http1), Server::start());
     for context in [rig.context(), builder()] {
-        for _ in 0..1_000 {
-            let work = context.clone().open(async {
-                read(server.url("/ok")).await;
-                Ok::<_, OpenError>(())
-            });
-            work.await.unwrap();
-            assert_eq!(open_to(&server), 0);
-        }
+        run_a_thousand(&context, &server).await;
     }
     let exported = rig.exported();
     assert_eq!(exported.closed(CloseReason::Unknown), 1_000);

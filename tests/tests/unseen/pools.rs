@@ -6,7 +6,7 @@ use http_context::{CloseReason, OpenError, http_session};
 use http_context_tests::Server;
 
 use crate::rig::Wire;
-use crate::unseen::{open_to, read, rig};
+use crate::unseen::{open_to, read, rig, run_a_thousand};
 
 #[tokio::test]
 async fn a_pool_that_closes_or_is_dropped_closes_the_connections_of_its_sessions() {
@@ -84,14 +84,7 @@ async fn nothing_is_left_of_a_thousand_contexts_whose_sessions_are_not_handed_on
     let lifetime = Duration::ZERO;
     let pool = rig.pool().max_lifetime(lifetime).build();
     let context = rig.context().pool(pool.clone());
-    for _ in 0..1_000 {
-        let work = context.clone().open(async {
-            read(server.url("/ok")).await;
-            Ok::<_, OpenError>(())
-        });
-        work.await.unwrap();
-        assert_eq!(open_to(&server), 0);
-    }
+    run_a_thousand(&context, &server).await;
     let exported = rig.exported();
     assert_eq!(exported.closed(CloseReason::Unknown), 1_000);
     exported.assert_sound();

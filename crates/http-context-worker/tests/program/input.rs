@@ -136,16 +136,6 @@ pub(crate) fn content(file: &str, url: &str) -> String {
     content
 }
 
-fn ids(files: &Files) -> Vec<String> {
-    let lines = files.json("results");
-    let mut ids: Vec<_> = lines
-        .iter()
-        .map(|line| line["id"].as_str().unwrap().to_owned())
-        .collect();
-    ids.sort();
-    ids
-}
-
 #[test]
 fn every_whole_line_of_a_file_that_is_read_again_runs_exactly_once() {
     for reading in READINGS {
@@ -155,7 +145,7 @@ fn every_whole_line_of_a_file_that_is_read_again_runs_exactly_once() {
             let done = files.run(&[("--state", "state"), ("--rejects", "rejects")]);
             assert_eq!(done.code(), *code, "{}: {}", reading.name, done.stderr);
         }
-        assert_eq!(ids(&files), reading.ids, "{}", reading.name);
+        assert_eq!(files.result_ids(), reading.ids, "{}", reading.name);
         let ran = reading.ids.len() as u64;
         assert_eq!(server.seen().requests(), ran, "{}", reading.name);
     }
@@ -169,7 +159,7 @@ fn every_whole_line_of_standard_input_that_is_read_again_runs_exactly_once() {
             let done = run_with_input(&files, &content(file, &server.url("/echo")));
             assert_eq!(done.code(), *code, "{}: {}", reading.name, done.stderr);
         }
-        assert_eq!(ids(&files), reading.ids, "{}", reading.name);
+        assert_eq!(files.result_ids(), reading.ids, "{}", reading.name);
     }
 }
 

@@ -11,16 +11,6 @@ fn jobs_at(gate: &Gate, n: usize) -> String {
     job_lines((0..n).map(|i| (format!("job-{i}"), gate.url(&format!("/{i}")))))
 }
 
-fn ids(files: &Files) -> Vec<String> {
-    let mut ids: Vec<String> = files
-        .json("results")
-        .iter()
-        .map(|line| line["id"].as_str().unwrap().to_owned())
-        .collect();
-    ids.sort();
-    ids
-}
-
 #[test]
 fn a_signal_lets_jobs_under_way_finish_and_leaves_the_rest_for_the_next_run() {
     for (signal, code) in [("TERM", 143), ("INT", 130)] {
@@ -76,7 +66,7 @@ fn a_signal_lets_jobs_under_way_finish_and_leaves_the_rest_for_the_next_run() {
             "the summary is that of all jobs"
         );
         assert_eq!(
-            ids(&files),
+            files.result_ids(),
             ["job-0", "job-1", "job-2", "job-3", "job-4", "job-5"]
         );
         let attempts = files
@@ -130,7 +120,7 @@ fn jobs_that_outlive_the_drain_deadline_are_cut_off_in_bounded_time_and_run_agai
         gate.next().answer();
     }
     assert_eq!(rest.wait().code(), 0);
-    assert_eq!(ids(&files), ["job-0", "job-1", "job-2"]);
+    assert_eq!(files.result_ids(), ["job-0", "job-1", "job-2"]);
 }
 
 #[test]
@@ -186,7 +176,7 @@ fn a_signal_while_the_input_is_open_ends_the_run_and_the_state_knows_the_place()
     }
     let done = rest.wait();
     assert_eq!(done.code(), 0, "{}", done.stderr);
-    assert_eq!(ids(&files), ["job-0", "job-1"]);
+    assert_eq!(files.result_ids(), ["job-0", "job-1"]);
     let again = finish(run_command(&args).stdin(std::process::Stdio::null()));
     assert_eq!(again.code(), 0, "{}", again.stderr);
 }

@@ -60,6 +60,15 @@ impl Files {
     pub(crate) fn json(&self, name: &str) -> Vec<Value> {
         json_lines(&self.read(name))
     }
+
+    /// The jobs that have a result, sorted.
+    pub(crate) fn result_ids(&self) -> Vec<String> {
+        let lines = self.json("results");
+        let ids = lines.iter().map(|line| line["id"].as_str().unwrap());
+        let mut ids: Vec<_> = ids.map(str::to_owned).collect();
+        ids.sort();
+        ids
+    }
 }
 
 /// Lines of JSON, the last one with its line end.
