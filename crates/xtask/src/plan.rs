@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    steps::{self, Step},
+    steps::{self, Outcome, Step},
     tools::Toolbox,
     workspace::Workspace,
 };
@@ -11,21 +11,6 @@ use crate::{
 /// The steps to run, in order.
 #[derive(Debug)]
 pub(crate) struct Plan(Vec<&'static Step>);
-
-/// How a step ended.
-#[derive(Debug)]
-pub(crate) enum Outcome {
-    Passed,
-    /// Nothing to check, with the reason.
-    Nothing(&'static str),
-    Failed(String),
-}
-
-impl From<Result<(), String>> for Outcome {
-    fn from(result: Result<(), String>) -> Self {
-        result.map_or_else(Self::Failed, |()| Self::Passed)
-    }
-}
 
 impl Plan {
     /// Reads `--only a,b` and `--skip c`.

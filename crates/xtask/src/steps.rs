@@ -6,7 +6,6 @@ use crate::{
     api, circles,
     command::{cargo, run},
     house_rules, msrv,
-    plan::Outcome,
     tools::{self, Toolbox},
     workspace::Workspace,
 };
@@ -17,6 +16,21 @@ pub(crate) struct Step {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
     pub(crate) run: fn(&Workspace, &Toolbox) -> Outcome,
+}
+
+/// How a step ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Passed,
+    /// Nothing to check, with the reason.
+    Nothing(&'static str),
+    Failed(String),
+}
+
+impl From<Result<(), String>> for Outcome {
+    fn from(result: Result<(), String>) -> Self {
+        result.map_or_else(Self::Failed, |()| Self::Passed)
+    }
 }
 
 pub(crate) const ALL: &[Step] = &[
