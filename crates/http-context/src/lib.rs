@@ -136,7 +136,7 @@ pub use connection::{
 pub use context::{HttpContext, current, http_session, open_contexts};
 pub use error::{
     BuildError, ContextClosed, ErrorKind, NestedDenied, NoContext, OpenError, PoolError,
-    PoolExhausted, Redaction, RequestError, SessionClosed, SessionError,
+    PoolExhausted, Redaction, RedirectError, RequestError, SessionClosed, SessionError,
 };
 pub use exchange::BodyTooLarge;
 pub use facts::{
@@ -162,4 +162,6 @@ pub use open::{
 };
 pub use pool::{PoolBuilder, PoolReport, SessionPool};
 pub use session::{HttpSession, RequestBuilder};
-pub use transport::{HttpVersions, SessionOptions, Tls, warm_up};
+pub use transport::{
+    HttpVersions, RedirectAction, RedirectAttempt, RedirectPolicy, SessionOptions, Tls, warm_up,
+};

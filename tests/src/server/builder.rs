@@ -15,7 +15,11 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    Server, Shared, accept, body::ResponseBody, counts::Ledger, registry::Registry, routes::Handler,
+    Server, Shared, accept,
+    body::{ResponseBody, empty_body},
+    counts::Ledger,
+    registry::Registry,
+    routes::Handler,
 };
 use crate::{runtime_thread::RuntimeThread, tls, tls::Leaf};
 
@@ -116,6 +120,28 @@ impl ServerBuilder {
         let handler: Handler = Arc::new(move |request| Box::pin(handler(request)));
         self.handlers.insert(path.into(), handler);
         self
+    }
+
+    /// Answers a path, exactly as written, with this status and `Location`, and no body.
+    ///
+    /// # Panics
+    ///
+    /// Each request does when the location cannot be in a header.
+    pub fn redirect(
+        self,
+        path: impl Into<String>,
+        status: u16,
+        location: impl Into<String>,
+    ) -> Self {
+        let location = location.into();
+        self.handler(path, move |_| {
+            let response = Response::builder()
+                .status(status)
+                .header(http::header::LOCATION, &*location)
+                .body(empty_body())
+                .expect("a test redirects to what can be in a header");
+            std::future::ready(response)
+        })
     }
 
     /// Starts it. It listens when this returns.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_context::{
-    BuildError, ContextBuilder, HttpVersions, OpenError, SessionError, SessionOptions, SessionPool,
-    Tls, builder, current, http_session,
+    BuildError, ContextBuilder, HttpVersions, OpenError, RedirectPolicy, SessionError,
+    SessionOptions, SessionPool, Tls, builder, current, http_session,
 };
 use http_context_tests::Edit;
+use reqwest::Proxy;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Proxy, redirect};
+use reqwest::header::HeaderMap;
 
 type Setter = fn(ContextBuilder) -> ContextBuilder;
 
@@ -39,7 +40,8 @@ const SETTERS: &[(&str, Setter)] = &[
         b.proxy(Proxy::all("http://127.0.0.1:1/").unwrap())
     }),
     ("without_proxies", ContextBuilder::without_proxies),
-    ("redirect", |b| b.redirect(redirect::Policy::none())),
+    ("redirect", |b| b.redirect(RedirectPolicy::none())),
+    ("default_headers", |b| b.default_headers(HeaderMap::new())),
     ("dns_resolver", |b| b.dns_resolver(Arc::new(Nowhere))),
     ("without_dns_resolver", ContextBuilder::without_dns_resolver),
     ("with", |b| b.with(edit())),

@@ -1,7 +1,8 @@
 //! Options of a context reach its client.
 
-use http_context::{HttpVersions, builder, http_session};
+use http_context::{BuildError, HttpVersions, OpenError, RedirectPolicy, builder, http_session};
 use http_context_tests::{Edit, Server, tls};
+use reqwest::header::HeaderMap;
 use reqwest::{Proxy, Version, redirect};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -56,16 +57,57 @@ async fn the_redirect_policy_is_the_one_that_was_set() {
     };
     assert_eq!(statuses(builder()).await.unwrap(), 200);
     assert_eq!(
-        statuses(builder().redirect(redirect::Policy::none()))
+        statuses(builder().redirect(RedirectPolicy::none()))
             .await
             .unwrap(),
         302
     );
     assert!(
-        statuses(builder().redirect(redirect::Policy::limited(1)))
+        statuses(builder().redirect(RedirectPolicy::limited(1)))
             .await
             .is_err()
     );
+}
+
+#[tokio::test]
+async fn a_redirect_policy_in_configure_is_refused() {
+    let work = builder().configure(|client| client.redirect(redirect::Policy::limited(1)));
+    let error = work
+        .open(async { Ok::<_, OpenError>(http_session()?.id()) })
+        .await
+        .unwrap_err();
+    let OpenError::Build(error) = error else {
+        panic!("{error:?}")
+    };
+    assert!(
+        matches!(error, BuildError::ConfiguredRedirects),
+        "{error:?}"
+    );
+    assert!(error.to_string().contains("by `redirect`"), "{error}");
+}
+
+#[tokio::test]
+async fn default_headers_go_with_each_request_that_does_not_have_them() {
+    let server = Server::start();
+    let mut headers = HeaderMap::new();
+    headers.append("x-default", "one".parse().unwrap());
+    headers.append("x-default", "two".parse().unwrap());
+    builder()
+        .default_headers(headers)
+        .open(async {
+            let session = http_session()?;
+            session.get(server.url("/ok")).send().await?;
+            let own = session.get(server.url("/ok")).header("x-default", "own");
+            own.send().await?;
+            Ok::<_, BoxError>(())
+        })
+        .await
+        .unwrap();
+    let sent = server.seen().into_iter().map(|seen| {
+        let values = seen.headers.get_all("x-default").iter().cloned();
+        values.collect::<Vec<_>>()
+    });
+    assert_eq!(sent.collect::<Vec<_>>(), [vec!["one", "two"], vec!["own"]]);
 }
 
 #[tokio::test]

@@ -41,6 +41,7 @@ async fn it_keeps_every_fact_in_the_order_of_the_calls() {
         "connect_started",
         "connection_opened",
         "request_redirected",
+        "request_sending",
         "request_answered",
         "response_body_ended",
         "request_started",

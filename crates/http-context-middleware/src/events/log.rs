@@ -60,7 +60,7 @@ pub(crate) fn log_slow_queue(request: &RequestInfo, waited: Duration) {
     tracing::warn!(
         name: "http_context.slow_queue",
         target: "http_context",
-        server = %request.origin(),
+        server = %request.destination(),
         waited_ms = millis(waited),
         requested_at = %request.call_site(),
         opened_at = %request.context().opened_at(),

@@ -65,12 +65,11 @@ impl Observer for Instrumentation {
     }
 
     fn request_queued(&self, request: &RequestInfo) {
-        if self.options.queue_spans
-            && let Some(state) = request.attached::<RequestState>()
-        {
-            let host = request.origin();
-            state.queued(state.span.as_ref().map(|span| span.waits(&**host)));
-        }
+        let Some(state) = request.attached::<RequestState>() else {
+            return;
+        };
+        let span = state.span.as_ref().filter(|_| self.options.queue_spans);
+        state.queued(span.map(|span| span.waits(&*request.destination())));
     }
 
     fn request_dequeued(&self, request: &RequestInfo, wait: &QueueWait) {
@@ -79,7 +78,9 @@ impl Observer for Instrumentation {
             return;
         };
         state.dequeued();
-        state.server.time_in_queue(state.method).record(waited);
+        let host = request.destination();
+        let server = self.servers.of(&host);
+        server.time_in_queue(state.method).record(waited);
         if waited >= self.options.slow_queue {
             let places = (request.context().opened_at(), Some(request.call_site()));
             if self
@@ -93,17 +94,16 @@ impl Observer for Instrumentation {
 
     fn request_sending(&self, request: &RequestInfo, headers: &mut HeaderMap) {
         if let Some(state) = request.attached::<RequestState>() {
-            state.sending();
+            let host = request.destination();
+            state.sending(self.servers.of(&host));
             self.propagate(request, state, headers);
         }
     }
 
-    fn request_redirected(&self, request: &RequestInfo, redirect: &Redirect<'_>) {
-        let Some(state) = request.attached::<RequestState>() else {
-            return;
-        };
-        state.server.redirects().increment(1);
-        state.redirected(redirect.origin, self.servers.of(redirect.origin));
+    fn request_redirected(&self, request: &RequestInfo, _: &Redirect<'_>) {
+        if let Some(state) = request.attached::<RequestState>() {
+            state.server.redirects().increment(1);
+        }
     }
 
     fn response_headers(&self, request: &RequestInfo, headers: &HeaderMap) {

@@ -15,7 +15,7 @@ impl Instrumentation {
         state: &RequestState,
         headers: &mut HeaderMap,
     ) {
-        if !state.propagates || self.is_excluded(request, state) {
+        if !state.propagates || self.is_excluded(request) {
             return;
         }
         match &state.span {
@@ -29,13 +29,9 @@ impl Instrumentation {
         }
     }
 
-    fn is_excluded(&self, request: &RequestInfo, state: &RequestState) -> bool {
+    fn is_excluded(&self, request: &RequestInfo) -> bool {
         let excluded = &self.options.excluded_hosts;
         // Without exclusions, a request does not pay for the question.
-        if excluded.is_empty() {
-            return false;
-        }
-        let hop = state.hop();
-        excluded.contains(hop.as_ref().unwrap_or(request.origin()).host())
+        !excluded.is_empty() && excluded.contains(request.destination().host())
     }
 }

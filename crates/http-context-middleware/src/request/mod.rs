@@ -80,6 +80,7 @@ impl RequestState {
     }
 
     pub(crate) fn queued(&self, waiting: Option<Waiting>) {
+        self.progress.queued();
         self.replace_waiting(waiting);
     }
 
@@ -93,17 +94,8 @@ impl RequestState {
         drop(before);
     }
 
-    pub(crate) fn sending(&self) {
-        self.progress.sending();
-    }
-
-    pub(crate) fn redirected(&self, to: &Arc<Origin>, server: &Arc<Server>) {
-        self.progress.redirected(to, server);
-    }
-
-    /// The host of the redirect that it follows, if it does.
-    pub(crate) fn hop(&self) -> Option<Arc<Origin>> {
-        self.progress.hop()
+    pub(crate) fn sending(&self, server: &Arc<Server>) {
+        self.progress.sending(server);
     }
 
     pub(crate) fn connect_started(&self, host: &Arc<Origin>, setup: Option<tracing::Span>) {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use http_context::Origin;
 use parking_lot::Mutex;
 
 use crate::ledger::{ConnectionGauge, OpenedFor};
@@ -20,15 +19,9 @@ pub(super) struct Progress {
 #[derive(Debug)]
 struct Steps {
     step: Step,
-    /// Where a redirect led it.
-    hop: Option<Hop>,
+    /// The server that it is on its way to, when that is another than the one of its URL.
+    destination: Option<Arc<Server>>,
     end: Option<End>,
-}
-
-#[derive(Clone, Debug)]
-struct Hop {
-    host: Arc<Origin>,
-    server: Arc<Server>,
 }
 
 #[derive(Debug)]
@@ -52,47 +45,39 @@ impl Progress {
             server: Arc::clone(server),
             steps: Mutex::new(Steps {
                 step: Step::NotSent,
-                hop: None,
+                destination: None,
                 end: None,
             }),
         }
     }
 
-    /// Also called for a hop of a redirect, which counts as waiting since the redirect.
-    pub(super) fn sending(&self) {
-        let mut steps = self.steps.lock();
-        let Step::NotSent = steps.step else { return };
-        steps.step = Step::Waiting;
-        drop(steps);
-        wait(&self.server, 1);
-    }
-
-    pub(super) fn redirected(&self, to: &Arc<Origin>, server: &Arc<Server>) {
-        let hop = Hop {
-            host: Arc::clone(to),
-            server: Arc::clone(server),
-        };
-        let mut steps = self.steps.lock();
-        let from = steps.hop.replace(hop);
-        let step = std::mem::replace(&mut steps.step, Step::Waiting);
-        drop(steps);
-        self.leave(&step, from.as_ref());
+    /// It is sent, for the first time or again: to the server of its URL, or to another one.
+    pub(super) fn sending(&self, server: &Arc<Server>) {
+        let is_own = Arc::ptr_eq(server, &self.server);
+        self.go_on(Step::Waiting, (!is_own).then(|| Arc::clone(server)));
         wait(server, 1);
     }
 
-    pub(super) fn hop(&self) -> Option<Arc<Origin>> {
-        let steps = self.steps.lock();
-        let hop = steps.hop.as_ref()?;
-        Some(Arc::clone(&hop.host))
+    /// It waits for a slot, and for no connection.
+    pub(super) fn queued(&self) {
+        self.go_on(Step::NotSent, None);
+    }
+
+    fn go_on(&self, step: Step, destination: Option<Arc<Server>>) {
+        let mut steps = self.steps.lock();
+        let before = std::mem::replace(&mut steps.step, step);
+        let from = std::mem::replace(&mut steps.destination, destination);
+        drop(steps);
+        self.leave(&before, from.as_ref());
     }
 
     pub(super) fn connecting(&self) {
         let mut steps = self.steps.lock();
         let Step::Waiting = steps.step else { return };
         steps.step = Step::Connecting;
-        let hop = steps.hop.clone();
+        let destination = steps.destination.clone();
         drop(steps);
-        wait(self.at(hop.as_ref()), -1);
+        wait(self.at(destination.as_ref()), -1);
     }
 
     pub(super) fn connected(
@@ -120,30 +105,26 @@ impl Progress {
 
     pub(super) fn answered(&self, end: End, connection: Option<Arc<ConnectionGauge>>) {
         let mut steps = self.steps.lock();
-        let hop = steps.hop.clone();
+        let destination = steps.destination.clone();
         steps.end = Some(end);
         let before = std::mem::replace(&mut steps.step, Step::Answered(connection.clone()));
         drop(steps);
-        let hop = hop.as_ref();
+        let destination = destination.as_ref();
         let Some(connection) = connection else {
-            self.leave(&before, hop);
+            self.leave(&before, destination);
             return;
         };
         // A single change of the counts where wait and connection are at the same server.
-        let is_same = Arc::ptr_eq(self.at(hop), &connection.server);
+        let is_same = Arc::ptr_eq(self.at(destination), &connection.server);
         let stops_waiting = matches!(before, Step::Waiting) && is_same;
         connection.answered(stops_waiting);
         if !stops_waiting {
-            self.leave(&before, hop);
+            self.leave(&before, destination);
         }
     }
 
     pub(super) fn ended(&self) {
-        let mut steps = self.steps.lock();
-        let hop = steps.hop.take();
-        let step = std::mem::replace(&mut steps.step, Step::Over);
-        drop(steps);
-        self.leave(&step, hop.as_ref());
+        self.go_on(Step::Over, None);
     }
 
     pub(super) fn body_ended(&self) -> Option<End> {
@@ -157,19 +138,16 @@ impl Progress {
         end
     }
 
-    fn leave(&self, step: &Step, hop: Option<&Hop>) {
+    fn leave(&self, step: &Step, destination: Option<&Arc<Server>>) {
         match step {
-            Step::Waiting => {
-                wait(self.at(hop), -1);
-            }
+            Step::Waiting => wait(self.at(destination), -1),
             Step::Reserved(connection) => connection.not_needed(),
             _ => {}
         }
     }
 
-    /// The server of the current hop.
-    fn at<'s>(&'s self, hop: Option<&'s Hop>) -> &'s Arc<Server> {
-        hop.map_or(&self.server, |hop| &hop.server)
+    fn at<'s>(&'s self, destination: Option<&'s Arc<Server>>) -> &'s Arc<Server> {
+        destination.unwrap_or(&self.server)
     }
 }
 
@@ -183,19 +161,40 @@ mod tests {
     use super::*;
     use crate::metrics::Sink;
 
+    fn server() -> Arc<Server> {
+        Arc::new(Server::new(Sink::default(), "host".into(), 80))
+    }
+
+    fn waiting(server: &Server) -> i64 {
+        let mut waiting = 0;
+        server.connections.change(|counts| waiting = counts.waiting);
+        waiting
+    }
+
     #[test]
     fn a_request_waits_once_however_often_it_is_sent() {
-        let server = Arc::new(Server::new(Sink::default(), "host".into(), 80));
-        let waiting = || {
-            let mut waiting = 0;
-            server.connections.change(|counts| waiting = counts.waiting);
-            waiting
-        };
-        let progress = Progress::new(&server);
-        progress.sending();
-        progress.sending();
-        assert_eq!(waiting(), 1);
+        let (own, other) = (server(), server());
+        let progress = Progress::new(&own);
+        for to in [&own, &own, &other, &other, &own] {
+            progress.sending(to);
+            let is_own = Arc::ptr_eq(to, &own);
+            assert_eq!(
+                (waiting(&own), waiting(&other)),
+                (i64::from(is_own), i64::from(!is_own))
+            );
+        }
         progress.ended();
-        assert_eq!(waiting(), 0);
+        assert_eq!(waiting(&own), 0);
+    }
+
+    #[test]
+    fn a_request_that_is_queued_again_waits_for_no_connection() {
+        let (own, other) = (server(), server());
+        let progress = Progress::new(&own);
+        progress.sending(&other);
+        progress.queued();
+        assert_eq!((waiting(&own), waiting(&other)), (0, 0));
+        progress.sending(&own);
+        assert_eq!((waiting(&own), waiting(&other)), (1, 0));
     }
 }

@@ -82,7 +82,7 @@ where
         // request was served by a connection that came free first.
         let request = CURRENT_REQUEST.try_with(Arc::clone).ok();
         let attempt = request.map(|request| {
-            let origin = request.hop();
+            let origin = request.info.destination();
             let started = ConnectStarted { origin: &origin };
             request.notify(|observer, request| observer.connect_started(request, &started));
             Attempt {

@@ -20,6 +20,7 @@ mod open_connections;
 mod ownership;
 mod registry;
 mod resolve;
+mod response_connection;
 #[cfg(test)]
 pub(crate) mod sample;
 mod session_connections;
@@ -37,6 +38,7 @@ pub(crate) use leaked::report_when_closed;
 pub use open_connections::open_connections;
 pub(crate) use ownership::{release, still_held};
 pub(crate) use resolve::{ObservedResolver, SystemResolver};
-pub(crate) use session_connections::{ResponseConnection, SessionConnections};
+pub(crate) use response_connection::ResponseConnection;
+pub(crate) use session_connections::SessionConnections;
 pub use source::{ConnectionClosesAlreadySet, sees_connection_closes, set_connection_closes};
 pub(crate) use verify::{CLOSES_WITHIN, ToRelease, wait_for_close};

@@ -6,7 +6,6 @@ use std::task::Context;
 use std::time::Duration;
 
 use hashbrown::HashMap;
-use hyper_util::client::legacy::connect::HttpInfo;
 use parking_lot::Mutex;
 use reqwest::Response;
 use tokio::sync::Notify;
@@ -19,9 +18,10 @@ use super::connection::Connection;
 use super::kernel::{self, SocketState};
 use super::ownership::{release, still_held};
 use super::registry::REGISTRY;
+use super::response_connection::{ResponseConnection, closes_after};
 use super::source;
 use super::traffic::Traffic;
-use crate::facts::{AddressPair, ConnectionInfo, ConnectionUse};
+use crate::facts::{AddressPair, ConnectionInfo};
 use crate::identity::ConnectionId;
 use crate::observer::Observers;
 use crate::wait_until::wait_until;
@@ -52,15 +52,6 @@ struct Connections {
     is_closed: bool,
     /// At this many those whose socket is gone are forgotten.
     prune_at: usize,
-}
-
-/// How a response came.
-pub(crate) struct ResponseConnection {
-    pub(crate) connection_use: ConnectionUse,
-    pub(crate) connection: Option<Arc<Connection>>,
-    /// How long the connection had been idle when the request was sent, when it was reused.
-    pub(crate) idle: Option<Duration>,
-    pub(crate) addresses: Option<AddressPair>,
 }
 
 const FEWEST_TO_PRUNE: usize = 1024;
@@ -182,28 +173,17 @@ impl SessionConnections {
 
     /// Finds the connection that a response came over, and notes that it has carried one.
     pub(crate) fn carried(&self, response: &Response, sent: Option<Instant>) -> ResponseConnection {
-        let unknown = |addresses| ResponseConnection {
-            connection_use: ConnectionUse::Unknown,
-            connection: None,
-            idle: None,
-            addresses,
-        };
-        let Some(info) = response.extensions().get::<HttpInfo>() else {
-            return unknown(None);
-        };
-        let addresses = AddressPair {
-            local: info.local_addr(),
-            remote: info.remote_addr(),
-        };
-        let Some(connection) = self.find(addresses) else {
-            return unknown(Some(addresses));
+        let unknown = ResponseConnection::unknown(response);
+        let Some(connection) = unknown.addresses.and_then(|pair| self.find(pair)) else {
+            return unknown;
         };
         let (connection_use, idle) = connection.answered(response.version(), sent);
         ResponseConnection {
             connection_use,
-            connection: Some(connection),
             idle,
-            addresses: Some(addresses),
+            closes: connection.is_observed() && closes_after(response),
+            connection: Some(connection),
+            addresses: unknown.addresses,
         }
     }
 

@@ -33,6 +33,12 @@ pub enum BuildError {
          the requests of the next: set none in `configure`, or open without the pool"
     )]
     PooledCookies,
+    /// `configure` sets a redirect policy.
+    #[error(
+        "`configure` has set a redirect policy, by which `reqwest` would follow redirects unseen: \
+         set one by `redirect` in the options of the session"
+    )]
+    ConfiguredRedirects,
     /// An option of the session was set beside a pool, whose sessions are built from its own.
     #[error(
         "`{option}` was set on a context that takes its session from a pool: set it in the options \

@@ -23,7 +23,7 @@ pub enum ErrorKind {
     NameResolution,
     /// TLS failed.
     SecureConnection,
-    /// A redirect was not followed: too many, or a loop.
+    /// A redirect was not followed: see [`RedirectError`](crate::RedirectError).
     Redirect,
     /// What came was not HTTP.
     InvalidResponse,
@@ -139,6 +139,7 @@ fn of_one(error: &(dyn StdError + 'static)) -> ErrorKind {
             RequestError::QueueTimeout { .. } => ErrorKind::QueueTimeout,
             RequestError::SessionClosed(_) => ErrorKind::SessionClosed,
             RequestError::Request(error) => of_reqwest(error),
+            RequestError::Redirect(_) => ErrorKind::Redirect,
             RequestError::Middleware(_) => ErrorKind::Other,
         };
     }

@@ -7,6 +7,7 @@ mod kind;
 mod open;
 mod pool;
 mod redact;
+mod redirect;
 mod request;
 
 pub use build::BuildError;
@@ -17,4 +18,5 @@ pub(crate) use kind::NameNotResolved;
 pub use open::{OpenError, SessionError};
 pub use pool::{PoolError, PoolExhausted};
 pub use redact::Redaction;
+pub use redirect::RedirectError;
 pub use request::RequestError;

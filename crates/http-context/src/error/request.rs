@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::chain::chain;
 use super::context::SessionClosed;
+use super::redirect::RedirectError;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -33,7 +34,10 @@ pub enum RequestError {
         /// How long this one waited.
         waited: Duration,
     },
-    /// `reqwest` failed; its error distinguishes connect, timeout, redirect and body.
+    /// A redirect was not followed.
+    #[error("the HTTP request was redirected to where it does not go")]
+    Redirect(#[from] RedirectError),
+    /// `reqwest` failed; its error distinguishes connect, timeout and body.
     #[error("the HTTP request failed")]
     Request(#[source] reqwest::Error),
     /// A middleware failed.
@@ -59,6 +63,14 @@ impl RequestError {
     /// Whether no connection could be made.
     pub fn is_connect(&self) -> bool {
         self.as_reqwest().is_some_and(reqwest::Error::is_connect)
+    }
+
+    /// Why a redirect was not followed, when that is what failed it.
+    pub fn as_redirect(&self) -> Option<&RedirectError> {
+        chain(self).find_map(|error| match error.downcast_ref() {
+            Some(Self::Redirect(error)) => Some(error),
+            _ => error.downcast_ref(),
+        })
     }
 
     /// The error of `reqwest`, when there is one.

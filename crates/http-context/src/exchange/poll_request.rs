@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use reqwest::{Response, Version, header};
+use reqwest::Response;
 use tokio::time::Instant;
 
-use super::dispatch::Answer;
 use super::response_body;
 use super::state::{Driven, Exchange, ResponseBody, Stage};
-use crate::error::{ErrorKind, RequestError, SessionClosed, chain};
+use crate::error::{RequestError, SessionClosed, chain};
 use crate::facts::{BodyEnd, BodyEndReason, ResponseHead};
 use crate::observer::Observer;
 use crate::scope::{CURRENT_REQUEST, RequestScope};
+use crate::transport::Answer;
 
 impl Exchange {
     pub(crate) fn poll_request(
@@ -47,7 +47,6 @@ impl Exchange {
                 let error = if is_aborted || self.is_of_close(&error) {
                     self.closed_error().into()
                 } else {
-                    self.note_failure(&dispatch, &error);
                     error
                 };
                 drop(dispatch);
@@ -69,7 +68,7 @@ impl Exchange {
         };
         let _entered = Entered::new(self);
         let request: Arc<RequestScope> = Arc::clone(self) as _;
-        CURRENT_REQUEST.sync_scope(request, || dispatch.poll(&**self, cx))
+        CURRENT_REQUEST.sync_scope(Arc::clone(&request), || dispatch.poll(&request, cx))
     }
 
     /// Whether it failed since its session closes. What makes its connection gives up at once, and
@@ -78,27 +77,6 @@ impl Exchange {
         let session = self.info.session();
         let mut closed = chain(error).filter_map(|cause| cause.downcast_ref::<SessionClosed>());
         closed.any(|closed| closed.session == session)
-    }
-
-    /// What the failure says of the connection that was made for the request.
-    fn note_failure(&self, dispatch: &Driven, error: &RequestError) {
-        match error.kind() {
-            // It is given up, and with HTTP/1.1 the connection with it.
-            ErrorKind::Timeout | ErrorKind::RequestBody | ErrorKind::InvalidResponse
-                if !error.is_connect() =>
-            {
-                if let Driven::Request(dispatch) = dispatch {
-                    dispatch.note_given_up(self);
-                }
-            }
-            // A request that a middleware sent again may have failed on another one.
-            ErrorKind::Connection | ErrorKind::ResponseEnded if self.info.resends() == 0 => {
-                if let Some(made) = self.take_made() {
-                    made.failed();
-                }
-            }
-            _ => drop(self.take_made()),
-        }
     }
 
     fn answered(
@@ -113,8 +91,7 @@ impl Exchange {
         if is_observed {
             drop(self.take_made());
         }
-        let connection_use = connection.connection_use;
-        let closes = is_observed && closes_after(&response);
+        let (connection_use, closes) = (connection.connection_use, connection.closes);
         let info = connection
             .connection
             .as_ref()
@@ -145,9 +122,7 @@ impl Exchange {
             (response, Stage::Over)
         };
         response.extensions_mut().insert(connection_use);
-        self.scope()
-            .stats
-            .answered(connection_use, self.info.upload.bytes());
+        self.scope().stats.sent(self.info.upload.bytes());
         self.notify(|observer, request| observer.response_headers(request, response.headers()));
         let head = ResponseHead {
             status: response.status(),
@@ -193,21 +168,6 @@ impl Exchange {
             drop(locked);
         }
         self.release_future();
-    }
-}
-
-/// Whether the peer closes the connection once it has sent this response.
-fn closes_after(response: &Response) -> bool {
-    let says = |what: &str| {
-        let values = response.headers().get_all(header::CONNECTION).iter();
-        let options = values.filter_map(|value| value.to_str().ok());
-        let mut options = options.flat_map(|value| value.split(','));
-        options.any(|option| option.trim().eq_ignore_ascii_case(what))
-    };
-    match response.version() {
-        Version::HTTP_11 => says("close"),
-        Version::HTTP_10 | Version::HTTP_09 => !says("keep-alive"),
-        _ => false,
     }
 }
 

@@ -150,7 +150,7 @@ pub(super) enum Driven {
 /// The body of a response, and what it keeps.
 pub(super) struct ResponseBody {
     pub(super) body: Body,
-    pub(super) slot: Slot,
+    pub(super) slot: Option<Slot>,
     pub(super) connection: Option<Arc<Connection>>,
     /// Whether the peer closes the connection after this response.
     pub(super) closes: bool,

@@ -65,7 +65,8 @@ pub struct ExitReport {
     pub aborted: u64,
     /// Connections that the context's requests opened.
     pub connections_opened: u64,
-    /// Responses that came over a connection which had been used before.
+    /// Responses that came over a connection which had been used before, with those that redirect
+    /// and those that a middleware answers by sending again.
     pub connections_reused: u64,
     /// Bytes of request bodies sent.
     pub bytes_sent: u64,

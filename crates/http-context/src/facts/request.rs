@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use reqwest::{Method, StatusCode, Url};
 use tokio::time::Instant;
 
@@ -25,7 +26,10 @@ pub struct RequestInfo {
     pub(crate) started: Instant,
     pub(crate) backtrace: Option<Arc<Backtrace>>,
     pub(crate) upload: Upload,
-    /// How often it was handed to `reqwest`, as far as a chain of middleware shows.
+    /// Where it is on its way to, when that is another origin than the one it was made for. Nothing
+    /// of a user runs under it.
+    pub(crate) destination: Mutex<Option<Arc<Origin>>>,
+    /// How often it was handed to `reqwest`.
     pub(crate) attempts: AtomicU32,
     pub(crate) attached: Attached,
 }
@@ -94,8 +98,15 @@ impl RequestInfo {
         self.upload.has_failed()
     }
 
-    /// How often it was sent again: what the middleware of the session handed to `reqwest` after
-    /// the first time. Redirects do not count.
+    /// The scheme, host and port that it is on its way to, or came to last: another than its
+    /// [`origin`](Self::origin) once a redirect or a middleware has led it away.
+    pub fn destination(&self) -> Arc<Origin> {
+        Arc::clone(self.destination.lock().as_ref().unwrap_or(&self.origin))
+    }
+
+    /// How often it was sent again, for any reason: as often as a middleware sent it after the first
+    /// time, and once for each redirect that was followed. What `reqwest` sends again by itself, since
+    /// a server has refused an HTTP/2 stream, is not seen.
     pub fn resends(&self) -> u32 {
         self.attempts.load(Ordering::Relaxed).saturating_sub(1)
     }

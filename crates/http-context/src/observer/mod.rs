@@ -105,17 +105,21 @@ pub trait Observer: Send + Sync + 'static {
     /// The future of a request was polled on this thread.
     fn exit_request(&self, request: &RequestInfo) {}
 
-    /// A request has its slot and is handed to the middleware. Headers can be added to it: that is
-    /// how trace context gets out without the cost of a middleware.
+    /// A request is about to be sent to its [`destination`](RequestInfo::destination), whose slot it
+    /// has: once for each time that middleware sends it, and for each redirect that it follows.
+    /// Headers can be added to it: that is how trace context gets out without the cost of a
+    /// middleware. What is added goes with this one alone; middleware does not see it.
     fn request_sending(&self, request: &RequestInfo, headers: &mut HeaderMap) {}
 
-    /// A request found all slots of its host taken, and begins to wait.
+    /// A request found all slots of its [`destination`](RequestInfo::destination) taken, and begins
+    /// to wait: for the host of its URL, before any middleware, or for one that it is redirected to.
     fn request_queued(&self, request: &RequestInfo) {}
 
     /// A request that waited got its slot.
     fn request_dequeued(&self, request: &RequestInfo, wait: &QueueWait) {}
 
-    /// A redirect is followed; once for each hop.
+    /// A redirect is followed: it has a slot of where it leads, and `request_sending` comes next. Once
+    /// for each hop. A redirect that is refused is the end of the request, and none.
     fn request_redirected(&self, request: &RequestInfo, redirect: &Redirect<'_>) {}
 
     /// The headers of a response, right before `request_answered`. They may contain secrets.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::Resolve;
-use reqwest::{ClientBuilder, Proxy, redirect};
+use reqwest::header::HeaderMap;
+use reqwest::{ClientBuilder, Proxy};
 use reqwest_middleware::Middleware;
 
 use super::future::Open;
@@ -19,7 +20,7 @@ use crate::error::Redaction;
 use crate::facts::{LeakPolicy, NestedPolicy};
 use crate::observer::Observer;
 use crate::pool::{PoolBuilder, SessionPool};
-use crate::transport::{HttpVersions, SessionOptions, Tls, with_session_setters};
+use crate::transport::{HttpVersions, RedirectPolicy, SessionOptions, Tls, with_session_setters};
 
 /// Options for contexts; [`builder`] makes one with the defaults.
 ///

@@ -23,9 +23,6 @@ tokio::task_local! {
 pub(crate) struct RequestScope<D: ?Sized = dyn Send + Sync> {
     pub(crate) info: RequestInfo,
     scope: Arc<Scope>,
-    /// Where a redirect led it, when that is another origin than the one it was made for. Nothing
-    /// of a user runs under it.
-    hop: Mutex<Option<Arc<Origin>>>,
     /// The connection that was made for it last, until it ends or is answered. Nothing of a user
     /// runs under it.
     made: Mutex<Option<Arc<dyn MadeConnection>>>,
@@ -37,7 +34,6 @@ impl<D> RequestScope<D> {
         Self {
             info,
             scope,
-            hop: Mutex::default(),
             made: Mutex::default(),
             driver,
         }
@@ -54,9 +50,12 @@ impl<D: ?Sized> RequestScope<D> {
         self.scope.notify(|observer| fact(observer, &self.info));
     }
 
-    /// The origin that it is on its way to now.
-    pub(crate) fn hop(&self) -> Arc<Origin> {
-        Arc::clone(self.hop.lock().as_ref().unwrap_or(&self.info.origin))
+    /// It is on its way to an origin: its own, or another.
+    pub(crate) fn set_destination(&self, origin: &Arc<Origin>) {
+        // A session has one of each for as long as a request is on its way to it.
+        let is_own = Arc::ptr_eq(origin, &self.info.origin);
+        let other = (!is_own).then(|| Arc::clone(origin));
+        *self.info.destination.lock() = other;
     }
 
     /// What it ends with when its session closes.
@@ -87,7 +86,6 @@ impl<D: ?Sized> RequestScope<D> {
     }
 
     pub(crate) fn note_redirected(&self, redirect: &Redirect<'_>) {
-        *self.hop.lock() = Some(Arc::clone(redirect.origin));
         self.notify(|observer, request| observer.request_redirected(request, redirect));
     }
 

@@ -23,11 +23,15 @@ impl ContextStats {
         self.connections_opened.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn answered(&self, connection_use: ConnectionUse, sent: u64) {
+    /// A head came over a connection, be it that of a redirect or of a middleware's attempt.
+    pub(crate) fn carried(&self, connection_use: ConnectionUse) {
         if connection_use == ConnectionUse::Reused {
             self.connections_reused.fetch_add(1, Ordering::Relaxed);
         }
-        self.bytes_sent.fetch_add(sent, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sent(&self, bytes: u64) {
+        self.bytes_sent.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn received(&self, bytes: u64) {

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU32;
 use std::task::{Context, Poll};
 
 use http::Extensions;
+use parking_lot::Mutex;
 use reqwest::{Request, Response};
 use tokio::time::Instant;
 
@@ -129,6 +130,7 @@ fn admit(
         started: Instant::now(),
         backtrace: sampled_backtrace(),
         upload: Upload::default(),
+        destination: Mutex::default(),
         attempts: AtomicU32::new(0),
         attached: Attached::default(),
     };

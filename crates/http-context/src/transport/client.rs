@@ -1,22 +1,18 @@
-//! Builds the client of a session from its options.
+//! Builds the client of a session from its options. It follows no redirects: the session does.
 
 use std::sync::{Arc, LazyLock};
 
 use reqwest::dns::Resolve;
 use reqwest::{Client, ClientBuilder, redirect};
 
-use super::host_slots::HostSlots;
 use super::options::SessionOptions;
 use super::proxies;
 use super::tls::HttpVersions;
 use crate::connection::{ConnectionLayer, ObservedResolver, SessionConnections, SystemResolver};
 use crate::error::BuildError;
-use crate::facts::Redirect;
-use crate::scope::CURRENT_REQUEST;
 
 pub(super) fn client_builder(
     options: &SessionOptions,
-    hosts: &Arc<HostSlots>,
     connections: Arc<SessionConnections>,
 ) -> Result<ClientBuilder, BuildError> {
     let resolver = options
@@ -25,7 +21,7 @@ pub(super) fn client_builder(
         .map_or_else(system_resolver, Arc::clone);
     let mut builder = Client::builder()
         .pool_idle_timeout(options.keep_alive)
-        .redirect(observed_redirects(&options.redirects, Arc::clone(hosts)))
+        .redirect(redirect::Policy::none())
         .dns_resolver(Arc::new(ObservedResolver(resolver)));
     builder = match options.http_versions {
         HttpVersions::All => builder,
@@ -55,25 +51,4 @@ pub(super) fn client_builder(
 fn system_resolver() -> Arc<dyn Resolve> {
     static SYSTEM: LazyLock<Arc<dyn Resolve>> = LazyLock::new(|| Arc::new(SystemResolver::new()));
     Arc::clone(&SYSTEM)
-}
-
-/// The redirect policy, which also notifies of each redirect that it follows.
-fn observed_redirects(policy: &Arc<redirect::Policy>, hosts: Arc<HostSlots>) -> redirect::Policy {
-    let policy = Arc::clone(policy);
-    redirect::Policy::custom(move |attempt| {
-        let (status, url) = (attempt.status(), attempt.url().clone());
-        let action = policy.redirect(attempt);
-        // The action is opaque but for its text, which names its kind.
-        if format!("{action:?}") == "Action { inner: Follow }" {
-            let _ = CURRENT_REQUEST.try_with(|request| {
-                let host = hosts.host(&url);
-                request.note_redirected(&Redirect {
-                    status,
-                    url: &url,
-                    origin: &host.origin,
-                });
-            });
-        }
-        action
-    })
 }

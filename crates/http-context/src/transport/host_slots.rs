@@ -52,6 +52,13 @@ impl Host {
 #[derive(Debug)]
 pub(crate) struct Slot(Arc<Host>);
 
+impl Slot {
+    /// Whether it is one of this host.
+    pub(crate) fn is_of(&self, host: &Arc<Host>) -> bool {
+        Arc::ptr_eq(&self.0, host)
+    }
+}
+
 impl Drop for Slot {
     fn drop(&mut self) {
         self.0.slots.add_permits(1);

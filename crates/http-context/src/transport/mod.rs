@@ -1,48 +1,57 @@
 //! What carries the requests of a session: the client, its middleware, and the slots of its hosts.
 
+mod chain;
 mod client;
+mod configured;
+mod follow;
+mod hop_client;
 mod host_slots;
+mod next_hop;
 mod options;
 mod proxies;
+mod redirect;
 mod runtime_mark;
 mod sending;
+mod slot_wait;
 mod tls;
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::Extensions;
-use reqwest::{Client, ClientBuilder, Request, Response};
+use reqwest::{ClientBuilder, Request};
 use reqwest_middleware::{ClientWithMiddleware, Middleware};
-use tokio::time::Instant;
-use tower_service::Service;
 
+use self::chain::{Chained, Innermost};
 use self::client::client_builder;
+use self::configured::Configured;
+use self::follow::Follow;
+use self::hop_client::HopClient;
 use self::host_slots::HostSlots;
 pub(crate) use self::host_slots::{Host, Slot};
 pub use self::options::SessionOptions;
 pub(crate) use self::options::with_session_setters;
+use self::redirect::Rules;
+pub use self::redirect::{RedirectAction, RedirectAttempt, RedirectPolicy};
 use self::runtime_mark::RuntimeMark;
-use self::sending::CountAttempts;
-pub(crate) use self::sending::Sending;
+pub(crate) use self::sending::{Answer, Sending};
+pub(crate) use self::slot_wait::SlotWait;
 pub use self::tls::{HttpVersions, Tls, warm_up};
-use crate::connection::{ResponseConnection, SessionConnections};
-use crate::error::BuildError;
+use crate::connection::SessionConnections;
+use crate::error::{BuildError, RequestError};
 use crate::observer::{Observer, Observers};
+use crate::scope::RequestScope;
 
 /// Dropping it closes the client and its idle connections. Requests on their way keep it alive, so
 /// an exit ends those first.
 pub(crate) struct Transport {
-    sender: Sender,
-    hosts: Arc<HostSlots>,
+    client: Arc<HopClient>,
+    /// Without middleware there is no chain to walk.
+    chain: Option<ClientWithMiddleware>,
     pub(crate) connections: Arc<SessionConnections>,
     /// Kept for a session that is pooled.
     runtime: Option<RuntimeMark>,
-}
-
-enum Sender {
-    /// Without middleware there is no chain to walk.
-    Plain(Client),
-    Chain(ClientWithMiddleware),
 }
 
 impl Transport {
@@ -74,26 +83,35 @@ impl Transport {
         observers: &Observers,
         check: impl FnOnce(&ClientBuilder) -> Result<(), BuildError>,
     ) -> Result<Self, BuildError> {
-        let hosts = Arc::new(HostSlots::new(options.max_connections_per_host));
         let connections = Arc::new(SessionConnections::new(options.keep_alive));
-        let builder = client_builder(options, &hosts, Arc::clone(&connections))?;
+        let builder = client_builder(options, Arc::clone(&connections))?;
         check(&builder)?;
         let client = builder
             .build()
             .map_err(|error| BuildError::Client(Arc::new(error)))?;
+        let configured = if options.configure.is_empty() {
+            Configured::default()
+        } else {
+            Configured::of(&client)?
+        };
         let outermost = observers.iter().filter_map(Observer::middleware);
         let mut chain: Vec<Arc<dyn Middleware>> = outermost
             .chain(options.middleware.iter().cloned())
             .collect();
-        let sender = if chain.is_empty() {
-            Sender::Plain(client)
-        } else {
-            chain.push(Arc::new(CountAttempts));
-            Sender::Chain(ClientWithMiddleware::new(client, chain))
-        };
+        let hop_client = Arc::new(HopClient {
+            client,
+            hosts: HostSlots::new(options.max_connections_per_host),
+            connections: Arc::clone(&connections),
+            rules: Rules::new(&options.redirects, configured),
+            default_headers: options.default_headers.clone(),
+        });
+        let chain = (!chain.is_empty()).then(|| {
+            chain.push(Arc::new(Innermost(Arc::clone(&hop_client))));
+            ClientWithMiddleware::new(hop_client.client.clone(), chain)
+        });
         Ok(Self {
-            sender,
-            hosts,
+            client: hop_client,
+            chain,
             connections,
             runtime: None,
         })
@@ -101,16 +119,7 @@ impl Transport {
 
     /// The host that a request to this URL needs a slot of.
     pub(crate) fn host(&self, url: &reqwest::Url) -> Arc<Host> {
-        self.hosts.host(url)
-    }
-
-    /// Finds the connection that a response came over.
-    pub(crate) fn connection_of(
-        &self,
-        response: &Response,
-        sent: Option<Instant>,
-    ) -> ResponseConnection {
-        self.connections.carried(response, sent)
+        self.client.hosts.host(url)
     }
 
     /// Whether requests were sent on more than one runtime.
@@ -124,21 +133,44 @@ impl Transport {
         runtime.is_some_and(RuntimeMark::is_of_another_runtime)
     }
 
-    /// Sends nothing before the future is polled.
-    pub(crate) fn send(&self, request: Request, mut extensions: Extensions) -> Sending {
+    /// Sends nothing before the first poll.
+    pub(crate) fn send(
+        &self,
+        scope: &Arc<RequestScope>,
+        request: Request,
+        mut extensions: Extensions,
+        slot: Slot,
+        queue_timeout: Option<Duration>,
+    ) -> Sending {
         if let Some(mark) = &self.runtime {
             mark.note();
         }
-        match &self.sender {
-            Sender::Plain(client) => Sending::Plain((&*client).call(request)),
-            Sender::Chain(client) => {
-                let client = client.clone();
-                Sending::Chain(Box::pin(async move {
-                    client
-                        .execute_with_extensions(request, &mut extensions)
-                        .await
-                }))
-            }
-        }
+        let Some(chain) = &self.chain else {
+            let follow = Follow::send(&self.client, scope, request, slot, queue_timeout);
+            return Sending::Direct(follow);
+        };
+        let chained = Chained::new(scope, slot, queue_timeout);
+        extensions.insert(chained.clone());
+        let client = chain.clone();
+        let chain = Box::pin(async move {
+            client
+                .execute_with_extensions(request, &mut extensions)
+                .await
+        });
+        Sending::Chain { chain, chained }
+    }
+
+    pub(crate) fn poll(
+        &self,
+        sending: &mut Sending,
+        scope: &RequestScope,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Answer, RequestError>> {
+        sending.poll(&self.client, scope, cx)
+    }
+
+    /// What is sent is about to be dropped before its head.
+    pub(crate) fn note_dropped(&self, sending: &Sending, scope: &RequestScope) {
+        sending.note_dropped(&self.client, scope);
     }
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::Resolve;
-use reqwest::{ClientBuilder, Proxy, redirect};
+use reqwest::header::HeaderMap;
+use reqwest::{ClientBuilder, Proxy};
 use reqwest_middleware::Middleware;
 
+use super::redirect::RedirectPolicy;
 use super::tls::{HttpVersions, Tls};
 
 pub(crate) type Configure = dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync;
@@ -55,9 +57,18 @@ macro_rules! with_session_setters {
             /// Which redirects are followed. Default: at most 10 in a row.
             ///
             /// Set it here and not in [`configure`](Self::configure), where redirects would be
-            /// followed unseen.
-            fn redirect(policy: redirect::Policy) |options| {
-                options.redirects = Arc::new(policy);
+            /// followed unseen: that is
+            /// [`BuildError::ConfiguredRedirects`](crate::BuildError::ConfiguredRedirects).
+            fn redirect(policy: RedirectPolicy) |options| {
+                options.redirects = policy;
+            }
+
+            /// Headers for each request that does not have them. Default: those of `reqwest`.
+            ///
+            /// Set credentials here and not in [`configure`](Self::configure): a redirect to another
+            /// origin takes them off, and is not followed where `reqwest` would send them.
+            fn default_headers(headers: HeaderMap) |options| {
+                options.default_headers = headers;
             }
 
             /// Uses no proxy that was given so far.
@@ -143,7 +154,8 @@ pub struct SessionOptions {
     pub(crate) http_versions: HttpVersions,
     pub(crate) tls: Tls,
     pub(crate) proxies: Vec<Proxy>,
-    pub(crate) redirects: Arc<redirect::Policy>,
+    pub(crate) redirects: RedirectPolicy,
+    pub(crate) default_headers: HeaderMap,
     pub(crate) resolver: Option<Arc<dyn Resolve>>,
     pub(crate) middleware: Vec<Arc<dyn Middleware>>,
     pub(crate) configure: Vec<Arc<Configure>>,
@@ -179,7 +191,8 @@ impl Default for SessionOptions {
             http_versions: HttpVersions::default(),
             tls: Tls::default(),
             proxies: Vec::new(),
-            redirects: Arc::default(),
+            redirects: RedirectPolicy::default(),
+            default_headers: HeaderMap::new(),
             resolver: None,
             middleware: Vec::new(),
             configure: Vec::new(),

@@ -1,52 +1,82 @@
-//! A request in the hands of `reqwest`.
+//! A request that has its slot, on its way to a head.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use async_trait::async_trait;
-use http::Extensions;
-use reqwest::{Client, Request, Response};
-use reqwest_middleware::{Middleware, Next};
-use tower_service::Service;
+use reqwest::Response;
 
+use super::chain::Chained;
+use super::follow::{Follow, Head};
+use super::hop_client::HopClient;
+use super::host_slots::Slot;
+use crate::connection::ResponseConnection;
 use crate::error::RequestError;
-use crate::scope::CURRENT_REQUEST;
+use crate::scope::RequestScope;
 
-/// A request in the hands of `reqwest`, or of a chain of middleware.
-///
-/// The future of a client without a chain has a name, that of its `tower` service: so it needs
-/// no allocation of its own here.
+/// A request that has its slot.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most requests are in the large one, and a box would cost more than the copy"
+)]
 pub(crate) enum Sending {
-    Plain(<Client as Service<Request>>::Future),
-    Chain(ChainFuture),
+    /// In the hands of `reqwest`.
+    Direct(Follow),
+    /// In the hands of middleware.
+    Chain {
+        chain: ChainFuture,
+        chained: Chained,
+    },
 }
 
-type ChainFuture =
+pub(crate) type ChainFuture =
     Pin<Box<dyn Future<Output = Result<Response, reqwest_middleware::Error>> + Send>>;
 
-impl Future for Sending {
-    type Output = Result<Response, RequestError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.get_mut() {
-            Self::Plain(sending) => Pin::new(sending).poll(cx).map_err(RequestError::Request),
-            Self::Chain(sending) => sending.as_mut().poll(cx).map_err(RequestError::from),
-        }
-    }
+/// What a request is answered with.
+pub(crate) struct Answer {
+    pub(crate) response: Response,
+    pub(crate) connection: ResponseConnection,
+    pub(crate) slot: Option<Slot>,
 }
 
-/// Innermost in a chain: sees each time that a request is handed to `reqwest`.
-pub(super) struct CountAttempts;
+impl Sending {
+    pub(super) fn poll(
+        &mut self,
+        client: &HopClient,
+        scope: &RequestScope,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Answer, RequestError>> {
+        Poll::Ready(match self {
+            Self::Direct(follow) => {
+                let head = ready!(follow.poll(client, Some(scope), cx));
+                head.map(
+                    |Head {
+                         response,
+                         connection,
+                     }| Answer {
+                        response,
+                        connection,
+                        slot: follow.take_slot(),
+                    },
+                )
+            }
+            Self::Chain { chain, chained } => match ready!(chain.as_mut().poll(cx)) {
+                Ok(response) => Ok(Answer {
+                    connection: chained.connection_of(&response),
+                    response,
+                    slot: chained.take_slot(),
+                }),
+                Err(error) => {
+                    chained.end();
+                    Err(error.into())
+                }
+            },
+        })
+    }
 
-#[async_trait]
-impl Middleware for CountAttempts {
-    async fn handle(
-        &self,
-        request: Request,
-        extensions: &mut Extensions,
-        next: Next<'_>,
-    ) -> reqwest_middleware::Result<Response> {
-        let _ = CURRENT_REQUEST.try_with(|request| request.note_attempt());
-        next.run(request, extensions).await
+    /// It is dropped before its head. What is under way in a chain sees that itself.
+    pub(super) fn note_dropped(&self, client: &HopClient, scope: &RequestScope) {
+        if let Self::Direct(follow) = self {
+            follow.note_dropped(client, scope);
+        }
     }
 }

@@ -1,0 +1,302 @@
+//! A request in the hands of `reqwest`, hop after hop, until a head comes that is no redirect.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use reqwest::{Client, Request, Response, StatusCode};
+use tokio::time::Instant;
+use tower_service::Service;
+
+use super::hop_client::HopClient;
+use super::host_slots::{Host, Slot};
+use super::next_hop::NextHop;
+use super::slot_wait::SlotWait;
+use crate::connection::{AwaitsHead, ResponseConnection};
+use crate::error::{ErrorKind, RequestError};
+use crate::facts::Redirect;
+use crate::scope::RequestScope;
+
+/// One request on its way, and what it takes to follow redirects.
+///
+/// Dropping it takes the request off its connection, or out of the queue of a host.
+pub(crate) struct Follow {
+    step: Step,
+    /// That of the host which it is on its way to.
+    slot: Option<Slot>,
+    limits: Limits,
+    /// When the current hop was sent, for who wants to know.
+    sent: Option<Instant>,
+    /// While the head of the current hop may come, its connection is not judged.
+    awaits: Option<AwaitsHead>,
+    /// What a redirect is followed with, unless none is.
+    next: Option<NextHop>,
+}
+
+/// Whether it has to have a slot.
+#[derive(Clone, Copy)]
+pub(super) enum Limits {
+    Slots {
+        queue_timeout: Option<Duration>,
+    },
+    /// A middleware sends it apart from the request that it belongs to, which has the slot.
+    None,
+}
+
+enum Step {
+    Queued(Box<Queued>),
+    /// The future of a client has a name, that of its `tower` service: so it needs no allocation of
+    /// its own here.
+    Sent(<Client as Service<Request>>::Future),
+    Over,
+}
+
+/// A hop that waits for a slot.
+struct Queued {
+    wait: SlotWait,
+    request: Request,
+    /// The status of the response that led here, unless it is the first hop.
+    status: Option<StatusCode>,
+}
+
+/// A head that is no redirect to follow.
+pub(super) struct Head {
+    pub(super) response: Response,
+    pub(super) connection: ResponseConnection,
+}
+
+impl Follow {
+    /// Sends a request that has a slot of its host.
+    pub(super) fn send(
+        client: &HopClient,
+        scope: &RequestScope,
+        mut request: Request,
+        slot: Slot,
+        queue_timeout: Option<Duration>,
+    ) -> Self {
+        let limits = Limits::Slots { queue_timeout };
+        let mut follow = Self::new(client, &mut request, Some(slot), limits);
+        follow.depart(client, Some(scope), request);
+        follow
+    }
+
+    /// Sends a request once it has a slot of its host, which `slot` may be already.
+    pub(super) fn begin(
+        client: &HopClient,
+        scope: Option<&RequestScope>,
+        mut request: Request,
+        slot: Option<Slot>,
+        limits: Limits,
+    ) -> Self {
+        let mut follow = Self::new(client, &mut request, slot, limits);
+        let host = client.hosts.host(request.url());
+        follow.go_to(client, scope, host, request, None);
+        follow
+    }
+
+    fn new(client: &HopClient, request: &mut Request, slot: Option<Slot>, limits: Limits) -> Self {
+        client.add_default_headers(request.headers_mut());
+        let next = (!client.rules.follow_none()).then(|| NextHop::after(request));
+        Self {
+            step: Step::Over,
+            slot,
+            limits,
+            sent: None,
+            awaits: None,
+            next,
+        }
+    }
+
+    /// The slot of the host that it has come to.
+    pub(super) fn take_slot(&mut self) -> Option<Slot> {
+        self.slot.take()
+    }
+
+    /// It is dropped before its head. With HTTP/1.1 that closes the connection it is on.
+    pub(super) fn note_dropped(&self, client: &HopClient, scope: &RequestScope) {
+        match scope.take_made() {
+            Some(made) => made.dropped(),
+            None if self.awaits.is_some() => client.connections.note_cancelled(),
+            None => {}
+        }
+    }
+
+    /// Whether it was sent and has no head so far.
+    pub(super) fn is_under_way(&self) -> bool {
+        matches!(self.step, Step::Sent(_))
+    }
+
+    pub(super) fn poll(
+        &mut self,
+        client: &HopClient,
+        scope: Option<&RequestScope>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Head, RequestError>> {
+        loop {
+            match &mut self.step {
+                Step::Queued(queued) => {
+                    let slot = ready!(queued.wait.poll(scope, cx));
+                    let Step::Queued(queued) = std::mem::replace(&mut self.step, Step::Over) else {
+                        unreachable!("it was queued a moment ago");
+                    };
+                    self.slot = Some(slot?);
+                    if let (Some(scope), Some(status)) = (scope, queued.status) {
+                        note_redirected(scope, status, queued.wait.host(), &queued.request);
+                    }
+                    self.depart(client, scope, queued.request);
+                }
+                Step::Sent(sending) => {
+                    let sent = ready!(Pin::new(sending).poll(cx));
+                    self.step = Step::Over;
+                    let response = match sent {
+                        Ok(response) => response,
+                        Err(error) => {
+                            if let Some(scope) = scope {
+                                note_failure(client, scope, &error);
+                            }
+                            // After that: what its connection waits for has been said.
+                            self.awaits = None;
+                            return Poll::Ready(Err(RequestError::Request(error)));
+                        }
+                    };
+                    let connection = client.connections.carried(&response, self.sent);
+                    self.awaits = None;
+                    if let Some(scope) = scope {
+                        scope.scope().stats.carried(connection.connection_use);
+                    }
+                    let head = Head {
+                        response,
+                        connection,
+                    };
+                    match self.follow(client, scope, head) {
+                        Ok(None) => {}
+                        Ok(Some(head)) => return Poll::Ready(Ok(head)),
+                        Err(error) => return Poll::Ready(Err(error)),
+                    }
+                }
+                Step::Over => unreachable!("it is not polled again once it has ended"),
+            }
+        }
+    }
+
+    /// Sets out for where a head redirects to, or gives it back.
+    fn follow(
+        &mut self,
+        client: &HopClient,
+        scope: Option<&RequestScope>,
+        head: Head,
+    ) -> Result<Option<Head>, RequestError> {
+        let Some(next) = &mut self.next else {
+            return Ok(Some(head));
+        };
+        let followed = client.rules.follow(
+            &head.response,
+            &next.method,
+            next.fragment.as_deref(),
+            &mut next.previous,
+        );
+        let redirected = match followed {
+            Ok(Some(redirected)) => redirected,
+            Ok(None) => return Ok(Some(head)),
+            Err(error) => {
+                head.end(scope);
+                return Err(error.into());
+            }
+        };
+        head.end(scope);
+        let status = redirected.status;
+        let request = next.request(&client.rules, redirected)?;
+        let host = client.hosts.host(request.url());
+        self.go_to(client, scope, host, request, Some(status));
+        Ok(None)
+    }
+
+    /// Goes to a host: at once with a slot of it, or else into its queue.
+    fn go_to(
+        &mut self,
+        client: &HopClient,
+        scope: Option<&RequestScope>,
+        host: Arc<Host>,
+        request: Request,
+        status: Option<StatusCode>,
+    ) {
+        if let Some(scope) = scope {
+            scope.set_destination(&host.origin);
+        }
+        let has_slot = self.slot.as_ref().is_some_and(|slot| slot.is_of(&host));
+        if let Limits::Slots { queue_timeout } = self.limits
+            && !has_slot
+        {
+            // Given back first: two requests that lead to each other's host would wait for ever.
+            self.slot = None;
+            self.slot = host.try_slot();
+            if self.slot.is_none() {
+                let left = self.next.as_ref().and_then(NextHop::time_left);
+                let limit = [queue_timeout, left].into_iter().flatten().min();
+                self.step = Step::Queued(Box::new(Queued {
+                    wait: SlotWait::new(host, limit),
+                    request,
+                    status,
+                }));
+                return;
+            }
+        }
+        if let (Some(scope), Some(status)) = (scope, status) {
+            note_redirected(scope, status, &host, &request);
+        }
+        self.depart(client, scope, request);
+    }
+
+    fn depart(&mut self, client: &HopClient, scope: Option<&RequestScope>, mut request: Request) {
+        if let Some(scope) = scope {
+            scope.note_attempt();
+            scope.note_sending(request.headers_mut());
+            if !scope.scope().observers.is_empty() {
+                self.awaits = Some(client.connections.await_head());
+                self.sent = Some(Instant::now());
+            }
+        }
+        self.step = Step::Sent((&client.client).call(request));
+    }
+}
+
+impl Head {
+    /// It reaches nobody: its body is dropped, which `hyper` reads to the end if it has come.
+    fn end(self, scope: Option<&RequestScope>) {
+        if let Some(scope) = scope {
+            drop(scope.take_made());
+        }
+        self.connection.end_response(self.response);
+    }
+}
+
+fn note_redirected(scope: &RequestScope, status: StatusCode, host: &Host, request: &Request) {
+    scope.note_redirected(&Redirect {
+        status,
+        url: request.url(),
+        origin: &host.origin,
+    });
+}
+
+/// What the failure says of the connection that it was on.
+fn note_failure(client: &HopClient, scope: &RequestScope, error: &reqwest::Error) {
+    match ErrorKind::of(error) {
+        // It is given up, and with HTTP/1.1 the connection with it.
+        ErrorKind::Timeout | ErrorKind::RequestBody | ErrorKind::InvalidResponse
+            if !error.is_connect() =>
+        {
+            match scope.take_made() {
+                Some(made) => made.given_up(),
+                None if scope.scope().observers.is_empty() => {}
+                None => client.connections.note_cancelled(),
+            }
+        }
+        ErrorKind::Connection | ErrorKind::ResponseEnded => {
+            if let Some(made) = scope.take_made() {
+                made.failed();
+            }
+        }
+        _ => drop(scope.take_made()),
+    }
+}
