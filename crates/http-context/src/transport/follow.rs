@@ -190,12 +190,10 @@ impl Follow {
         let Some(next) = &mut self.next else {
             return Ok(Some(head));
         };
-        let followed = client.rules.follow(
-            &head.response,
-            &next.method,
-            next.fragment.as_deref(),
-            &mut next.previous,
-        );
+        let (method, fragment, previous) = next.so_far();
+        let followed = client
+            .rules
+            .follow(&head.response, method, fragment, previous);
         let redirected = match followed {
             Ok(Some(redirected)) => redirected,
             Ok(None) => return Ok(Some(head)),
