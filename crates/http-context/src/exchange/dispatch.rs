@@ -21,10 +21,6 @@ pub(crate) struct Dispatch {
     step: Step,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "most requests are in the large one from the start"
-)]
 enum Step {
     /// Most requests find a slot at once, so that only one which waits is put into a box.
     Queued(Box<Queued>),

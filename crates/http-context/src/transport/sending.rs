@@ -14,10 +14,6 @@ use crate::error::RequestError;
 use crate::scope::RequestScope;
 
 /// A request that has its slot.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "most requests are in the large one, and a box would cost more than the copy"
-)]
 pub(crate) enum Sending {
     /// In the hands of `reqwest`.
     Direct(Follow),
