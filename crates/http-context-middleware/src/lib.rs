@@ -100,8 +100,8 @@
 //!
 //! Not visible with `reqwest`: TCP and TLS apart from one another; the bytes on the wire, headers
 //! included (body sizes are those of the content, after decompression by `reqwest`); when the last
-//! byte of a request was sent; informational responses; the connection of a hop that redirected;
-//! and connections of Unix sockets, named pipes and HTTP/3, which have no addresses.
+//! byte of a request was sent; informational responses; which connection a hop that redirected was
+//! on, where it is counted; and connections of Unix sockets, named pipes and HTTP/3, which have no addresses.
 //!
 //! # Secrets
 //!

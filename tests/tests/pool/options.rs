@@ -41,6 +41,13 @@ const SETTERS: &[(&str, Setter)] = &[
     }),
     ("without_proxies", ContextBuilder::without_proxies),
     ("redirect", |b| b.redirect(RedirectPolicy::none())),
+    ("request_timeout", |b| {
+        b.request_timeout(Duration::from_secs(1))
+    }),
+    (
+        "without_request_timeout",
+        ContextBuilder::without_request_timeout,
+    ),
     ("default_headers", |b| b.default_headers(HeaderMap::new())),
     ("dns_resolver", |b| b.dns_resolver(Arc::new(Nowhere))),
     ("without_dns_resolver", ContextBuilder::without_dns_resolver),

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_context::testing::{Fact, Recorder};
-use http_context::{OpenError, RequestError, builder, http_session, spawn};
+use http_context::{
+    ContextBuilder, OpenError, RequestBuilder, RequestError, builder, http_session, spawn,
+};
 use http_context_tests::{Edit, FactLines as _, Server};
 
 use crate::rig::{Rig, Wire};
@@ -197,9 +199,23 @@ async fn a_time_limit_holds_for_all_hops_together() {
         .redirect("/away", 302, last.url("/last"))
         .start();
     let limit = Duration::from_millis(300);
-    let work = http_context::open(async {
+    let own = |request: RequestBuilder| request.timeout(limit);
+    let of_session = |request: RequestBuilder| request;
+    let long = Duration::from_mins(1);
+    run_limited(builder(), own, &front, limit).await;
+    run_limited(builder().request_timeout(limit), of_session, &front, limit).await;
+    run_limited(builder().request_timeout(long), own, &front, limit).await;
+}
+
+async fn run_limited(
+    builder: ContextBuilder,
+    set: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    front: &Server,
+    limit: Duration,
+) {
+    let work = builder.open(async {
         let started = tokio::time::Instant::now();
-        let request = http_session()?.get(front.url("/away")).timeout(limit);
+        let request = set(http_session()?.get(front.url("/away")));
         let error = request.send().await.unwrap_err();
         assert!(error.is_timeout(), "{error:?}");
         assert!(started.elapsed() < limit * 2, "{:?}", started.elapsed());

@@ -12,5 +12,6 @@ mod log_lines;
 mod parents;
 mod propagation;
 mod request_spans;
+mod resends;
 mod secrets;
 mod stage;

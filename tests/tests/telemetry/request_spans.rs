@@ -4,12 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use http_context::{OpenError, http_session};
 use http_context_middleware::{Instrumentation, SpanAttributes, Spans, UrlTemplate};
 use http_context_tests::Server;
 use opentelemetry::trace::{SpanKind, Status};
-use reqwest_middleware::{Middleware, Next};
 use tokio::time::Instant;
 
 use crate::stage::{Stage, WAYS, attribute, sampled, spans_to, text};
@@ -219,56 +217,6 @@ async fn an_unknown_method_is_other_and_stands_in_an_attribute_of_its_own() {
         assert_eq!(span.name, "HTTP", "{way:?}");
         assert_eq!(text(span, "http.request.method").unwrap(), "_OTHER");
         assert_eq!(text(span, "http.request.method_original").unwrap(), "PURGE");
-    }
-}
-
-/// Sends each request a second time.
-struct Again;
-
-#[async_trait]
-impl Middleware for Again {
-    async fn handle(
-        &self,
-        request: reqwest::Request,
-        extensions: &mut http::Extensions,
-        next: Next<'_>,
-    ) -> reqwest_middleware::Result<reqwest::Response> {
-        let again = request.try_clone().unwrap();
-        next.clone().run(request, extensions).await?;
-        next.run(again, extensions).await
-    }
-}
-
-#[tokio::test]
-async fn a_request_that_is_sent_again_counts_how_often() {
-    for way in WAYS {
-        let (stage, server) = (Stage::new(way), Server::start());
-        stage
-            .context()
-            .with(Again)
-            .open(async {
-                let session = http_session().unwrap();
-                session.get(server.url("/ok")).send().await.unwrap();
-                Ok::<_, OpenError>(())
-            })
-            .await
-            .unwrap();
-        let spans = spans_to(server.addr().port());
-        assert_eq!(
-            spans.len(),
-            1,
-            "one span for a request as the caller made it"
-        );
-        let resends = attribute(&spans[0], "http.request.resend_count");
-        assert_eq!(resends, Some(1.into()), "{way:?}");
-        // Each is sent with the trace context of the one span.
-        let id = spans[0].span_context.span_id().to_string();
-        let sent = server.seen();
-        assert_eq!(sent.len(), 2);
-        let carries = |seen: &http_context_tests::Seen| {
-            seen.headers["traceparent"].to_str().unwrap().contains(&id)
-        };
-        assert!(sent.iter().all(carries));
     }
 }
 

@@ -72,7 +72,8 @@ impl RequestBuilder {
         self.map(|inner| inner.body(body))
     }
 
-    /// Limits the time from the end of the queue to the end of the body.
+    /// Limits the time from the end of the queue to the end of the body, with the redirects that it
+    /// follows.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.map(|inner| inner.timeout(timeout))
     }

@@ -96,7 +96,7 @@ impl Follow {
     }
 
     fn new(client: &HopClient, request: &mut Request, slot: Option<Slot>, limits: Limits) -> Self {
-        client.add_default_headers(request.headers_mut());
+        client.set_defaults(request);
         let next = (!client.rules.follow_none()).then(|| NextHop::after(request));
         Self {
             step: Step::Over,

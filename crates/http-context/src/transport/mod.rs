@@ -104,6 +104,7 @@ impl Transport {
             connections: Arc::clone(&connections),
             rules: Rules::new(&options.redirects, configured),
             default_headers: options.default_headers.clone(),
+            request_timeout: options.request_timeout,
         });
         let chain = (!chain.is_empty()).then(|| {
             chain.push(Arc::new(Innermost(Arc::clone(&hop_client))));

@@ -71,6 +71,19 @@ macro_rules! with_session_setters {
                 options.default_headers = headers;
             }
 
+            /// Limits the time of each request that has no limit of its own: from the end of the queue
+            /// to the end of the body, with the redirects that it follows. Default: no limit.
+            ///
+            /// One that is set in [`configure`](Self::configure) is for each hop of a redirect anew.
+            fn request_timeout(limit: Duration) |options| {
+                options.request_timeout = Some(limit);
+            }
+
+            /// Sets no limit to the time of requests. This is the default.
+            fn without_request_timeout() |options| {
+                options.request_timeout = None;
+            }
+
             /// Uses no proxy that was given so far.
             fn without_proxies() |options| {
                 options.proxies.clear();
@@ -156,6 +169,7 @@ pub struct SessionOptions {
     pub(crate) proxies: Vec<Proxy>,
     pub(crate) redirects: RedirectPolicy,
     pub(crate) default_headers: HeaderMap,
+    pub(crate) request_timeout: Option<Duration>,
     pub(crate) resolver: Option<Arc<dyn Resolve>>,
     pub(crate) middleware: Vec<Arc<dyn Middleware>>,
     pub(crate) configure: Vec<Arc<Configure>>,
@@ -193,6 +207,7 @@ impl Default for SessionOptions {
             proxies: Vec::new(),
             redirects: RedirectPolicy::default(),
             default_headers: HeaderMap::new(),
+            request_timeout: None,
             resolver: None,
             middleware: Vec::new(),
             configure: Vec::new(),
