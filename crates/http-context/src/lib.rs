@@ -133,7 +133,7 @@ pub use connection::{
     ConnectionSnapshot, KernelCloses, NoCloses, SocketEnd, open_connections,
     sees_connection_closes, set_connection_closes,
 };
-pub use context::{HttpContext, current, http_session, open_contexts};
+pub use context::{HttpContext, closing, current, http_session, open_contexts};
 pub use error::{
     BuildError, ContextClosed, ErrorKind, NestedDenied, NoContext, OpenError, PoolError,
     PoolExhausted, Redaction, RedirectError, RequestError, SessionClosed, SessionError,

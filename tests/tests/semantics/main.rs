@@ -12,6 +12,7 @@
 mod after_exit;
 mod building;
 mod children;
+mod closing;
 mod errors;
 mod exit_awaited;
 mod exit_dropped;

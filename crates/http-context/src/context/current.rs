@@ -1,6 +1,7 @@
 //! Which context is bound to the running task.
 
 use std::panic::Location;
+use std::sync::Arc;
 
 use super::http_context::HttpContext;
 use crate::error::{NoContext, SessionError};
@@ -69,6 +70,24 @@ fn http_session_slowly(call_site: CallSite) -> Result<HttpSession, SessionError>
 /// [`HttpContext::is_closed`](crate::HttpContext::is_closed).
 pub fn current() -> Option<HttpContext> {
     BOUND.try_with(|bound| bound.context.clone()).ok()
+}
+
+/// Waits for the exit of the context that is bound to this task to begin, as
+/// [`HttpContext::closing`](crate::HttpContext::closing) does; for ever where none is bound.
+///
+/// Which context that is is decided here, and not when the future is polled.
+///
+/// # Cancel safety
+///
+/// Dropping the future changes nothing.
+pub fn closing() -> impl Future<Output = ()> + Send + use<> {
+    let scope = BOUND.try_with(|bound| Arc::clone(bound.context.scope()));
+    async {
+        match scope {
+            Ok(scope) => scope.closing().await,
+            Err(_) => std::future::pending().await,
+        }
+    }
 }
 
 /// What is bound, for a child to be bound to.

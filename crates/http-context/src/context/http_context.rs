@@ -124,6 +124,51 @@ impl HttpContext {
         self.0.scope.info.phase.has_ended()
     }
 
+    /// Waits for its exit to begin, which is when its work has ended, is dropped or panics. At once
+    /// when it has begun.
+    ///
+    /// For what would go on for ever, as a child that reads a stream of events: the exit waits for it
+    /// up to the [`drain_timeout`](crate::ContextBuilder::drain_timeout), and nothing of one that
+    /// ends in that time is a leak. What is under way goes on meanwhile, and only new requests are
+    /// refused, so that a farewell can be sent on an open stream. A context that is dropped or panics
+    /// waits for nothing.
+    ///
+    /// The future keeps neither a session nor a connection open.
+    ///
+    /// ```
+    /// use http_context::{OpenError, current, open, spawn};
+    /// use tokio::sync::mpsc;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let (events, mut stream) = mpsc::channel::<String>(8);
+    /// let (_, report) = open(async {
+    ///     let closing = current().expect("a context was opened").closing();
+    ///     spawn(async move {
+    ///         tokio::pin!(closing);
+    ///         loop {
+    ///             tokio::select! {
+    ///                 () = &mut closing => break,
+    ///                 event = stream.recv() => println!("{event:?}"),
+    ///             }
+    ///         }
+    ///     });
+    ///     Ok::<_, OpenError>(())
+    /// })
+    /// .with_report()
+    /// .await;
+    /// assert!(report.expect("a context was opened").is_clean());
+    /// # drop(events);
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    pub fn closing(&self) -> impl Future<Output = ()> + Send + use<> {
+        Arc::clone(self.scope()).closing()
+    }
+
     /// How many requests have been started and not ended, their bodies included.
     pub fn requests_in_flight(&self) -> usize {
         let sessions = self.0.sessions.get();
@@ -199,6 +244,7 @@ impl HttpContext {
     pub(crate) fn begin_exit(&self, now: Instant) -> u64 {
         self.0.scope.info.phase.close(now);
         fence(Ordering::SeqCst);
+        self.0.scope.changed.notify_waiters();
         if let Some(sessions) = self.0.sessions.get() {
             sessions.refuse();
         }

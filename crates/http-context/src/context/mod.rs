@@ -9,7 +9,7 @@ mod options;
 mod overdue;
 
 pub(crate) use current::{BOUND, Bound, bound, open_context, passes_through_unobserved};
-pub use current::{current, http_session};
+pub use current::{closing, current, http_session};
 pub use http_context::HttpContext;
 pub use open_contexts::open_contexts;
 pub(crate) use options::{ContextOptions, default_options};

@@ -256,7 +256,7 @@ impl Drop for Exit {
 
 /// Waits for requests, bodies and children, up to the drain timeout.
 async fn drain(context: &HttpContext) {
-    let is_idle = wait_until(&context.scope().idle, || context.is_idle());
+    let is_idle = wait_until(&context.scope().changed, || context.is_idle());
     // Running out of time is no error here: what is left is cut off, and reported.
     let _ = timeout(context.options().drain_timeout, is_idle).await;
 }

@@ -14,7 +14,9 @@ use crate::wait_until::wait_until;
 
 /// Waits until what another thread was polling has ended: until then it may open a connection.
 pub(super) async fn wait_until_ended(context: &HttpContext, gone_by: Instant) {
-    let has_ended = wait_until(&context.scope().idle, || context.requests_in_flight() == 0);
+    let has_ended = wait_until(&context.scope().changed, || {
+        context.requests_in_flight() == 0
+    });
     let _ = timeout_at(gone_by, has_ended).await;
 }
 

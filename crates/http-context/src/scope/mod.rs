@@ -20,14 +20,16 @@ use crate::error::{ContextClosed, SessionClosed};
 use crate::facts::ContextInfo;
 use crate::identity::{CallSite, SessionId};
 use crate::observer::{Observer, Observers};
+use crate::wait_until::wait_until;
 
 /// One context, as all that belongs to it sees it.
 pub(crate) struct Scope {
     pub(crate) info: ContextInfo,
     pub(crate) observers: Observers,
     pub(crate) stats: ContextStats,
-    /// Notified when the last request, body or child is gone and an exit may wait for that.
-    pub(crate) idle: Notify,
+    /// Notified when the exit begins, and when the last request, body or child is gone and an exit
+    /// may wait for that.
+    pub(crate) changed: Notify,
     /// Of the `open`, when it was sampled.
     backtrace: Option<Arc<Backtrace>>,
     /// What was reported of the context as leaked. Taken under no other lock, and nothing of a user
@@ -41,7 +43,7 @@ impl Scope {
             info,
             observers,
             stats: ContextStats::default(),
-            idle: Notify::new(),
+            changed: Notify::new(),
             backtrace: crate::leak::sampled_backtrace(),
             reported: Mutex::default(),
         }
@@ -54,8 +56,17 @@ impl Scope {
     /// Wakes an exit that waits for the context to be idle.
     pub(crate) fn note_idle(&self) {
         if self.info.phase.is_closing() {
-            self.idle.notify_waiters();
+            self.changed.notify_waiters();
         }
+    }
+
+    /// Waits for the exit to begin.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    pub(crate) async fn closing(self: Arc<Self>) {
+        wait_until(&self.changed, || self.info.phase.is_closed()).await;
     }
 
     pub(crate) fn session_closed_error(&self, session: SessionId) -> SessionClosed {
