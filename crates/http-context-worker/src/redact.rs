@@ -1,18 +1,10 @@
 //! Secrets in names that come from jobs.
 
 use http_context::Redaction;
-use url::Url;
 
 /// The name without the secrets of URLs in it: a job may have put one there.
 pub(crate) fn redacted(name: &str, redaction: &Redaction) -> String {
-    if !name.contains("://") {
-        return name.to_owned();
-    }
-    let word = |word: &str| match Url::parse(word) {
-        Ok(url) if word.contains("://") => redaction.redact(&url).as_str().to_owned(),
-        _ => word.to_owned(),
-    };
-    name.split(' ').map(word).collect::<Vec<_>>().join(" ")
+    redaction.redact_text(name).into_owned()
 }
 
 #[cfg(test)]
@@ -26,6 +18,10 @@ mod tests {
         assert_eq!(
             redacted("job https://me:pw@host/x?sig=abc again"),
             "job https://REDACTED:REDACTED@host/x?sig=REDACTED again"
+        );
+        assert_eq!(
+            redacted("<https://me:pw@host/> (sig=abc)"),
+            "<https://REDACTED:REDACTED@host/> (sig=REDACTED)"
         );
     }
 }

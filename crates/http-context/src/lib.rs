@@ -135,10 +135,11 @@ pub use connection::{
 };
 pub use context::{HttpContext, closing, current, http_session, open_contexts};
 pub use error::{
-    BuildError, ContextClosed, ErrorKind, NestedDenied, NoContext, OpenError, PoolError,
-    PoolExhausted, Redaction, RedirectError, RequestError, SessionClosed, SessionError,
+    BodyTooLarge, BuildError, ContextClosed, ErrorKind, NestedDenied, NoContext, OpenError,
+    PoolError, PoolExhausted, QueueTimeout, Redaction, RedirectError, RequestError, RequestFailure,
+    SessionClosed, SessionError, WithheldError,
 };
-pub use exchange::BodyTooLarge;
+pub use exchange::FinalUrl;
 pub use facts::{
     AddressPair, BodyEnd, BodyEndReason, CloseReason, ConnectAbandoned, ConnectFailure,
     ConnectStarted, ConnectionClosed, ConnectionInfo, ConnectionUse, ContextInfo, ExitReport, Leak,

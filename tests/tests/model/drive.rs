@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http_context::{
     ContextBuilder, ContextId, ExitReport, HttpSession, LeakPolicy, NoOpenContexts, OpenError,
-    Outcome, RequestError, SessionClosed, SessionError, SessionId, SessionPool, builder,
+    Outcome, SessionClosed, SessionError, SessionId, SessionPool, builder,
 };
 use http_context_tests::{InvariantObserver, Server};
 use reqwest_middleware::ClientWithMiddleware;
@@ -290,7 +290,7 @@ impl<'s> Run<'s> {
                     let (context, session) = (session.context().id(), session.id());
                     self.session(context, session)
                 }
-                Err(RequestError::SessionClosed(_)) => Seen::SessionClosed,
+                Err(error) if error.is_session_closed() => Seen::SessionClosed,
                 Err(error) => return Err(format!("a request failed: {error:?}")),
             },
             Kept::Client(client) => match client.get(url).send().await {
@@ -477,7 +477,7 @@ async fn finish(rest: Rest, is_cut: bool) -> Result<Seen, Parted> {
             }
             match task.await {
                 Err(error) if error.is_cancelled() => Ok(Seen::Done),
-                Ok(Err(RequestError::SessionClosed(_))) => Ok(Seen::SessionClosed),
+                Ok(Err(error)) if error.is_session_closed() => Ok(Seen::SessionClosed),
                 other => Err(format!("a request ended: {other:?}")),
             }
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http_context::testing::{Fact, Recorder};
 use http_context::{
-    ContextBuilder, OpenError, RequestBuilder, RequestError, builder, http_session, spawn,
+    ContextBuilder, OpenError, RequestBuilder, RequestFailure, builder, http_session, spawn,
 };
 use http_context_tests::{Edit, FactLines as _, Server};
 
@@ -178,9 +178,10 @@ async fn a_hop_that_waits_too_long_for_its_slot_names_the_host_that_it_waited_fo
             }
             let error = request.send().await.unwrap_err();
             assert!(error.is_timeout());
-            let RequestError::QueueTimeout { host, .. } = error else {
+            let RequestFailure::QueueTimeout(timeout) = error.failure() else {
                 panic!("{error:?}")
             };
+            let host = &timeout.host;
             assert!(host.ends_with(&target.addr().port().to_string()), "{host}");
             drop(held);
             Ok::<_, OpenError>(())

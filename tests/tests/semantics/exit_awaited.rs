@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http_context::testing::Recorder;
 use http_context::{
-    ContextBuilder, ExitReport, LeakKind, LeakPolicy, OpenError, RequestError, SessionClosed, Tls,
-    builder, http_session, open,
+    ContextBuilder, ExitReport, LeakKind, LeakPolicy, OpenError, SessionClosed, Tls, builder,
+    http_session, open,
 };
 use http_context_tests::{At, FactLines as _, Fault, FaultProxy, Script, Server, sockets, tls};
 
@@ -106,10 +106,7 @@ async fn at_the_drain_deadline_futures_and_bodies_end_with_an_error() {
         [LeakKind::RequestInFlight, LeakKind::ResponseBody],
         "{report}"
     );
-    assert!(matches!(
-        request.await.unwrap().unwrap_err(),
-        RequestError::SessionClosed(_)
-    ));
+    assert!(request.await.unwrap().unwrap_err().is_session_closed());
     let error = body.await.unwrap().unwrap_err();
     assert!(SessionClosed::find(&error).is_some(), "{error:?}");
     assert_eq!(sockets::to(server.addr()).len(), 0);

@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http_context::testing::Recorder;
-use http_context::{
-    FutureExt, OpenError, RequestError, SessionClosed, builder, http_session, open,
-};
+use http_context::{FutureExt, OpenError, SessionClosed, builder, http_session, open};
 use http_context_tests::{FactLines as _, Server, sockets};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -35,10 +33,7 @@ async fn what_others_hold_is_cut_off_at_once() {
     assert_eq!(recorder.count("request_failed"), 1);
     assert_eq!(recorder.count("response_body_ended Aborted"), 1);
     assert!(session.is_closed());
-    assert!(matches!(
-        request.await.unwrap().unwrap_err(),
-        RequestError::SessionClosed(_)
-    ));
+    assert!(request.await.unwrap().unwrap_err().is_session_closed());
     assert!(SessionClosed::find(&body.bytes().await.unwrap_err()).is_some());
     server.wait_until(|counts| counts.open() == 0).await;
     assert_eq!(sockets::to(server.addr()).len(), 0);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_context::testing::Recorder;
-use http_context::{RequestError, builder, current, http_session, open};
+use http_context::{RequestFailure, builder, current, http_session, open};
 use http_context_tests::{FactLines as _, Server};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -116,19 +116,14 @@ async fn a_wait_that_is_too_long_is_an_error_that_names_the_host_and_the_limit()
             let bodies = (slow().await?, slow().await?);
             let error = session.get(server.url("/ok")).send().await.unwrap_err();
             assert!(error.is_timeout());
-            let RequestError::QueueTimeout {
-                host,
-                limit,
-                waited,
-            } = &error
-            else {
+            let RequestFailure::QueueTimeout(timeout) = error.failure() else {
                 panic!("not {error:?}")
             };
             assert_eq!(
-                (host.as_str(), *limit),
+                (timeout.host.as_str(), timeout.limit),
                 (server.addr().to_string().as_str(), 2)
             );
-            assert!(*waited >= Duration::from_millis(10));
+            assert!(timeout.waited >= Duration::from_millis(10));
             drop(bodies);
             Ok::<_, BoxError>(())
         })

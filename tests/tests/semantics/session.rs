@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use http_context::testing::Recorder;
-use http_context::{
-    ConnectionUse, OpenError, RequestError, SessionClosed, builder, http_session, open,
-};
+use http_context::{ConnectionUse, OpenError, SessionClosed, builder, http_session, open};
 use http_context_tests::{FactLines as _, Server};
 use reqwest::Method;
 
@@ -146,7 +144,7 @@ async fn an_early_close_ends_requests_and_bodies_with_an_error_and_not_with_a_ha
             session.close();
         };
         let (error, ()) = tokio::join!(request, closing);
-        assert!(matches!(error.unwrap_err(), RequestError::SessionClosed(_)));
+        assert!(error.unwrap_err().is_session_closed());
         let error = body.bytes().await.unwrap_err();
         assert_eq!(SessionClosed::find(&error).unwrap().session, session.id());
         Ok::<_, BoxError>(())

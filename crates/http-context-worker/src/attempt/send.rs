@@ -4,6 +4,7 @@
 //! any plug-in or helper would. Every response is read to its end, because a connection serves the
 //! next request only then.
 
+use std::error::Error;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,7 +89,10 @@ async fn exchange(spec: &RequestSpec, outcome: &mut RequestOutcome) -> Result<()
     if let Some(body) = &spec.body {
         request = request.body(body.clone());
     }
-    let mut response = request.send().await.map_err(request_error)?;
+    let mut response = request
+        .send()
+        .await
+        .map_err(|error| request_error(&error))?;
     outcome.status = Some(response.status().as_u16());
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
@@ -100,11 +104,7 @@ async fn exchange(spec: &RequestSpec, outcome: &mut RequestOutcome) -> Result<()
         .copied()
         .unwrap_or(ConnectionUse::Unknown)
         .as_str();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| chain(&error.without_url()))?
-    {
+    while let Some(chunk) = response.chunk().await.map_err(|error| chain(&error))? {
         outcome.bytes += chunk.len() as u64;
     }
     Ok(())
@@ -121,24 +121,30 @@ fn headers(spec: &RequestSpec) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
-/// The error in words, without the URL: its query may hold secrets that no list knows.
-fn request_error(error: RequestError) -> String {
-    match error {
-        RequestError::Request(error) => chain(&error.without_url()),
-        error => chain(&error),
-    }
+/// The error in words, without the URL: its path may hold secrets that no list knows.
+fn request_error(error: &RequestError) -> String {
+    chain(error.source().unwrap_or(error))
 }
 
-/// An error and its causes, each said once.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
+/// An error and its causes, each said once, without URLs: their queries may hold secrets that no list
+/// knows.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = without_url(error.to_string());
     let mut next = error.source();
     while let Some(cause) = next {
-        let cause_text = cause.to_string();
+        let cause_text = without_url(cause.to_string());
         if !text.contains(&cause_text) {
             let _ = write!(text, ": {cause_text}");
         }
         next = cause.source();
+    }
+    text
+}
+
+/// The text of an error of `reqwest` without its URL, which comes last in it.
+fn without_url(mut text: String) -> String {
+    if let Some(at) = text.find(" for url (") {
+        text.truncate(at);
     }
     text
 }

@@ -11,6 +11,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::session_connections::{Connect, SessionConnections};
+use crate::error::withhold;
 use crate::facts::{AddressPair, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionInfo};
 use crate::identity::{Attached, ConnectionId, Origin};
 use crate::scope::{CURRENT_REQUEST, RequestScope};
@@ -177,9 +178,13 @@ impl Attempt {
                 connect.enter(&made);
             }
             Err(error) => {
+                // A resolver or a connector of others may write what it was given into it.
+                let is_observed = !request.scope().observers.is_empty();
+                let withheld = is_observed.then(|| withhold(&**error, &request.secrets()));
+                let withheld = withheld.flatten();
                 let failure = ConnectFailure {
                     origin: &self.origin,
-                    error: &**error,
+                    error: withheld.as_ref().map_or(&**error, |withheld| withheld as _),
                     duration: self.started.elapsed(),
                 };
                 request.notify(|observer, request| observer.connect_failed(request, &failure));

@@ -1,5 +1,6 @@
 //! A context: an ambient scope with at most one open session.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -12,7 +13,7 @@ use super::children::Children;
 use super::nested::NestedOpens;
 use super::options::ContextOptions;
 use super::overdue;
-use crate::error::{BuildError, SessionError};
+use crate::error::{BuildError, Redaction, SessionError};
 use crate::facts::{ContextInfo, LeakPolicy, NestedOpen, Phase};
 use crate::identity::{Attached, CallSite, ContextId};
 use crate::leak::{NestedCount, note_nested};
@@ -53,7 +54,7 @@ impl HttpContext {
         let id = ContextId::next();
         let info = ContextInfo {
             id,
-            name,
+            name: name.map(|name| without_secrets(name, &options.redaction)),
             opened_at,
             opened: Instant::now(),
             leak_policy: options.leaks,
@@ -305,6 +306,15 @@ impl fmt::Debug for HttpContext {
             .field("is_closed", &self.is_closed())
             .finish_non_exhaustive()
     }
+}
+
+/// A name as it may be shown: whoever names a context after a URL puts its secrets into reports.
+fn without_secrets(name: Arc<str>, redaction: &Redaction) -> Arc<str> {
+    let redacted = match redaction.redact_text(&name) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(redacted) => Some(redacted.into()),
+    };
+    redacted.unwrap_or(name)
 }
 
 #[cfg(test)]

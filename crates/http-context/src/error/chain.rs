@@ -16,10 +16,12 @@ fn cause<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e (dyn StdError + 
         // Its `source` is the source of the error that it was made from.
         return error.get_ref().map(|inner| inner as _);
     }
-    if let Some(reqwest_middleware::Error::Middleware(error)) = error.downcast_ref() {
-        return Some(error.as_ref());
+    // It stands for what it holds, so that its `source` is the one of that.
+    match error.downcast_ref() {
+        Some(reqwest_middleware::Error::Middleware(error)) => Some(error.as_ref()),
+        Some(reqwest_middleware::Error::Reqwest(error)) => Some(error),
+        None => error.source(),
     }
-    error.source()
 }
 
 #[cfg(test)]
@@ -34,5 +36,14 @@ mod tests {
             .collect();
         let (other, inner) = (io::ErrorKind::Other, io::ErrorKind::BrokenPipe);
         assert_eq!(kinds, [Some(other), Some(inner)]);
+    }
+
+    #[test]
+    fn an_error_of_reqwest_is_in_the_chain_of_the_one_that_stands_for_it() {
+        let invalid = reqwest::Client::new().get("no url").build().unwrap_err();
+        let outer = reqwest_middleware::Error::from(invalid);
+        let is_reqwest = |error: &(dyn StdError + 'static)| error.is::<reqwest::Error>();
+        let found: Vec<_> = chain(&outer).map(is_reqwest).collect();
+        assert_eq!(found, [false, true, false]);
     }
 }

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use url::Url;
 
 /// What stands in the place of a secret.
-const REDACTED: &str = "REDACTED";
+pub(super) const REDACTED: &str = "REDACTED";
+
+/// What stands in the place of user info.
+pub(super) const USER_INFO: &str = "REDACTED:REDACTED";
 
 /// Query parameters whose values sign or authorise a request (the list of the OpenTelemetry HTTP
 /// conventions, and the rest of the same families).
@@ -65,14 +68,19 @@ impl Redaction {
         let fragment = url
             .fragment()
             .and_then(|fragment| self.redact_pairs(fragment));
-        if !has_user_info && query.is_none() && fragment.is_none() {
+        let opaque = opaque_user_info(url).filter(|(user_info, _)| *user_info != USER_INFO);
+        if !has_user_info && query.is_none() && fragment.is_none() && opaque.is_none() {
             return Cow::Borrowed(url);
         }
+        let path = opaque.map(|(_, host)| format!("{USER_INFO}@{host}"));
         let mut url = url.clone();
         if has_user_info {
             // Neither can fail: a URL that has user info can have user info.
             let _ = url.set_username(REDACTED);
             let _ = url.set_password(Some(REDACTED));
+        }
+        if let Some(path) = path {
+            url.set_path(&path);
         }
         if query.is_some() {
             url.set_query(query.as_deref());
@@ -103,7 +111,12 @@ impl Redaction {
         Some(redacted.join("&"))
     }
 
-    fn is_secret(&self, raw_name: &str) -> bool {
+    pub(super) fn has_all_values(&self) -> bool {
+        self.all_values
+    }
+
+    /// Whether the values of this parameter are secrets, as its name stands in a URL.
+    pub(super) fn is_secret(&self, raw_name: &str) -> bool {
         let name = decode(raw_name);
         let more = self.more.iter().flat_map(|names| names.iter());
         SIGNING_PARAMETERS
@@ -112,14 +125,36 @@ impl Redaction {
             .any(|secret| secret.eq_ignore_ascii_case(&name))
     }
 
-    /// Takes the secrets out of the URL that an error of `reqwest` shows.
-    pub(crate) fn redact_error(&self, mut error: reqwest::Error) -> reqwest::Error {
-        if let Some(url) = error.url_mut()
-            && let Cow::Owned(redacted) = self.redact(url)
-        {
-            *url = redacted;
+    /// Calls `f` with each secret of a URL, as it stands there.
+    pub(super) fn for_each_secret(&self, url: &Url, mut f: impl FnMut(&str)) {
+        f(url.username());
+        if let Some((user_info, _)) = opaque_user_info(url) {
+            f(user_info);
         }
-        error
+        url.password().into_iter().for_each(&mut f);
+        for pairs in [url.query(), url.fragment()].into_iter().flatten() {
+            for (name, value) in pairs.split('&').filter_map(|pair| pair.split_once('=')) {
+                if self.all_values || self.is_secret(name) {
+                    f(value);
+                }
+            }
+        }
+    }
+
+    /// Whether a URL has a secret.
+    pub(crate) fn has_secret(&self, url: &Url) -> bool {
+        matches!(self.redact(url), Cow::Owned(_))
+    }
+}
+
+/// The user info of a URL that lacks its scheme, so that the user name is taken for one, and what
+/// follows it: `user:password@host/path`.
+fn opaque_user_info(url: &Url) -> Option<(&str, &str)> {
+    // That of a mail address is none.
+    if url.cannot_be_a_base() && url.scheme() != "mailto" {
+        url.path().rsplit_once('@')
+    } else {
+        None
     }
 }
 
@@ -176,6 +211,10 @@ mod tests {
             ),
             ("https://h/?s%69g=s", "https://h/?s%69g=REDACTED"),
             ("https://h/#sig=s", "https://h/#sig=REDACTED"),
+            (
+                "user:pw@h/p?sig=s",
+                "user:REDACTED:REDACTED@h/p?sig=REDACTED",
+            ),
         ] {
             assert_eq!(redacted(&default, url), expected);
         }

@@ -79,6 +79,13 @@ impl Dispatch {
             match &mut self.step {
                 Step::Queued(queued) => {
                     let slot = ready!(queued.wait.poll(Some(scope), cx));
+                    let slot = match slot {
+                        Ok(slot) => slot,
+                        Err(failure) => {
+                            let url = queued.request.url();
+                            return Poll::Ready(Err(scope.failed(Some(url), failure)));
+                        }
+                    };
                     let Step::Queued(queued) = std::mem::replace(&mut self.step, Step::Over) else {
                         unreachable!("it was queued a moment ago");
                     };
@@ -89,17 +96,12 @@ impl Dispatch {
                     } = *queued;
                     let transport = &self.transport;
                     let sending =
-                        transport.send(scope, request, extensions, slot?, self.queue_timeout);
+                        transport.send(scope, request, extensions, slot, self.queue_timeout);
                     self.step = Step::Sent(sending);
                 }
                 Step::Sent(sending) => {
                     let answer = ready!(self.transport.poll(sending, scope, cx));
-                    return Poll::Ready(answer.map_err(|error| match error {
-                        RequestError::Request(error) => {
-                            RequestError::Request(scope.scope().info.redaction.redact_error(error))
-                        }
-                        error => error,
-                    }));
+                    return Poll::Ready(answer.map_err(|failure| scope.failed(None, failure)));
                 }
                 Step::Over => unreachable!("it is not polled again once it has ended"),
             }

@@ -8,6 +8,7 @@
 
 mod body_limit;
 mod dispatch;
+mod final_url;
 mod in_flight;
 mod leak;
 mod poll_body;
@@ -16,7 +17,7 @@ mod request_body;
 mod response_body;
 mod state;
 
-pub use body_limit::BodyTooLarge;
 pub(crate) use dispatch::Dispatch;
+pub use final_url::FinalUrl;
 pub(crate) use request_body::track as track_request_body;
 pub(crate) use state::{Exchange, RequestOptions, Requests};

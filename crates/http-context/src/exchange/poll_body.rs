@@ -8,7 +8,7 @@ use http_body::{Body as _, SizeHint};
 use reqwest::Method;
 
 use super::state::{Driven, Exchange, ResponseBody, Stage};
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, withhold};
 use crate::facts::BodyEndReason;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -76,7 +76,10 @@ impl Exchange {
                 {
                     connection.broken();
                 }
-                Polled::Failed(error.into())
+                Polled::Failed(match withhold(&error, &self.secrets().of_chain(&error)) {
+                    Some(withheld) => withheld.into(),
+                    None => error.into(),
+                })
             }
             Some(Ok(frame)) => {
                 *received += frame.data_ref().map_or(0, |data| data.len() as u64);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::Response;
 use tokio::time::Instant;
 
+use super::final_url;
 use super::response_body;
 use super::state::{Driven, Exchange, ResponseBody, Stage};
 use crate::error::{RequestError, SessionClosed, chain};
@@ -23,7 +24,7 @@ impl Exchange {
         let mut locked = self.lock();
         if locked.stage != Stage::Request {
             locked.stage = Stage::Over;
-            return Poll::Ready(Err(self.closed_error().into()));
+            return Poll::Ready(Err(self.closed_request_error()));
         }
         locked.stage = Stage::PollingRequest;
         drop(locked);
@@ -34,7 +35,7 @@ impl Exchange {
                 }
                 drop(self.take_driven());
                 drop(self.take_made());
-                let error = self.closed_error().into();
+                let error = self.closed_request_error();
                 self.end_failed(&error);
                 Poll::Ready(Err(error))
             }
@@ -45,7 +46,7 @@ impl Exchange {
                 drop(locked);
                 let dispatch = self.take_driven();
                 let error = if is_aborted || self.is_of_close(&error) {
-                    self.closed_error().into()
+                    self.closed_request_error()
                 } else {
                     error
                 };
@@ -116,6 +117,7 @@ impl Exchange {
             (response, Stage::Body)
         } else {
             drop(slot);
+            let response = final_url::without_secrets(response, self.redaction());
             if let Some(connection) = connection.connection {
                 connection.response_ended(true, closes);
             }

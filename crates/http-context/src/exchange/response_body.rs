@@ -6,28 +6,18 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use reqwest::{Body, Response, ResponseBuilderExt};
+use reqwest::{Body, Response};
 
 use super::body_limit;
+use super::final_url;
 use super::state::Exchange;
 
 /// Takes the body out of a response, and puts one in that points to the exchange.
 ///
-/// URL, version, headers, extensions, length and trailers stay as they are.
+/// Version, headers, extensions, length and trailers stay as they are, and so does the URL but for
+/// its secrets.
 pub(super) fn track(response: Response, exchange: Arc<Exchange>) -> (Response, Body) {
-    let url = response.url().clone();
-    let (mut parts, body) = http::Response::<Body>::from(response).into_parts();
-    // `reqwest` keeps the URL in an extension that only its own builder can make. The builder takes
-    // over the extensions that are there, so that no second map is made for one entry.
-    let mut builder = http::Response::builder();
-    if let Some(extensions) = builder.extensions_mut() {
-        *extensions = std::mem::take(&mut parts.extensions);
-    }
-    let with_url = builder
-        .url(url)
-        .body(())
-        .expect("nothing in it can be refused");
-    parts.extensions = with_url.into_parts().0.extensions;
+    let (parts, body) = final_url::redact(response, exchange.redaction()).into_parts();
     let body = match exchange.driver.requests.options.max_response_body {
         None => body,
         Some(limit) => body_limit::limit(body, limit),

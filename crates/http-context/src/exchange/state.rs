@@ -195,7 +195,7 @@ impl Exchange {
                 if let Some(waker) = waker {
                     waker.wake();
                 }
-                self.end_failed(&self.closed_error().into());
+                self.end_failed(&self.closed_request_error());
             }
         }
     }

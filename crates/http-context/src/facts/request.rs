@@ -12,6 +12,7 @@ use reqwest::{Method, StatusCode, Url};
 use tokio::time::Instant;
 
 use super::context::ContextInfo;
+use crate::error::KeptRequest;
 use crate::identity::{Attached, CallSite, Origin, RequestId, SessionId};
 
 /// A request as its caller made it, from its start to the end of its body.
@@ -22,6 +23,9 @@ pub struct RequestInfo {
     pub(crate) session: SessionId,
     pub(crate) method: Method,
     pub(crate) origin: Arc<Origin>,
+    /// For what its errors say, and keep to themselves: only where others may write of it, and where
+    /// its URL has secrets.
+    pub(crate) kept: Option<Box<KeptRequest>>,
     pub(crate) call_site: CallSite,
     pub(crate) started: Instant,
     pub(crate) backtrace: Option<Arc<Backtrace>>,

@@ -62,7 +62,8 @@ pub fn builder() -> ContextBuilder {
 }
 
 impl ContextBuilder {
-    /// A name for the context in reports, such as the id of its job. Not a metric label.
+    /// A name for the context in reports, such as the id of its job. Not a metric label. The secrets
+    /// of URLs in it are redacted when the context is opened.
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.0.name = Some(name.into());
         self
@@ -108,8 +109,7 @@ impl ContextBuilder {
     }
 
     /// How long a request may wait for a slot at its host before it fails with
-    /// [`RequestError::QueueTimeout`](crate::RequestError::QueueTimeout). Default: no limit,
-    /// `None`.
+    /// [`QueueTimeout`](crate::QueueTimeout). Default: no limit, `None`.
     ///
     /// A timeout of the request itself begins when it has its slot.
     pub fn queue_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
@@ -143,7 +143,8 @@ impl ContextBuilder {
         self.set(|options| options.observers = None)
     }
 
-    /// Which parts of URLs are secrets.
+    /// Which parts of URLs are secrets: they are in no text of an error, report, span or log line, and
+    /// not in the URL of a response ([`FinalUrl`](crate::FinalUrl) has the whole one).
     pub fn redaction(self, redaction: Redaction) -> Self {
         self.set(|options| options.redaction = redaction)
     }

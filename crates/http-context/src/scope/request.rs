@@ -6,9 +6,12 @@ use std::sync::atomic::Ordering;
 
 use http::HeaderMap;
 use parking_lot::Mutex;
+use reqwest::Url;
 
 use super::Scope;
-use crate::error::SessionClosed;
+use crate::error::{
+    FailedRequest, Redaction, RequestError, RequestFailure, Secrets, SessionClosed,
+};
 use crate::facts::{ConnectionInfo, QueueWait, Redirect, RequestInfo};
 use crate::identity::Origin;
 use crate::observer::Observer;
@@ -61,6 +64,40 @@ impl<D: ?Sized> RequestScope<D> {
     /// What it ends with when its session closes.
     pub(crate) fn closed_error(&self) -> SessionClosed {
         self.scope.session_closed_error(self.info.session)
+    }
+
+    /// The error that it ends with when its session closes.
+    pub(crate) fn closed_request_error(&self) -> RequestError {
+        self.failed(None, RequestFailure::SessionClosed(self.closed_error()))
+    }
+
+    /// The error that it ends with, without a secret of its URL in any text. The URL is given where
+    /// it is at hand.
+    pub(crate) fn failed(&self, url: Option<&Url>, failure: RequestFailure) -> RequestError {
+        let kept = self.info.kept.as_deref();
+        let failed = FailedRequest {
+            redaction: self.redaction(),
+            method: Some(&self.info.method),
+            url: url.or(kept.map(|kept| &kept.url)),
+            origin: Some(&self.info.origin),
+            credentials: kept.map_or(&[], |kept| &kept.credentials),
+        };
+        RequestError::of(failed, failure)
+    }
+
+    /// What is a secret in its URL.
+    pub(crate) fn redaction(&self) -> &Redaction {
+        &self.scope.info.redaction
+    }
+
+    /// What must not be in a text that leaves it.
+    pub(crate) fn secrets(&self) -> Secrets<'_> {
+        let secrets = Secrets::new(self.redaction());
+        let Some(kept) = &self.info.kept else {
+            return secrets;
+        };
+        let credentials = kept.credentials.iter();
+        credentials.fold(secrets.of_url(&kept.url), Secrets::of_credentials)
     }
 
     /// The connection that was made for it last.

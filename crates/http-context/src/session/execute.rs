@@ -11,7 +11,7 @@ use reqwest::{Request, Response};
 use tokio::time::Instant;
 
 use super::hold::{SessionHold, SessionRef};
-use crate::error::{RequestError, SessionClosed};
+use crate::error::{FailedRequest, KeptRequest, RequestError, RequestFailure};
 use crate::exchange::{Dispatch, Exchange, track_request_body};
 use crate::facts::{RequestInfo, Upload};
 use crate::identity::{Attached, RequestId};
@@ -112,20 +112,30 @@ struct Admitted {
 
 /// Enters a request into those in flight. From then on it counts there, and no longer as one that
 /// is being built.
-fn admit(
-    hold: &SessionHold,
-    request: &Request,
-) -> Result<(Arc<Exchange>, Admitted), SessionClosed> {
+fn admit(hold: &SessionHold, request: &Request) -> Result<(Arc<Exchange>, Admitted), RequestError> {
     let SessionRef { sessions, id } = &hold.session;
-    let closed = || sessions.scope().session_closed_error(*id);
+    let redaction = &sessions.scope().info.redaction;
+    let closed = || {
+        let failed = FailedRequest {
+            redaction,
+            method: Some(request.method()),
+            url: Some(request.url()),
+            origin: None,
+            credentials: &[],
+        };
+        let closed = sessions.scope().session_closed_error(*id);
+        RequestError::of(failed, RequestFailure::SessionClosed(closed))
+    };
     let transport = sessions.transport().ok_or_else(closed)?;
     let host = transport.host(request.url());
+    let is_kept = transport.has_chain() || redaction.has_secret(request.url());
     let info = || RequestInfo {
         id: RequestId::next(),
         context: Arc::clone(sessions.scope()) as _,
         session: *id,
         method: request.method().clone(),
         origin: Arc::clone(&host.origin),
+        kept: is_kept.then(|| Box::new(KeptRequest::of(request))),
         call_site: hold.call_site,
         started: Instant::now(),
         backtrace: sampled_backtrace(),

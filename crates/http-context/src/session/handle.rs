@@ -70,7 +70,8 @@ impl HttpSession {
     ///
     /// # Errors
     ///
-    /// See [`RequestError`].
+    /// See [`RequestError`]. Of a response to a URL with secrets see
+    /// [`RequestBuilder::send`](crate::RequestBuilder::send).
     ///
     /// # Cancel safety
     ///

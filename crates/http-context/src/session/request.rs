@@ -10,7 +10,7 @@ use reqwest::{Body, IntoUrl, Method, Request, Response, Version};
 use super::client::building_client;
 use super::execute::{self, Execute};
 use super::hold::{SessionHold, SessionRef};
-use crate::error::RequestError;
+use crate::error::{FailedRequest, RequestError, RequestFailure};
 
 /// A request being built, with the methods of [`reqwest::RequestBuilder`].
 ///
@@ -19,15 +19,18 @@ use crate::error::RequestError;
 pub struct RequestBuilder {
     hold: SessionHold,
     inner: reqwest::RequestBuilder,
+    /// For the error of one that cannot be built, which has no more of it.
+    method: Method,
     extensions: Extensions,
 }
 
 impl RequestBuilder {
     pub(super) fn new(hold: SessionHold, method: Method, url: impl IntoUrl) -> Self {
-        let inner = building_client().request(method, url);
+        let inner = building_client().request(method.clone(), url);
         Self {
             hold,
             inner,
+            method,
             extensions: Extensions::new(),
         }
     }
@@ -143,6 +146,7 @@ impl RequestBuilder {
         Some(Self {
             inner: self.inner.try_clone()?,
             hold: self.hold.clone(),
+            method: self.method.clone(),
             extensions: self.extensions.clone(),
         })
     }
@@ -154,20 +158,28 @@ impl RequestBuilder {
     ///
     /// When the URL, a header or the body could not be built.
     pub fn build(self) -> Result<Request, RequestError> {
-        build(self.inner, &self.hold.session)
+        build(self.inner, &self.method, &self.hold.session)
     }
 
     /// Sends the request.
     ///
     /// # Errors
     ///
-    /// See [`RequestError`]. A response with an error status is a response.
+    /// See [`RequestError`], with a table of what it says. A response with an error status is a
+    /// response.
+    ///
+    /// # Secrets in the URL
+    ///
+    /// Where the URL of the response has secrets (see [`Redaction`](crate::Redaction)), its
+    /// [`url`](Response::url) shows them redacted, and so do the errors of what is done with the
+    /// response: [`error_for_status`](Response::error_for_status), `json`, `text`, `bytes`, `chunk`.
+    /// [`FinalUrl::of`](crate::FinalUrl::of) gives the whole URL.
     ///
     /// # Cancel safety
     ///
     /// As for [`HttpSession::execute`](crate::HttpSession::execute).
     pub fn send(self) -> impl Future<Output = Result<Response, RequestError>> + Send + use<> {
-        match build(self.inner, &self.hold.session) {
+        match build(self.inner, &self.method, &self.hold.session) {
             Ok(request) => execute::execute(self.hold, request, self.extensions),
             Err(error) => Execute::refused(error),
         }
@@ -179,11 +191,21 @@ impl RequestBuilder {
     }
 }
 
-fn build(inner: reqwest::RequestBuilder, session: &SessionRef) -> Result<Request, RequestError> {
-    let redaction = &session.sessions.scope().info.redaction;
-    inner
-        .build()
-        .map_err(|error| RequestError::Request(redaction.redact_error(error)))
+fn build(
+    inner: reqwest::RequestBuilder,
+    method: &Method,
+    session: &SessionRef,
+) -> Result<Request, RequestError> {
+    inner.build().map_err(|error| {
+        let failed = FailedRequest {
+            redaction: &session.sessions.scope().info.redaction,
+            method: Some(method),
+            url: None,
+            origin: None,
+            credentials: &[],
+        };
+        RequestError::of(failed, RequestFailure::Request(error))
+    })
 }
 
 impl fmt::Debug for RequestBuilder {

@@ -15,7 +15,7 @@ use super::follow::{Follow, Head, Limits};
 use super::hop_client::HopClient;
 use super::host_slots::Slot;
 use crate::connection::ResponseConnection;
-use crate::error::RequestError;
+use crate::error::RequestFailure;
 use crate::scope::{CURRENT_REQUEST, RequestScope};
 
 /// What a request keeps while middleware sends it, as often as it likes. It travels in the
@@ -145,7 +145,7 @@ impl<'c> Attempt<'c> {
         }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, RequestError>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, RequestFailure>> {
         let Some(scope) = self.scope.upgrade() else {
             return self.follow.poll(self.client, None, cx);
         };

@@ -14,7 +14,7 @@ use super::host_slots::{Host, Slot};
 use super::next_hop::NextHop;
 use super::slot_wait::SlotWait;
 use crate::connection::{AwaitsHead, ResponseConnection};
-use crate::error::{ErrorKind, RequestError};
+use crate::error::{ErrorKind, RequestFailure};
 use crate::facts::Redirect;
 use crate::scope::RequestScope;
 
@@ -132,7 +132,7 @@ impl Follow {
         client: &HopClient,
         scope: Option<&RequestScope>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Head, RequestError>> {
+    ) -> Poll<Result<Head, RequestFailure>> {
         loop {
             match &mut self.step {
                 Step::Queued(queued) => {
@@ -157,7 +157,7 @@ impl Follow {
                             }
                             // After that: what its connection waits for has been said.
                             self.awaits = None;
-                            return Poll::Ready(Err(RequestError::Request(error)));
+                            return Poll::Ready(Err(RequestFailure::Request(error)));
                         }
                     };
                     let connection = client.connections.carried(&response, self.sent);
@@ -186,7 +186,7 @@ impl Follow {
         client: &HopClient,
         scope: Option<&RequestScope>,
         head: Head,
-    ) -> Result<Option<Head>, RequestError> {
+    ) -> Result<Option<Head>, RequestFailure> {
         let Some(next) = &mut self.next else {
             return Ok(Some(head));
         };

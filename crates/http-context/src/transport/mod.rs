@@ -39,7 +39,7 @@ pub(crate) use self::sending::{Answer, Sending};
 pub(crate) use self::slot_wait::SlotWait;
 pub use self::tls::{HttpVersions, Tls, warm_up};
 use crate::connection::SessionConnections;
-use crate::error::{BuildError, RequestError};
+use crate::error::{BuildError, RequestFailure};
 use crate::observer::{Observer, Observers};
 use crate::scope::RequestScope;
 
@@ -123,6 +123,11 @@ impl Transport {
         self.client.hosts.host(url)
     }
 
+    /// Whether its requests go through a chain of middleware.
+    pub(crate) fn has_chain(&self) -> bool {
+        self.chain.is_some()
+    }
+
     /// Whether requests were sent on more than one runtime.
     pub(crate) fn crossed_runtimes(&self) -> bool {
         self.runtime.as_ref().is_some_and(RuntimeMark::has_crossed)
@@ -166,7 +171,7 @@ impl Transport {
         sending: &mut Sending,
         scope: &RequestScope,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Answer, RequestError>> {
+    ) -> Poll<Result<Answer, RequestFailure>> {
         sending.poll(&self.client, scope, cx)
     }
 

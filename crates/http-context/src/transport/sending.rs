@@ -10,7 +10,7 @@ use super::follow::{Follow, Head};
 use super::hop_client::HopClient;
 use super::host_slots::Slot;
 use crate::connection::ResponseConnection;
-use crate::error::RequestError;
+use crate::error::RequestFailure;
 use crate::scope::RequestScope;
 
 /// A request that has its slot.
@@ -40,7 +40,7 @@ impl Sending {
         client: &HopClient,
         scope: &RequestScope,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Answer, RequestError>> {
+    ) -> Poll<Result<Answer, RequestFailure>> {
         Poll::Ready(match self {
             Self::Direct(follow) => {
                 let head = ready!(follow.poll(client, Some(scope), cx));
@@ -63,7 +63,7 @@ impl Sending {
                 }),
                 Err(error) => {
                     chained.end();
-                    Err(error.into())
+                    Err(RequestFailure::of_chain(error))
                 }
             },
         })

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::host_slots::{Host, Slot};
-use crate::error::RequestError;
+use crate::error::{QueueTimeout, RequestFailure};
 use crate::facts::QueueWait;
 use crate::scope::RequestScope;
 
@@ -44,7 +44,7 @@ impl SlotWait {
         &mut self,
         scope: Option<&RequestScope>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Slot, RequestError>> {
+    ) -> Poll<Result<Slot, RequestFailure>> {
         let Self { host, limit, .. } = self;
         let queued = self.queued.get_or_insert_with(|| {
             let since = Instant::now();
@@ -65,11 +65,11 @@ impl SlotWait {
                 }
                 Ok(slot)
             }
-            None => Err(RequestError::QueueTimeout {
+            None => Err(RequestFailure::QueueTimeout(QueueTimeout {
                 host: host.origin.to_string(),
                 limit: host.limit,
                 waited,
-            }),
+            })),
         })
     }
 }

@@ -1,15 +1,19 @@
 //! Each kind, from errors as the libraries make them.
 
+use std::fmt;
+
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 
 use super::*;
+use crate::error::{RequestError, RequestFailure};
 
 #[test]
 fn the_kind_is_found_behind_other_errors() {
     let wrapped = |error: BoxError| {
-        ErrorKind::of(&RequestError::Middleware(Box::new(io::Error::other(error))))
+        let failure = RequestFailure::Middleware(Box::new(io::Error::other(error)));
+        ErrorKind::of(&RequestError::from(failure))
     };
     assert_eq!(
         wrapped(Box::new(NameNotResolved("no such host".into()))),
@@ -20,7 +24,8 @@ fn the_kind_is_found_behind_other_errors() {
         ErrorKind::SecureConnection
     );
     assert_eq!(wrapped("anything".into()), ErrorKind::Connection);
-    let text = RequestError::Middleware("timeout, connection refused".into());
+    let text = RequestFailure::Middleware("timeout, connection refused".into());
+    let text = RequestError::from(text);
     assert_eq!(text.kind(), ErrorKind::Other);
 }
 
@@ -132,4 +137,18 @@ fn a_kind_is_shown_as_the_value_of_its_attribute() {
         assert_eq!(kind.to_string(), kind.as_str());
     }
     assert_eq!(ErrorKind::QueueTimeout.to_string(), "queue_timeout");
+}
+
+/// The source of a timeout of `reqwest`, without the error that it is the source of: what is seen of
+/// it behind an error that stands for that one.
+#[tokio::test]
+async fn a_timeout_of_reqwest_is_known_by_its_source_alone() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = client.get(url).timeout(std::time::Duration::from_millis(1));
+    let error = request.send().await.unwrap_err();
+    assert!(error.is_timeout());
+    assert_eq!(ErrorKind::of(error.source().unwrap()), ErrorKind::Timeout);
+    assert_eq!(ErrorKind::of(&fmt::Error), ErrorKind::Other);
 }

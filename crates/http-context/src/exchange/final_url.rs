@@ -1,0 +1,85 @@
+//! The URL of a response, with its secrets and without.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use hyper::ext::ReasonPhrase;
+use reqwest::{Body, Response, ResponseBuilderExt, Url};
+
+use crate::error::{Redaction, Secrets};
+
+/// The whole URL that a response came from, where that has secrets.
+///
+/// It is in the extensions of a response whose [`url`](Response::url) shows the URL redacted: what
+/// fails later on that response, such as [`error_for_status`](Response::error_for_status), has that
+/// one in its text. It may contain secrets, and its `Debug` shows none of it.
+///
+/// ```
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use http_context::{FinalUrl, http_session};
+///
+/// let response = http_session()?.get("https://example.com/?sig=abc").send().await?;
+/// assert_eq!(response.url().as_str(), "https://example.com/?sig=REDACTED");
+/// assert_eq!(FinalUrl::of(&response).as_str(), "https://example.com/?sig=abc");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct FinalUrl(Arc<Url>);
+
+impl FinalUrl {
+    /// The whole URL that a response came from, whether it has secrets or none.
+    pub fn of(response: &Response) -> &Url {
+        let whole = response.extensions().get::<Self>();
+        whole.map_or(response.url(), |whole| &whole.0)
+    }
+}
+
+impl fmt::Debug for FinalUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FinalUrl").finish_non_exhaustive()
+    }
+}
+
+/// The same response without secrets in its URL.
+pub(super) fn without_secrets(response: Response, redaction: &Redaction) -> Response {
+    if redaction.has_secret(response.url()) {
+        redact(response, redaction).into()
+    } else {
+        response
+    }
+}
+
+/// The parts of a response, without secrets in its URL.
+pub(super) fn redact(response: Response, redaction: &Redaction) -> http::Response<Body> {
+    let url = response.url();
+    let (url, whole) = match redaction.redact(url) {
+        Cow::Borrowed(url) => (url.clone(), None),
+        Cow::Owned(redacted) => (redacted, Some(url.clone())),
+    };
+    let (mut parts, body) = http::Response::<Body>::from(response).into_parts();
+    if let Some(whole) = whole {
+        // The error of a status has it in its text.
+        if let Some(reason) = parts.extensions.get::<ReasonPhrase>() {
+            let reason = String::from_utf8_lossy(reason.as_bytes());
+            let secrets = Secrets::new(redaction).of_url(&whole);
+            if matches!(secrets.redact(&reason), Cow::Owned(_)) {
+                parts.extensions.remove::<ReasonPhrase>();
+            }
+        }
+        parts.extensions.insert(FinalUrl(Arc::new(whole)));
+    }
+    // `reqwest` keeps the URL in an extension that only its own builder can make. The builder takes
+    // over the extensions that are there, so that no second map is made for one entry.
+    let mut builder = http::Response::builder();
+    if let Some(extensions) = builder.extensions_mut() {
+        *extensions = std::mem::take(&mut parts.extensions);
+    }
+    let with_url = builder
+        .url(url)
+        .body(())
+        .expect("nothing in it can be refused");
+    parts.extensions = with_url.into_parts().0.extensions;
+    http::Response::from_parts(parts, body)
+}
