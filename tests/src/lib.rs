@@ -67,6 +67,7 @@ mod middleware;
 mod random;
 mod runtime_thread;
 mod server;
+mod shown;
 #[cfg(target_os = "linux")]
 pub mod sockets;
 mod storm;
@@ -87,4 +88,5 @@ pub use server::{
     BoxError, ClosedBy, Counts, ResponseBody, Seen, Served, Server, ServerBuilder, empty_body,
     full_body,
 };
+pub use shown::shown;
 pub use storm::{cancelled, drawn, storm};
