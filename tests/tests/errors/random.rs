@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use http::Extensions;
-use http_context::{ContextBuilder, OpenError, Redaction, builder, http_session};
+use http_context::{ContextBuilder, OpenError, Redaction, RedirectPolicy, builder, http_session};
 use http_context_tests::{Random, RefusedPort, Server, empty_body, full_body, shown};
-use reqwest::redirect::Policy;
 use reqwest::{Method, Request, Response, Url};
 use reqwest_middleware::{Middleware, Next};
 
@@ -155,7 +154,7 @@ fn contexts() -> Vec<ContextBuilder> {
         builder()
             .redaction(Redaction::default().also(["api_key"]))
             .max_response_body(3)
-            .redirect(Policy::limited(1))
+            .redirect(RedirectPolicy::limited(1))
             .configure(reqwest::ClientBuilder::no_proxy)
     };
     vec![

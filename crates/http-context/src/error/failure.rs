@@ -117,9 +117,7 @@ impl From<RequestFailure> for reqwest_middleware::Error {
             RequestFailure::QueueTimeout(error) => Self::middleware(error),
             RequestFailure::Redirect(error) => Self::middleware(error),
             RequestFailure::Withheld(error) => Self::middleware(error),
-            RequestFailure::Middleware(error) => {
-                Self::Middleware(anyhow::Error::from_boxed(error))
-            }
+            RequestFailure::Middleware(error) => Self::Middleware(anyhow::Error::from_boxed(error)),
         }
     }
 }

@@ -14,7 +14,7 @@ pub enum ErrorKind {
     NameResolution,
     /// TLS failed.
     SecureConnection,
-    /// A redirect was not followed: too many, or a loop.
+    /// A redirect was not followed: see [`RedirectError`](crate::RedirectError).
     Redirect,
     /// What came was not HTTP.
     InvalidResponse,

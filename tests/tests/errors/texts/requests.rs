@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_context::{
-    ContextBuilder, HttpSession, OpenError, RequestBuilder, RequestError, Tls, builder,
-    http_session,
+    ContextBuilder, HttpSession, OpenError, RedirectAction, RedirectPolicy, RequestBuilder,
+    RequestError, Tls, builder, http_session,
 };
 use http_context_tests::tls::Leaf;
 use http_context_tests::{RefusedPort, Server, SilentPort, empty_body, tls};
-use reqwest::redirect::Policy;
 
 use super::row_of;
 use crate::middleware::{NoNames, Refuse, Wrap, retries};
@@ -68,6 +67,7 @@ pub(super) async fn rows() -> Vec<String> {
     let mut rows = not_connected().await;
     rows.extend(not_answered().await);
     rows.extend(of_the_session().await);
+    rows.extend(not_redirected().await);
     rows.extend(not_sent().await);
     rows.extend(by_middleware().await);
     rows
@@ -147,11 +147,28 @@ async fn of_the_session() -> Vec<String> {
     ]
 }
 
-async fn not_sent() -> Vec<String> {
-    let limited = builder().redirect(Policy::limited(0));
-    let away = leads_to("/x?sig=S3CRET");
+async fn not_redirected() -> Vec<String> {
+    let limited = builder().redirect(RedirectPolicy::limited(0));
+    let here = leads_to("/x?sig=S3CRET");
+    let elsewhere = leads_to("ftp://user:S3CRET@host/?sig=S3CRET");
+    let refuses = builder().redirect(RedirectPolicy::custom(|attempt| {
+        RedirectAction::Refuse(format!("not to {}", attempt.url()).into())
+    }));
     let x = |server: &Server| server.url(&format!("/x?page=2&sig={SECRET}"));
-    let too_many = get_fails(limited, x(&away)).await;
+    let too_many = get_fails(limited, x(&here)).await;
+    let ftp = get_fails(builder(), x(&elsewhere)).await;
+    let refused = get_fails(refuses, x(&here)).await;
+    vec![
+        row_of("it is redirected too often", &too_many),
+        row_of("it is redirected to no HTTP", &ftp),
+        row_of(
+            "the policy refuses the redirect, and shows where to",
+            &refused,
+        ),
+    ]
+}
+
+async fn not_sent() -> Vec<String> {
     let only_https = builder().configure(|client| client.https_only(true));
     let not_https = get_fails(only_https, at("127.0.0.1:1")).await;
     let invalid = fails(builder(), |session| {
@@ -163,7 +180,6 @@ async fn not_sent() -> Vec<String> {
             .header("x", format!("{SECRET}\n"))
     });
     vec![
-        row_of("it is redirected too often", &too_many),
         row_of("`https_only`, and the URL is not", &not_https),
         row_of("the URL is invalid", &invalid.await),
         row_of("a header is invalid", &header.await),
