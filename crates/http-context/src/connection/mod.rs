@@ -13,6 +13,7 @@ mod closes;
     reason = "one connection is the idea of this file"
 )]
 mod connection;
+mod counters;
 mod kernel;
 mod layer;
 mod leaked;

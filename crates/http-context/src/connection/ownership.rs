@@ -32,17 +32,20 @@ pub(crate) fn release(connection: &Arc<Connection>) {
     REGISTRY.remove(connection);
 }
 
-/// The operating system has shown that the socket of the connection is gone.
-pub(crate) fn release_gone(connection: &Arc<Connection>) {
-    if !connection.is_seen() {
-        release(connection);
+/// The operating system has shown that the sockets of these connections are gone.
+pub(crate) fn release_gone(connections: &[Arc<Connection>]) {
+    let (seen, unseen): (Vec<_>, Vec<_>) = connections
+        .iter()
+        .cloned()
+        .partition(|connection| connection.is_seen());
+    unseen.iter().for_each(release);
+    if seen.is_empty() {
         return;
     }
     // Most were announced in the meantime, and those say more.
     source::flush();
-    if REGISTRY.has(connection) {
-        source::gone_just_now(connection);
-    }
+    let left: Vec<_> = seen.into_iter().filter(|c| REGISTRY.has(c)).collect();
+    source::gone_just_now(&left);
 }
 
 #[cfg(target_os = "linux")]
@@ -65,7 +68,7 @@ mod tests {
         }
         let left = still_held(&both).unwrap();
         assert!(matches!(&left[..], [one] if Arc::ptr_eq(one, &held)));
-        release_gone(&closed);
+        release_gone(std::slice::from_ref(&closed));
         assert!(!REGISTRY.has(&closed) && REGISTRY.has(&held));
         release(&held);
         assert!(still_held(&both).unwrap().is_empty());

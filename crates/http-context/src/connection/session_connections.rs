@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::awaits_head::AwaitsHead;
 use super::closes::SocketEnd;
-use super::connection::Connection;
+use super::connection::{Connection, SocketGone};
 use super::kernel::{self, SocketState};
 use super::ownership::{release, still_held};
 use super::registry::REGISTRY;
@@ -79,7 +79,7 @@ impl SessionConnections {
     fn enter(&self, connection: &Arc<Connection>) {
         if let Some(replaced) = REGISTRY.insert(connection, source::announces_closes()) {
             // Its port came back, so it is closed.
-            REGISTRY.gone(&replaced, SocketEnd::Unknown, Instant::now());
+            REGISTRY.gone(&replaced, &SocketGone::now(SocketEnd::Unknown));
         }
         // It may have the addresses of the last one.
         let _last = self.last.lock().take();
@@ -246,7 +246,8 @@ fn note_session_closed(connections: &[Arc<Connection>]) {
             }
             // What closed it is known when its close is announced.
             Some(SocketState::Gone) if connection.is_seen() => {}
-            Some(SocketState::Gone | SocketState::Open) | None => connection.session_closed(now),
+            Some(SocketState::Open(counters)) => connection.session_closed(now, counters),
+            Some(SocketState::Gone) | None => connection.session_closed(now, None),
         }
     }
     source::check_soon();
