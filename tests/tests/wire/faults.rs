@@ -16,15 +16,6 @@ use crate::table::{Row, TABLE};
 use crate::truth::Witnessed;
 use crate::variant::{Threads, Variant, alone, in_every_way};
 
-/// The faults of which something is exported otherwise than the wire shows it.
-const DIFFER: [&str; 2] = [
-    // A response that `reqwest` follows to another one reaches nobody who could count it.
-    "there are too many redirects",
-    // The FIN of this side stands behind data that the peer has no room for, so that the wire shows
-    // the end of this side's connection only when the peer's comes.
-    "nobody reads the upload",
-];
-
 /// So many cells at once. Most of their time they wait: more of them would keep each other from
 /// seeing in time what their peers do.
 const AT_ONCE: usize = 4;
@@ -132,7 +123,6 @@ async fn cell(row: &Row, column: Column, variant: Variant) -> (Case, SocketAddr,
         unused: None,
         at_once: close_at_once(row, column),
         lifetimes: format!("{:?}", column.protocol),
-        differs: DIFFER.contains(&row.fault),
         name,
         exports,
     };
