@@ -39,6 +39,10 @@ mod system {
     pub(super) use super::sock_diag::{closings, states};
 }
 
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+pub(super) use sock_diag::ASKING_SOCKETS;
+
 /// How far the close of a socket has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SocketState {
