@@ -21,6 +21,8 @@ pub(crate) struct SocketCounters {
     /// Segments that came without data: acknowledgements, and a SYN, FIN or RST.
     pub(super) bare_segments_in: u32,
     pub(super) data_segments_out: u32,
+    /// As of what came.
+    pub(super) bare_segments_out: u32,
     /// Segments that were sent and not acknowledged.
     pub(super) outstanding: u32,
     pub(super) fin: OwnFin,
@@ -45,9 +47,9 @@ pub(super) enum FirstEnd {
     Unknown,
 }
 
-/// Each side may ask so often in a second whether the other one is still there; the answer is an
-/// acknowledgement, and so is the question.
-const PROBES_IN_A_SECOND: u64 = 1;
+/// Each side may ask so often whether the other one is still there; the answer is an acknowledgement, and
+/// so is the question.
+const BETWEEN_PROBES: Duration = Duration::from_secs(1);
 
 impl SocketCounters {
     /// Those of a connection that was made and has carried nothing: the SYN of the peer came.
@@ -57,6 +59,8 @@ impl SocketCounters {
         data_segments_in: 0,
         bare_segments_in: 1,
         data_segments_out: 0,
+        // A SYN, and the acknowledgement of that of the peer.
+        bare_segments_out: 2,
         outstanding: 0,
         fin: OwnFin::NotSent,
     };
@@ -78,7 +82,7 @@ impl SocketCounters {
         let is_fin = !nothing_came && !has_data;
         // What there was to acknowledge, but for the FIN of this side.
         let sent = self.data_segments_out.wrapping_sub(open.data_segments_out);
-        let probes = 2 * PROBES_IN_A_SECOND * since.as_secs();
+        let probes = 2 * since.as_secs() / BETWEEN_PROBES.as_secs();
         let acknowledged = u64::from(sent) + u64::from(open.outstanding) + probes;
         match self.fin {
             // One side has reset it. This one resets what it closes with bytes unread, and sends a
@@ -101,9 +105,24 @@ impl SocketCounters {
             OwnFin::Acknowledged if self.unread > 0 => Likely(Peer),
             OwnFin::Acknowledged if *open == Self::CONNECTED => Unknown,
             // Acknowledgements mostly come with data, or for several segments.
-            OwnFin::Acknowledged if bare >= 2 + u64::from(sent / 3) => Likely(Peer),
+            OwnFin::Acknowledged
+                if bare >= 2 + u64::from(sent / 3) + self.asked_since(open, since) =>
+            {
+                Likely(Peer)
+            }
             OwnFin::Acknowledged => Likely(Here),
         }
+    }
+
+    /// How often this side is likely to have asked whether the peer is still there: what it sent without
+    /// data, and neither for data that came, nor for the FIN of either side.
+    fn asked_since(&self, open: &Self, since: Duration) -> u64 {
+        if since < BETWEEN_PROBES {
+            return 0;
+        }
+        let came = self.data_segments_in.wrapping_sub(open.data_segments_in);
+        let bare = self.bare_segments_out.wrapping_sub(open.bare_segments_out);
+        u64::from(bare).saturating_sub(u64::from(came) + 2)
     }
 }
 
@@ -204,6 +223,19 @@ mod tests {
             end.first_end(&SocketCounters::CONNECTED, AT_ONCE),
             FirstEnd::Unknown
         );
+    }
+
+    #[test]
+    fn answers_to_what_this_side_asked_say_nothing_of_an_end() {
+        let ended = |asked: u32, bare| {
+            let mut end = later(ANSWERED, 17, bare, OwnFin::Acknowledged);
+            // The data that came and the FIN of the peer are acknowledged, and this side has sent its own.
+            end.bare_segments_out += 3 + asked;
+            end.first_end(&ANSWERED, Duration::from_mins(2))
+        };
+        let [here, peer] = [SocketEnd::Here, SocketEnd::Peer].map(FirstEnd::Likely);
+        assert_eq!(ended(8, 8 + 1), here);
+        assert_eq!(ended(8, 8 + 2), peer);
     }
 
     #[test]

@@ -39,6 +39,13 @@ impl Connection {
         let is_ours = match (end, first) {
             (FirstEnd::Surely(end), _) => end == SocketEnd::Here,
             (_, Some((CloseReason::Remote, _))) => false,
+            // What was counted when it was used last is too long ago to say more than that.
+            (FirstEnd::Likely(_), None)
+                if self.traffic.keep_alive > IDLE_TOLERANCE
+                    && self.is_idle_for_too_long(state, at) =>
+            {
+                true
+            }
             (FirstEnd::Likely(end), _) => end == SocketEnd::Here,
             (FirstEnd::Unknown, Some(_)) => true,
             (FirstEnd::Unknown, None) => {

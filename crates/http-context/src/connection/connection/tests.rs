@@ -2,7 +2,7 @@
 
 use super::super::sample::{Sample, without_socket};
 use super::*;
-use crate::connection::counters::OwnFin;
+use crate::connection::counters::{FirstEnd, OwnFin};
 use crate::connection::traffic::DROP_CLOSES_WITHIN;
 
 /// What is reported of a connection that is gone, after this was done to it.
@@ -189,6 +189,28 @@ fn a_peer_that_is_found_to_have_closed_was_faster_than_its_closing_session() {
         ..ENDED
     };
     assert_eq!(reason_by(found, unclear), CloseReason::Remote);
+}
+
+#[test]
+fn what_was_idle_for_as_long_as_it_may_be_closed_for_that_whatever_is_likely() {
+    let sample = Sample::new();
+    let connection = sample.seen(without_socket(2, 1));
+    read_whole(&connection, H2);
+    connection.state.lock().open = Some((ANSWERED, Instant::now()));
+    let end = SocketCounters {
+        received: ANSWERED.received + 18,
+        data_segments_in: ANSWERED.data_segments_in + 1,
+        ..ENDED
+    };
+    let later = Duration::from_mins(2);
+    let open = ANSWERED;
+    assert_eq!(
+        end.first_end(&open, later),
+        FirstEnd::Likely(SocketEnd::Peer)
+    );
+    let at = Instant::now() + later;
+    connection.gone(&SocketGone { at, ..counted(end) });
+    assert_eq!(sample.reported.take()[0].reason, CloseReason::IdleTimeout);
 }
 
 #[test]

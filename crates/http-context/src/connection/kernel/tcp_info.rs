@@ -40,14 +40,15 @@ impl TcpInfo {
             bytes_again: long(info, 208)?,
             bytes_waiting: word(info, 144)?.into(),
         };
-        let data_segments_in = word(info, 152)?;
+        let [data_segments_in, data_segments_out] = [word(info, 152)?, word(info, 156)?];
         let since_last_segment = Duration::from_millis(word(info, 56)?.into());
         let counters = SocketCounters {
             received: long(info, 128)?,
             unread,
             data_segments_in,
             bare_segments_in: word(info, 140)?.wrapping_sub(data_segments_in),
-            data_segments_out: word(info, 156)?,
+            data_segments_out,
+            bare_segments_out: word(info, 136)?.wrapping_sub(data_segments_out),
             outstanding: word(info, 24)?,
             fin: sent.fin(),
         };
