@@ -67,7 +67,7 @@ fn run(variant: Variant) {
         Some(_) => Findings::by_capture(extent),
         None => Findings::without_witness(extent),
     };
-    let mut by_notes = Findings::by_notes(extent);
+    let mut by_notes = Findings::by_notes(extent, captured.is_some());
     for (name, played) in played {
         let Ok(run) = played else {
             findings.broken(&name);

@@ -199,7 +199,7 @@ fn run(variant: Variant) {
         }
     }
     let extent = Extent::of(asked);
-    let mut noted = Findings::by_notes(extent);
+    let mut noted = Findings::by_notes(extent, capture.is_ok());
     for (case, server) in &played {
         noted.hold(case, Witnessed::served(&server.served()));
     }
