@@ -138,6 +138,9 @@ pub(crate) struct Played {
     _keeps: Vec<std::sync::Arc<dyn std::any::Any>>,
 }
 
+/// So long a cell may take to come to its fault.
+const MIDDLE_WITHIN: Duration = Duration::from_secs(20);
+
 pub(crate) async fn play(
     scene: Scene,
     column: Column,
@@ -180,7 +183,12 @@ pub(crate) async fn play(
         let result = match column.caller {
             Caller::Awaits => {
                 let strike = async {
-                    middle.await;
+                    // A request that runs out of time before it, on a machine that is too busy for this, never
+                    // comes to its middle.
+                    let middle = timeout(MIDDLE_WITHIN, middle);
+                    middle
+                        .await
+                        .unwrap_or_else(|elapsed| panic!("{cell}: no middle, {elapsed}"));
                     strike(&session);
                 };
                 Some(tokio::join!(asking, strike).0)

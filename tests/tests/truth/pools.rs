@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use futures_util::poll;
 use http_context::testing::{Fact, Recorder};
-use http_context::{ContextBuilder, Observer as _, OpenError, SessionPool, http_session};
+use http_context::{
+    CloseReason, ContextBuilder, Observer as _, OpenError, SessionPool, http_session,
+};
 use http_context_tests::{Server, sockets};
 
 use crate::rig::{Rig, Wire};
@@ -94,8 +96,7 @@ async fn a_pool_is_exported_from_its_first_session_to_its_close() {
         assert_eq!(count("http_context_pool_create_time_seconds"), 1);
         let source = |source| exported.sum("http_context_sessions_total", &[("source", source)]);
         assert_eq!((source("created"), source("pooled")), (1, 2), "{exported}");
-        let reason = [("reason", "session_closed")];
-        let closed = exported.sum("http_context_connections_closed_total", &reason);
+        let closed = exported.closed_here(wire, CloseReason::SessionClosed);
         assert_eq!(closed, 1, "{wire:?} {exported}");
         assert_eq!(
             exported.sum("http_context_pool_sessions", &[]),

@@ -238,6 +238,16 @@ impl Exported {
         self.sum("http_context_connections_closed_total", &reason)
     }
 
+    /// How many connections this side has closed for this reason. With TLS and HTTP/2 it says so before
+    /// its FIN, and a peer that closes at that may be faster with its own.
+    pub(crate) fn closed_here(&self, wire: Wire, reason: CloseReason) -> i64 {
+        let faster = match wire {
+            Wire::Http1 => 0,
+            Wire::Http2 | Wire::TlsHttp1 | Wire::TlsHttp2 => self.closed(CloseReason::Remote),
+        };
+        self.closed(reason) + faster
+    }
+
     /// Requests that ended, each once, by how they did.
     pub(crate) fn ends(&self) -> Ends {
         let all = self.count("http_client_request_duration_seconds", &[]);

@@ -41,7 +41,7 @@ async fn whoever_turns_away_is_exported_as_cancelled() {
         assert_eq!(exported.ends(), cancelled, "{wire:?} {exported}");
         exported.assert_sound();
         if !wire.is_http2() {
-            let closed = exported.closed(CloseReason::SessionClosed);
+            let closed = exported.closed_here(wire, CloseReason::SessionClosed);
             assert_eq!(closed, 2, "each closes its connection: {exported}");
         }
     }

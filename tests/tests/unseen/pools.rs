@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use http_context::{CloseReason, OpenError, http_session};
+use http_context::{CloseReason, OpenError, SessionPool, http_session};
 use http_context_tests::Server;
+use tokio::time::Instant;
 
 use crate::rig::Wire;
 use crate::unseen::{open_to, read, rig, run_a_thousand};
@@ -38,6 +39,41 @@ async fn a_pool_that_closes_or_is_dropped_closes_the_connections_of_its_sessions
             exported.assert_sound();
             assert_eq!(open_to(&server), 0);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_pool_that_closes_closes_no_connection_of_another_one_and_none_at_its_time() {
+    let (rig, server) = (rig(Wire::Http1), Server::start());
+    let pools = [(); 2].map(|()| rig.pool().build());
+    for pool in &pools {
+        let work = rig.context().pool(pool.clone()).open(async {
+            read(server.url("/ok")).await;
+            Ok::<_, OpenError>(())
+        });
+        work.await.unwrap();
+    }
+    let [first, second] = pools;
+    let closed = |pool: SessionPool| async move {
+        let begun = Instant::now();
+        pool.close().await;
+        begun..=Instant::now()
+    };
+    let mut times = vec![closed(first).await];
+    let exported = rig.exported();
+    assert_eq!(exported.closed(CloseReason::Unknown), 1, "{exported}");
+    assert_eq!(exported.active_and_idle(), (0, 1), "{exported}");
+    times.push(closed(second).await);
+    let exported = rig.exported();
+    assert_eq!(exported.closed(CloseReason::Unknown), 2, "{exported}");
+    exported.assert_sound();
+    let mut closed = rig.instrumentation.ledger().recently_closed();
+    closed.reverse();
+    for (record, time) in closed.iter().zip(times) {
+        assert!(
+            time.contains(&record.closed.unwrap().0),
+            "{record:?}, {time:?}"
+        );
     }
 }
 

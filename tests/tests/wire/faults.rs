@@ -6,31 +6,23 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::{FutureExt as _, StreamExt as _, stream};
-use http_context_tests::{Capture, LongRun, Random, sockets};
+use http_context_tests::{Capture, LongRun, Random, Served, sockets};
 
 use crate::bounds::{Case, Extent, Findings};
 use crate::cell::{Played, Told, play};
 use crate::exports::Exports;
-use crate::scene::{Caller, Column, Failure, Protocol};
+use crate::scene::{Caller, Column, Failure, Front, Protocol};
 use crate::table::{Row, TABLE};
 use crate::truth::Witnessed;
 use crate::variant::{Threads, Variant, alone, in_every_way};
-
-/// The faults of which something is exported otherwise than the wire shows it.
-const DIFFER: [&str; 2] = [
-    // A response that `reqwest` follows to another one reaches nobody who could count it.
-    "there are too many redirects",
-    // The FIN of this side stands behind data that the peer has no room for, so that the wire shows
-    // the end of this side's connection only when the peer's comes.
-    "nobody reads the upload",
-];
 
 /// So many cells at once. Most of their time they wait: more of them would keep each other from
 /// seeing in time what their peers do.
 const AT_ONCE: usize = 4;
 
-/// How long a request waits where its fault is that nothing comes.
-const LIMIT: Duration = Duration::from_millis(300);
+/// How long a request waits where its fault is that nothing comes: in one round, and in many, which may have
+/// other things beside them. Others have to come to their faults in that time.
+const LIMITS: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(2)];
 
 in_every_way! {
     run:
@@ -45,12 +37,13 @@ fn run(variant: Variant) {
     // Without it the peers' side of these has no witness, and the rest is held all the same.
     let capture = Capture::start().inspect_err(|refused| eprintln!("{refused}"));
     let asked = LongRun::from_env(&format!("{variant:?}"), "WIRE_ROUNDS", "WIRE_SEED");
+    let limit = LIMITS[usize::from(asked.wanted.is_some())];
     let mut cells = Vec::new();
     for _ in 0..asked.wanted.unwrap_or(1) {
         let rows = TABLE.iter().filter(|row| is_run(row, variant));
         cells.extend(rows.flat_map(|row| {
             let columns = Column::all().filter(|column| row.missing(*column).is_none());
-            columns.map(move |column| (row, impatient(column)))
+            columns.map(move |column| (row, impatient(column, limit)))
         }));
     }
     let mut random = Random::new(asked.seed);
@@ -74,19 +67,27 @@ fn run(variant: Variant) {
         Some(_) => Findings::by_capture(extent),
         None => Findings::without_witness(extent),
     };
+    let mut by_notes = Findings::by_notes(extent, captured.is_some());
     for (name, played) in played {
-        match (played, &captured) {
-            (Ok((case, front, during)), Some(captured)) => {
-                // Before and after it the port may have been another's.
-                let connections = captured.to(front).into_iter();
-                let of_it = connections.filter(|captured| during.contains(&captured.opened_at));
-                findings.hold(&case, Witnessed::captured(of_it));
-            }
-            (Ok((case, ..)), None) => findings.hold_alone(&case),
-            (Err(_), _) => findings.broken(&name),
+        let Ok(run) = played else {
+            findings.broken(&name);
+            continue;
+        };
+        if let Some(noted) = &run.noted {
+            by_notes.hold(&run.case, Witnessed::served(noted));
         }
+        let Some(captured) = &captured else {
+            findings.hold_alone(&run.case);
+            continue;
+        };
+        // Before and after it the port may have been another's.
+        let connections = captured.to(run.front).into_iter();
+        let of_it = connections.filter(|captured| run.during.contains(&captured.opened_at));
+        findings.hold(&run.case, Witnessed::captured(of_it));
     }
+    // The wire is right where the two differ.
     findings.check();
+    by_notes.check();
 }
 
 /// Whether the fault can be set up on this runtime.
@@ -95,12 +96,9 @@ fn is_run(row: &Row, variant: Variant) -> bool {
     row.fault != "closed while idle, and not seen yet" || variant.threads == Threads::One
 }
 
-fn impatient(column: Column) -> Column {
+fn impatient(column: Column, limit: Duration) -> Column {
     match column.caller {
-        Caller::Awaits => Column {
-            limit: LIMIT,
-            ..column
-        },
+        Caller::Awaits => Column { limit, ..column },
         Caller::Cancels => column,
     }
 }
@@ -109,8 +107,17 @@ fn name(row: &Row, column: Column) -> String {
     format!("{}, {:?}, {:?}", row.fault, column.protocol, column.caller)
 }
 
-/// Runs a cell; says what is exported, whom it connected to, and between when and when.
-async fn cell(row: &Row, column: Column, variant: Variant) -> (Case, SocketAddr, Range<Duration>) {
+/// A cell that was run.
+struct Run {
+    case: Case,
+    /// Whom it connected to, and between when and when.
+    front: SocketAddr,
+    during: Range<Duration>,
+    /// What that one noted of its connections, where it is a server that does.
+    noted: Option<Vec<Served>>,
+}
+
+async fn cell(row: &Row, column: Column, variant: Variant) -> Run {
     let (name, expected) = (name(row, column), Told::of(row, column));
     let scene = (row.scene)(column);
     let begins = since_the_epoch();
@@ -132,11 +139,22 @@ async fn cell(row: &Row, column: Column, variant: Variant) -> (Case, SocketAddr,
         unused: None,
         at_once: close_at_once(row, column),
         lifetimes: format!("{:?}", column.protocol),
-        differs: DIFFER.contains(&row.fault),
         name,
         exports,
     };
-    (case, front, begins..since_the_epoch())
+    let noted = match &played.front {
+        Front::Server(server) => {
+            server.wait_until(|counts| counts.open() == 0).await;
+            Some(server.served())
+        }
+        Front::Proxy(_) | Front::Peer(_) | Front::Nobody(_) => None,
+    };
+    Run {
+        case,
+        front,
+        during: begins..since_the_epoch(),
+        noted,
+    }
 }
 
 /// Now, by the clock of a capture.

@@ -199,7 +199,7 @@ fn run(variant: Variant) {
         }
     }
     let extent = Extent::of(asked);
-    let mut noted = Findings::by_notes(extent);
+    let mut noted = Findings::by_notes(extent, capture.is_ok());
     for (case, server) in &played {
         noted.hold(case, Witnessed::served(&server.served()));
     }
@@ -264,8 +264,6 @@ async fn play(load: &Load, wire: Wire, variant: Variant) -> (Case, Arc<Server>) 
     let name = format!("{}, {wire:?}", load.name);
     let case = Case {
         lifetimes: name.clone(),
-        // A response that `reqwest` follows to another one reaches nobody who could count it.
-        differs: load.name == "redirects",
         name,
         // A head may be sent to one who has left, or asks again over another connection.
         heads: received..=i64::try_from(sent).unwrap(),

@@ -147,7 +147,9 @@ impl ConnectionGauge {
         let mut record = self.record(info);
         record.protocol_version = closed.version.map(version);
         record.requests = closed.requests;
-        let at = (info.opened + closed.duration).min(now);
+        // Its duration counts from when it began to be made.
+        let lived = closed.duration.saturating_sub(info.create_duration);
+        let at = (info.opened + lived).min(now);
         record.closed = Some((at, closed.reason));
         record
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::counters::SocketCounters;
 use crate::facts::AddressPair;
 
 /// Receives each event of a source of closes. Returns whether a comparison is due again soon.
@@ -47,6 +48,8 @@ pub struct ClosedSocket {
     pub end: SocketEnd,
     /// How long ago it closed.
     pub ago: Duration,
+    /// What the operating system had counted of it by then, where it was the source.
+    pub(super) counters: Option<SocketCounters>,
 }
 
 impl ClosedSocket {
@@ -56,6 +59,7 @@ impl ClosedSocket {
             addresses,
             end: SocketEnd::Unknown,
             ago: Duration::ZERO,
+            counters: None,
         }
     }
 

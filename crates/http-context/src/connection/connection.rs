@@ -8,15 +8,17 @@ use reqwest::Version;
 use tokio::time::Instant;
 
 use super::closes::SocketEnd;
+use super::counters::SocketCounters;
+use super::kernel::{self, SocketState};
 use super::registry::REGISTRY;
-use super::traffic::{DROP_CLOSES_WITHIN, Traffic};
+use super::traffic::Traffic;
 use crate::facts::{CloseReason, ConnectionClosed, ConnectionInfo, ConnectionUse};
 use crate::observer::Observers;
 use crate::scope::MadeConnection;
 
-/// hyper knows that a connection is idle before the caller's task has seen the end of the body; how
-/// much before depends on what else the runtime has to do.
-const IDLE_TOLERANCE: Duration = Duration::from_secs(1);
+/// The kernel announces a close when nothing refers to the socket any more, and does so in the
+/// background.
+const ANNOUNCED_WITHIN: Duration = Duration::from_millis(500);
 
 /// A connection of this process, from its open to its close.
 pub(crate) struct Connection {
@@ -43,10 +45,48 @@ struct State {
     dropped: Option<Instant>,
     /// Why and when it closed, once there is evidence: the first that came.
     evidence: Option<(CloseReason, Instant)>,
-    /// Who closed its socket first, and when, once that is gone.
-    gone: Option<(SocketEnd, Instant)>,
+    /// Whether its socket was found closed by the peer and not by this side.
+    is_left_by_peer: bool,
+    /// What was counted of its socket when it was found open for the last time.
+    open: Option<(SocketCounters, Instant)>,
+    /// Whether a request on it has failed, and none was answered since. With HTTP/2 that may have
+    /// been one stream alone.
+    has_failed: bool,
+    /// When its socket was found to be missing, whose close was not announced.
+    missing: Option<Instant>,
+    /// What is known of its socket, once that is gone.
+    gone: Option<SocketGone>,
     /// Whether observers were notified of the close.
     is_reported: bool,
+}
+
+impl State {
+    fn note_dropped(&mut self) {
+        if self.version != Some(Version::HTTP_2) {
+            self.dropped = Some(Instant::now());
+        }
+    }
+}
+
+/// What is known of a socket that is gone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SocketGone {
+    /// Who closed it first, where that still shows of it.
+    pub(super) end: SocketEnd,
+    pub(super) at: Instant,
+    /// What was counted of it by its end.
+    pub(super) counters: Option<SocketCounters>,
+}
+
+impl SocketGone {
+    /// It was found to be gone.
+    pub(super) fn now(end: SocketEnd) -> Self {
+        Self {
+            end,
+            at: Instant::now(),
+            counters: None,
+        }
+    }
 }
 
 /// What becomes of a connection whose socket is gone.
@@ -104,12 +144,18 @@ impl Connection {
         state.requests += 1;
         state.version = Some(version);
         state.dropped = None;
+        state.has_failed = false;
         if matches!(state.evidence, Some((CloseReason::Remote, _))) && state.gone.is_none() {
             // It goes on, so what failed was one stream of it.
             state.evidence = None;
         }
         let idle_since = state.idle_since.take();
-        if state.requests == 1 {
+        let requests = state.requests;
+        drop(state);
+        if version == Version::HTTP_2 && self.is_seen && requests.is_power_of_two() {
+            self.look();
+        }
+        if requests == 1 {
             return (ConnectionUse::New, None);
         }
         let idle = sent
@@ -118,16 +164,31 @@ impl Connection {
         (ConnectionUse::Reused, idle)
     }
 
-    /// What is on it is about to be dropped before its end.
-    pub(crate) fn note_dropped(&self) {
-        let mut state = self.state.lock();
-        if state.version != Some(Version::HTTP_2) && state.gone.is_none() {
-            state.dropped = Some(Instant::now());
+    /// Asks what is counted of its socket. With HTTP/2 the peer may ask this side to close it, which
+    /// nobody learns of here, and the counts of its end say the more the younger these are.
+    fn look(&self) {
+        let states = self
+            .info
+            .addresses
+            .and_then(|addresses| kernel::states(&[addresses]));
+        if let Some([SocketState::Open(counters)]) = states.as_deref() {
+            let mut state = self.state.lock();
+            let now = Instant::now();
+            state.open = counters.map(|counters| (counters, now)).or(state.open);
         }
     }
 
-    /// The body of a response on it has ended: whole, or dropped before its end. `closes` says that
-    /// the peer has announced to close it after this response.
+    /// What is on it is about to be dropped before its end.
+    pub(crate) fn note_dropped(&self) {
+        let mut state = self.state.lock();
+        if state.gone.is_none() {
+            state.note_dropped();
+        }
+    }
+
+    /// The body of a response on it has ended: whole, or dropped before its end, which was
+    /// [noted](Self::note_dropped) before. `closes` says that the peer has announced to close it
+    /// after this response.
     pub(crate) fn response_ended(self: &Arc<Self>, is_whole: bool, closes: bool) {
         if !self.is_observed() {
             return;
@@ -136,9 +197,6 @@ impl Connection {
         let mut state = self.state.lock();
         state.in_flight = state.in_flight.saturating_sub(1);
         let is_http2 = state.version == Some(Version::HTTP_2);
-        if !is_whole && !is_http2 && state.gone.is_none() {
-            state.dropped = Some(now);
-        }
         if state.in_flight == 0 {
             state.idle_since = Some(now);
         }
@@ -156,6 +214,7 @@ impl Connection {
     /// What came over it ended too soon. With HTTP/2 that may be the end of one stream alone.
     pub(crate) fn broken(self: &Arc<Self>) {
         let mut state = self.state.lock();
+        state.has_failed = true;
         if state.version != Some(Version::HTTP_2) {
             let now = Instant::now();
             state.evidence.get_or_insert((CloseReason::Remote, now));
@@ -163,10 +222,12 @@ impl Connection {
         }
     }
 
-    /// Its session closes it now, unless the peer has done so before.
-    pub(super) fn session_closed(&self, now: Instant) {
+    /// Its session closes it now, unless the peer has done so before. `open` is what is counted of
+    /// its socket, which the peer has not closed so far.
+    pub(super) fn session_closed(&self, now: Instant, open: Option<SocketCounters>) {
         let mut state = self.state.lock();
         if state.gone.is_none() {
+            state.open = open.map(|counters| (counters, now)).or(state.open);
             let session_closed = (CloseReason::SessionClosed, now);
             state.evidence.get_or_insert(session_closed);
         }
@@ -177,19 +238,23 @@ impl Connection {
         let mut state = self.state.lock();
         if state.gone.is_none() {
             let at = at.max(self.info.opened);
-            state.evidence.get_or_insert((CloseReason::Remote, at));
+            state.is_left_by_peer = true;
+            // Also where its session was about to: the socket shows that it has not done so yet.
+            state.evidence = match state.evidence {
+                Some((CloseReason::Remote, first)) => Some((CloseReason::Remote, first.min(at))),
+                _ => Some((CloseReason::Remote, at)),
+            };
         }
     }
 
-    /// Its socket is gone: who closed it first, and when. Its end is reported, unless a response of
-    /// it may still come to its caller.
-    pub(super) fn gone(self: &Arc<Self>, end: SocketEnd, at: Instant) -> Gone {
+    /// Its socket is gone. Its end is reported, unless a response of it may still come to its caller.
+    pub(super) fn gone(self: &Arc<Self>, gone: &SocketGone) -> Gone {
         let mut state = self.state.lock();
         // What was seen of it first stays, when most was known.
         if state.gone.is_some() {
             return Gone::Before;
         }
-        state.gone = Some((end, at));
+        state.gone = Some(*gone);
         if state.is_reported {
             return Gone::Reported;
         }
@@ -198,6 +263,14 @@ impl Connection {
         }
         self.report(state);
         Gone::Reported
+    }
+
+    /// Its socket is missing, and its close may still be announced, which says more. Returns since
+    /// when, once that is no longer to be expected.
+    pub(super) fn missing(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let since = *self.state.lock().missing.get_or_insert(now);
+        (now.saturating_duration_since(since) >= ANNOUNCED_WITHIN).then_some(since)
     }
 
     fn may_be_answered(&self, state: &State) -> bool {
@@ -241,7 +314,7 @@ impl Connection {
             return;
         }
         // Only now, since a request may have failed after the socket was gone, and say why it is.
-        let judged = state.gone.map(|(end, at)| self.judge(&state, end, at));
+        let judged = state.gone.map(|gone| self.judge(&state, gone));
         let Some((reason, at)) = judged.or(state.evidence) else {
             return;
         };
@@ -255,49 +328,6 @@ impl Connection {
         drop(state);
         self.observers
             .notify(|observer| observer.connection_closed(&self.info, &closed));
-    }
-
-    /// Why and when it closed: by what the operating system shows of its end, and else by the first
-    /// evidence. Where there is neither, whether a dropped request closed it is a guess by time, since
-    /// nobody can see which connection that was on.
-    fn judge(&self, state: &State, end: SocketEnd, at: Instant) -> (CloseReason, Instant) {
-        let first = state.evidence;
-        let at = match (end, first) {
-            // The peer was first, before what this side had begun to do showed.
-            (SocketEnd::Peer, Some((CloseReason::SessionClosed, _))) => at,
-            (_, first) => first.map_or(at, |(_, first)| first.min(at)),
-        };
-        // Asked for also where it is known who closed first: a request that was cancelled closes
-        // one connection, and not the next one as well.
-        let had_reason = first.is_none()
-            && end != SocketEnd::Peer
-            && (was_dropped(state, at)
-                || self.is_idle_for_too_long(state, at)
-                || state.version != Some(Version::HTTP_2) && self.traffic.take_cancelled(at));
-        let is_ours = match (end, first) {
-            (SocketEnd::Here, _) => true,
-            (SocketEnd::Peer, _) => false,
-            (SocketEnd::Unknown, Some((reason, _))) => reason == CloseReason::SessionClosed,
-            (SocketEnd::Unknown, None) => had_reason,
-        };
-        let reason = if !is_ours {
-            CloseReason::Remote
-        } else if first.is_none() && self.is_idle_for_too_long(state, at) {
-            CloseReason::IdleTimeout
-        } else {
-            CloseReason::SessionClosed
-        };
-        let dropped = state.dropped.filter(|_| is_ours && was_dropped(state, at));
-        (reason, dropped.map_or(at, |dropped| dropped.min(at)))
-    }
-
-    fn is_idle_for_too_long(&self, state: &State, at: Instant) -> bool {
-        let idle = state
-            .idle_since
-            .map(|since| at.saturating_duration_since(since));
-        let tolerance = IDLE_TOLERANCE.min(self.traffic.keep_alive / 4);
-        !was_dropped(state, at)
-            && idle.is_some_and(|idle| idle + tolerance >= self.traffic.keep_alive)
     }
 
     /// What is known of it now.
@@ -334,10 +364,8 @@ impl MadeConnection for Connection {
     }
 
     fn given_up(&self) {
-        let mut state = self.state.lock();
-        if state.version != Some(Version::HTTP_2) {
-            state.dropped = Some(Instant::now());
-        }
+        // Also where its socket is gone by now: it went for this.
+        self.state.lock().note_dropped();
     }
 
     fn failed(self: Arc<Self>) {
@@ -361,11 +389,6 @@ pub struct ConnectionSnapshot {
     pub version: Option<Version>,
 }
 
-fn was_dropped(state: &State, now: Instant) -> bool {
-    state
-        .dropped
-        .is_some_and(|at| now.saturating_duration_since(at) < DROP_CLOSES_WITHIN)
-}
-
+mod judgement;
 #[cfg(test)]
 mod tests;

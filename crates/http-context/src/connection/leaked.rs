@@ -66,13 +66,9 @@ impl Watched for Look {
         leaked.is_watched = !leaked.all.is_empty();
         let again = leaked.is_watched.then(|| Instant::now() + INTERVAL);
         drop(leaked);
-        for Leaked {
-            scope,
-            connection,
-            leak,
-        } in gone
-        {
-            release_gone(&connection);
+        let closed: Vec<_> = gone.iter().map(|one| Arc::clone(&one.connection)).collect();
+        release_gone(&closed);
+        for Leaked { scope, leak, .. } in gone {
             scope.report_resolved(&leak);
         }
         again

@@ -13,6 +13,7 @@ mod closes;
     reason = "one connection is the idea of this file"
 )]
 mod connection;
+mod counters;
 mod kernel;
 mod layer;
 mod leaked;
@@ -21,6 +22,7 @@ mod ownership;
 mod registry;
 mod resolve;
 mod response_connection;
+mod retired;
 #[cfg(test)]
 pub(crate) mod sample;
 mod session_connections;
@@ -39,6 +41,7 @@ pub use open_connections::open_connections;
 pub(crate) use ownership::{release, still_held};
 pub(crate) use resolve::{ObservedResolver, SystemResolver};
 pub(crate) use response_connection::ResponseConnection;
+pub(crate) use retired::RetiredSessions;
 pub(crate) use session_connections::SessionConnections;
 pub use source::{ConnectionClosesAlreadySet, sees_connection_closes, set_connection_closes};
 pub(crate) use verify::{CLOSES_WITHIN, ToRelease, wait_for_close};

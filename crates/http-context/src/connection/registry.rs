@@ -14,7 +14,8 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::closes::{ClosedSocket, SocketEnd};
-use super::connection::{Connection, Gone};
+use super::connection::{Connection, Gone, SocketGone};
+use super::kernel::{self, Closing};
 use super::traffic::Traffic;
 use crate::facts::AddressPair;
 use crate::identity::ConnectionId;
@@ -135,13 +136,17 @@ impl Registry {
     pub(super) fn closed(&self, socket: &ClosedSocket) {
         if let Some(connection) = self.announced(socket.addresses) {
             let now = Instant::now();
-            let at = now.checked_sub(socket.ago).unwrap_or(now);
-            self.gone(&connection, socket.end, at);
+            let gone = SocketGone {
+                end: end_of(socket),
+                at: now.checked_sub(socket.ago).unwrap_or(now),
+                counters: socket.counters,
+            };
+            self.gone(&connection, &gone);
         }
     }
 
     /// The socket of this connection is gone.
-    pub(super) fn gone(&self, connection: &Arc<Connection>, end: SocketEnd, at: Instant) {
+    pub(super) fn gone(&self, connection: &Arc<Connection>, gone: &SocketGone) {
         if !connection.is_observed() {
             // Its session releases it; until then it can be found by its response.
             self.mark_gone(connection);
@@ -152,7 +157,7 @@ impl Registry {
             self.remove(connection);
             return;
         }
-        match connection.gone(end, at) {
+        match connection.gone(gone) {
             Gone::Reported => self.remove(connection),
             Gone::MayBeAnswered => self.wait(connection),
             Gone::Before => {}
@@ -245,6 +250,18 @@ impl Watched for LongestWait {
 
     fn is_over(&self) -> bool {
         self.connection().is_none()
+    }
+}
+
+/// Who closed a socket first whose close was announced. Asked for at once, since the other end may
+/// make the kernel forget it, and only of sockets of sessions.
+fn end_of(socket: &ClosedSocket) -> SocketEnd {
+    if socket.end != SocketEnd::Unknown || socket.counters.is_none() {
+        return socket.end;
+    }
+    match kernel::closings(&[socket.addresses]).as_deref() {
+        Some([Closing::By(end)]) => *end,
+        _ => SocketEnd::Unknown,
     }
 }
 

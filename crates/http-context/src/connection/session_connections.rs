@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::Context;
 use std::time::Duration;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 use reqwest::Response;
 use tokio::sync::Notify;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::awaits_head::AwaitsHead;
 use super::closes::SocketEnd;
-use super::connection::Connection;
+use super::connection::{Connection, SocketGone};
 use super::kernel::{self, SocketState};
 use super::ownership::{release, still_held};
 use super::registry::REGISTRY;
@@ -79,7 +79,7 @@ impl SessionConnections {
     fn enter(&self, connection: &Arc<Connection>) {
         if let Some(replaced) = REGISTRY.insert(connection, source::announces_closes()) {
             // Its port came back, so it is closed.
-            REGISTRY.gone(&replaced, SocketEnd::Unknown, Instant::now());
+            REGISTRY.gone(&replaced, &SocketGone::now(SocketEnd::Unknown));
         }
         // It may have the addresses of the last one.
         let _last = self.last.lock().take();
@@ -202,6 +202,31 @@ impl SessionConnections {
         Some(found)
     }
 
+    /// Enters a connection that nobody observes.
+    #[cfg(test)]
+    pub(super) fn open_unobserved(&self, addresses: AddressPair) -> Arc<Connection> {
+        let connection = self.made(super::sample::info(addresses), &Observers::default());
+        self.enter(&connection);
+        connection
+    }
+
+    /// Forgets those connections of closed sessions whose sockets are gone: all are asked for at once.
+    pub(super) fn forget_closed(sessions: &[Arc<Self>]) {
+        let opened = |one: &Arc<Self>| -> Vec<_> {
+            let connections = one.connections.lock();
+            connections.opened.values().cloned().collect()
+        };
+        let all: Vec<_> = sessions.iter().flat_map(opened).collect();
+        let (_, gone) = split_held(all, still_held);
+        let ids: HashSet<_> = gone.iter().map(|one| one.info.id).collect();
+        for session in sessions {
+            let mut connections = session.connections.lock();
+            connections.opened.retain(|id, _| !ids.contains(id));
+        }
+        // Without a lock, since observers may be notified of them.
+        gone.iter().for_each(release);
+    }
+
     /// Takes every connection that was opened and not taken or forgotten since. Who takes them has
     /// to [`release`] them. They stay known to what they carry meanwhile.
     pub(crate) fn take(&self) -> Vec<Arc<Connection>> {
@@ -246,7 +271,8 @@ fn note_session_closed(connections: &[Arc<Connection>]) {
             }
             // What closed it is known when its close is announced.
             Some(SocketState::Gone) if connection.is_seen() => {}
-            Some(SocketState::Gone | SocketState::Open) | None => connection.session_closed(now),
+            Some(SocketState::Open(counters)) => connection.session_closed(now, counters),
+            Some(SocketState::Gone) | None => connection.session_closed(now, None),
         }
     }
     source::check_soon();
@@ -307,17 +333,25 @@ impl Connections {
         &mut self,
         still_held: impl FnOnce(&[Arc<Connection>]) -> Option<Vec<Arc<Connection>>>,
     ) -> Vec<Arc<Connection>> {
-        let all: Vec<_> = self.opened.values().cloned().collect();
-        let held = still_held(&all).unwrap_or_else(|| {
-            // Where the operating system cannot be asked, their peers have announced the close.
-            let open = all.iter().filter(|connection| !connection.is_reported());
-            open.cloned().collect()
-        });
+        let all = self.opened.values().cloned().collect();
+        let (held, gone) = split_held(all, still_held);
         self.opened = held.into_iter().map(|c| (c.info.id, c)).collect();
         self.prune_at = self.opened.len() * 2;
-        let is_forgotten = |c: &Arc<Connection>| !self.opened.contains_key(&c.info.id);
-        all.into_iter().filter(is_forgotten).collect()
+        gone
     }
+}
+
+/// Those whose sockets this process holds, and those whose sockets are gone.
+fn split_held(
+    all: Vec<Arc<Connection>>,
+    still_held: impl FnOnce(&[Arc<Connection>]) -> Option<Vec<Arc<Connection>>>,
+) -> (Vec<Arc<Connection>>, Vec<Arc<Connection>>) {
+    let Some(held) = still_held(&all) else {
+        // Where the operating system cannot be asked, their peers have announced the close.
+        return all.into_iter().partition(|one| !one.is_reported());
+    };
+    let held: HashSet<_> = held.iter().map(|one| one.info.id).collect();
+    all.into_iter().partition(|one| held.contains(&one.info.id))
 }
 
 #[cfg(target_os = "linux")]

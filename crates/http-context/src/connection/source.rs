@@ -1,13 +1,13 @@
 //! Where the closes of this process come from, and what becomes of them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashSet;
-use tokio::time::Instant;
 
 use super::closes::{CloseEvent, ConnectionCloses, SocketEnd};
-use super::connection::Connection;
-use super::kernel::{self, KernelCloses};
+use super::connection::{Connection, SocketGone};
+use super::kernel::{self, Closing, KernelCloses};
 use super::registry::REGISTRY;
 use crate::facts::AddressPair;
 
@@ -18,6 +18,9 @@ struct Source {
 
 static CHOSEN: OnceLock<Arc<dyn ConnectionCloses>> = OnceLock::new();
 static SOURCE: OnceLock<Source> = OnceLock::new();
+/// Whether a close came that was counted: what is missing is then likely to come as well, and says
+/// more.
+static COUNTS: AtomicBool = AtomicBool::new(false);
 
 /// Chooses where closes come from, in place of [`KernelCloses`].
 ///
@@ -63,6 +66,9 @@ fn source() -> &'static Source {
 fn note(event: CloseEvent) -> bool {
     match event {
         CloseEvent::Closed(socket) => {
+            if socket.counters.is_some() {
+                COUNTS.store(true, Ordering::Relaxed);
+            }
             REGISTRY.closed(&socket);
             false
         }
@@ -83,40 +89,69 @@ fn compare() -> bool {
         return false;
     };
     let held: HashSet<AddressPair> = held.into_iter().collect();
+    let is_held = |one: &Arc<Connection>| {
+        let addresses = one.info.addresses;
+        addresses.is_none_or(|pair| held.contains(&pair))
+    };
     let mut is_due_again = false;
-    for connection in &listed {
-        if connection
-            .info
-            .addresses
-            .is_some_and(|pair| !held.contains(&pair))
-        {
-            if !connection.is_gone() {
-                gone(connection);
-            }
-        } else {
+    let mut missing = Vec::new();
+    for connection in listed {
+        if is_held(&connection) {
             is_due_again |= connection.traffic.is_closed();
+        } else if !connection.is_gone() {
+            missing.push(connection);
+        }
+    }
+    for (connection, closing) in with_closings(&missing) {
+        match closing {
+            Closing::By(SocketEnd::Unknown) if COUNTS.load(Ordering::Relaxed) => {
+                match connection.missing() {
+                    Some(at) => {
+                        let gone = SocketGone::now(SocketEnd::Unknown);
+                        REGISTRY.gone(connection, &SocketGone { at, ..gone });
+                    }
+                    None => is_due_again = true,
+                }
+            }
+            Closing::By(end) => REGISTRY.gone(connection, &SocketGone::now(end)),
+            Closing::NotBegun => is_due_again = true,
         }
     }
     is_due_again
 }
 
-/// The socket of a connection is gone, which was not announced so far.
-pub(super) fn gone(connection: &Arc<Connection>) {
-    REGISTRY.gone(connection, closed_by(connection), Instant::now());
-}
-
-/// As [`gone`], where the announcement may be on its way: it says more where nothing else is left of
-/// the socket. A comparison follows, in case that it does not come.
-pub(super) fn gone_just_now(connection: &Arc<Connection>) {
-    match closed_by(connection) {
-        SocketEnd::Unknown => check_soon(),
-        end => REGISTRY.gone(connection, end, Instant::now()),
+/// This process holds the sockets of these connections no more, which was not announced so far. It
+/// may be on its way, and says more where nothing else is left of a socket. A comparison follows, in
+/// case that it does not come.
+pub(super) fn gone_just_now(connections: &[Arc<Connection>]) {
+    let mut is_due = false;
+    for (connection, closing) in with_closings(connections) {
+        match closing {
+            Closing::By(SocketEnd::Unknown) | Closing::NotBegun => is_due = true,
+            Closing::By(end) => REGISTRY.gone(connection, &SocketGone::now(end)),
+        }
+    }
+    if is_due {
+        check_soon();
     }
 }
 
-fn closed_by(connection: &Connection) -> SocketEnd {
-    let addresses = connection.info.addresses;
-    addresses.map_or(SocketEnd::Unknown, kernel::closed_by)
+fn with_closings(
+    connections: &[Arc<Connection>],
+) -> impl Iterator<Item = (&Arc<Connection>, Closing)> {
+    let addresses: Vec<_> = connections
+        .iter()
+        .filter_map(|connection| connection.info.addresses)
+        .collect();
+    let closings = kernel::closings(&addresses);
+    let closings = closings.filter(|closings| closings.len() == connections.len());
+    connections.iter().enumerate().map(move |(at, connection)| {
+        let closing = closings.as_ref().map(|closings| closings[at]);
+        (
+            connection,
+            closing.unwrap_or(Closing::By(SocketEnd::Unknown)),
+        )
+    })
 }
 
 /// Sockets ought to be gone soon.

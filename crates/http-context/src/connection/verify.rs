@@ -51,10 +51,12 @@ pub(crate) async fn wait_for_close(
             return Vec::new();
         };
         let is_held = |one: &Arc<Connection>| held.iter().any(|held| Arc::ptr_eq(held, one));
-        connections
+        let gone: Vec<_> = connections
             .iter()
             .filter(|one| !is_held(one))
-            .for_each(release_gone);
+            .cloned()
+            .collect();
+        release_gone(&gone);
         connections = held;
         if is_last {
             break;

@@ -157,15 +157,23 @@ pub struct ConnectionClosed {
 }
 
 /// Why a connection closed. The strings are the values of the label `reason`.
+///
+/// It is [`Remote`](Self::Remote) when the first FIN or RST on the wire was that of the other end, and
+/// otherwise what this side had closed it for. So a peer that only asks for it, by a GOAWAY of HTTP/2 or a
+/// `close_notify` of TLS, has not closed what this side closes at that; and one that hangs up a moment
+/// before its session closes it has. Who was first is known by what the kernel counts; where both sides
+/// close within microseconds, or HTTP/2 asks and closes at once, a few in a hundred are told the wrong way.
+/// A connection whose peer has no room for what was sent closes on the wire when that does, or when the
+/// peer gives up: later than its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// This side closed it: for the end of its session, or because a request or a body on it was
-    /// dropped or ran out of time, which over HTTP/1.1 closes it too.
+    /// This side closed it: for the end of its session, because the peer had asked for it, or because
+    /// a request or a body on it was dropped or ran out of time, which over HTTP/1.1 closes it too.
     SessionClosed,
     /// It had been idle for as long as it may be.
     IdleTimeout,
-    /// The other end closed or reset it.
+    /// The other end closed or reset it first.
     Remote,
     /// Not known, since nobody sees closes in this process.
     Unknown,

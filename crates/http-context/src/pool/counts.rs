@@ -1,5 +1,6 @@
 //! What a pool counts, and the sockets of sessions that it closed.
 
+use hashbrown::HashSet;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -40,7 +41,7 @@ pub(super) struct PoolCounts {
     /// Notified when a permit was given back.
     pub(super) returned: Notify,
     /// What closed sessions had opened and nobody has verified.
-    /// Nothing of a user runs under it. The lock of the owners is taken under it.
+    /// Nothing of a user runs under it, and no other lock is taken.
     unverified: Mutex<Unverified>,
     pub(super) observers: Observers,
 }
@@ -125,17 +126,16 @@ impl PoolCounts {
             return;
         }
         let all = std::mem::take(&mut unverified.connections);
-        // Where the operating system cannot be asked, nobody will ever verify them.
-        unverified.connections = still_held(&all).unwrap_or_default();
-        unverified.prune_at = unverified.connections.len() * 2;
-        let is_held = |one: &Arc<Connection>| {
-            let mut held = unverified.connections.iter();
-            held.any(|held| Arc::ptr_eq(held, one))
-        };
-        let gone: Vec<_> = all.into_iter().filter(|one| !is_held(one)).collect();
         drop(unverified);
-        // Outside of the lock, since observers may be notified of it.
-        gone.iter().for_each(release);
+        // Outside of the lock, since observers may be notified of them, and the more there are the longer
+        // it takes. Where the operating system cannot be asked, nobody will ever verify them.
+        let held = still_held(&all).unwrap_or_default();
+        let ids: HashSet<_> = held.iter().map(|one| one.info.id).collect();
+        let gone = all.iter().filter(|one| !ids.contains(&one.info.id));
+        gone.for_each(release);
+        let mut unverified = self.unverified.lock();
+        unverified.connections.extend(held);
+        unverified.prune_at = unverified.connections.len() * 2;
     }
 
     pub(super) fn take_unverified(&self) -> Vec<Arc<Connection>> {

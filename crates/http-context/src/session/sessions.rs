@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, ReentrantMutex};
 use tokio::time::Instant;
 
-use crate::connection::{Connection, SessionConnections};
+use crate::connection::{Connection, RetiredSessions};
 
 use crate::exchange::{RequestOptions, Requests};
 use crate::facts::{Leak, LeakKind};
@@ -34,9 +34,8 @@ pub(crate) struct Sessions {
     pub(super) permit: Mutex<Option<Box<Checkout>>>,
     /// Nothing of a user runs under it.
     transport: Mutex<Option<Arc<Transport>>>,
-    /// The connections of sessions that are closed by now. Nothing of a user runs under it; the
-    /// locks of the tables are taken under it.
-    retired: Mutex<Vec<Arc<SessionConnections>>>,
+    /// The connections of sessions that are closed by now.
+    retired: RetiredSessions,
     built: OnceLock<Instant>,
     /// Live handles, by the call site that acquired them.
     pub(super) handles: CallSiteCounts,
@@ -62,7 +61,7 @@ impl Sessions {
             changing: ReentrantMutex::default(),
             permit: Mutex::default(),
             transport: Mutex::default(),
-            retired: Mutex::default(),
+            retired: RetiredSessions::default(),
             built: OnceLock::new(),
             handles: CallSiteCounts::default(),
             clients: CallSiteCounts::default(),
@@ -107,7 +106,7 @@ impl Sessions {
     /// as closed, with no lock held.
     pub(super) fn retire(&self, transport: &Transport) {
         if transport.connections.close() && transport.connections.has_any() {
-            self.retired.lock().push(Arc::clone(&transport.connections));
+            self.retired.add(Arc::clone(&transport.connections));
         }
     }
 
@@ -149,24 +148,18 @@ impl Sessions {
 
     /// Every connection of the sessions that were dropped, to be verified and then released.
     pub(crate) fn take_connections(&self) -> Vec<Arc<Connection>> {
-        let retired = std::mem::take(&mut *self.retired.lock());
-        retired
-            .iter()
-            .flat_map(|connections| connections.take())
-            .collect()
+        self.retired.take_connections()
     }
 
     /// Waits until no connection of the sessions that were dropped is being made any more.
     pub(crate) async fn wait_until_given_up(&self) {
-        let retired = self.retired.lock().clone();
-        for connections in retired {
+        for connections in self.retired.all() {
             connections.wait_until_given_up().await;
         }
     }
 
     pub(crate) fn has_connections(&self) -> bool {
-        let retired = self.retired.lock();
-        retired.iter().any(|connections| connections.has_any())
+        self.retired.has_connections()
     }
 
     /// Whether any was opened so far.

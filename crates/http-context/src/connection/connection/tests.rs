@@ -2,6 +2,8 @@
 
 use super::super::sample::{Sample, without_socket};
 use super::*;
+use crate::connection::counters::{FirstEnd, OwnFin};
+use crate::connection::traffic::DROP_CLOSES_WITHIN;
 
 /// What is reported of a connection that is gone, after this was done to it.
 fn closed(
@@ -12,11 +14,18 @@ fn closed(
     let sample = Sample::new();
     let connection = sample.seen(without_socket(2, 1));
     before(&sample, &connection);
-    let gone = connection.gone(end, Instant::now() + later);
+    let gone = connection.gone(&at(end, later));
     assert_eq!(gone, Gone::Reported);
     let reported = sample.reported.take();
     assert_eq!(reported.len(), 1);
     reported[0]
+}
+
+fn at(end: SocketEnd, later: Duration) -> SocketGone {
+    SocketGone {
+        at: Instant::now() + later,
+        ..SocketGone::now(end)
+    }
 }
 
 fn read_whole(connection: &Arc<Connection>, version: Version) {
@@ -26,6 +35,7 @@ fn read_whole(connection: &Arc<Connection>, version: Version) {
 
 fn drop_body(connection: &Arc<Connection>, version: Version) {
     connection.answered(version, None);
+    connection.note_dropped();
     connection.response_ended(false, false);
 }
 
@@ -51,7 +61,7 @@ fn where_nobody_knows_it_is_whoever_had_a_reason() {
         closed(before, SocketEnd::Unknown, later).reason
     };
     let (ours, theirs) = (CloseReason::SessionClosed, CloseReason::Remote);
-    let session = |_: &Sample, one: &Arc<Connection>| one.session_closed(Instant::now());
+    let session = |_: &Sample, one: &Arc<Connection>| one.session_closed(Instant::now(), None);
     assert_eq!(reason(&session, AT_ONCE), ours);
     let dropped = |_: &Sample, one: &Arc<Connection>| drop_body(one, H1);
     assert_eq!(reason(&dropped, AT_ONCE), ours);
@@ -82,7 +92,7 @@ fn where_nobody_knows_it_is_whoever_had_a_reason() {
 
 #[test]
 fn a_peer_that_closes_before_a_closed_session_does_has_closed_it_then() {
-    let session = |_: &Sample, one: &Arc<Connection>| one.session_closed(Instant::now());
+    let session = |_: &Sample, one: &Arc<Connection>| one.session_closed(Instant::now(), None);
     let later = Duration::from_secs(2);
     let closed = closed(session, SocketEnd::Peer, later);
     assert_eq!(closed.reason, CloseReason::Remote);
@@ -105,7 +115,7 @@ fn what_its_request_says_of_it_later_counts_and_not_what_happens_to_it_later() {
         let sample = Sample::new();
         let connection = sample.seen(without_socket(2, 1));
         sample.traffic.begin_awaiting();
-        let gone = connection.gone(SocketEnd::Unknown, Instant::now());
+        let gone = connection.gone(&SocketGone::now(SocketEnd::Unknown));
         assert_eq!(gone, Gone::MayBeAnswered);
         later(&connection);
         connection.report_end();
@@ -114,8 +124,112 @@ fn what_its_request_says_of_it_later_counts_and_not_what_happens_to_it_later() {
     let (ours, theirs) = (CloseReason::SessionClosed, CloseReason::Remote);
     assert_eq!(reason(&|one| one.given_up()), ours);
     assert_eq!(reason(&|one| one.dropped()), theirs);
-    assert_eq!(reason(&|one| one.session_closed(Instant::now())), theirs);
+    let session = |one: &Arc<Connection>| one.session_closed(Instant::now(), None);
+    assert_eq!(reason(&session), theirs);
     assert_eq!(reason(&|one| Arc::clone(one).failed()), theirs);
+}
+
+/// A socket that is gone, by what was counted of it.
+fn counted(counters: SocketCounters) -> SocketGone {
+    SocketGone {
+        counters: Some(counters),
+        ..SocketGone::now(SocketEnd::Unknown)
+    }
+}
+
+/// Why a connection has closed to which this was done, by what was counted of it at its end.
+fn reason_by(before: impl FnOnce(&Arc<Connection>), end: SocketCounters) -> CloseReason {
+    let sample = Sample::new();
+    let connection = sample.seen(without_socket(2, 1));
+    before(&connection);
+    connection.gone(&counted(end));
+    sample.reported.take()[0].reason
+}
+
+/// Of a connection that has carried a request and its response, and no FIN.
+const ANSWERED: SocketCounters = SocketCounters {
+    received: 77,
+    data_segments_in: 1,
+    data_segments_out: 1,
+    bare_segments_in: 2,
+    ..SocketCounters::CONNECTED
+};
+
+/// Of that once each side has sent a FIN and its own is acknowledged.
+const ENDED: SocketCounters = SocketCounters {
+    received: ANSWERED.received + 1,
+    bare_segments_in: ANSWERED.bare_segments_in + 2,
+    fin: OwnFin::Acknowledged,
+    ..ANSWERED
+};
+
+#[test]
+fn what_is_counted_between_the_close_of_a_session_and_the_end_says_who_was_faster() {
+    let closed = |one: &Arc<Connection>| {
+        read_whole(one, H1);
+        one.session_closed(Instant::now(), Some(ANSWERED));
+    };
+    assert_eq!(reason_by(closed, ENDED), CloseReason::Remote);
+    let ours = SocketCounters {
+        received: ANSWERED.received,
+        ..ENDED
+    };
+    assert_eq!(reason_by(closed, ours), CloseReason::SessionClosed);
+}
+
+#[test]
+fn a_peer_that_is_found_to_have_closed_was_faster_than_its_closing_session() {
+    let found = |one: &Arc<Connection>| {
+        one.session_closed(Instant::now(), Some(ANSWERED));
+        one.peer_closed(Instant::now());
+    };
+    let unclear = SocketCounters {
+        bare_segments_in: 3,
+        data_segments_out: 3,
+        ..ENDED
+    };
+    assert_eq!(reason_by(found, unclear), CloseReason::Remote);
+}
+
+#[test]
+fn what_was_idle_for_as_long_as_it_may_be_closed_for_that_whatever_is_likely() {
+    let sample = Sample::new();
+    let connection = sample.seen(without_socket(2, 1));
+    read_whole(&connection, H2);
+    connection.state.lock().open = Some((ANSWERED, Instant::now()));
+    let end = SocketCounters {
+        received: ANSWERED.received + 18,
+        data_segments_in: ANSWERED.data_segments_in + 1,
+        ..ENDED
+    };
+    let later = Duration::from_mins(2);
+    let open = ANSWERED;
+    assert_eq!(
+        end.first_end(&open, later),
+        FirstEnd::Likely(SocketEnd::Peer)
+    );
+    let at = Instant::now() + later;
+    connection.gone(&SocketGone { at, ..counted(end) });
+    assert_eq!(sample.reported.take()[0].reason, CloseReason::IdleTimeout);
+}
+
+#[test]
+fn a_connection_of_http2_closes_for_its_peer_when_it_is_done_and_not_when_it_fails() {
+    let unclear = SocketCounters {
+        data_segments_out: 9,
+        ..ENDED
+    };
+    let done = |one: &Arc<Connection>| read_whole(one, H2);
+    assert_eq!(reason_by(done, unclear), CloseReason::SessionClosed);
+    let failed = |one: &Arc<Connection>| {
+        read_whole(one, H2);
+        one.broken();
+    };
+    assert_eq!(reason_by(failed, unclear), CloseReason::Remote);
+    let never_used = |one: &Arc<Connection>| one.state.lock().version = Some(H2);
+    assert_eq!(reason_by(never_used, unclear), CloseReason::Remote);
+    let http1 = |one: &Arc<Connection>| read_whole(one, H1);
+    assert_eq!(reason_by(http1, unclear), CloseReason::Remote);
 }
 
 #[test]
@@ -126,8 +240,8 @@ fn a_cancelled_request_closes_one_connection_also_where_it_shows() {
         read_whole(connection, H1);
     }
     sample.traffic.note_cancelled(Instant::now());
-    first.gone(SocketEnd::Here, Instant::now());
-    next.gone(SocketEnd::Unknown, Instant::now());
+    first.gone(&SocketGone::now(SocketEnd::Here));
+    next.gone(&SocketGone::now(SocketEnd::Unknown));
     let reasons: Vec<_> = sample
         .reported
         .take()
@@ -142,7 +256,7 @@ fn a_response_on_it_refutes_that_it_was_broken() {
     let reused = |_: &Sample, one: &Arc<Connection>| {
         one.broken();
         read_whole(one, H2);
-        one.session_closed(Instant::now());
+        one.session_closed(Instant::now(), None);
     };
     let closed = closed(reused, SocketEnd::Unknown, AT_ONCE);
     assert_eq!(closed.reason, CloseReason::SessionClosed);
@@ -155,7 +269,7 @@ fn many_responses_on_it_are_waited_for_to_the_last() {
     for _ in 0..100 {
         connection.answered(H2, None);
     }
-    let gone = || connection.gone(SocketEnd::Peer, Instant::now());
+    let gone = || connection.gone(&SocketGone::now(SocketEnd::Peer));
     assert_eq!(gone(), Gone::MayBeAnswered);
     assert_eq!(gone(), Gone::Before);
     for _ in 0..99 {
@@ -184,7 +298,7 @@ fn where_closes_are_not_seen_a_peer_that_says_so_has_closed_it_and_else_nobody_k
     connection.unseen();
     assert_eq!(sample.reported.take(), [], "once");
     let connection = sample.unseen(without_socket(2, 1));
-    connection.session_closed(Instant::now());
+    connection.session_closed(Instant::now(), None);
     connection.unseen();
     assert_eq!(sample.reported.take()[0].reason, CloseReason::Unknown);
 }

@@ -21,7 +21,9 @@ use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with};
 
 use super::sock_diag;
-use crate::connection::closes::{CloseEvent, CloseSink, ClosedSocket, SocketEnd};
+use super::tcp_info::TcpInfo;
+use crate::connection::closes::{CloseEvent, CloseSink, ClosedSocket};
+use crate::connection::counters::OwnFin;
 
 /// The first and the third: `SKNLGRP_INET_TCP_DESTROY` and `SKNLGRP_INET6_TCP_DESTROY`.
 const GROUPS: u32 = 0b101;
@@ -179,28 +181,15 @@ fn rest() {
 
 /// What an announcement says: a netlink header, an `inet_diag_msg`, and attributes.
 fn destroyed(message: &[u8]) -> Option<ClosedSocket> {
-    let addresses = sock_diag::addresses(message)?;
-    let socket = ClosedSocket::new(addresses);
-    let info = sock_diag::TcpInfo::find(message);
-    let (Some(info), Some(queues)) = (info, sock_diag::Queues::find(message)) else {
-        return Some(socket);
-    };
-    if !info.has_sent_fin(&queues) {
-        // One side has reset it. This one resets what it closes with bytes unread, and nothing else.
-        let is_peer = queues.unread == 0;
-        return Some(socket.end(if is_peer {
-            SocketEnd::Peer
-        } else {
-            SocketEnd::Unknown
-        }));
+    let mut socket = ClosedSocket::new(sock_diag::addresses(message)?);
+    if let Some(info) = TcpInfo::find(message) {
+        socket.counters = Some(info.counters);
+        if info.counters.fin == OwnFin::Acknowledged {
+            // The acknowledgement of the last FIN is the last segment that comes.
+            socket.ago = info.since_last_segment;
+        }
     }
-    if !info.ended_in_order() {
-        // The peer has reset it after that, or before it knew.
-        return Some(socket);
-    }
-    let socket = socket.end(sock_diag::closed_by(addresses));
-    // The acknowledgement of the last FIN is the last segment that comes.
-    Some(socket.ago(info.since_last_segment))
+    Some(socket)
 }
 
 #[cfg(test)]
@@ -210,6 +199,8 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
+    use crate::connection::closes::SocketEnd;
+    use crate::connection::counters::{FirstEnd, SocketCounters};
     use crate::facts::AddressPair;
 
     /// Which end closes first, and whether it has bytes unread by then, so that it resets.
@@ -271,14 +262,14 @@ mod tests {
             tv_nsec: 0,
         };
         let (watch, events) = idle_watch(Some(listen().unwrap()));
+        let (here, peer) = (SocketEnd::Here, SocketEnd::Peer);
         let cases = ["127.0.0.1:0", "[::1]:0"].into_iter().flat_map(|family| {
             let ends = [
-                (true, false, SocketEnd::Here),
-                // That the peer was first does not show: see `sock_diag::closed_by`.
-                (false, false, SocketEnd::Unknown),
-                (false, true, SocketEnd::Peer),
-                // What was unread may also be left of a peer that has reset it.
-                (true, true, SocketEnd::Unknown),
+                (true, false, FirstEnd::Surely(here)),
+                (false, false, FirstEnd::Surely(peer)),
+                (false, true, FirstEnd::Surely(peer)),
+                // What was unread may also be left of a peer that has reset it, as most do.
+                (true, true, FirstEnd::Likely(peer)),
             ];
             ends.map(|(is_here, resets, end)| (close_one(family, First { is_here, resets }), end))
         });
@@ -293,7 +284,9 @@ mod tests {
                     continue;
                 };
                 assert!(socket.ago < Duration::from_secs(5), "{socket:?}");
-                missing.retain(|missing| *missing != (socket.addresses, socket.end));
+                let counters = socket.counters.unwrap();
+                let end = counters.first_end(&SocketCounters::CONNECTED, Duration::ZERO);
+                missing.retain(|missing| *missing != (socket.addresses, end));
             }
         }
     }

@@ -10,12 +10,15 @@ mod announcements;
 mod proc_fs;
 #[cfg(target_os = "linux")]
 mod sock_diag;
+#[cfg(target_os = "linux")]
+mod tcp_info;
 #[cfg(not(target_os = "linux"))]
 mod unsupported;
 
 use std::time::Duration;
 
 use super::closes::SocketEnd;
+use super::counters::SocketCounters;
 use crate::facts::AddressPair;
 #[cfg(not(target_os = "linux"))]
 use unsupported as system;
@@ -33,14 +36,18 @@ mod system {
         })
     }
 
-    pub(super) use super::sock_diag::{closed_by, states};
+    pub(super) use super::sock_diag::{closings, states};
 }
+
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+pub(super) use sock_diag::ASKING_SOCKETS;
 
 /// How far the close of a socket has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SocketState {
-    /// The other end has not closed it.
-    Open,
+    /// The other end has not closed it; what is counted of it, where that is known.
+    Open(Option<SocketCounters>),
     /// The other end has closed it, so long ago.
     ClosedByPeer(Duration),
     /// It is no socket of this process any more.
@@ -61,9 +68,19 @@ pub(super) fn states(addresses: &[AddressPair]) -> Option<Vec<SocketState>> {
     system::states(addresses)
 }
 
-/// Who closed a socket first that is gone, as far as the operating system still shows it.
-pub(super) fn closed_by(addresses: AddressPair) -> SocketEnd {
-    system::closed_by(addresses)
+/// What the operating system still shows of a socket that this process holds no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closing {
+    /// Who closed it first, as far as that shows.
+    By(SocketEnd),
+    /// The process has closed it, but nothing of that is on the wire: before that stands data that
+    /// the peer has no room for.
+    NotBegun,
+}
+
+/// How far the close of each has come; `None` where the operating system cannot be asked.
+pub(super) fn closings(addresses: &[AddressPair]) -> Option<Vec<Closing>> {
+    system::closings(addresses)
 }
 
 /// The announcements of the Linux kernel; where there are none, nothing is announced.

@@ -3,15 +3,17 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
-use std::time::Duration;
 
+use parking_lot::Mutex;
 use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, sendto, socket_with,
 };
 
-use super::SocketState;
+use super::tcp_info::TcpInfo;
+use super::{Closing, SocketState};
 use crate::connection::closes::SocketEnd;
+use crate::connection::counters::OwnFin;
 use crate::facts::AddressPair;
 
 const AF_INET: u8 = 2;
@@ -31,24 +33,29 @@ const LISTEN: u8 = 10;
 const CLOSING: u8 = 11;
 /// Asks for the attribute `INET_DIAG_INFO`, a `tcp_info`.
 const WITH_INFO: u8 = 1 << (INET_DIAG_INFO - 1);
-const INET_DIAG_INFO: u16 = 2;
+pub(super) const INET_DIAG_INFO: u16 = 2;
 
 /// A netlink header, the fixed part of the question, and the identity of a socket.
 const REQUEST: usize = 16 + 8 + 48;
 /// Where the answer, behind its header, has the state of the socket, where its two queues, where its
 /// inode, and where its attributes begin.
 const HEADER: usize = 16;
+/// Where an answer has the number of its question.
+const NUMBER: usize = 8;
 const STATE: usize = HEADER + 1;
-const UNREAD: usize = HEADER + 4 + 48 + 4;
-const UNACKNOWLEDGED: usize = UNREAD + 4;
+pub(super) const UNREAD: usize = HEADER + 4 + 48 + 4;
+pub(super) const UNACKNOWLEDGED: usize = UNREAD + 4;
 const INODE: usize = HEADER + 4 + 48 + 16;
-const ATTRIBUTES: usize = HEADER + 72;
+pub(super) const ATTRIBUTES: usize = HEADER + 72;
+
+/// So many sockets are asked for at once: the kernel has room for all the answers.
+const AT_ONCE: usize = 32;
 
 /// Those of the addresses whose socket some process holds, or `None` when the kernel does not
 /// answer. A socket with these addresses that is not ours cannot be, short of a descriptor that was
 /// handed to another process.
 pub(super) fn held(addresses: &[AddressPair]) -> Option<Vec<AddressPair>> {
-    let states = ask_each(addresses, 0)?;
+    let states = ask_each(addresses, 0, state)?;
     let held = addresses.iter().zip(states);
     let held = held.filter(|(_, state)| *state != SocketState::Gone);
     Some(held.map(|(pair, _)| *pair).collect())
@@ -56,36 +63,92 @@ pub(super) fn held(addresses: &[AddressPair]) -> Option<Vec<AddressPair>> {
 
 /// The state of each.
 pub(super) fn states(addresses: &[AddressPair]) -> Option<Vec<SocketState>> {
-    ask_each(addresses, WITH_INFO)
+    ask_each(addresses, WITH_INFO, state)
 }
 
-fn ask_each(addresses: &[AddressPair], extensions: u8) -> Option<Vec<SocketState>> {
+/// How far the close of each has come that this process holds no more. Only the side that closes
+/// first waits for segments that come late, for a minute (`TIME_WAIT`); but it waits no longer once
+/// it has reset what the other side sent after that. So one that does not wait may have been first
+/// as well.
+pub(super) fn closings(addresses: &[AddressPair]) -> Option<Vec<Closing>> {
+    ask_each(addresses, WITH_INFO, closing)
+}
+
+fn closing(answer: &[u8]) -> Option<Closing> {
+    if error(answer).is_some() {
+        return Some(Closing::By(SocketEnd::Unknown));
+    }
+    let fin = || TcpInfo::find(answer).map(|info| info.counters.fin);
+    Some(match *answer.get(STATE)? {
+        FIN_WAIT_1 if fin() == Some(OwnFin::NotSent) => Closing::NotBegun,
+        FIN_WAIT_1 | FIN_WAIT_2 | TIME_WAIT | CLOSING => Closing::By(SocketEnd::Here),
+        LAST_ACK => Closing::By(SocketEnd::Peer),
+        // Another connection has the addresses by now, or a listener.
+        _ => Closing::By(SocketEnd::Unknown),
+    })
+}
+
+/// The socket to ask with, from the first question on. Nobody waits for it.
+static KEPT: Mutex<Option<OwnedFd>> = Mutex::new(None);
+
+/// Asks for all of them through one socket, and reads each answer.
+fn ask_each<T>(
+    addresses: &[AddressPair],
+    extensions: u8,
+    read: impl Fn(&[u8]) -> Option<T>,
+) -> Option<Vec<T>> {
     if addresses.is_empty() {
         return Some(Vec::new());
     }
-    let kernel = connect()?;
-    let state = |pair: &AddressPair| read(&ask(&kernel, *pair, extensions)?);
-    addresses.iter().map(state).collect()
+    // While another thread asks, with a socket of its own.
+    let Some(mut kept) = KEPT.try_lock() else {
+        return ask_with(&connect()?, addresses, extensions, read);
+    };
+    let kernel = kept.take().or_else(connect)?;
+    let answers = ask_with(&kernel, addresses, extensions, read);
+    // An answer that was not read would be taken for one of the next question.
+    *kept = answers.is_some().then_some(kernel);
+    answers
 }
 
-/// Who closed a socket first that is gone. Only the side that does waits for segments that come
-/// late, for a minute (`TIME_WAIT`); but it waits no longer once it has reset what the other side
-/// sent after that. So one that does not wait may have been first as well.
-pub(super) fn closed_by(addresses: AddressPair) -> SocketEnd {
-    let state = || {
-        let answer = ask(&connect()?, addresses, 0)?;
-        let is_known = error(&answer).is_none();
-        answer.get(STATE).copied().filter(|_| is_known)
-    };
-    match state() {
-        Some(FIN_WAIT_1 | FIN_WAIT_2 | TIME_WAIT | CLOSING) => SocketEnd::Here,
-        Some(LAST_ACK) => SocketEnd::Peer,
-        // It does not wait any more, or another connection has the addresses by now.
-        _ => SocketEnd::Unknown,
+fn ask_with<T>(
+    kernel: &OwnedFd,
+    addresses: &[AddressPair],
+    extensions: u8,
+    read: impl Fn(&[u8]) -> Option<T>,
+) -> Option<Vec<T>> {
+    let mut all = Vec::with_capacity(addresses.len());
+    let mut answer = vec![0; 1024];
+    for asked in addresses.chunks(AT_ONCE) {
+        ask(kernel, asked, extensions)?;
+        // The kernel answers each in turn.
+        for number in 0_u32.. {
+            if number as usize == asked.len() {
+                break;
+            }
+            // The answers are there when the question has been sent: never wait for them.
+            let (length, _) = recv(kernel, &mut answer[..], RecvFlags::DONTWAIT).ok()?;
+            let answer = answer.get(..length)?;
+            let answered = answer.get(NUMBER..NUMBER + 4)?;
+            if answered != number.to_ne_bytes() {
+                return None;
+            }
+            all.push(read(answer)?);
+        }
     }
+    Some(all)
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many sockets this thread has made to ask with.
+    pub(in crate::connection) static ASKING_SOCKETS: std::cell::Cell<u32> =
+        const { std::cell::Cell::new(0) };
 }
 
 fn connect() -> Option<OwnedFd> {
+    #[cfg(test)]
+    ASKING_SOCKETS.set(ASKING_SOCKETS.get() + 1);
     let (kind, flags) = (SocketType::DGRAM, SocketFlags::CLOEXEC);
     socket_with(
         AddressFamily::NETLINK,
@@ -96,15 +159,15 @@ fn connect() -> Option<OwnedFd> {
     .ok()
 }
 
-fn ask(kernel: &OwnedFd, addresses: AddressPair, extensions: u8) -> Option<Vec<u8>> {
+/// Sends one question for all of them.
+fn ask(kernel: &OwnedFd, addresses: &[AddressPair], extensions: u8) -> Option<()> {
     let to_kernel = SocketAddrNetlink::new(0, 0);
-    let question = request(addresses, extensions);
+    let mut question = Vec::with_capacity(REQUEST * addresses.len());
+    for (number, pair) in (0..).zip(addresses) {
+        request(&mut question, number, *pair, extensions);
+    }
     sendto(kernel, &question, SendFlags::empty(), &to_kernel).ok()?;
-    let mut answer = vec![0; 1024];
-    // The answer is there when the question has been sent: never wait for it.
-    let (length, _) = recv(kernel, &mut answer[..], RecvFlags::DONTWAIT).ok()?;
-    answer.truncate(length);
-    Some(answer)
+    Some(())
 }
 
 /// The code, where the answer is an error.
@@ -114,7 +177,7 @@ fn error(answer: &[u8]) -> Option<i32> {
     (kind == NLMSG_ERROR).then_some(code)
 }
 
-fn read(answer: &[u8]) -> Option<SocketState> {
+fn state(answer: &[u8]) -> Option<SocketState> {
     if let Some(code) = error(answer) {
         return (code == -ENOENT).then_some(SocketState::Gone);
     }
@@ -127,7 +190,8 @@ fn read(answer: &[u8]) -> Option<SocketState> {
     }
     // Also where this side has closed its half, and waits for the other one.
     if !matches!(state, CLOSE_WAIT | LAST_ACK) {
-        return Some(SocketState::Open);
+        let counters = TcpInfo::find(answer).map(|info| info.counters);
+        return Some(SocketState::Open(counters));
     }
     // The last segment of a peer that has closed is its close.
     let ago = TcpInfo::find(answer).map(|info| info.since_last_segment);
@@ -156,90 +220,20 @@ pub(super) fn addresses(message: &[u8]) -> Option<AddressPair> {
     })
 }
 
-/// The bytes that wait in a socket.
-pub(super) struct Queues {
-    /// Came, and were not read. A FIN counts as one.
-    pub(super) unread: u32,
-    /// Were written and not acknowledged. A FIN counts as one.
-    unacknowledged: u32,
-}
-
-impl Queues {
-    pub(super) fn find(message: &[u8]) -> Option<Self> {
-        let count = |at: usize| {
-            Some(u32::from_ne_bytes(
-                message.get(at..at + 4)?.try_into().ok()?,
-            ))
-        };
-        Some(Self {
-            unread: count(UNREAD)?,
-            unacknowledged: count(UNACKNOWLEDGED)?,
-        })
-    }
-}
-
-/// What is needed of the kernel's `tcp_info`.
-pub(super) struct TcpInfo {
-    /// Since the last segment of the peer.
-    pub(super) since_last_segment: Duration,
-    bytes_acknowledged: u64,
-    bytes_sent: u64,
-    bytes_sent_again: u64,
-    bytes_not_sent: u32,
-}
-
-impl TcpInfo {
-    /// Behind the header and the `inet_diag_msg` stand attributes.
-    pub(super) fn find(message: &[u8]) -> Option<Self> {
-        let mut attributes = message.get(ATTRIBUTES..)?;
-        loop {
-            let length = usize::from(u16::from_ne_bytes(attributes.get(..2)?.try_into().ok()?));
-            let kind = u16::from_ne_bytes(attributes.get(2..4)?.try_into().ok()?);
-            let info = attributes.get(4..length)?;
-            if kind == INET_DIAG_INFO {
-                return Self::read(info);
-            }
-            attributes = attributes.get(length.next_multiple_of(4)..)?;
-        }
-    }
-
-    fn read(info: &[u8]) -> Option<Self> {
-        let count = |at: usize| Some(u64::from_ne_bytes(info.get(at..at + 8)?.try_into().ok()?));
-        let milliseconds = u32::from_ne_bytes(info.get(56..60)?.try_into().ok()?);
-        Some(Self {
-            since_last_segment: Duration::from_millis(milliseconds.into()),
-            bytes_acknowledged: count(120)?,
-            bytes_sent: count(200)?,
-            bytes_sent_again: count(208)?,
-            bytes_not_sent: u32::from_ne_bytes(info.get(144..148)?.try_into().ok()?),
-        })
-    }
-
-    /// Whether the FIN of this side was acknowledged. The SYN and the FIN count as a byte each, when
-    /// they are.
-    pub(super) fn ended_in_order(&self) -> bool {
-        self.bytes_acknowledged + self.bytes_sent_again == self.bytes_sent + 2
-    }
-
-    /// Whether this side has sent a FIN, be it acknowledged or not. All that is in the sequence of
-    /// this side but for the SYN and the data is the FIN, which may still stand behind data that the
-    /// peer has no room for.
-    pub(super) fn has_sent_fin(&self, queues: &Queues) -> bool {
-        let written = self.bytes_acknowledged + u64::from(queues.unacknowledged);
-        let sent = written.saturating_sub(self.bytes_not_sent.into());
-        sent + self.bytes_sent_again > self.bytes_sent + 1
-    }
-}
-
-fn request(AddressPair { local, remote }: AddressPair, extensions: u8) -> Vec<u8> {
+fn request(
+    request: &mut Vec<u8>,
+    number: u32,
+    AddressPair { local, remote }: AddressPair,
+    extensions: u8,
+) {
     #[allow(clippy::cast_possible_truncation, reason = "a small constant")]
     const LENGTH: u32 = REQUEST as u32;
     let family = if local.is_ipv4() { AF_INET } else { AF_INET6 };
-    let mut request = Vec::with_capacity(REQUEST);
     request.extend(LENGTH.to_ne_bytes());
     request.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
     request.extend(NLM_F_REQUEST.to_ne_bytes());
-    request.extend([0; 8]);
+    request.extend(number.to_ne_bytes());
+    request.extend([0; 4]);
     request.extend([family, IPPROTO_TCP, extensions, 0]);
     // Sockets in any state.
     request.extend(u32::MAX.to_ne_bytes());
@@ -250,7 +244,6 @@ fn request(AddressPair { local, remote }: AddressPair, extensions: u8) -> Vec<u8
     // Any interface; and no cookie, which is all ones.
     request.extend([0; 4]);
     request.extend([u8::MAX; 8]);
-    request
 }
 
 fn words(address: SocketAddr) -> [u8; 16] {
@@ -268,9 +261,14 @@ fn words(address: SocketAddr) -> [u8; 16] {
 mod tests {
     use std::io::Read as _;
     use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
 
     use super::*;
     use crate::connection::kernel::proc_fs;
+
+    fn is_open(pair: AddressPair) -> bool {
+        matches!(states(&[pair]).unwrap()[..], [SocketState::Open(Some(_))])
+    }
 
     /// A connected socket, its addresses, and the end of its peer.
     fn socket(address: &str) -> (TcpStream, AddressPair, TcpStream) {
@@ -313,18 +311,40 @@ mod tests {
     fn a_socket_whose_half_this_side_has_closed_is_not_closed_by_its_peer() {
         let (socket, pair, _peer) = socket("127.0.0.1:0");
         socket.shutdown(std::net::Shutdown::Write).unwrap();
-        assert_eq!(states(&[pair]), Some(vec![SocketState::Open]));
+        assert!(is_open(pair));
     }
 
     #[test]
     fn a_socket_that_its_peer_has_closed_is_held_and_says_so() {
         let (mut socket, pair, peer) = socket("127.0.0.1:0");
-        assert_eq!(states(&[pair]), Some(vec![SocketState::Open]));
+        assert!(is_open(pair));
         drop(peer);
         // The end is read once it is there.
         assert_eq!(socket.read(&mut [0]).unwrap(), 0);
         let state = states(&[pair]).unwrap()[0];
         assert!(matches!(state, SocketState::ClosedByPeer(ago) if ago < Duration::from_secs(5)));
         assert_eq!(held(&[pair]), Some(vec![pair]));
+    }
+
+    #[test]
+    fn however_many_are_asked_for_one_socket_asks() {
+        let sockets: Vec<_> = (0..=AT_ONCE).map(|_| socket("127.0.0.1:0")).collect();
+        let pairs: Vec<_> = sockets.iter().map(|(_, pair, _)| *pair).collect();
+        let before = ASKING_SOCKETS.get();
+        assert_eq!(held(&pairs), Some(pairs));
+        assert!(ASKING_SOCKETS.get() <= before + 1);
+    }
+
+    #[test]
+    fn a_socket_whose_fin_stands_behind_data_has_not_begun_to_close() {
+        let (mut socket, pair, mut peer) = socket("127.0.0.1:0");
+        socket.set_nonblocking(true).unwrap();
+        // Until the peer has no room for more.
+        while std::io::Write::write(&mut socket, &[0; 1 << 14]).is_ok() {}
+        drop(socket);
+        assert_eq!(closings(&[pair]), Some(vec![Closing::NotBegun]));
+        std::io::copy(&mut peer, &mut std::io::sink()).unwrap();
+        let here = Closing::By(SocketEnd::Here);
+        assert_eq!(closings(&[pair]), Some(vec![here]));
     }
 }

@@ -39,7 +39,7 @@ fn a_close_that_comes_late_is_that_of_the_earlier_connection_at_its_addresses() 
         let replaced = registry.insert(&sample.seen(closed.addresses), true);
         assert_eq!(replaced.is_some(), nth > 0);
         if let Some(replaced) = replaced {
-            registry.gone(&replaced, NOBODY, Instant::now());
+            registry.gone(&replaced, &SocketGone::now(NOBODY));
         }
     }
     assert_eq!(sample.reported.take().len(), 2);
@@ -69,7 +69,7 @@ fn what_was_found_to_be_gone_leaves_no_close_to_come() {
     let closed = ClosedSocket::new(without_socket(1, 1));
     let found = sample.seen(closed.addresses);
     registry.insert(&found, true);
-    registry.gone(&found, NOBODY, Instant::now());
+    registry.gone(&found, &SocketGone::now(NOBODY));
     registry.insert(&sample.seen(closed.addresses), true);
     registry.closed(&closed);
     assert_eq!(sample.reported.take().len(), 2);
@@ -105,7 +105,7 @@ fn one_that_may_be_answered_waits_and_ends_as_it_was_judged_first() {
     registry.closed(&closed.end(SocketEnd::Peer));
     for _ in 0..3 {
         registry.closed(&closed.end(SocketEnd::Here));
-        registry.gone(&connection, SocketEnd::Here, Instant::now());
+        registry.gone(&connection, &SocketGone::now(SocketEnd::Here));
     }
     assert_eq!(registry.len(), (1, 1), "it waits once");
     assert!(registry.find(closed.addresses).is_some());
@@ -128,7 +128,7 @@ fn one_waits_for_the_requests_of_its_own_session_alone() {
     registry.insert(&connection, true);
     other.traffic.begin_awaiting();
     sample.traffic.begin_awaiting();
-    registry.gone(&connection, NOBODY, Instant::now());
+    registry.gone(&connection, &SocketGone::now(NOBODY));
     registry.report_waiting(&other.traffic);
     assert_eq!(sample.reported.take(), []);
     sample.traffic.end_awaiting();
@@ -157,7 +157,7 @@ fn one_whose_close_is_not_seen_ends_for_no_reason_when_its_port_comes_back() {
     let addresses = without_socket(1, 1);
     registry.insert(&sample.unseen(addresses), false);
     let replaced = registry.insert(&sample.unseen(addresses), false).unwrap();
-    registry.gone(&replaced, NOBODY, Instant::now());
+    registry.gone(&replaced, &SocketGone::now(NOBODY));
     let reported = sample.reported.take();
     assert_eq!(reported.len(), 1);
     assert_eq!(reported[0].reason, CloseReason::Unknown);

@@ -3,24 +3,17 @@
 use std::net::TcpStream;
 use std::task::{Poll, Waker};
 
-use super::super::sample::{self, Sample, with_socket, without_socket};
+use super::super::sample::{Sample, with_socket, without_socket};
 use super::*;
 
 fn new() -> Arc<SessionConnections> {
     Arc::new(SessionConnections::new(Duration::from_mins(2)))
 }
 
-/// Enters one that nobody observes.
-fn open(session: &SessionConnections, addresses: AddressPair) -> Arc<Connection> {
-    let connection = session.made(sample::info(addresses), &Observers::default());
-    session.enter(&connection);
-    connection
-}
-
 /// One whose socket is open, and the two ends of that.
 fn open_with_socket(session: &SessionConnections) -> (Arc<Connection>, [TcpStream; 2]) {
     let (addresses, ends) = with_socket();
-    (open(session, addresses), ends)
+    (session.open_unobserved(addresses), ends)
 }
 
 #[test]
@@ -29,11 +22,11 @@ fn of_very_many_connections_those_are_forgotten_that_are_closed() {
     let (held, _ends) = open_with_socket(&session);
     let ports = 1..u16::try_from(FEWEST_TO_PRUNE).unwrap();
     let closed: Vec<_> = ports
-        .map(|port| open(&session, without_socket(3, port)))
+        .map(|port| session.open_unobserved(without_socket(3, port)))
         .collect();
     let is_known = |one: &&Arc<Connection>| REGISTRY.has(one);
     assert_eq!(closed.iter().filter(is_known).count(), closed.len());
-    let last = open(&session, without_socket(3, 0));
+    let last = session.open_unobserved(without_socket(3, 0));
     assert_eq!(closed.iter().filter(is_known).count(), 0);
     let mut left: Vec<_> = session.take().iter().map(|one| one.info.id).collect();
     left.sort_unstable();
