@@ -16,4 +16,5 @@ mod panics;
 mod policy;
 mod snapshot;
 mod support;
+mod turn;
 mod whole_process;

@@ -10,6 +10,7 @@ mod bounds;
 mod cancelled;
 mod closing;
 mod expiry;
+mod late_holders;
 mod options;
 mod reuse;
 mod runtimes;

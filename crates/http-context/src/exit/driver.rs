@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::find;
 use super::verify::{self, ToRelease};
+use super::{find, turn};
 use crate::connection::CLOSES_WITHIN;
 use crate::context::HttpContext;
 use crate::facts::{ExitReport, Leak, Outcome, PoolCloseReason};
@@ -32,6 +32,8 @@ pub(crate) struct Exit {
     leaks: Vec<Leak>,
     /// Whether resolutions are kept until these are reported.
     defers: bool,
+    /// Whether those that hold the session were looked for: what lets go later resolves its leak.
+    has_judged: bool,
 }
 
 impl Exit {
@@ -45,6 +47,7 @@ impl Exit {
             nested_opens: 0,
             leaks: Vec::new(),
             defers: false,
+            has_judged: false,
         }
     }
 
@@ -62,11 +65,13 @@ impl Exit {
         if !context.is_idle() {
             return None;
         }
+        drop_unpooled(&context);
+        if self.has_holders(&context) {
+            // They may be about to let go.
+            return None;
+        }
         self.settle(&context);
-        if context
-            .sessions_if_any()
-            .is_some_and(|s| s.has_connections())
-        {
+        if has_connections(&context) {
             return None;
         }
         self.find_holders(&context);
@@ -80,14 +85,27 @@ impl Exit {
     /// Dropping the future leaves the rest to the drop of this, which does it at once.
     pub(crate) async fn awaited(mut self) -> Option<ExitReport> {
         let context = self.context.clone()?;
-        drain(&context).await;
+        if !context.is_idle() {
+            drain(&context).await;
+        }
         self.find_living(&context);
         self.abort(&context);
         // One deadline for all that was cut off or closed. What is left then is found below.
         let gone_by = Instant::now() + CLOSES_WITHIN;
-        verify::wait_until_ended(&context, gone_by).await;
+        if context.requests_in_flight() > 0 {
+            verify::wait_until_ended(&context, gone_by).await;
+        }
+        // First, since what a session is made of may hold one: a middleware, or a body.
+        drop_unpooled(&context);
+        self.let_go(&context).await;
+        if has_permit(&context) {
+            // What is found here is why the pool closes it.
+            self.find_holders(&context);
+        }
         self.settle(&context);
-        self.verify(&context, gone_by).await;
+        if has_connections(&context) {
+            self.verify(&context, gone_by).await;
+        }
         self.find_holders(&context);
         self.report()
     }
@@ -140,12 +158,10 @@ impl Exit {
             sessions.drop_transport();
             return;
         };
-        let has_leaked =
-            !self.leaks.is_empty() || context.scope().looks_for_leaks() && sessions.has_holders();
         let spent = if self.aborted > 0 {
             Some(PoolCloseReason::Aborted)
         } else {
-            has_leaked.then_some(PoolCloseReason::Leaked)
+            (!self.leaks.is_empty()).then_some(PoolCloseReason::Leaked)
         };
         match spent {
             None => {
@@ -178,14 +194,30 @@ impl Exit {
         }
     }
 
+    /// Whether someone holds what is a leak at the end.
+    fn has_holders(&self, context: &HttpContext) -> bool {
+        !self.has_judged
+            && context.scope().looks_for_leaks()
+            && context.sessions_if_any().is_some_and(|s| s.has_holders())
+    }
+
+    async fn let_go(&self, context: &HttpContext) {
+        if let Some(sessions) = context.sessions_if_any()
+            && self.has_holders(context)
+        {
+            turn::let_go(context, sessions).await;
+        }
+    }
+
+    /// Marks those that hold something as leaked, once.
     fn find_holders(&mut self, context: &HttpContext) {
-        let Some(sessions) = context.sessions_if_any() else {
-            return;
-        };
-        if context.scope().looks_for_leaks() && sessions.has_holders() {
+        if let Some(sessions) = context.sessions_if_any()
+            && self.has_holders(context)
+        {
             self.defer(context.scope());
             self.leaks.extend(sessions.mark_holders_leaked());
         }
+        self.has_judged = true;
     }
 
     /// From here on resolutions wait until what is found was reported.
@@ -259,6 +291,24 @@ async fn drain(context: &HttpContext) {
     let is_idle = wait_until(&context.scope().changed, || context.is_idle());
     // Running out of time is no error here: what is left is cut off, and reported.
     let _ = timeout(context.options().drain_timeout, is_idle).await;
+}
+
+/// Drops the client that goes back to no pool.
+fn drop_unpooled(context: &HttpContext) {
+    if let Some(sessions) = context.sessions_if_any()
+        && !sessions.has_permit()
+    {
+        sessions.drop_transport();
+    }
+}
+
+fn has_permit(context: &HttpContext) -> bool {
+    context.sessions_if_any().is_some_and(|s| s.has_permit())
+}
+
+fn has_connections(context: &HttpContext) -> bool {
+    let sessions = context.sessions_if_any();
+    sessions.is_some_and(|s| s.has_connections())
 }
 
 /// Closes the session without looking at what is left of it.

@@ -9,13 +9,18 @@
 //! | `drain` | waits for requests, bodies and children |
 //! | `find_living` | marks those that are still there as leaked |
 //! | `abort` | cuts them off |
+//! | `let_go` | gives tasks that hold a handle or a client their turn to let it go ([`turn`]) |
+//! | `find_holders` | finds handles and clients that are kept: before a pool decides, else after `verify` |
 //! | `settle` | drops the client, or hands it back to its pool |
 //! | `verify` | waits for the sockets of what was dropped, and finds those that stay ([`verify`]) |
-//! | `find_holders` | finds handles and clients that are kept ([`find`]) |
 //! | `report` | notifies observers, and returns the report |
+//!
+//! An exit that is dropped cannot wait, and gives nobody a turn: it looks for no holder, and a pool
+//! closes its session as `unverified`.
 
 mod driver;
 mod find;
+mod turn;
 mod verify;
 
 pub(crate) use driver::Exit;

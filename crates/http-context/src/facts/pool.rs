@@ -29,7 +29,7 @@ pub struct PoolStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PoolCloseReason {
-    /// Its context left something behind.
+    /// Its context left something behind; its exit report has the leak.
     Leaked,
     /// The exit of its context cut a request or a body off.
     Aborted,

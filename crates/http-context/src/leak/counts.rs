@@ -18,6 +18,12 @@ const OVERFLOW: usize = CALL_SITES;
 /// reported too, and each clone is one more leak: so the report stays exact.
 const REPORTED: usize = 1 << (usize::BITS - 1);
 
+/// Set in a count once the exit of its context waits for releases: from then on it hears of each.
+const AWAITED: usize = 1 << (usize::BITS - 2);
+
+/// What is not the count itself. A release looks at both at once, which costs no more than one.
+const MARKS: usize = REPORTED | AWAITED;
+
 /// Counts live things by the call site that acquired them.
 ///
 /// Entries are claimed once and never freed, so an index stays valid for the life of the table and
@@ -49,6 +55,13 @@ pub(crate) struct Holders {
     pub(crate) call_site: Option<CallSite>,
     pub(crate) count: usize,
     pub(crate) backtrace: Option<Arc<Backtrace>>,
+}
+
+/// A release that concerns the exit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Released {
+    /// Whether it was reported as leaked.
+    pub(crate) was_reported: bool,
 }
 
 /// Which entry of a [`CallSiteCounts`] a live thing is counted in.
@@ -122,10 +135,21 @@ impl CallSiteCounts {
         was_reported && !index.is_late()
     }
 
-    /// Gives one back. Returns whether it was reported as leaked.
-    pub(crate) fn release(&self, index: CallSiteIndex) -> bool {
-        let was_reported = self.count(index).fetch_sub(1, Ordering::SeqCst) & REPORTED != 0;
-        was_reported && !index.is_late()
+    /// Gives one back. `None` where no exit is concerned, which is nearly always.
+    pub(crate) fn release(&self, index: CallSiteIndex) -> Option<Released> {
+        let marks = self.count(index).fetch_sub(1, Ordering::SeqCst) & MARKS;
+        (marks != 0).then(|| Released {
+            was_reported: marks & REPORTED != 0 && !index.is_late(),
+        })
+    }
+
+    /// Whether anything is live, whose release the exit is to hear of from here on.
+    pub(crate) fn await_releases(&self) -> bool {
+        let live = self
+            .claimed()
+            .map(|index| self.counts[index].live.fetch_or(AWAITED, Ordering::SeqCst) & !MARKS);
+        // All of them are marked, whatever the first one says.
+        live.fold(0, |all, live| all | live) > 0
     }
 
     /// Every call site with something still live, and how much; each is marked as reported.
@@ -134,7 +158,7 @@ impl CallSiteCounts {
             .map(|index| {
                 let backtraces = self.backtraces.get();
                 Holders {
-                    count: self.counts[index].live.fetch_or(REPORTED, Ordering::SeqCst) & !REPORTED,
+                    count: self.counts[index].live.fetch_or(REPORTED, Ordering::SeqCst) & !MARKS,
                     call_site: self.call_sites[index].get().copied(),
                     backtrace: backtraces.and_then(|all| all[index].get().cloned()),
                 }
@@ -143,7 +167,7 @@ impl CallSiteCounts {
     }
 
     pub(crate) fn any_live(&self) -> bool {
-        let live = |index: usize| self.counts[index].live.load(Ordering::SeqCst) & !REPORTED;
+        let live = |index: usize| self.counts[index].live.load(Ordering::SeqCst) & !MARKS;
         self.claimed().any(|index| live(index) > 0)
     }
 
@@ -217,6 +241,24 @@ mod tests {
             .collect()
     }
 
+    const OF_A_LEAK: Option<Released> = Some(Released { was_reported: true });
+    const OF_NONE: Option<Released> = Some(Released {
+        was_reported: false,
+    });
+
+    #[test]
+    fn an_exit_that_waits_hears_of_each_release_and_takes_none_for_a_leak() {
+        let counts = CallSiteCounts::default();
+        assert!(!counts.await_releases());
+        let (first, other) = (counts.acquire(here()), counts.acquire(here()));
+        assert_eq!(counts.release(other), None);
+        assert!(counts.await_releases());
+        counts.acquire_again(first);
+        assert_eq!([counts.release(first), counts.release(first)], [OF_NONE; 2]);
+        assert!(!counts.await_releases() && !counts.any_live());
+        assert_eq!(live(&counts), []);
+    }
+
     #[test]
     fn what_is_released_is_no_longer_live() {
         let counts = CallSiteCounts::default();
@@ -234,11 +276,13 @@ mod tests {
         let counts = CallSiteCounts::default();
         let index = counts.acquire(here());
         assert!(!counts.acquire_again(index));
-        assert!(!counts.release(index));
+        assert_eq!(counts.release(index), None);
         assert_eq!(live(&counts).len(), 1);
         assert!(counts.acquire_again(index));
-        assert!(counts.release(index));
-        assert!(counts.release(index));
+        assert_eq!(
+            [counts.release(index), counts.release(index)],
+            [OF_A_LEAK; 2]
+        );
     }
 
     #[test]
@@ -249,8 +293,8 @@ mod tests {
         assert_eq!(live(&counts), [(Some(call_site), 1)]);
         let late = counts.acquire(call_site);
         assert!(!counts.acquire_again(late));
-        assert!(!counts.release(late) && !counts.release(late));
-        assert!(counts.release(reported));
+        assert_eq!([counts.release(late), counts.release(late)], [OF_NONE; 2]);
+        assert_eq!(counts.release(reported), OF_A_LEAK);
     }
 
     /// Four more than a table has entries.
@@ -287,8 +331,8 @@ mod tests {
             assert_eq!(counts.mark_leaked().count(), 1);
             let late = counts.acquire(call_site);
             assert_eq!(counts.call_site(late), Some(call_site));
-            assert!(!counts.release(late));
-            assert!(counts.release(reported));
+            assert_eq!(counts.release(late), OF_NONE);
+            assert_eq!(counts.release(reported), OF_A_LEAK);
             assert!(!counts.any_live());
         }
     }

@@ -6,7 +6,7 @@ mod recent;
 
 pub use backtrace::sample_backtraces;
 pub(crate) use backtrace::sampled as sampled_backtrace;
-pub(crate) use counts::{CallSiteCounts, CallSiteIndex};
+pub(crate) use counts::{CallSiteCounts, CallSiteIndex, Released};
 pub(crate) use recent::{
     NestedCount, leaks as recent_leaks, nested_opens as recent_nested_opens, note_leak,
     note_nested, note_resolved,

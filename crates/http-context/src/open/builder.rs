@@ -104,6 +104,10 @@ impl ContextBuilder {
 
     /// How long an exit waits for requests in flight, bodies being read and child tasks before it
     /// cuts them off. Default: 5 s.
+    ///
+    /// Handles and clients that tasks still hold after that have their turn to be dropped: 100 ms, or
+    /// this when it is less. A context that leaks one takes so much longer to close. One that is
+    /// dropped instead of awaited waits for nothing.
     pub fn drain_timeout(self, timeout: Duration) -> Self {
         self.set(|options| options.drain_timeout = timeout)
     }

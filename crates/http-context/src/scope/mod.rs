@@ -27,8 +27,8 @@ pub(crate) struct Scope {
     pub(crate) info: ContextInfo,
     pub(crate) observers: Observers,
     pub(crate) stats: ContextStats,
-    /// Notified when the exit begins, and when the last request, body or child is gone and an exit
-    /// may wait for that.
+    /// Notified when the exit begins, and when the last request, body or child is gone, or a holder
+    /// let go, and an exit may wait for that.
     pub(crate) changed: Notify,
     /// Of the `open`, when it was sampled.
     backtrace: Option<Arc<Backtrace>>,
@@ -53,7 +53,7 @@ impl Scope {
         self.observers.notify(fact);
     }
 
-    /// Wakes an exit that waits for the context to be idle.
+    /// Wakes an exit that waits for the context to be idle, or for its holders.
     pub(crate) fn note_idle(&self) {
         if self.info.phase.is_closing() {
             self.changed.notify_waiters();

@@ -15,7 +15,7 @@ use super::sessions::Sessions;
 use crate::error::RequestError;
 use crate::facts::{ContextInfo, Leak, LeakKind};
 use crate::identity::{CallSite, SessionId};
-use crate::leak::CallSiteIndex;
+use crate::leak::{CallSiteIndex, Released};
 
 /// A handle of the pooled session of a context, from [`http_session`](crate::http_session).
 ///
@@ -185,15 +185,18 @@ impl Sessions {
     /// Takes a handle off the count, and resolves its leak if it was reported.
     #[inline]
     pub(super) fn release_handle(&self, index: CallSiteIndex) {
-        if self.handles.release(index) {
-            self.report_handle_resolved(index);
+        if let Some(released) = self.handles.release(index) {
+            self.note_handle_released(index, released);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn report_handle_resolved(&self, index: CallSiteIndex) {
-        self.scope().report_resolved(&self.handle_leak(index));
+    fn note_handle_released(&self, index: CallSiteIndex, released: Released) {
+        self.scope().note_idle();
+        if released.was_reported {
+            self.scope().report_resolved(&self.handle_leak(index));
+        }
     }
 
     /// One handle more, or less, than was reported at the exit.

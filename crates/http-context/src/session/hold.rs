@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::sessions::Sessions;
 use crate::facts::{Leak, LeakKind};
 use crate::identity::{CallSite, SessionId};
-use crate::leak::CallSiteIndex;
+use crate::leak::{CallSiteIndex, Released};
 
 /// Names a session, without being counted as a handle of it.
 #[derive(Clone)]
@@ -37,6 +37,15 @@ impl SessionHold {
         }
     }
 
+    #[cold]
+    fn note_released(&self, released: Released) {
+        let scope = self.session.sessions.scope();
+        scope.note_idle();
+        if released.was_reported {
+            scope.report_resolved(&self.late_leak());
+        }
+    }
+
     fn late_leak(&self) -> Leak {
         let sessions = &self.session.sessions;
         sessions.holder_leak(LeakKind::ClientClone, Some(self.call_site))
@@ -60,8 +69,8 @@ impl Clone for SessionHold {
 impl Drop for SessionHold {
     fn drop(&mut self) {
         let sessions = &self.session.sessions;
-        if sessions.clients.release(self.index) {
-            sessions.scope().report_resolved(&self.late_leak());
+        if let Some(released) = sessions.clients.release(self.index) {
+            self.note_released(released);
         }
     }
 }

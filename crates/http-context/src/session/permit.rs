@@ -24,6 +24,11 @@ impl Sessions {
         *self.permit.lock() = Some(Box::new(permit));
     }
 
+    /// Whether its session goes back to a pool.
+    pub(crate) fn has_permit(&self) -> bool {
+        self.permit.lock().is_some()
+    }
+
     pub(crate) fn take_permit(&self) -> Option<Box<Checkout>> {
         self.permit.lock().take()
     }

@@ -130,6 +130,12 @@ impl Sessions {
         self.handles.any_live() || self.clients.any_live()
     }
 
+    /// As [`has_holders`](Self::has_holders), where the exit is to be woken by each that lets go.
+    pub(crate) fn await_holders(&self) -> bool {
+        let (handles, clients) = (self.handles.await_releases(), self.clients.await_releases());
+        handles || clients
+    }
+
     /// What someone holds now, as leaks. Each is marked as reported.
     pub(crate) fn mark_holders_leaked(&self) -> Vec<Leak> {
         let leaks = |counts: &CallSiteCounts, kind| -> Vec<Leak> {
