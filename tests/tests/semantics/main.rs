@@ -16,6 +16,7 @@ mod closing;
 mod errors;
 mod exit_awaited;
 mod exit_dropped;
+mod extensions;
 mod handed_on;
 mod host_limit;
 mod job;

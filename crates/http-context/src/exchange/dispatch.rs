@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::Extensions;
 use reqwest::Request;
 
 use crate::error::RequestError;
 use crate::scope::RequestScope;
-use crate::transport::{Answer, Host, Sending, SlotWait, Transport};
+use crate::transport::{Answer, Host, LentExtensions, Sending, SlotWait, Transport};
 
 /// What a request goes through before its response head. Dropping it takes the request off its
 /// connection, or out of the queue.
@@ -31,7 +30,7 @@ enum Step {
 struct Queued {
     wait: SlotWait,
     request: Request,
-    extensions: Extensions,
+    extensions: LentExtensions,
 }
 
 impl Dispatch {
@@ -42,7 +41,7 @@ impl Dispatch {
         queue_timeout: Option<Duration>,
         transport: Arc<Transport>,
         request: Request,
-        extensions: Extensions,
+        extensions: LentExtensions,
     ) -> Self {
         let step = match host.try_slot() {
             Some(slot) => {

@@ -35,8 +35,7 @@ impl Middleware for Facade {
         extensions: &mut Extensions,
         _next: Next<'_>,
     ) -> reqwest_middleware::Result<Response> {
-        let extensions = std::mem::take(extensions);
-        Ok(execute::execute(self.0.clone(), request, extensions).await?)
+        Ok(execute::execute_lent(self.0.clone(), request, extensions).await?)
     }
 }
 

@@ -17,15 +17,28 @@ use crate::facts::{RequestInfo, Upload};
 use crate::identity::{Attached, RequestId};
 use crate::leak::sampled_backtrace;
 use crate::scope::RequestScope;
-use crate::transport::{Host, Transport};
+use crate::transport::{Host, LentExtensions, Transport};
 
 /// Sends a request through a session. It is admitted when the future is first polled.
-pub(super) fn execute(hold: SessionHold, request: Request, extensions: Extensions) -> Execute {
+pub(super) fn execute(hold: SessionHold, request: Request, extensions: LentExtensions) -> Execute {
     Execute(State::Built {
         hold,
         request,
         extensions,
     })
+}
+
+/// As [`execute`]; what the middleware has put into the extensions is there for their owner once the
+/// future ends, or is dropped.
+pub(super) async fn execute_lent(
+    hold: SessionHold,
+    request: Request,
+    extensions: &mut Extensions,
+) -> Result<Response, RequestError> {
+    let (lent, loan) = LentExtensions::lend(extensions);
+    let result = execute(hold, request, lent).await;
+    loan.returned().await;
+    result
 }
 
 /// A request as its caller holds it: dropped before the response, it is cancelled.
@@ -42,7 +55,7 @@ enum State {
     Built {
         hold: SessionHold,
         request: Request,
-        extensions: Extensions,
+        extensions: LentExtensions,
     },
     /// It could not be built.
     Refused(RequestError),
@@ -153,7 +166,7 @@ fn admit(hold: &SessionHold, request: &Request) -> Result<(Arc<Exchange>, Admitt
 
 impl Admitted {
     /// Sends it on its way: to the queue of its host, or to `reqwest`.
-    fn start(self, exchange: &Arc<Exchange>, mut request: Request, extensions: Extensions) {
+    fn start(self, exchange: &Arc<Exchange>, mut request: Request, extensions: LentExtensions) {
         let Self { transport, host } = self;
         exchange.notify(|observer, info| observer.request_started(info, &request, &extensions));
         let scope: Arc<RequestScope> = Arc::clone(exchange) as _;

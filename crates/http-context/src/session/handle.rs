@@ -4,6 +4,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
+use http::Extensions;
 use reqwest::{IntoUrl, Method, Request, Response};
 use reqwest_middleware::ClientWithMiddleware;
 
@@ -85,11 +86,27 @@ impl HttpSession {
         &self,
         request: Request,
     ) -> impl Future<Output = Result<Response, RequestError>> + Send + use<> {
-        execute::execute(
-            self.hold(Location::caller()),
-            request,
-            http::Extensions::new(),
-        )
+        let extensions = Extensions::new().into();
+        execute::execute(self.hold(Location::caller()), request, extensions)
+    }
+
+    /// As [`execute`](Self::execute), with what is handed to the middleware of the session. What that
+    /// puts into the extensions is there afterwards, also when the request fails or is dropped.
+    ///
+    /// # Errors
+    ///
+    /// See [`RequestError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`execute`](Self::execute).
+    #[track_caller]
+    pub fn execute_with_extensions<'e>(
+        &self,
+        request: Request,
+        extensions: &'e mut Extensions,
+    ) -> impl Future<Output = Result<Response, RequestError>> + Send + use<'e> {
+        execute::execute_lent(self.hold(Location::caller()), request, extensions)
     }
 
     /// A client of this session for SDKs that want one of `reqwest_middleware`.

@@ -131,6 +131,9 @@ impl RequestBuilder {
     }
 
     /// Hands a value to the middleware of the session.
+    ///
+    /// To have what the middleware hands back, send what [`build`](Self::build) gives by
+    /// [`HttpSession::execute_with_extensions`](crate::HttpSession::execute_with_extensions).
     pub fn with_extension<T: Clone + Send + Sync + 'static>(mut self, extension: T) -> Self {
         self.extensions.insert(extension);
         self
@@ -180,7 +183,7 @@ impl RequestBuilder {
     /// As for [`HttpSession::execute`](crate::HttpSession::execute).
     pub fn send(self) -> impl Future<Output = Result<Response, RequestError>> + Send + use<> {
         match build(self.inner, &self.method, &self.hold.session) {
-            Ok(request) => execute::execute(self.hold, request, self.extensions),
+            Ok(request) => execute::execute(self.hold, request, self.extensions.into()),
             Err(error) => Execute::refused(error),
         }
     }

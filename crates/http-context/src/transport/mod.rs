@@ -3,6 +3,7 @@
 mod chain;
 mod client;
 mod configured;
+mod extensions;
 mod follow;
 mod hop_client;
 mod host_slots;
@@ -19,13 +20,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::Extensions;
 use reqwest::{ClientBuilder, Request};
 use reqwest_middleware::{ClientWithMiddleware, Middleware};
 
 use self::chain::{Chained, Innermost};
 use self::client::client_builder;
 use self::configured::Configured;
+pub(crate) use self::extensions::LentExtensions;
 use self::follow::Follow;
 use self::hop_client::HopClient;
 use self::host_slots::HostSlots;
@@ -144,7 +145,7 @@ impl Transport {
         &self,
         scope: &Arc<RequestScope>,
         request: Request,
-        mut extensions: Extensions,
+        mut extensions: LentExtensions,
         slot: Slot,
         queue_timeout: Option<Duration>,
     ) -> Sending {
@@ -156,7 +157,7 @@ impl Transport {
             return Sending::Direct(follow);
         };
         let chained = Chained::new(scope, slot, queue_timeout);
-        extensions.insert(chained.clone());
+        extensions.carry(chained.clone());
         let client = chain.clone();
         let chain = Box::pin(async move {
             client
