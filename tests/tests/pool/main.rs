@@ -9,6 +9,7 @@
 mod bounds;
 mod cancelled;
 mod closing;
+mod cookies;
 mod expiry;
 mod late_holders;
 mod options;

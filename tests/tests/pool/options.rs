@@ -10,6 +10,7 @@ use http_context::{
 };
 use http_context_tests::Edit;
 use reqwest::Proxy;
+use reqwest::cookie::Jar;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::HeaderMap;
 
@@ -51,6 +52,10 @@ const SETTERS: &[(&str, Setter)] = &[
     ("default_headers", |b| b.default_headers(HeaderMap::new())),
     ("dns_resolver", |b| b.dns_resolver(Arc::new(Nowhere))),
     ("without_dns_resolver", ContextBuilder::without_dns_resolver),
+    ("cookie_provider", |b| {
+        b.cookie_provider(Arc::<Jar>::default())
+    }),
+    ("without_cookies", ContextBuilder::without_cookies),
     ("with", |b| b.with(edit())),
     ("with_arc", |b| b.with_arc(Arc::new(edit()))),
     ("without_middleware", ContextBuilder::without_middleware),

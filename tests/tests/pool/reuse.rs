@@ -222,24 +222,3 @@ async fn two_contexts_never_have_the_same_session_at_once() {
     assert_eq!(pool.status().used, 0);
     assert_eq!(server.counts().requests, 400);
 }
-
-#[tokio::test]
-async fn a_cookie_store_is_refused() {
-    let session = builder().configure(|client| client.cookie_store(true));
-    let pool = SessionPool::builder()
-        .session(session.session_options())
-        .build();
-    let pooled = builder().pool(pool);
-    let error = pooled
-        .open(async { Ok::<_, OpenError>(()) })
-        .await
-        .unwrap_err();
-    assert!(matches!(
-        error,
-        OpenError::Build(http_context::BuildError::PooledCookies)
-    ));
-    session
-        .open(async { Ok::<_, OpenError>(()) })
-        .await
-        .unwrap();
-}

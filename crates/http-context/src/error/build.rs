@@ -27,10 +27,11 @@ pub enum BuildError {
         /// What it is set to.
         path: PathBuf,
     },
-    /// `configure` sets a cookie store, and the session is of a pool.
+    /// The options of a pool set a cookie store.
     #[error(
         "a session with a cookie store cannot be pooled, since one job's cookies would go out with \
-         the requests of the next: set none in `configure`, or open without the pool"
+         the requests of the next: set none in the options of the pool, nor in `configure`, or \
+         open without the pool"
     )]
     PooledCookies,
     /// `configure` sets a redirect policy.
@@ -39,6 +40,13 @@ pub enum BuildError {
          set one by `redirect` in the options of the session"
     )]
     ConfiguredRedirects,
+    /// What `configure` does to the sessions of a pool cannot be told.
+    #[error(
+        "a session of a pool must have no cookie store, and this version of `reqwest` does not say \
+         whether `configure` sets one: set other options of the pool in its place, or open \
+         without the pool"
+    )]
+    PooledConfigure,
     /// An option of the session was set beside a pool, whose sessions are built from its own.
     #[error(
         "`{option}` was set on a context that takes its session from a pool: set it in the options \

@@ -37,7 +37,7 @@ pub(super) fn client_builder(
     if let Some(tls) = options.tls.client_config(options.http_versions)? {
         builder = builder.tls_backend_preconfigured(tls);
     }
-    for configure in &options.configure {
+    for configure in options.cookies.iter().chain(&options.configure) {
         builder = configure(builder);
     }
     // Last, and so outermost: what a connection costs includes what other layers add.

@@ -3,6 +3,7 @@
 mod chain;
 mod client;
 mod configured;
+mod cookies;
 mod extensions;
 mod follow;
 mod hop_client;
@@ -69,11 +70,7 @@ impl Transport {
         observers: &Observers,
     ) -> Result<Self, BuildError> {
         let mut transport = Self::build_from(options, observers, |builder| {
-            // The builder says so in nothing but its text, which names a store that is set.
-            if format!("{builder:?}").contains("cookie_store: true") {
-                return Err(BuildError::PooledCookies);
-            }
-            Ok(())
+            cookies::refuse(options, builder)
         })?;
         transport.runtime = Some(RuntimeMark::default());
         Ok(transport)

@@ -102,6 +102,26 @@ macro_rules! with_session_setters {
                 options.resolver = None;
             }
 
+            /// Where cookies are kept and taken from, by all requests of a session, and by all
+            /// sessions that are built from these options. Default: nowhere.
+            ///
+            /// Sessions of a pool have none, since one job's cookies would go out with the requests
+            /// of the next: see [`BuildError::PooledCookies`](crate::BuildError::PooledCookies).
+            #[cfg(feature = "cookies")]
+            fn cookie_provider(
+                provider: Arc<impl reqwest::cookie::CookieStore + 'static>
+            ) |options| {
+                options.cookies = Some(Arc::new(move |client: ClientBuilder| {
+                    client.cookie_provider(Arc::clone(&provider))
+                }));
+            }
+
+            /// Keeps no cookies. This is the default.
+            #[cfg(feature = "cookies")]
+            fn without_cookies() |options| {
+                options.cookies = None;
+            }
+
             /// Adds a middleware to the chain, in the order of the calls; the first is outermost.
             ///
             /// A request has its host slot when it enters the chain, and keeps it while a
@@ -171,6 +191,8 @@ pub struct SessionOptions {
     pub(crate) default_headers: HeaderMap,
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) resolver: Option<Arc<dyn Resolve>>,
+    /// Sets the cookie store.
+    pub(crate) cookies: Option<Arc<Configure>>,
     pub(crate) middleware: Vec<Arc<dyn Middleware>>,
     pub(crate) configure: Vec<Arc<Configure>>,
 }
@@ -209,6 +231,7 @@ impl Default for SessionOptions {
             default_headers: HeaderMap::new(),
             request_timeout: None,
             resolver: None,
+            cookies: None,
             middleware: Vec::new(),
             configure: Vec::new(),
         }
