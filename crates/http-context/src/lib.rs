@@ -99,7 +99,7 @@
 //! # Features
 //!
 //! None is on by default. `json`, `form`, `query` and `multipart` add the methods of those names to
-//! [`RequestBuilder`]; `tracing` lets [`spawn`] and its kin carry the caller's span; `testing` has
+//! [`RequestBuilder`]; `cookies` lets a session have a cookie store; `tracing` lets [`spawn`] and its kin carry the caller's span; `testing` has
 //! what makes tests fail on a leak.
 
 mod children;

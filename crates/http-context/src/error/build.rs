@@ -15,7 +15,8 @@ pub enum BuildError {
     /// The TLS library refused its configuration.
     #[error("the TLS configuration could not be made")]
     Tls(#[source] Arc<rustls::Error>),
-    /// A trust store was named, and nothing could be read from it.
+    /// A trust store was named, and nothing could be read from it. Requests over TLS fail with this as
+    /// a source; [`warm_up`](crate::warm_up) says so beforehand.
     #[error(
         "{variable} is set, but no certificate can be read from {}: correct it, or unset it to \
          use the system's trust store",

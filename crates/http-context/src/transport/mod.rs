@@ -16,6 +16,7 @@ mod runtime_mark;
 mod sending;
 mod slot_wait;
 mod tls;
+mod trust;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};

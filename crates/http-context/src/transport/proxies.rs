@@ -23,10 +23,9 @@ pub(super) fn set(builder: ClientBuilder) -> ClientBuilder {
 
 /// `None` if all is to go without one, whatever others say.
 fn of(read: impl Fn(&str) -> Option<String>) -> Option<Vec<Proxy>> {
-    let first = |names: [&str; 2]| {
-        let mut values = names.into_iter().filter_map(&read);
-        values.find(|value| !value.trim().is_empty())
-    };
+    // One that is empty is as one that is not set.
+    let read = |name: &str| read(name).filter(|value| !value.trim().is_empty());
+    let first = |names: [&str; 2]| names.into_iter().find_map(read);
     let exceptions = first(["NO_PROXY", "no_proxy"]).unwrap_or_default();
     if exceptions.split(',').any(|entry| entry.trim() == "*") {
         return None;

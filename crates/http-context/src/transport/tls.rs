@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 
+use super::trust::{self, TrustsNobody};
 use crate::error::BuildError;
 
 /// Where a session gets its TLS set-up from.
@@ -14,7 +15,9 @@ use crate::error::BuildError;
 #[non_exhaustive]
 pub enum Tls {
     /// One configuration for the process. Trust roots are those of `SSL_CERT_FILE` and
-    /// `SSL_CERT_DIR` when either is set, else those of the system, else Mozilla's as bundled.
+    /// `SSL_CERT_DIR` when either is set, else those of the system, else Mozilla's as bundled. One
+    /// that is empty is as one that is not set. Where no certificate can be read from what they name,
+    /// requests over TLS fail, as [`BuildError::NoTrustRoots`] says, and no others.
     #[default]
     Shared,
     /// A configuration of your own: roots, client certificates, verifier. Its ALPN protocols are
@@ -59,7 +62,7 @@ impl Tls {
         // A clone of a configuration is a handful of reference counts; the session cache and the
         // roots stay shared.
         let mut config = match self {
-            Self::Shared => shared()?.clone(),
+            Self::Shared => shared()?.config.clone(),
             Self::Config(config) => ClientConfig::clone(config),
             Self::ClientBuilder => return Ok(None),
         };
@@ -75,45 +78,41 @@ impl Tls {
 ///
 /// When `SSL_CERT_FILE` or `SSL_CERT_DIR` is set and no certificate can be read from it.
 pub fn warm_up() -> Result<(), BuildError> {
-    shared().map(|_| ())
+    shared()?.unreadable.clone().map_or(Ok(()), Err)
 }
 
-fn shared() -> Result<&'static ClientConfig, BuildError> {
+struct Shared {
+    config: ClientConfig,
+    /// Why no server is trusted: every request that needs it fails with this, and no other does.
+    unreadable: Option<BuildError>,
+}
+
+fn shared() -> Result<&'static Shared, BuildError> {
     // A failure is remembered as well: the environment of a process does not mend itself.
-    static SHARED: OnceLock<Result<ClientConfig, BuildError>> = OnceLock::new();
+    static SHARED: OnceLock<Result<Shared, BuildError>> = OnceLock::new();
     SHARED
         .get_or_init(|| {
             let provider = rustls::crypto::CryptoProvider::get_default().map_or_else(
                 || Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
                 Arc::clone,
             );
-            let config = ClientConfig::builder_with_provider(provider)
+            let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
                 .with_safe_default_protocol_versions()
-                .map_err(|error| BuildError::Tls(Arc::new(error)))?
-                .with_root_certificates(trust_roots()?)
-                .with_no_client_auth();
-            Ok(config)
+                .map_err(|error| BuildError::Tls(Arc::new(error)))?;
+            let (builder, unreadable) = match trust::roots() {
+                Ok(roots) => (builder.with_root_certificates(roots), None),
+                Err(error) => {
+                    let refuses = Arc::new(TrustsNobody::new(error.clone(), provider));
+                    let builder = builder.dangerous();
+                    let builder = builder.with_custom_certificate_verifier(refuses);
+                    (builder, Some(error))
+                }
+            };
+            Ok(Shared {
+                config: builder.with_no_client_auth(),
+                unreadable,
+            })
         })
         .as_ref()
         .map_err(Clone::clone)
-}
-
-fn trust_roots() -> Result<RootCertStore, BuildError> {
-    let mut roots = RootCertStore::empty();
-    // Reads SSL_CERT_FILE and SSL_CERT_DIR when either is set, and the system's store otherwise.
-    let found = rustls_native_certs::load_native_certs();
-    roots.add_parsable_certificates(found.certs);
-    if !roots.is_empty() {
-        return Ok(roots);
-    }
-    for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
-        if let Some(path) = std::env::var_os(variable) {
-            return Err(BuildError::NoTrustRoots {
-                variable,
-                path: path.into(),
-            });
-        }
-    }
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    Ok(roots)
 }

@@ -1,0 +1,129 @@
+//! The certificates that those of servers are checked against.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
+use rustls_native_certs::{CertificateResult, load_certs_from_paths, load_native_certs};
+
+use crate::error::BuildError;
+
+const FILE: &str = "SSL_CERT_FILE";
+const DIRECTORIES: &str = "SSL_CERT_DIR";
+
+/// Those of the environment, else those of the system, else Mozilla's.
+///
+/// # Errors
+///
+/// When the environment names a store, and no certificate can be read from all that it names.
+pub(super) fn roots() -> Result<RootCertStore, BuildError> {
+    let (file, directories) = (set(FILE), set(DIRECTORIES));
+    let file = file.map(|path| (FILE, path));
+    let named = file.or(directories.map(|path| (DIRECTORIES, path)));
+    let found = if named.is_some() || env::var_os(FILE).is_none() {
+        load_native_certs()
+    } else {
+        // It would be read as a file without a name.
+        of_the_system()
+    };
+    let mut roots = RootCertStore::empty();
+    // What is wrong with a certificate, or with one file of several, is wrong with that one alone.
+    roots.add_parsable_certificates(found.certs);
+    if !roots.is_empty() {
+        return Ok(roots);
+    }
+    if let Some((variable, path)) = named {
+        return Err(BuildError::NoTrustRoots {
+            variable,
+            path: PathBuf::from(path),
+        });
+    }
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    Ok(roots)
+}
+
+/// The value of a variable that names something: not an empty one, nor a list of nothing.
+fn set(variable: &str) -> Option<OsString> {
+    let value = env::var_os(variable)?;
+    let names_anything = env::split_paths(&value).any(|path| !path.as_os_str().is_empty());
+    names_anything.then_some(value)
+}
+
+/// Where `rustls-native-certs` looks on these systems.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn of_the_system() -> CertificateResult {
+    let likely = openssl_probe::probe();
+    let mut found = load_certs_from_paths(likely.cert_file.as_deref(), None);
+    for directory in &likely.cert_dir {
+        let more = load_certs_from_paths(None, Some(directory));
+        found.certs.extend(more.certs);
+    }
+    found
+}
+
+/// The stores of these systems are not files, and nothing else reads them: the bundled ones are used.
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+fn of_the_system() -> CertificateResult {
+    load_certs_from_paths(None, None)
+}
+
+/// Refuses every server, with the reason.
+#[derive(Debug)]
+pub(super) struct TrustsNobody {
+    reason: Arc<BuildError>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl TrustsNobody {
+    pub(super) fn new(reason: BuildError, provider: Arc<CryptoProvider>) -> Self {
+        Self {
+            reason: Arc::new(reason),
+            provider,
+        }
+    }
+
+    fn refusal(&self) -> rustls::Error {
+        rustls::Error::Other(OtherError(Arc::clone(&self.reason) as _))
+    }
+}
+
+impl ServerCertVerifier for TrustsNobody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Err(self.refusal())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(self.refusal())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(self.refusal())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        algorithms.supported_schemes()
+    }
+}
