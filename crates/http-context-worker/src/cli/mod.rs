@@ -2,6 +2,7 @@
 
 mod commands;
 pub(crate) mod demo;
+mod environment;
 mod metrics_file;
 mod plans;
 mod progress_bar;
@@ -204,7 +205,17 @@ pub(crate) struct DemoArgs {
 /// The program: reads the command line, does what it says, and returns the exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    environment::settle_temporary_files();
+    environment::settle_colors();
+    let threads = match environment::worker_threads() {
+        Ok(threads) => threads,
+        Err(error) => {
+            log::say(&format!("error: {error}\n"));
+            return ExitCode::from(2);
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
         .enable_all()
         .build()
     {

@@ -10,6 +10,7 @@ mod demo;
 mod deploy;
 #[cfg(target_os = "linux")]
 mod disk;
+mod environment;
 mod exposition;
 mod input;
 mod layer_order;

@@ -62,6 +62,8 @@ fn a_variable_that_is_empty_is_as_one_that_is_not_set() {
         ([("HTTP_PROXY", " "), ("ALL_PROXY", "PROXY")], &all),
         ([("ALL_PROXY", ""), ("all_proxy", "PROXY")], &all),
         ([("HTTPS_PROXY", "PROXY"), ("HTTP_PROXY", "")], &[]),
+        ([("HTTP_PROXY", "PROXY"), ("REQUEST_METHOD", "")], &all),
+        ([("HTTP_PROXY", "PROXY"), ("REQUEST_METHOD", "GET")], &[]),
     ] {
         let through = through_the_proxy(&variables);
         assert_eq!(through, expected, "{variables:?}");

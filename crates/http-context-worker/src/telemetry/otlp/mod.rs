@@ -12,9 +12,14 @@ mod settings;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use http_context_middleware::OpenTelemetryRecorder;
 use opentelemetry::propagation::TextMapCompositePropagator;
-use opentelemetry_otlp::{ExporterBuildError, MetricExporter, SpanExporter, WithExportConfig as _};
+use opentelemetry_otlp::tonic_types::metadata::MetadataMap;
+use opentelemetry_otlp::{
+    ExporterBuildError, MetricExporter, SpanExporter, WithExportConfig, WithHttpConfig,
+    WithTonicConfig,
+};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
@@ -22,7 +27,7 @@ use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider};
 use tokio::time::timeout;
 
 use self::counts::{CountedExporter, CountedMetrics, CountedProcessor, Counts};
-use self::settings::{Protocol, Signal, requested};
+use self::settings::{Protocol, Shadowed, Signal, requested};
 use crate::failure::Failure;
 
 const SERVICE_NAME: &str = "http-context-worker";
@@ -57,11 +62,17 @@ impl Otlp {
     pub(crate) fn from_env() -> Result<Self, Failure> {
         let get = |name: &str| std::env::var(name).ok();
         let traces = match requested(Signal::Traces, get)? {
-            Some(protocol) => Some(traces(protocol).map_err(|error| failure(&error))?),
+            Some(protocol) => {
+                let shadowed = Shadowed::of(Signal::Traces, get);
+                Some(traces(protocol, shadowed).map_err(|error| failure(&error))?)
+            }
             None => None,
         };
         let metrics = match requested(Signal::Metrics, get)? {
-            Some(protocol) => Some(metrics(protocol).map_err(|error| failure(&error))?),
+            Some(protocol) => {
+                let shadowed = Shadowed::of(Signal::Metrics, get);
+                Some(metrics(protocol, shadowed).map_err(|error| failure(&error))?)
+            }
             None => None,
         };
         if let Some(traces) = &traces {
@@ -118,11 +129,11 @@ impl Otlp {
     }
 }
 
-fn traces(protocol: Protocol) -> Result<Traces, ExporterBuildError> {
+fn traces(protocol: Protocol, shadowed: Shadowed) -> Result<Traces, ExporterBuildError> {
     let builder = SpanExporter::builder();
     let exporter = match protocol {
-        Protocol::Grpc => builder.with_tonic().build(),
-        Protocol::Http => builder.with_http().with_protocol(PROTOBUF).build(),
+        Protocol::Grpc => by_grpc(builder.with_tonic(), shadowed).build(),
+        Protocol::Http => by_http(builder.with_http(), &shadowed).build(),
     }?;
     let spans = Counts::new("spans");
     let batches = BatchSpanProcessor::builder(CountedExporter::new(exporter, &spans)).build();
@@ -133,11 +144,11 @@ fn traces(protocol: Protocol) -> Result<Traces, ExporterBuildError> {
     Ok(Traces { provider, spans })
 }
 
-fn metrics(protocol: Protocol) -> Result<Metrics, ExporterBuildError> {
+fn metrics(protocol: Protocol, shadowed: Shadowed) -> Result<Metrics, ExporterBuildError> {
     let builder = MetricExporter::builder();
     let exporter = match protocol {
-        Protocol::Grpc => builder.with_tonic().build(),
-        Protocol::Http => builder.with_http().with_protocol(PROTOBUF).build(),
+        Protocol::Grpc => by_grpc(builder.with_tonic(), shadowed).build(),
+        Protocol::Http => by_http(builder.with_http(), &shadowed).build(),
     }?;
     let exports = Counts::new("exports of metrics");
     let provider = SdkMeterProvider::builder()
@@ -145,6 +156,22 @@ fn metrics(protocol: Protocol) -> Result<Metrics, ExporterBuildError> {
         .with_periodic_exporter(CountedMetrics::new(exporter, &exports))
         .build();
     Ok(Metrics { provider, exports })
+}
+
+fn by_grpc<B: WithTonicConfig + WithExportConfig>(mut builder: B, shadowed: Shadowed) -> B {
+    if let Some(endpoint) = shadowed.endpoint {
+        builder = builder.with_endpoint(endpoint);
+    }
+    builder.with_metadata(MetadataMap::from_headers(shadowed.headers))
+}
+
+fn by_http<B: WithHttpConfig + WithExportConfig>(builder: B, shadowed: &Shadowed) -> B {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers = shadowed.headers.iter();
+    let headers = headers.map(|(name, value)| (name.to_string(), text(value)));
+    builder
+        .with_protocol(PROTOBUF)
+        .with_headers(headers.collect())
 }
 
 /// What `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` say; without a name, ours.

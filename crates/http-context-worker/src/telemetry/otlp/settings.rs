@@ -1,5 +1,8 @@
 //! What the `OTEL_*` variables ask for.
 
+use http::{HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::percent_decode_str;
+
 use crate::failure::Failure;
 
 /// What can be exported.
@@ -58,6 +61,48 @@ pub(super) fn requested(
     }
 }
 
+/// What is to be said to the exporter of a signal, since it would take a variable of the signal that
+/// is empty for an answer, and not look at that of all signals.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Shadowed {
+    pub(super) headers: HeaderMap,
+    /// An endpoint for gRPC that names no scheme, with one.
+    pub(super) endpoint: Option<String>,
+}
+
+impl Shadowed {
+    pub(super) fn of(signal: Signal, get: impl Fn(&str) -> Option<String>) -> Self {
+        let own = |what: &str| get(&format!("OTEL_EXPORTER_OTLP_{}_{what}", signal.as_str()));
+        let of_all = |what: &str| get(&format!("OTEL_EXPORTER_OTLP_{what}"));
+        let said = |value: Option<String>| value.filter(|value| !value.trim().is_empty());
+        let shadowed = |what: &str| {
+            let is_empty = own(what).is_some_and(|value| value.trim().is_empty());
+            said(of_all(what)).filter(|_| is_empty)
+        };
+        let is_insecure = shadowed("INSECURE").is_some_and(|v| v.eq_ignore_ascii_case("true"));
+        let endpoint = said(own("ENDPOINT")).or_else(|| said(of_all("ENDPOINT")));
+        let endpoint = endpoint.filter(|endpoint| is_insecure && !endpoint.contains("://"));
+        Self {
+            headers: shadowed("HEADERS")
+                .as_deref()
+                .map(headers)
+                .unwrap_or_default(),
+            endpoint: endpoint.map(|endpoint| format!("http://{endpoint}")),
+        }
+    }
+}
+
+/// `name=value,name=value`, each value percent-encoded. What is no header is left out.
+fn headers(text: &str) -> HeaderMap {
+    let header = |pair: &str| {
+        let (name, value) = pair.split_once('=')?;
+        let value = percent_decode_str(value.trim()).collect::<Vec<u8>>();
+        let name = HeaderName::from_bytes(name.trim().as_bytes()).ok()?;
+        Some((name, HeaderValue::from_bytes(&value).ok()?))
+    };
+    text.split(',').filter_map(header).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,5 +159,51 @@ mod tests {
             error.contains("OTEL_EXPORTER_OTLP_PROTOCOL is \"smoke\""),
             "{error}"
         );
+    }
+    fn shadowed(variables: &[(&str, &str)]) -> Shadowed {
+        let get = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        Shadowed::of(Signal::Traces, get)
+    }
+
+    #[test]
+    fn a_variable_of_the_signal_that_is_empty_hides_none_of_all_signals() {
+        let all = (
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            " a = x%20y , b=z,none, =,c=%0A",
+        );
+        let own = |value| ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", value);
+        let expected = [("a", "x y"), ("b", "z")];
+        let expected = expected.map(|(name, value)| {
+            let value = HeaderValue::from_static(value);
+            (HeaderName::from_static(name), value)
+        });
+        assert_eq!(
+            shadowed(&[all, own("")]).headers,
+            HeaderMap::from_iter(expected)
+        );
+        for variables in [&[all][..], &[all, own("k=v")], &[own("")]] {
+            assert_eq!(shadowed(variables), Shadowed::default(), "{variables:?}");
+        }
+        let insecure = ("OTEL_EXPORTER_OTLP_INSECURE", "True");
+        let own = |value| ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", value);
+        let endpoint = |value| ("OTEL_EXPORTER_OTLP_ENDPOINT", value);
+        for (variables, expected) in [
+            (
+                [insecure, own(" "), endpoint("host:4317")],
+                Some("http://host:4317"),
+            ),
+            ([insecure, own("false"), endpoint("host:4317")], None),
+            ([insecure, own(""), endpoint("https://host:4317")], None),
+            ([insecure, own(""), endpoint("")], None),
+        ] {
+            assert_eq!(
+                shadowed(&variables).endpoint.as_deref(),
+                expected,
+                "{variables:?}"
+            );
+        }
     }
 }
