@@ -141,11 +141,11 @@ pub use error::{
 };
 pub use exchange::FinalUrl;
 pub use facts::{
-    AddressPair, BodyEnd, BodyEndReason, CloseReason, ConnectAbandoned, ConnectFailure,
-    ConnectStarted, ConnectionClosed, ConnectionInfo, ConnectionUse, ContextInfo, ExitReport, Leak,
-    LeakKind, LeakPolicy, NameLookup, NestedOpen, NestedPolicy, Outcome, PoolCheckout,
-    PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect,
-    RequestInfo, ResponseHead, SessionEnded, SessionSource, SessionStarted,
+    AddressPair, AttemptAnswered, BodyEnd, BodyEndReason, CloseReason, ConnectAbandoned,
+    ConnectFailure, ConnectStarted, ConnectionClosed, ConnectionInfo, ConnectionUse, ContextInfo,
+    ExitReport, Leak, LeakKind, LeakPolicy, NameLookup, NestedOpen, NestedPolicy, Outcome,
+    PoolCheckout, PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout,
+    QueueWait, Redirect, RequestInfo, ResponseHead, SessionEnded, SessionSource, SessionStarted,
 };
 #[cfg(feature = "testing")]
 pub use http_context_macros::test;

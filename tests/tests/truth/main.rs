@@ -12,6 +12,7 @@ mod connects;
 mod contexts;
 mod leaks;
 mod load;
+mod middleware;
 mod names;
 mod outcomes;
 mod pools;

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use http::{Extensions, HeaderMap};
 use http_context::{
-    BodyEnd, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionClosed, ConnectionInfo,
-    ContextInfo, ExitReport, Leak, NameLookup, NestedOpen, Observer, PoolCheckout, PoolCloseReason,
-    PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect, RequestError,
-    RequestInfo, ResponseHead, SessionStarted,
+    AttemptAnswered, BodyEnd, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionClosed,
+    ConnectionInfo, ContextInfo, ExitReport, Leak, NameLookup, NestedOpen, Observer, PoolCheckout,
+    PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect,
+    RequestError, RequestInfo, ResponseHead, SessionStarted,
 };
 
 use super::Instrumentation;
 use crate::events::{ContextEvent, log_slow_queue};
+use crate::ledger::ConnectionGauge;
 use crate::request::RequestState;
 use crate::span::{ContextSpan, RequestSpan, Spans, TracingSetup};
 
@@ -103,6 +104,29 @@ impl Observer for Instrumentation {
     fn request_redirected(&self, request: &RequestInfo, _: &Redirect<'_>) {
         if let Some(state) = request.attached::<RequestState>() {
             state.server.redirects().increment(1);
+        }
+    }
+
+    fn attempt_answered(&self, request: &RequestInfo, attempt: &AttemptAnswered) {
+        let gauge = attempt.connection.attached::<Arc<ConnectionGauge>>();
+        match (request.attached::<RequestState>(), gauge) {
+            (Some(state), gauge) => {
+                if let Some(idle) = attempt.idle {
+                    state.server.connection_idle().record(idle);
+                }
+                if let Some(gauge) = gauge {
+                    state.attempt_answered(gauge);
+                }
+            }
+            // Its end will be told, too.
+            (None, Some(gauge)) => gauge.answered(false),
+            (None, None) => {}
+        }
+    }
+
+    fn attempt_ended(&self, connection: &Arc<ConnectionInfo>) {
+        if let Some(gauge) = connection.attached::<Arc<ConnectionGauge>>() {
+            gauge.response_ended();
         }
     }
 

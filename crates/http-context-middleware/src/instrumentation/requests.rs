@@ -54,8 +54,8 @@ impl Instrumentation {
         };
         let version = ProtocolVersion::of(head.version);
         let end = End::Answered(head.status, version);
-        state.answered(end, connection.cloned());
-        if let Some(idle) = head.idle {
+        let had_attempts = state.answered(end, connection.cloned());
+        if let Some(idle) = head.idle.filter(|_| !had_attempts) {
             state.server.connection_idle().record(idle);
         }
         let server = &state.server;

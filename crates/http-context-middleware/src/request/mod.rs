@@ -136,8 +136,14 @@ impl RequestState {
         connect?.setup
     }
 
-    pub(crate) fn answered(&self, end: End, connection: Option<Arc<ConnectionGauge>>) {
-        self.progress.answered(end, connection);
+    /// A head has come that a middleware may keep from the caller.
+    pub(crate) fn attempt_answered(&self, connection: &Arc<ConnectionGauge>) {
+        self.progress.attempt_answered(connection);
+    }
+
+    /// Returns whether the connections of its attempts were told already.
+    pub(crate) fn answered(&self, end: End, connection: Option<Arc<ConnectionGauge>>) -> bool {
+        self.progress.answered(end, connection)
     }
 
     /// It ended without a response.

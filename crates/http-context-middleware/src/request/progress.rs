@@ -21,6 +21,8 @@ struct Steps {
     step: Step,
     /// The server that it is on its way to, when that is another than the one of its URL.
     destination: Option<Arc<Server>>,
+    /// Whether its connections are counted attempt by attempt.
+    has_attempts: bool,
     end: Option<End>,
 }
 
@@ -46,6 +48,7 @@ impl Progress {
             steps: Mutex::new(Steps {
                 step: Step::NotSent,
                 destination: None,
+                has_attempts: false,
                 end: None,
             }),
         }
@@ -103,23 +106,45 @@ impl Progress {
         matches!(self.steps.lock().step, Step::Connecting)
     }
 
-    pub(super) fn answered(&self, end: End, connection: Option<Arc<ConnectionGauge>>) {
+    /// An attempt was answered. How it ends is the connection's own affair.
+    pub(super) fn attempt_answered(&self, connection: &Arc<ConnectionGauge>) {
         let mut steps = self.steps.lock();
         let destination = steps.destination.clone();
+        steps.has_attempts = true;
+        let before = std::mem::replace(&mut steps.step, Step::Answered(None));
+        drop(steps);
+        self.begin_response(connection, &before, destination.as_ref());
+    }
+
+    /// Returns whether its connections are counted attempt by attempt.
+    pub(super) fn answered(&self, end: End, connection: Option<Arc<ConnectionGauge>>) -> bool {
+        let mut steps = self.steps.lock();
+        let destination = steps.destination.clone();
+        let has_attempts = steps.has_attempts;
+        let connection = connection.filter(|_| !has_attempts);
         steps.end = Some(end);
         let before = std::mem::replace(&mut steps.step, Step::Answered(connection.clone()));
         drop(steps);
         let destination = destination.as_ref();
-        let Some(connection) = connection else {
-            self.leave(&before, destination);
-            return;
-        };
+        match connection {
+            Some(connection) => self.begin_response(&connection, &before, destination),
+            None => self.leave(&before, destination),
+        }
+        has_attempts
+    }
+
+    fn begin_response(
+        &self,
+        connection: &Arc<ConnectionGauge>,
+        before: &Step,
+        destination: Option<&Arc<Server>>,
+    ) {
         // A single change of the counts where wait and connection are at the same server.
         let is_same = Arc::ptr_eq(self.at(destination), &connection.server);
         let stops_waiting = matches!(before, Step::Waiting) && is_same;
         connection.answered(stops_waiting);
         if !stops_waiting {
-            self.leave(&before, destination);
+            self.leave(before, destination);
         }
     }
 

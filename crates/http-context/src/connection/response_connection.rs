@@ -20,6 +20,8 @@ pub(crate) struct ResponseConnection {
     pub(crate) addresses: Option<AddressPair>,
     /// Whether the peer has announced to close it after this response.
     pub(crate) closes: bool,
+    /// Whether its body says itself how it ends.
+    pub(super) ends_elsewhere: bool,
 }
 
 impl ResponseConnection {
@@ -35,6 +37,7 @@ impl ResponseConnection {
                 remote: info.remote_addr(),
             }),
             closes: false,
+            ends_elsewhere: false,
         }
     }
 
@@ -52,11 +55,17 @@ impl ResponseConnection {
         }
     }
 
-    /// The response is no longer of use to a middleware, which may have read it, or dropped it.
-    pub(crate) fn superseded(self) {
-        if let Some(connection) = self.connection {
-            connection.response_ended(true, self.closes);
-        }
+    /// Takes over to say how the response on it ends, where anybody hears of that.
+    pub(crate) fn take_observed(&mut self) -> Option<Arc<Connection>> {
+        let connection = self.connection.as_ref().filter(|one| one.is_observed());
+        let taken = connection.map(Arc::clone);
+        self.ends_elsewhere |= taken.is_some();
+        taken
+    }
+
+    /// Whose part it is to say how the response on it ends.
+    pub(crate) fn ending(self) -> Option<Arc<Connection>> {
+        self.connection.filter(|_| !self.ends_elsewhere)
     }
 }
 

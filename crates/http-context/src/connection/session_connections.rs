@@ -182,6 +182,7 @@ impl SessionConnections {
             connection_use,
             idle,
             closes: connection.is_observed() && closes_after(response),
+            ends_elsewhere: false,
             connection: Some(connection),
             addresses: unknown.addresses,
         }

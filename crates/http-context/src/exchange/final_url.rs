@@ -5,9 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use hyper::ext::ReasonPhrase;
-use reqwest::{Body, Response, ResponseBuilderExt, Url};
+use reqwest::{Body, Response, Url};
 
 use crate::error::{Redaction, Secrets};
+use crate::transport::set_url;
 
 /// The whole URL that a response came from, where that has secrets.
 ///
@@ -70,16 +71,6 @@ pub(super) fn redact(response: Response, redaction: &Redaction) -> http::Respons
         }
         parts.extensions.insert(FinalUrl(Arc::new(whole)));
     }
-    // `reqwest` keeps the URL in an extension that only its own builder can make. The builder takes
-    // over the extensions that are there, so that no second map is made for one entry.
-    let mut builder = http::Response::builder();
-    if let Some(extensions) = builder.extensions_mut() {
-        *extensions = std::mem::take(&mut parts.extensions);
-    }
-    let with_url = builder
-        .url(url)
-        .body(())
-        .expect("nothing in it can be refused");
-    parts.extensions = with_url.into_parts().0.extensions;
+    set_url(&mut parts, url);
     http::Response::from_parts(parts, body)
 }

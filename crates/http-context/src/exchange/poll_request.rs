@@ -97,6 +97,11 @@ impl Exchange {
             .connection
             .as_ref()
             .map(|one| Arc::clone(&one.info));
+        let (idle, peer) = (
+            connection.idle,
+            connection.addresses.map(|pair| pair.remote),
+        );
+        let ending = connection.ending();
         let content_length = response.content_length();
         let has_body = content_length != Some(0);
         let (mut response, next) = if has_body {
@@ -108,7 +113,7 @@ impl Exchange {
             let body = ResponseBody {
                 body,
                 slot,
-                connection: connection.connection,
+                connection: ending,
                 closes,
                 since: Instant::now(),
                 received: 0,
@@ -118,7 +123,7 @@ impl Exchange {
         } else {
             drop(slot);
             let response = final_url::without_secrets(response, self.redaction());
-            if let Some(connection) = connection.connection {
+            if let Some(connection) = ending {
                 connection.response_ended(true, closes);
             }
             (response, Stage::Over)
@@ -131,8 +136,8 @@ impl Exchange {
             version: response.version(),
             connection_use,
             connection: info,
-            idle: connection.idle,
-            peer: connection.addresses.map(|pair| pair.remote),
+            idle,
+            peer,
             content_length,
         };
         self.notify(|observer, request| observer.request_answered(request, &head));

@@ -34,8 +34,9 @@ pub enum ConnectionUse {
     New,
     /// The connection had carried a response before.
     Reused,
-    /// Not known: Unix sockets, named pipes and HTTP/3 have no addresses, and a middleware may
-    /// answer without a connection.
+    /// Not known, or none: Unix sockets, named pipes and HTTP/3 have no addresses, and a middleware
+    /// may answer without a connection, as from a cache. A response that a middleware has built anew
+    /// counts as the last one that came for its request.
     Unknown,
 }
 

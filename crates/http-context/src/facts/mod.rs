@@ -27,5 +27,5 @@ pub use pool::{
 };
 pub(crate) use request::Upload;
 pub use request::{QueueWait, Redirect, RequestInfo};
-pub use response::{BodyEnd, BodyEndReason, ResponseHead};
+pub use response::{AttemptAnswered, BodyEnd, BodyEndReason, ResponseHead};
 pub use session::{SessionEnded, SessionSource, SessionStarted};

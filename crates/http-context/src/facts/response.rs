@@ -28,6 +28,18 @@ pub struct ResponseHead {
     pub content_length: Option<u64>,
 }
 
+/// The head of a response inside of a chain of middleware: each time that one sends the request.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AttemptAnswered {
+    /// The connection that it came over.
+    pub connection: Arc<ConnectionInfo>,
+    /// Whether that was new.
+    pub connection_use: ConnectionUse,
+    /// How long it had been idle when the request was sent, when it was reused.
+    pub idle: Option<Duration>,
+}
+
 /// How a response body ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

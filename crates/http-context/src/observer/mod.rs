@@ -10,10 +10,10 @@ use reqwest_middleware::Middleware;
 
 use crate::error::RequestError;
 use crate::facts::{
-    BodyEnd, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionClosed, ConnectionInfo,
-    ContextInfo, ExitReport, Leak, NameLookup, NestedOpen, PoolCheckout, PoolCloseReason,
-    PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect, RequestInfo,
-    ResponseHead, SessionEnded, SessionStarted,
+    AttemptAnswered, BodyEnd, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionClosed,
+    ConnectionInfo, ContextInfo, ExitReport, Leak, NameLookup, NestedOpen, PoolCheckout,
+    PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect,
+    RequestInfo, ResponseHead, SessionEnded, SessionStarted,
 };
 
 pub use default::{ObserverAlreadySet, set_default_observer};
@@ -121,6 +121,15 @@ pub trait Observer: Send + Sync + 'static {
     /// A redirect is followed: it has a slot of where it leads, and `request_sending` comes next. Once
     /// for each hop. A redirect that is refused is the end of the request, and none.
     fn request_redirected(&self, request: &RequestInfo, redirect: &Redirect<'_>) {}
+
+    /// A response head has come inside of a chain of middleware, over a connection that is known:
+    /// once for each time that one of them sends the request and it is answered. A middleware may
+    /// read the response, drop it, build another one of it, or hand it on. Without middleware
+    /// `request_answered` says it all.
+    fn attempt_answered(&self, request: &RequestInfo, attempt: &AttemptAnswered) {}
+
+    /// The response of such an attempt is off its connection: read to its end, dropped, or failed.
+    fn attempt_ended(&self, connection: &Arc<ConnectionInfo>) {}
 
     /// The headers of a response, right before `request_answered`. They may contain secrets.
     fn response_headers(&self, request: &RequestInfo, headers: &HeaderMap) {}

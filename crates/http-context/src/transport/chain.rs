@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Middleware, Next};
 
+use super::chained_body;
 use super::follow::{Follow, Head, Limits};
 use super::hop_client::HopClient;
 use super::host_slots::Slot;
@@ -29,8 +30,8 @@ struct Shared {
     queue_timeout: Option<Duration>,
     /// Between two attempts. Nothing of a user runs under it.
     slot: Mutex<Option<Slot>>,
-    /// The heads that have come, until it is known which of them reaches the caller. Nothing of a
-    /// user runs under it.
+    /// The heads that have come, one for each attempt that was answered: any of them may reach the
+    /// caller. Nothing of a user runs under it.
     heads: Mutex<Vec<ResponseConnection>>,
 }
 
@@ -52,30 +53,17 @@ impl Chained {
         self.0.slot.lock().take()
     }
 
-    /// The connection of the response that comes out of the chain. A middleware may have built it
-    /// anew, without its addresses: then it is told by the last head that came. One that no head came
-    /// for is not of this session.
+    /// The connection of the response that comes out of the chain: that of the head with its
+    /// addresses, or of the last one where a middleware has built it anew. One that no head came for,
+    /// say from a cache, was on no connection.
     pub(super) fn connection_of(&self, response: &Response) -> ResponseConnection {
         let mut heads = std::mem::take(&mut *self.0.heads.lock());
         let unknown = ResponseConnection::unknown(response);
         let is_it = |head: &ResponseConnection| {
             unknown.addresses.is_none() || head.addresses == unknown.addresses
         };
-        let found = heads.iter().rposition(is_it).map(|at| heads.remove(at));
-        end_all(heads);
-        found.unwrap_or(unknown)
-    }
-
-    /// No response comes out of the chain.
-    pub(super) fn end(&self) {
-        end_all(std::mem::take(&mut *self.0.heads.lock()));
-    }
-}
-
-/// A middleware has no more use for them. When and how it let go of their bodies is not seen.
-fn end_all(heads: Vec<ResponseConnection>) {
-    for head in heads {
-        head.superseded();
+        let found = heads.iter().rposition(is_it);
+        found.map_or(unknown, |at| heads.swap_remove(at))
     }
 }
 
@@ -97,11 +85,19 @@ impl Middleware for Innermost {
                 .try_with(Arc::downgrade)
                 .unwrap_or_else(|_| Weak::<RequestScope<()>>::new()),
         };
+        let method = request.method().clone();
         let mut attempt = Attempt::begin(&self.0, scope, chained, request);
         let Head {
             response,
-            connection,
+            mut connection,
         } = poll_fn(|cx| attempt.poll(cx)).await?;
+        let scope = attempt.scope.upgrade();
+        if let Some(scope) = &scope {
+            // It was made for this attempt, which is answered.
+            drop(scope.take_made());
+        }
+        let scope = scope.as_deref();
+        let response = chained_body::track(response, &method, &mut connection, scope);
         if let Some(Chained(shared)) = &attempt.chained {
             shared.heads.lock().push(connection);
         }
@@ -131,7 +127,6 @@ impl<'c> Attempt<'c> {
         }
         let (mut slot, mut limits) = (None, Limits::None);
         if let Some(chained) = &chained {
-            chained.end();
             slot = chained.take_slot();
             let queue_timeout = chained.0.queue_timeout;
             limits = Limits::Slots { queue_timeout };

@@ -1,6 +1,7 @@
 //! What carries the requests of a session: the client, its middleware, and the slots of its hosts.
 
 mod chain;
+mod chained_body;
 mod client;
 mod configured;
 mod cookies;
@@ -12,6 +13,7 @@ mod next_hop;
 mod options;
 mod proxies;
 mod redirect;
+mod replace_body;
 mod runtime_mark;
 mod sending;
 mod slot_wait;
@@ -37,6 +39,7 @@ pub use self::options::SessionOptions;
 pub(crate) use self::options::with_session_setters;
 use self::redirect::Rules;
 pub use self::redirect::{RedirectAction, RedirectAttempt, RedirectPolicy};
+pub(crate) use self::replace_body::set_url;
 use self::runtime_mark::RuntimeMark;
 pub(crate) use self::sending::{Answer, Sending};
 pub(crate) use self::slot_wait::SlotWait;

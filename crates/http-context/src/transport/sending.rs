@@ -61,10 +61,7 @@ impl Sending {
                     response,
                     slot: chained.take_slot(),
                 }),
-                Err(error) => {
-                    chained.end();
-                    Err(RequestFailure::of_chain(error))
-                }
+                Err(error) => Err(RequestFailure::of_chain(error)),
             },
         })
     }
