@@ -66,6 +66,7 @@ mod long_run;
 mod middleware;
 mod random;
 mod runtime_thread;
+mod sees_sockets;
 mod server;
 mod shown;
 #[cfg(target_os = "linux")]
@@ -84,6 +85,7 @@ pub use invariants::{Balance, InvariantObserver, Totals};
 pub use long_run::LongRun;
 pub use middleware::Edit;
 pub use random::Random;
+pub use sees_sockets::{BY_ITS_SESSION, SEES_SOCKETS};
 pub use server::{
     BoxError, ClosedBy, Counts, ResponseBody, Seen, Served, Server, ServerBuilder, empty_body,
     full_body,

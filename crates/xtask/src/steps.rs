@@ -80,6 +80,11 @@ pub(crate) const ALL: &[Step] = &[
         run: |_, toolbox| test(toolbox).into(),
     },
     Step {
+        name: "no-kernel",
+        about: "the tests of the libraries hold where no system shows sockets and their closes",
+        run: |workspace, _| no_kernel(workspace).into(),
+    },
+    Step {
         name: "bench",
         about: "the benchmarks compile",
         run: |_, _| {
@@ -168,6 +173,27 @@ fn test(toolbox: &Toolbox) -> Result<(), String> {
     let mut command = cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
     command.env("PATH", toolbox.search_path());
     run(&mut command)
+}
+
+/// As on a system that the library cannot ask for sockets. In a folder of its own, since all that is
+/// built there is built anew for the flag; without the worker, the examples of the documentation and
+/// the tests that need programs, all of which are about something else.
+fn no_kernel(workspace: &Workspace) -> Result<(), String> {
+    let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
+    let test = |arguments: &[&str]| {
+        let mut command = cargo(&["test", "--no-fail-fast", "--target-dir"]);
+        command.arg(workspace.target.join("no-kernel"));
+        command.env("RUSTFLAGS", format!("{flags} --cfg http_context_no_kernel"));
+        command.env("CARGO_INCREMENTAL", "0");
+        run(command.args(arguments))
+    };
+    let libraries = ["-p", "http-context", "-p", "http-context-middleware"];
+    // Both, so that one does not go unseen for the other.
+    let all = [
+        test(&[&libraries[..], &["--all-features", "--lib"]].concat()),
+        test(&["-p", "http-context-tests", "--lib", "--tests"]),
+    ];
+    all.into_iter().collect()
 }
 
 /// Fails when a count exceeds the committed one by more than 2 %.

@@ -127,6 +127,10 @@ async fn a_pooled_connection_that_its_peer_closes_while_idle_is_a_fact_of_who_op
 }
 
 #[tokio::test]
+#[cfg_attr(
+    http_context_no_kernel,
+    ignore = "the connections are compared with the sockets that the kernel shows"
+)]
 async fn a_pool_that_is_dropped_closes_its_connections() {
     let (source, server) = (Closes::take_turn().await, Server::start());
     let (connections, context) = observed();
@@ -145,6 +149,10 @@ async fn a_pool_that_is_dropped_closes_its_connections() {
 }
 
 #[tokio::test]
+#[cfg_attr(
+    http_context_no_kernel,
+    ignore = "the connections are compared with the sockets that the kernel shows"
+)]
 async fn a_session_that_is_closed_early_closes_its_connections_and_the_next_has_its_own() {
     let (source, server) = (Closes::take_turn().await, Server::start());
     let (connections, context) = observed();
@@ -166,6 +174,10 @@ async fn a_session_that_is_closed_early_closes_its_connections_and_the_next_has_
 }
 
 #[tokio::test]
+#[cfg_attr(
+    http_context_no_kernel,
+    ignore = "the connections are compared with the sockets that the kernel shows"
+)]
 async fn a_context_that_is_dropped_or_looks_for_no_leaks_has_its_closes_announced() {
     let (source, server) = (Closes::take_turn().await, Server::start());
     for is_dropped in [true, false] {

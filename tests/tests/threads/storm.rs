@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use http_context::{ContextBuilder, HttpVersions, LeakKind, SessionPool, builder};
-use http_context_tests::{InvariantObserver, Random, Server, ServerBuilder, drawn, sockets, storm};
+use http_context_tests::{
+    InvariantObserver, Random, SEES_SOCKETS, Server, ServerBuilder, drawn, sockets, storm,
+};
 
 /// How many contexts are opened.
 const CONTEXTS: u64 = 1_000;
@@ -35,7 +37,14 @@ impl Rig {
         assert!(totals.contexts > asked / 2, "{totals:?}");
         assert!(totals.requests_answered > asked, "{totals:?}");
         let known = totals.answered_new + totals.answered_reused;
-        assert_eq!(totals.requests_answered, known, "{totals:?}");
+        if SEES_SOCKETS {
+            assert_eq!(totals.requests_answered, known, "{totals:?}");
+        } else {
+            // A connection is taken for closed with its session: what is answered over it at that
+            // moment, on another thread, is on none that is known.
+            let unknown = totals.requests_answered - known;
+            assert!(unknown * 100 < known, "{totals:?}");
+        }
         // Nothing that is done here keeps a socket.
         let sockets = totals.leaks_by_kind.get(&LeakKind::Connection);
         assert_eq!(sockets, None, "{totals:?}");

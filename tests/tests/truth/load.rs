@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http_context::{OpenError, http_session};
-use http_context_tests::{Server, sockets};
+use http_context_tests::{SEES_SOCKETS, Server, sockets};
 
 use crate::rig::{Rig, Wire};
 
@@ -81,11 +81,13 @@ async fn thousands_of_requests_are_exported_as_the_server_and_the_kernel_saw_the
                 futures_util::future::join_all(tasks).await;
                 // What the kernel holds, once everything has settled.
                 server.wait_until(|counts| counts.in_flight() == 0).await;
-                rig.wait_until(|exported| {
-                    let held = sockets::to(server.addr()).len();
-                    exported.open_connections() == i64::try_from(held).unwrap()
-                })
-                .await;
+                if SEES_SOCKETS {
+                    rig.wait_until(|exported| {
+                        let held = sockets::to(server.addr()).len();
+                        exported.open_connections() == i64::try_from(held).unwrap()
+                    })
+                    .await;
+                }
                 Ok::<_, OpenError>(())
             })
             .with_report()

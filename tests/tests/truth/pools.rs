@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use futures_util::poll;
 use http_context::testing::{Fact, Recorder};
-use http_context::{
-    CloseReason, ContextBuilder, Observer as _, OpenError, SessionPool, http_session,
-};
-use http_context_tests::{Server, sockets};
+use http_context::{ContextBuilder, Observer as _, OpenError, SessionPool, http_session};
+use http_context_tests::{BY_ITS_SESSION, Server, sockets};
 
 use crate::rig::{Rig, Wire};
 
@@ -96,7 +94,7 @@ async fn a_pool_is_exported_from_its_first_session_to_its_close() {
         assert_eq!(count("http_context_pool_create_time_seconds"), 1);
         let source = |source| exported.sum("http_context_sessions_total", &[("source", source)]);
         assert_eq!((source("created"), source("pooled")), (1, 2), "{exported}");
-        let closed = exported.closed_here(wire, CloseReason::SessionClosed);
+        let closed = exported.closed_here(wire, BY_ITS_SESSION);
         assert_eq!(closed, 1, "{wire:?} {exported}");
         assert_eq!(
             exported.sum("http_context_pool_sessions", &[]),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http_context::{CloseReason, OpenError, http_session};
-use http_context_tests::Server;
+use http_context_tests::{BY_ITS_SESSION, Server};
 
 use crate::rig::{Ends, Rig, Wire};
 
@@ -41,7 +41,7 @@ async fn whoever_turns_away_is_exported_as_cancelled() {
         assert_eq!(exported.ends(), cancelled, "{wire:?} {exported}");
         exported.assert_sound();
         if !wire.is_http2() {
-            let closed = exported.closed_here(wire, CloseReason::SessionClosed);
+            let closed = exported.closed_here(wire, BY_ITS_SESSION);
             assert_eq!(closed, 2, "each closes its connection: {exported}");
         }
     }

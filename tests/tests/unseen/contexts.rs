@@ -164,6 +164,10 @@ async fn no_observer_hears_of_a_close_before_it_has_heard_of_the_open() {
 }
 
 #[tokio::test]
+#[cfg_attr(
+    http_context_no_kernel,
+    ignore = "nobody but the kernel says which are gone"
+)]
 async fn a_session_that_opens_very_many_connections_forgets_those_that_are_gone() {
     const MANY: u64 = 1_024;
     let (rig, server) = (rig(Wire::Http1), Server::start());

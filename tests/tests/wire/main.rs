@@ -20,7 +20,7 @@
 //!
 //! [`Capture`]: http_context_tests::Capture
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", not(http_context_no_kernel)))]
 #![allow(
     clippy::unwrap_used,
     reason = "a test that cannot go on fails, and says where"

@@ -48,7 +48,7 @@ pub(crate) fn release_gone(connections: &[Arc<Connection>]) {
     source::gone_just_now(&left);
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(http_context_no_kernel)))]
 #[cfg(test)]
 mod tests {
     use super::super::sample::{Sample, with_socket};

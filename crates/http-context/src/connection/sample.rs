@@ -110,6 +110,10 @@ pub(crate) fn without_socket(net: u8, port: u16) -> AddressPair {
 
 /// The two ends of a socket that is open, and the addresses of the first.
 #[allow(clippy::unwrap_used, reason = "a part of tests")]
+#[cfg_attr(
+    any(not(target_os = "linux"), http_context_no_kernel),
+    expect(dead_code, reason = "only tests of what the kernel says have it")
+)]
 pub(crate) fn with_socket() -> (AddressPair, [TcpStream; 2]) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();

@@ -355,6 +355,6 @@ fn split_held(
     all.into_iter().partition(|one| held.contains(&one.info.id))
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(http_context_no_kernel)))]
 #[cfg(test)]
 mod tests;

@@ -77,7 +77,7 @@ async fn still_held(connections: &[Arc<Connection>]) -> Option<Vec<Arc<Connectio
         .flatten()
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(http_context_no_kernel)))]
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;

@@ -205,7 +205,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::connection::sample::{Sample, with_socket, without_socket};
+    use crate::connection::sample::{Sample, without_socket};
 
     #[tokio::test(start_paused = true)]
     async fn expired_sessions_are_looked_for_eight_times_in_the_time_that_one_takes_to_expire() {
@@ -229,7 +229,7 @@ mod tests {
         }
     }
 
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(http_context_no_kernel)))]
     #[test]
     fn closed_sockets_are_forgotten_when_there_are_too_many_and_open_ones_are_not() {
         let (counts, sample) = (PoolCounts::new(1, Observers::default()), Sample::new());
@@ -238,7 +238,7 @@ mod tests {
             Sample::enter(&connection);
             connection
         };
-        let (addresses, _ends) = with_socket();
+        let (addresses, _ends) = crate::connection::sample::with_socket();
         let held = sample.unobserved(addresses);
         Sample::enter(&held);
         let gone: Vec<_> = (1..).map(closed).take(FEWEST_TO_PRUNE - 2).collect();

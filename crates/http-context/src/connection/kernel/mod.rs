@@ -3,16 +3,19 @@
 //! This is the ground truth of an exit: not whether the library believes that a connection is
 //! closed, but whether the kernel still has its socket open in this process. It is also where closes
 //! come from ([`KernelCloses`]).
+//!
+//! Built with `--cfg http_context_no_kernel` it asks nobody, on Linux too: so the tests are run as on
+//! a system that shows no sockets.
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(http_context_no_kernel)))]
 mod announcements;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(http_context_no_kernel)))]
 mod proc_fs;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(http_context_no_kernel)))]
 mod sock_diag;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(http_context_no_kernel)))]
 mod tcp_info;
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(not(target_os = "linux"), http_context_no_kernel))]
 mod unsupported;
 
 use std::time::Duration;
@@ -20,10 +23,10 @@ use std::time::Duration;
 use super::closes::SocketEnd;
 use super::counters::SocketCounters;
 use crate::facts::AddressPair;
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(not(target_os = "linux"), http_context_no_kernel))]
 use unsupported as system;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(http_context_no_kernel)))]
 mod system {
     pub(super) use super::announcements::{check_soon, flush, start};
     use super::{AddressPair, proc_fs, sock_diag};
@@ -39,11 +42,15 @@ mod system {
     pub(super) use super::sock_diag::{closings, states};
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(http_context_no_kernel)))]
 #[cfg(test)]
 pub(super) use sock_diag::ASKING_SOCKETS;
 
 /// How far the close of a socket has come.
+#[cfg_attr(
+    any(not(target_os = "linux"), http_context_no_kernel),
+    expect(dead_code, reason = "nobody says it")
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SocketState {
     /// The other end has not closed it; what is counted of it, where that is known.
