@@ -5,6 +5,8 @@
     reason = "a test that cannot go on fails, and says where"
 )]
 
+mod conventions;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,6 +24,9 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
+
+/// Whose turn it is to set the tracers of the process.
+static GLOBAL: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// Knows one name.
 struct OnlyLocalhost(SocketAddr);
@@ -231,6 +236,7 @@ async fn every_span_arrives_as_the_catalogue_has_it() {
         let collector = collector().await;
         let provider = tracer_provider(&collector);
         let tracer = opentelemetry::trace::TracerProvider::tracer(&provider, "tests");
+        let _turn = GLOBAL.lock().await;
         opentelemetry::global::set_tracer_provider(provider.clone());
         let subscriber = tracing_subscriber::registry()
             .with(
