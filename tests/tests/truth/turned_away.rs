@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http_context::{CloseReason, OpenError, http_session};
+use http_context::{OpenError, http_session};
 use http_context_tests::{BY_ITS_SESSION, Server};
 
 use crate::rig::{Ends, Rig, Wire};
