@@ -40,10 +40,9 @@ mod tests {
 
     #[test]
     fn an_error_of_reqwest_is_in_the_chain_of_the_one_that_stands_for_it() {
-        let invalid = reqwest::Client::new().get("no url").build().unwrap_err();
+        let invalid = reqwest::Proxy::all("no url:").unwrap_err();
         let outer = reqwest_middleware::Error::from(invalid);
-        let is_reqwest = |error: &(dyn StdError + 'static)| error.is::<reqwest::Error>();
-        let found: Vec<_> = chain(&outer).map(is_reqwest).collect();
-        assert_eq!(found, [false, true, false]);
+        let inner = chain(&outer).nth(1);
+        assert!(inner.unwrap().is::<reqwest::Error>());
     }
 }

@@ -151,13 +151,13 @@ async fn not_redirected() -> Vec<String> {
     let limited = builder().redirect(RedirectPolicy::limited(0));
     let here = leads_to("/x?sig=S3CRET");
     let elsewhere = leads_to("ftp://user:S3CRET@host/?sig=S3CRET");
-    let refuses = builder().redirect(RedirectPolicy::custom(|attempt| {
+    let refusing = builder().redirect(RedirectPolicy::custom(|attempt| {
         RedirectAction::Refuse(format!("not to {}", attempt.url()).into())
     }));
     let x = |server: &Server| server.url(&format!("/x?page=2&sig={SECRET}"));
     let too_many = get_fails(limited, x(&here)).await;
     let ftp = get_fails(builder(), x(&elsewhere)).await;
-    let refused = get_fails(refuses, x(&here)).await;
+    let refused = get_fails(refusing, x(&here)).await;
     vec![
         row_of("it is redirected too often", &too_many),
         row_of("it is redirected to no HTTP", &ftp),
