@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use http_context::CloseReason;
+use http_context_tests::{Served, Server};
 
 use crate::rig::{Exported, Rig};
 
@@ -70,4 +71,13 @@ impl Exports {
             ..counts
         }
     }
+}
+
+/// What a server noted of all connections that are exported: it may see one when that is closed already.
+pub(crate) async fn all_served(server: &Server, exports: &Exports) -> Vec<Served> {
+    let opened = u64::try_from(exports.opened).unwrap();
+    server
+        .wait_until(|counts| counts.accepted >= opened && counts.open() == 0)
+        .await;
+    server.served()
 }

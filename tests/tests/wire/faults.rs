@@ -10,7 +10,7 @@ use http_context_tests::{Capture, LongRun, Random, Served, sockets};
 
 use crate::bounds::{Case, Extent, Findings};
 use crate::cell::{Played, Told, play};
-use crate::exports::Exports;
+use crate::exports::{Exports, all_served};
 use crate::scene::{Caller, Column, Failure, Front, Protocol};
 use crate::table::{Row, TABLE};
 use crate::truth::Witnessed;
@@ -143,10 +143,7 @@ async fn cell(row: &Row, column: Column, variant: Variant) -> Run {
         exports,
     };
     let noted = match &played.front {
-        Front::Server(server) => {
-            server.wait_until(|counts| counts.open() == 0).await;
-            Some(server.served())
-        }
+        Front::Server(server) => Some(all_served(server, &case.exports).await),
         Front::Proxy(_) | Front::Peer(_) | Front::Nobody(_) => None,
     };
     Run {

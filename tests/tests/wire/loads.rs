@@ -9,7 +9,7 @@ use http_context_tests::{Capture, LongRun, Server, ServerBuilder, cancelled};
 
 use crate::bounds::{Case, Extent, Findings};
 use crate::cell::Sessions;
-use crate::exports::Exports;
+use crate::exports::{Exports, all_served};
 use crate::rig::{Rig, Wire};
 use crate::truth::Witnessed;
 use crate::variant::{Variant, alone, in_every_way};
@@ -256,7 +256,7 @@ async fn play(load: &Load, wire: Wire, variant: Variant) -> (Case, Arc<Server>) 
     }
     server.wait_until(|counts| counts.open() == 0).await;
     let exports = Exports::once_closed(&rig).await;
-    let notes = server.served();
+    let notes = all_served(&server, &exports).await;
     let sent: u64 = notes.iter().map(|note| note.heads).sum();
     let unused = notes.iter().filter(|note| note.heads == 0).count();
     let carried = notes.iter().filter(|note| note.requests > 0);
