@@ -175,8 +175,7 @@ fn closes_are_seen_in_one_runtime_after_another_and_keep_none_alive() {
                 Ok::<_, OpenError>(())
             });
             context.await.unwrap();
-            rig.wait_until(|e| e.closed(BY_ITS_SESSION) == 1)
-                .await;
+            rig.wait_until(|e| e.closed(BY_ITS_SESSION) == 1).await;
         });
         // The connection's own task ends last; after it nothing is left.
         runtime.block_on(async {

@@ -128,7 +128,7 @@ mod tests {
         let all = Client::builder()
             .default_headers(headers)
             .proxy(Proxy::all("http://user:a,b@127.0.0.1:1/").unwrap())
-            .redirect(redirect::Policy::custom(|attempt| attempt.stop()))
+            .redirect(redirect::Policy::custom(|attempt| attempt.error("none")))
             .http1_title_case_headers()
             .http1_allow_obsolete_multiline_headers_in_responses(true)
             .http1_ignore_invalid_headers_in_responses(true)

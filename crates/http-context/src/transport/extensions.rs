@@ -11,10 +11,17 @@ use super::chain::Chained;
 /// what the middleware has put into them.
 pub(crate) struct LentExtensions {
     extensions: Extensions,
-    /// Once they carry what the chain needs: what they had carried for the chain of a session around
-    /// this one, which is a middleware of that.
-    outer: Option<Option<Chained>>,
+    outer: Outer,
     owner: Option<oneshot::Sender<Extensions>>,
+}
+
+/// What the extensions had carried for the chain of a session around this one, which is a middleware
+/// of that.
+enum Outer {
+    /// They do not carry what this chain needs so far.
+    Untouched,
+    Nothing,
+    Chained(Chained),
 }
 
 /// Extensions that are lent. What is there when this is dropped, is back in them.
@@ -29,7 +36,7 @@ impl LentExtensions {
         let (sender, back) = oneshot::channel();
         let lent = Self {
             extensions: std::mem::take(owner),
-            outer: None,
+            outer: Outer::Untouched,
             owner: Some(sender),
         };
         (lent, Loan { owner, back })
@@ -37,7 +44,10 @@ impl LentExtensions {
 
     /// From here on the innermost middleware finds the request in them.
     pub(super) fn carry(&mut self, chained: Chained) {
-        self.outer = Some(self.extensions.insert(chained));
+        self.outer = match self.extensions.insert(chained) {
+            None => Outer::Nothing,
+            Some(outer) => Outer::Chained(outer),
+        };
     }
 }
 
@@ -46,7 +56,7 @@ impl From<Extensions> for LentExtensions {
     fn from(extensions: Extensions) -> Self {
         Self {
             extensions,
-            outer: None,
+            outer: Outer::Untouched,
             owner: None,
         }
     }
@@ -69,10 +79,10 @@ impl DerefMut for LentExtensions {
 impl Drop for LentExtensions {
     fn drop(&mut self) {
         if let Some(owner) = self.owner.take() {
-            match self.outer.take() {
-                Some(Some(outer)) => drop(self.extensions.insert(outer)),
-                Some(None) => drop(self.extensions.remove::<Chained>()),
-                None => {}
+            match std::mem::replace(&mut self.outer, Outer::Untouched) {
+                Outer::Chained(outer) => drop(self.extensions.insert(outer)),
+                Outer::Nothing => drop(self.extensions.remove::<Chained>()),
+                Outer::Untouched => {}
             }
             // Nobody is there where all of it is dropped at once, with the task.
             let _ = owner.send(std::mem::take(&mut self.extensions));
