@@ -74,6 +74,7 @@ pub mod sockets;
 mod storm;
 pub mod tls;
 pub mod tools;
+mod upgrade_server;
 
 #[cfg(target_os = "linux")]
 pub use capture::{Capture, Captured, CapturedClose, CloseKind, NotPermitted, Side};
@@ -92,3 +93,4 @@ pub use server::{
 };
 pub use shown::shown;
 pub use storm::{cancelled, drawn, storm};
+pub use upgrade_server::{UpgradeCounts, UpgradeServer};

@@ -137,7 +137,7 @@ pub use context::{HttpContext, closing, current, http_session, open_contexts};
 pub use error::{
     BodyTooLarge, BuildError, ContextClosed, ErrorKind, NestedDenied, NoContext, OpenError,
     PoolError, PoolExhausted, QueueTimeout, Redaction, RedirectError, RequestError, RequestFailure,
-    SessionClosed, SessionError, WithheldError,
+    SessionClosed, SessionError, UpgradeError, WithheldError,
 };
 pub use exchange::FinalUrl;
 pub use facts::{
@@ -146,6 +146,7 @@ pub use facts::{
     ExitReport, Leak, LeakKind, LeakPolicy, NameLookup, NestedOpen, NestedPolicy, Outcome,
     PoolCheckout, PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout,
     QueueWait, Redirect, RequestInfo, ResponseHead, SessionEnded, SessionSource, SessionStarted,
+    Upgrade, UpgradeEnd, UpgradeEndReason, UpgradeProtocol,
 };
 #[cfg(feature = "testing")]
 pub use http_context_macros::test;
@@ -162,7 +163,7 @@ pub use open::{
     Work, builder, job, open,
 };
 pub use pool::{PoolBuilder, PoolReport, SessionPool};
-pub use session::{HttpSession, RequestBuilder};
+pub use session::{HttpSession, RequestBuilder, Upgraded};
 pub use transport::{
     HttpVersions, RedirectAction, RedirectAttempt, RedirectPolicy, SessionOptions, Tls, warm_up,
 };

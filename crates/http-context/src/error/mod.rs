@@ -16,6 +16,7 @@ mod redact_text;
 mod redirect;
 mod request;
 mod secrets;
+mod upgrade;
 mod withheld;
 mod withhold;
 
@@ -35,5 +36,6 @@ pub use redirect::RedirectError;
 pub(crate) use request::FailedRequest;
 pub use request::RequestError;
 pub(crate) use secrets::Secrets;
+pub use upgrade::UpgradeError;
 pub use withheld::WithheldError;
 pub(crate) use withhold::withhold;

@@ -9,12 +9,14 @@ use crate::facts::{Leak, LeakKind};
 const NOT_REPORTED: u8 = 0;
 const REQUEST: u8 = 1;
 const BODY: u8 = 2;
+const UPGRADED: u8 = 3;
 
 impl Exchange {
     /// Marks it as leaked. Returns the leak, which is to be reported.
     pub(super) fn mark_leaked(&self) -> Leak {
         let reported = match self.lock().stage {
             Stage::Body | Stage::PollingBody => BODY,
+            Stage::Upgraded => UPGRADED,
             _ => REQUEST,
         };
         self.driver.reported.store(reported, Ordering::Release);
@@ -22,10 +24,10 @@ impl Exchange {
     }
 
     fn leak_of(&self, reported: u8) -> Leak {
-        let kind = if reported == BODY {
-            LeakKind::ResponseBody
-        } else {
-            LeakKind::RequestInFlight
+        let kind = match reported {
+            BODY => LeakKind::ResponseBody,
+            UPGRADED => LeakKind::UpgradedConnection,
+            _ => LeakKind::RequestInFlight,
         };
         let info = &self.info;
         let age = info.started.elapsed();

@@ -16,8 +16,12 @@ mod poll_request;
 mod request_body;
 mod response_body;
 mod state;
+mod upgrade_handle;
+mod upgraded;
+mod upgraded_io;
 
 pub(crate) use dispatch::Dispatch;
 pub use final_url::FinalUrl;
 pub(crate) use request_body::track as track_request_body;
 pub(crate) use state::{Exchange, RequestOptions, Requests};
+pub(crate) use upgrade_handle::UpgradeHandle;

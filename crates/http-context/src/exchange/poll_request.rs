@@ -83,7 +83,7 @@ impl Exchange {
     fn answered(
         self: &Arc<Self>,
         Answer {
-            response,
+            mut response,
             connection,
             slot,
         }: Answer,
@@ -103,13 +103,14 @@ impl Exchange {
         );
         let ending = connection.ending();
         let content_length = response.content_length();
-        let has_body = content_length != Some(0);
-        let (mut response, next) = if has_body {
+        let upgrade = self.take_upgrade(&mut response);
+        let has_body = upgrade.is_none() && content_length != Some(0);
+        let (mut response, next) = if let Some((upgrade, protocol)) = upgrade {
+            self.upgrade(upgrade, protocol, slot, connection.connection);
+            (response, Stage::Upgraded)
+        } else if has_body {
             let (response, body) = response_body::track(response, Arc::clone(self));
-            let mut locked = self.lock();
-            locked.has_body = true;
-            locked.waker = None;
-            drop(locked);
+            self.note_handed_over();
             let body = ResponseBody {
                 body,
                 slot,
@@ -141,8 +142,11 @@ impl Exchange {
             content_length,
         };
         self.notify(|observer, request| observer.request_answered(request, &head));
+        if next == Stage::Upgraded {
+            self.note_upgraded(head.connection);
+        }
         self.finish_notifying(next);
-        if !has_body {
+        if next == Stage::Over {
             self.end_body(BodyEnd {
                 reason: BodyEndReason::Complete,
                 bytes: 0,
@@ -150,6 +154,13 @@ impl Exchange {
             });
         }
         response
+    }
+
+    /// Its caller holds what comes after the head, in place of the future.
+    pub(super) fn note_handed_over(&self) {
+        let mut locked = self.lock();
+        locked.has_body = true;
+        locked.waker = None;
     }
 
     /// The caller has no more use for the future of the request, be it before or after its end.

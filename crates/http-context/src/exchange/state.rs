@@ -11,9 +11,10 @@ use tokio::time::Instant;
 
 use super::dispatch::Dispatch;
 use super::in_flight::InFlight;
+use super::upgraded_io::Upgraded;
 use crate::connection::Connection;
 use crate::error::RequestError;
-use crate::facts::{BodyEnd, BodyEndReason, Leak, RequestInfo};
+use crate::facts::{BodyEnd, BodyEndReason, Leak, RequestInfo, UpgradeEndReason};
 use crate::scope::{RequestScope, Scope};
 use crate::transport::Slot;
 
@@ -98,7 +99,9 @@ pub(crate) struct Driver {
     /// waker, and no other lock is taken under it.
     state: Mutex<State>,
     /// What is polled, where it stands: what users have set runs under this lock. Nobody ever waits
-    /// for it: it belongs to whoever has changed the stage from `Notifying`, `Request` or `Body`.
+    /// for it: it belongs to whoever has changed the stage from `Notifying`, `Request` or `Body`. An
+    /// upgraded connection is read and written under it, by two tasks if they like, and cut off; they
+    /// wait for one another for as long as one read or write takes, which is no code of a user's.
     driven: Mutex<Driven>,
 }
 
@@ -130,6 +133,8 @@ pub(super) enum Stage {
     Body,
     /// Its caller polls the body.
     PollingBody,
+    /// Its connection was upgraded, and is read and written by whoever holds it.
+    Upgraded,
     /// Cut off; its holder has not seen that yet.
     Aborted,
     Over,
@@ -145,6 +150,7 @@ pub(super) enum Driven {
     Nothing,
     Request(Dispatch),
     Body(ResponseBody),
+    Upgraded(Box<Upgraded>),
 }
 
 /// The body of a response, and what it keeps.
@@ -182,7 +188,8 @@ impl Exchange {
 
     /// Ends what waits to be polled. Whoever is at it sees `is_aborted`.
     fn cut_off(&self, mut locked: MutexGuard<'_, State>) {
-        if !matches!(locked.stage, Stage::Request | Stage::Body) {
+        let is_at_rest = matches!(locked.stage, Stage::Request | Stage::Body | Stage::Upgraded);
+        if !is_at_rest {
             return;
         }
         locked.stage = Stage::Aborted;
@@ -190,6 +197,10 @@ impl Exchange {
         drop(locked);
         match self.take_driven() {
             Driven::Body(body) => self.end_response_body(body, waker, BodyEndReason::Aborted),
+            Driven::Upgraded(upgraded) => {
+                let reason = upgraded.ended.unwrap_or(UpgradeEndReason::Exit);
+                self.end_upgraded(*upgraded, reason);
+            }
             request => {
                 drop(request);
                 if let Some(waker) = waker {

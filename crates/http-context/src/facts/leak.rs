@@ -23,6 +23,9 @@ pub enum LeakKind {
     Task,
     /// A child asked for the session after the exit.
     UseAfterExit,
+    /// A connection that was upgraded, as to a WebSocket, was still held at the drain deadline, and
+    /// was closed.
+    UpgradedConnection,
     /// A socket that the session opened is still open.
     Connection,
     /// The context is open longer than its threshold.
@@ -40,6 +43,7 @@ impl LeakKind {
         Self::ResponseBody,
         Self::Task,
         Self::UseAfterExit,
+        Self::UpgradedConnection,
         Self::Connection,
         Self::ContextOverdue,
         Self::NeverClosed,
@@ -54,6 +58,7 @@ impl LeakKind {
             Self::ResponseBody => "response_body",
             Self::Task => "task",
             Self::UseAfterExit => "use_after_exit",
+            Self::UpgradedConnection => "upgraded_connection",
             Self::Connection => "connection",
             Self::ContextOverdue => "context_overdue",
             Self::NeverClosed => "never_closed",
@@ -68,6 +73,7 @@ impl LeakKind {
             Self::ResponseBody => "response body still unread at the drain deadline",
             Self::Task => "child task outlived the context",
             Self::UseAfterExit => "context used after its exit",
+            Self::UpgradedConnection => "upgraded connection still held at the drain deadline",
             Self::Connection => "socket still open after the close",
             Self::ContextOverdue => "context open for too long",
             Self::NeverClosed => "context never closed",
@@ -90,6 +96,9 @@ impl LeakKind {
             Self::Task => "await or abort the task before the work ends",
             Self::UseAfterExit => {
                 "await the task before its context exits, or open a context of its own in it"
+            }
+            Self::UpgradedConnection => {
+                "close it before the work ends, or when `closing()` says that the context does"
             }
             Self::Connection => {
                 "drop what still holds the connection: a body, an upgrade, a client"

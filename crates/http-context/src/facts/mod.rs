@@ -12,6 +12,7 @@ mod pool;
 mod request;
 mod response;
 mod session;
+mod upgrade;
 
 pub use connection::{
     AddressPair, CloseReason, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionClosed,
@@ -29,3 +30,4 @@ pub(crate) use request::Upload;
 pub use request::{QueueWait, Redirect, RequestInfo};
 pub use response::{AttemptAnswered, BodyEnd, BodyEndReason, ResponseHead};
 pub use session::{SessionEnded, SessionSource, SessionStarted};
+pub use upgrade::{Upgrade, UpgradeEnd, UpgradeEndReason, UpgradeProtocol};

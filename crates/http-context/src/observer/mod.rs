@@ -13,7 +13,7 @@ use crate::facts::{
     AttemptAnswered, BodyEnd, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionClosed,
     ConnectionInfo, ContextInfo, ExitReport, Leak, NameLookup, NestedOpen, PoolCheckout,
     PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect,
-    RequestInfo, ResponseHead, SessionEnded, SessionStarted,
+    RequestInfo, ResponseHead, SessionEnded, SessionStarted, Upgrade, UpgradeEnd,
 };
 
 pub use default::{ObserverAlreadySet, set_default_observer};
@@ -136,6 +136,13 @@ pub trait Observer: Send + Sync + 'static {
 
     /// The response head reaches the caller.
     fn request_answered(&self, request: &RequestInfo, head: &ResponseHead) {}
+
+    /// A connection was upgraded by the response of a request, right after `request_answered`.
+    fn connection_upgraded(&self, request: &RequestInfo, upgrade: &Upgrade) {}
+
+    /// An upgraded connection has ended: its holder let go of it, or its session was closed.
+    /// `response_body_ended` follows.
+    fn upgrade_ended(&self, request: &RequestInfo, end: &UpgradeEnd) {}
 
     /// A request ended without a response, other than by its caller's will. A session that closes
     /// under it is such an end.

@@ -113,7 +113,7 @@ impl PoolBuilder {
             .expect("without timeouts of its own the pool needs no runtime");
         SessionPool(Arc::new(Inner {
             limits,
-            session,
+            session: Arc::new(session),
             drain_timeout,
             closing: Mutex::default(),
             counts,

@@ -97,7 +97,7 @@ pub struct SessionPool(Arc<Inner>);
 struct Inner {
     limits: Limits,
     /// What sessions are built from.
-    session: SessionOptions,
+    session: Arc<SessionOptions>,
     drain_timeout: Duration,
     /// Held while a session is given back and while the pool closes, so that none is given back
     /// to a pool that was closed. Nothing of a user runs under it.

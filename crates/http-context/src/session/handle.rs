@@ -13,7 +13,8 @@ use super::execute;
 use super::hold::{SessionHold, SessionRef};
 use super::request::RequestBuilder;
 use super::sessions::Sessions;
-use crate::error::RequestError;
+use super::upgrade::{self, Upgraded};
+use crate::error::{RequestError, UpgradeError};
 use crate::facts::{ContextInfo, Leak, LeakKind};
 use crate::identity::{CallSite, SessionId};
 use crate::leak::{CallSiteIndex, Released};
@@ -107,6 +108,29 @@ impl HttpSession {
         extensions: &'e mut Extensions,
     ) -> impl Future<Output = Result<Response, RequestError>> + Send + use<'e> {
         execute::execute_lent(self.hold(Location::caller()), request, extensions)
+    }
+
+    /// Sends a request that asks for an upgrade, and gives the connection that it becomes: for those
+    /// who bring a protocol, such as the `client_async` of tungstenite or the `exec` of Kubernetes.
+    ///
+    /// The request needs a header `Upgrade`; `Connection` is set where it is not. It goes over
+    /// HTTP/1.1, also where the session speaks HTTP/2. Where code of others calls
+    /// [`Response::upgrade`], what that gives belongs to the session as well.
+    ///
+    /// # Errors
+    ///
+    /// [`UpgradeError::Request`] when there is no response, and [`UpgradeError::Refused`] with the
+    /// response when it does not upgrade.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`execute`](Self::execute).
+    #[track_caller]
+    pub fn upgrade(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Result<Upgraded, UpgradeError>> + Send + use<> {
+        upgrade::upgrade(self.hold(Location::caller()), request)
     }
 
     /// A client of this session for SDKs that want one of `reqwest_middleware`.

@@ -14,7 +14,9 @@ mod permit;
 mod request;
 mod sessions;
 mod transport_build;
+mod upgrade;
 
 pub use handle::HttpSession;
 pub use request::RequestBuilder;
 pub(crate) use sessions::{SessionOrigin, Sessions};
+pub use upgrade::Upgraded;

@@ -9,7 +9,7 @@ use crate::error::ErrorKind;
 use crate::facts::{
     BodyEnd, ConnectionInfo, ExitReport, Leak, NameLookup, NestedOpen, PoolCheckout,
     PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout, ResponseHead,
-    SessionSource,
+    SessionSource, Upgrade, UpgradeEnd,
 };
 use crate::identity::{CallSite, ContextId, RequestId, SessionId};
 
@@ -63,6 +63,14 @@ pub enum Fact {
         /// The size of the request's body, once all of it was handed on.
         sent: Option<u64>,
         resends: u32,
+    },
+    ConnectionUpgraded {
+        request: RequestId,
+        upgrade: Upgrade,
+    },
+    UpgradeEnded {
+        request: RequestId,
+        end: UpgradeEnd,
     },
     /// With the text of the error and of its sources.
     RequestFailed {
@@ -128,6 +136,8 @@ impl Fact {
             Self::RequestSending { .. } => "request_sending",
             Self::RequestRedirected { .. } => "request_redirected",
             Self::RequestAnswered { .. } => "request_answered",
+            Self::ConnectionUpgraded { .. } => "connection_upgraded",
+            Self::UpgradeEnded { .. } => "upgrade_ended",
             Self::RequestFailed { .. } => "request_failed",
             Self::RequestCancelled { .. } => "request_cancelled",
             Self::ResponseBodyEnded { .. } => "response_body_ended",

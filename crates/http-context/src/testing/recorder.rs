@@ -12,7 +12,7 @@ use crate::facts::{
     BodyEnd, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionInfo, ContextInfo,
     ExitReport, Leak, NameLookup, NestedOpen, PoolCheckout, PoolCloseReason, PoolReturn,
     PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect, RequestInfo, ResponseHead,
-    SessionEnded, SessionStarted,
+    SessionEnded, SessionStarted, Upgrade, UpgradeEnd,
 };
 use crate::identity::Origin;
 use crate::observer::Observer;
@@ -199,6 +199,20 @@ impl Observer for Recorder {
             head: head.clone(),
             sent: request.body_size(),
             resends: request.resends(),
+        });
+    }
+
+    fn connection_upgraded(&self, request: &RequestInfo, upgrade: &Upgrade) {
+        self.note(Fact::ConnectionUpgraded {
+            request: request.id(),
+            upgrade: upgrade.clone(),
+        });
+    }
+
+    fn upgrade_ended(&self, request: &RequestInfo, end: &UpgradeEnd) {
+        self.note(Fact::UpgradeEnded {
+            request: request.id(),
+            end: *end,
         });
     }
 

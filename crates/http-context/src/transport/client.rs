@@ -13,6 +13,7 @@ use crate::error::BuildError;
 
 pub(super) fn client_builder(
     options: &SessionOptions,
+    versions: HttpVersions,
     connections: Arc<SessionConnections>,
 ) -> Result<ClientBuilder, BuildError> {
     let resolver = options
@@ -23,7 +24,7 @@ pub(super) fn client_builder(
         .pool_idle_timeout(options.keep_alive)
         .redirect(redirect::Policy::none())
         .dns_resolver(Arc::new(ObservedResolver(resolver)));
-    builder = match options.http_versions {
+    builder = match versions {
         HttpVersions::All => builder,
         HttpVersions::Http1 => builder.http1_only(),
         HttpVersions::Http2 => builder.http2_prior_knowledge(),
@@ -34,7 +35,7 @@ pub(super) fn client_builder(
         let given = options.proxies.iter().cloned();
         given.fold(builder, ClientBuilder::proxy)
     };
-    if let Some(tls) = options.tls.client_config(options.http_versions)? {
+    if let Some(tls) = options.tls.client_config(versions)? {
         builder = builder.tls_backend_preconfigured(tls);
     }
     for configure in options.cookies.iter().chain(&options.configure) {
@@ -43,7 +44,7 @@ pub(super) fn client_builder(
     // Last, and so outermost: what a connection costs includes what other layers add.
     Ok(builder.connector_layer(ConnectionLayer {
         connections,
-        is_http2: options.http_versions == HttpVersions::Http2,
+        is_http2: versions == HttpVersions::Http2,
     }))
 }
 

@@ -255,7 +255,8 @@ impl Follow {
                 self.sent = Some(Instant::now());
             }
         }
-        self.step = Step::Sent((&client.client).call(request));
+        let mut client = client.client_of(&request);
+        self.step = Step::Sent(client.call(request));
     }
 }
 

@@ -20,7 +20,7 @@ mod slot_wait;
 mod tls;
 mod trust;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ pub(crate) struct Transport {
 
 impl Transport {
     pub(crate) fn build(
-        options: &SessionOptions,
+        options: &Arc<SessionOptions>,
         observers: &Observers,
     ) -> Result<Self, BuildError> {
         Self::build_from(options, observers, |_| Ok(()))
@@ -70,7 +70,7 @@ impl Transport {
 
     /// Builds one that outlives its context.
     pub(crate) fn build_pooled(
-        options: &SessionOptions,
+        options: &Arc<SessionOptions>,
         observers: &Observers,
     ) -> Result<Self, BuildError> {
         let mut transport = Self::build_from(options, observers, |builder| {
@@ -81,12 +81,12 @@ impl Transport {
     }
 
     fn build_from(
-        options: &SessionOptions,
+        options: &Arc<SessionOptions>,
         observers: &Observers,
         check: impl FnOnce(&ClientBuilder) -> Result<(), BuildError>,
     ) -> Result<Self, BuildError> {
         let connections = Arc::new(SessionConnections::new(options.keep_alive));
-        let builder = client_builder(options, Arc::clone(&connections))?;
+        let builder = client_builder(options, options.http_versions, Arc::clone(&connections))?;
         check(&builder)?;
         let client = builder
             .build()
@@ -102,11 +102,11 @@ impl Transport {
             .collect();
         let hop_client = Arc::new(HopClient {
             client,
+            for_upgrades: OnceLock::new(),
             hosts: HostSlots::new(options.max_connections_per_host),
             connections: Arc::clone(&connections),
             rules: Rules::new(&options.redirects, configured),
-            default_headers: options.default_headers.clone(),
-            request_timeout: options.request_timeout,
+            options: Arc::clone(options),
         });
         let chain = (!chain.is_empty()).then(|| {
             chain.push(Arc::new(Innermost(Arc::clone(&hop_client))));

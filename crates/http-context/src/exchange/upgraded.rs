@@ -1,0 +1,205 @@
+//! The second half of an exchange whose connection was upgraded, as its holder reads and writes it.
+
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use hyper::upgrade::OnUpgrade;
+use reqwest::{Method, Response, StatusCode, header};
+use tokio::io::{AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+use super::state::{Driven, Exchange, Stage};
+use super::upgrade_handle;
+use super::upgraded_io::{Upgraded, UpgradedIo};
+use crate::connection::Connection;
+use crate::facts::{
+    BodyEnd, BodyEndReason, ConnectionInfo, Upgrade, UpgradeEnd, UpgradeEndReason, UpgradeProtocol,
+};
+use crate::transport::Slot;
+
+impl Exchange {
+    /// Takes what a response upgrades to out of it, if it does, and puts in a handle that points
+    /// here.
+    pub(super) fn take_upgrade(
+        self: &Arc<Self>,
+        response: &mut Response,
+    ) -> Option<(OnUpgrade, UpgradeProtocol)> {
+        let may_upgrade = response.status() == StatusCode::SWITCHING_PROTOCOLS
+            || *self.info.method() == Method::CONNECT;
+        if !may_upgrade {
+            return None;
+        }
+        let upgrade = response.extensions_mut().remove::<OnUpgrade>()?;
+        // Without it the response cannot be upgraded, and says so to who tries.
+        let ours = upgrade_handle::on_upgrade(Arc::clone(self))?;
+        response.extensions_mut().insert(ours);
+        let protocol = response.headers().get(header::UPGRADE);
+        let is_websocket =
+            protocol.is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket"));
+        let protocol = if is_websocket {
+            UpgradeProtocol::WebSocket
+        } else {
+            UpgradeProtocol::Other
+        };
+        Some((upgrade, protocol))
+    }
+
+    /// From here on it has an upgraded connection.
+    pub(super) fn upgrade(
+        &self,
+        upgrade: OnUpgrade,
+        protocol: UpgradeProtocol,
+        slot: Option<Slot>,
+        connection: Option<Arc<Connection>>,
+    ) {
+        self.note_handed_over();
+        *self.driven() = Driven::Upgraded(Box::new(Upgraded {
+            io: UpgradedIo::Pending(upgrade),
+            slot,
+            connection,
+            protocol,
+            since: Instant::now(),
+            sent: 0,
+            received: 0,
+            ended: None,
+            reader: None,
+            writer: None,
+        }));
+    }
+
+    pub(super) fn note_upgraded(&self, connection: Option<Arc<ConnectionInfo>>) {
+        let protocol = match &*self.driven() {
+            Driven::Upgraded(upgraded) => upgraded.protocol,
+            _ => return,
+        };
+        let upgrade = Upgrade {
+            protocol,
+            connection,
+        };
+        self.notify(|observer, request| observer.connection_upgraded(request, &upgrade));
+    }
+
+    pub(super) fn poll_upgraded_read(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut *self.driven() {
+            Driven::Upgraded(upgraded) => upgraded.poll_read(cx, buf),
+            _ => Poll::Ready(Err(self.cut_off_error())),
+        }
+    }
+
+    pub(super) fn poll_upgraded_write(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut *self.driven() {
+            Driven::Upgraded(upgraded) => upgraded.poll_write(cx, |io, cx| io.poll_write(cx, buf)),
+            _ => Poll::Ready(Err(self.cut_off_error())),
+        }
+    }
+
+    pub(super) fn poll_upgraded_write_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut *self.driven() {
+            Driven::Upgraded(upgraded) => {
+                upgraded.poll_write(cx, |io, cx| io.poll_write_vectored(cx, bufs))
+            }
+            _ => Poll::Ready(Err(self.cut_off_error())),
+        }
+    }
+
+    pub(super) fn poll_upgraded_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self.driven() {
+            Driven::Upgraded(upgraded) => upgraded.poll_end(cx, AsyncWrite::poll_flush),
+            _ => Poll::Ready(Err(self.cut_off_error())),
+        }
+    }
+
+    pub(super) fn poll_upgraded_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self.driven() {
+            Driven::Upgraded(upgraded) => {
+                upgraded.ended.get_or_insert(UpgradeEndReason::Local);
+                upgraded.poll_end(cx, AsyncWrite::poll_shutdown)
+            }
+            _ => Poll::Ready(Err(self.cut_off_error())),
+        }
+    }
+
+    /// Whether the response has reached its caller, and with it what it was upgraded to.
+    pub(super) fn has_handed_over(&self) -> bool {
+        self.lock().stage != Stage::Notifying
+    }
+
+    fn cut_off_error(&self) -> io::Error {
+        io::Error::new(io::ErrorKind::ConnectionAborted, self.closed_error())
+    }
+
+    /// Its holder lets go of it.
+    pub(super) fn drop_upgraded(&self) {
+        let mut locked = self.lock();
+        let is_open = locked.stage == Stage::Upgraded;
+        locked.stage = Stage::Over;
+        drop(locked);
+        if is_open && let Driven::Upgraded(upgraded) = self.take_driven() {
+            let reason = upgraded.ended.unwrap_or(UpgradeEndReason::Local);
+            self.end_upgraded(*upgraded, reason);
+        }
+        self.release_body();
+    }
+
+    pub(super) fn end_upgraded(&self, ended: Upgraded, reason: UpgradeEndReason) {
+        let Upgraded {
+            io,
+            slot,
+            connection,
+            protocol,
+            since,
+            sent,
+            received,
+            reader,
+            writer,
+            ..
+        } = ended;
+        let is_ours = matches!(reason, UpgradeEndReason::Local | UpgradeEndReason::Exit);
+        if let Some(connection) = connection.as_ref().filter(|_| is_ours) {
+            // Before that, since its close may be announced at once.
+            connection.note_dropped();
+        }
+        // The connection is closed before observers hear of the end.
+        drop(io);
+        drop(slot);
+        if let Some(connection) = connection {
+            connection.response_ended(!is_ours, false);
+        }
+        for waker in [reader, writer].into_iter().flatten() {
+            waker.wake();
+        }
+        let scope = self.scope();
+        scope.stats.sent(sent);
+        scope.stats.received(received);
+        let end = UpgradeEnd {
+            protocol,
+            reason,
+            duration: since.elapsed(),
+            sent,
+            received,
+        };
+        self.notify(|observer, request| observer.upgrade_ended(request, &end));
+        let reason = match reason {
+            UpgradeEndReason::Exit => BodyEndReason::Aborted,
+            _ => BodyEndReason::Complete,
+        };
+        self.end_body(BodyEnd {
+            reason,
+            bytes: 0,
+            duration: end.duration,
+        });
+    }
+}

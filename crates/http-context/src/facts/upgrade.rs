@@ -1,0 +1,99 @@
+//! A connection that became something else than HTTP.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::connection::ConnectionInfo;
+
+/// A connection was upgraded: its request was answered with 101, and from here on it speaks another
+/// protocol.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Upgrade {
+    /// What it speaks.
+    pub protocol: UpgradeProtocol,
+    /// The connection, where it is known.
+    pub connection: Option<Arc<ConnectionInfo>>,
+}
+
+/// An upgraded connection has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UpgradeEnd {
+    /// What it spoke.
+    pub protocol: UpgradeProtocol,
+    /// Who or what ended it.
+    pub reason: UpgradeEndReason,
+    /// From the head that upgraded it to its end.
+    pub duration: Duration,
+    /// Bytes of the protocol that were sent, without TLS.
+    pub sent: u64,
+    /// Bytes of the protocol that were received, without TLS.
+    pub received: u64,
+}
+
+/// What an upgraded connection speaks, by the header `Upgrade` of the response. The strings are
+/// values of the label `protocol`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UpgradeProtocol {
+    /// WebSocket.
+    WebSocket,
+    /// Anything else.
+    Other,
+}
+
+impl UpgradeProtocol {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::WebSocket, Self::Other];
+
+    /// The value of the label `protocol`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WebSocket => "websocket",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl fmt::Display for UpgradeProtocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Who or what ended an upgraded connection. The strings are values of the label `reason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UpgradeEndReason {
+    /// Its holder, who shut it down or dropped it.
+    Local,
+    /// The peer, who had closed it before.
+    Remote,
+    /// Its session was closed, by the exit of the context or before.
+    Exit,
+    /// It broke, or was never made.
+    Failed,
+}
+
+impl UpgradeEndReason {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Local, Self::Remote, Self::Exit, Self::Failed];
+
+    /// The value of the label `reason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Remote => "remote",
+            Self::Exit => "exit",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for UpgradeEndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
