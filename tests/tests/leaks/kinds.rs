@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use http_context::testing::{Fact, Recorder};
 use http_context::{ContextBuilder, Leak, LeakKind, LeakPolicy, OpenError, current, http_session};
-use http_context_tests::Server;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use http_context_tests::{Server, UpgradeServer};
 
 use crate::support::{BoxError, clean, only_leak, recorded};
 
@@ -229,21 +228,6 @@ async fn a_context_that_is_used_before_its_exit_by_a_task() {
     assert!(recorder.leaks().is_empty());
 }
 
-/// A server that answers one request with `101 Switching Protocols`, and holds on.
-async fn switching_protocols() -> (std::net::SocketAddr, tokio::task::JoinHandle<()>) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = tokio::spawn(async move {
-        let (mut socket, _) = listener.accept().await.unwrap();
-        let mut request = vec![0; 4096];
-        assert!(socket.read(&mut request).await.unwrap() > 0);
-        let head = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n";
-        socket.write_all(head).await.unwrap();
-        while socket.read(&mut request).await.is_ok_and(|read| read > 0) {}
-    });
-    (address, server)
-}
-
 /// Waits in a context until it is reported as overdue.
 async fn reported_as_overdue(recorder: &Recorder) -> Result<(), OpenError> {
     let id = current().unwrap().id();
@@ -252,14 +236,15 @@ async fn reported_as_overdue(recorder: &Recorder) -> Result<(), OpenError> {
     Ok(())
 }
 
-async fn upgraded(address: std::net::SocketAddr) -> Result<reqwest::Upgraded, BoxError> {
-    let request = http_session()?.get(format!("http://{address}/"));
-    let response = request
-        .header("connection", "upgrade")
-        .header("upgrade", "x")
-        .send()
-        .await?;
-    Ok(response.upgrade().await?)
+/// An upload over HTTP/1.1 that is given up while nobody reads it: what is in the buffers goes before
+/// the end of the stream, so that its socket stays open until the server closes it.
+async fn upload_that_nobody_reads(server: &Server) -> Result<(), BoxError> {
+    let upload = http_session()?.post(server.url("/never"));
+    let mut upload = Box::pin(upload.body(vec![0; 32 << 20]).send());
+    tokio::select! {
+        _ = server.wait_until(|counts| counts.held == 1) => Ok(()),
+        _ = &mut upload => panic!("nobody answers"),
+    }
 }
 
 #[tokio::test]
@@ -268,11 +253,15 @@ async fn upgraded(address: std::net::SocketAddr) -> Result<reqwest::Upgraded, Bo
     ignore = "nobody but the kernel shows a socket that is kept"
 )]
 async fn a_socket_that_is_open_after_the_close() {
-    let ((address, server), (recorder, context)) = (switching_protocols().await, recorded());
-    let (socket, report) = context.clone().open(upgraded(address)).with_report().await;
+    let (server, (recorder, context)) = (Server::start(), recorded());
+    let work = context.clone().open(upload_that_nobody_reads(&server));
+    let report = work.with_report().await.1;
     let leak = only_leak(&report.unwrap(), LeakKind::Connection, 0);
     assert!(
-        leak.detail.as_ref().unwrap().contains(&address.to_string()),
+        leak.detail
+            .as_ref()
+            .unwrap()
+            .contains(&server.addr().to_string()),
         "{leak}"
     );
     // Who looks after it looks after contexts too, and has looked at it by the second of those.
@@ -283,11 +272,11 @@ async fn a_socket_that_is_open_after_the_close() {
     let is_late = |leak: &Leak| leak.kind == LeakKind::Connection;
     assert!(!recorder.resolved().iter().any(is_late), "it is still open");
     // Released later, it is reported as late.
-    drop(socket.unwrap());
+    server.abort_connections();
     recorder
         .wait_for(|fact| matches!(fact, Fact::LeakResolved(leak) if is_late(leak)))
         .await;
-    server.await.unwrap();
+    server.wait_until(|counts| counts.open() == 0).await;
 }
 
 #[tokio::test]
@@ -295,20 +284,44 @@ async fn a_socket_that_is_open_after_the_close_when_nobody_is_asked() {
     let not_verified = |context: ContextBuilder| context.verify_sockets(false);
     let off = |context: ContextBuilder| context.leaks(LeakPolicy::Off);
     for unasked in [not_verified, off] {
-        let ((address, server), (recorder, context)) = (switching_protocols().await, recorded());
-        let work = unasked(context).open(upgraded(address));
-        let (socket, report) = work.with_report().await;
+        let (server, (recorder, context)) = (Server::start(), recorded());
+        let work = unasked(context).open(upload_that_nobody_reads(&server));
+        clean(work.with_report().await.1);
         assert_eq!(recorder.reports().len(), 1);
-        clean(report);
-        drop(socket.unwrap());
-        server.await.unwrap();
+        server.abort_connections();
+        server.wait_until(|counts| counts.open() == 0).await;
     }
 }
 
+async fn upgraded(server: &UpgradeServer, line: &mut u32) -> Result<reqwest::Upgraded, BoxError> {
+    *line = line!() + 1;
+    let request = http_session()?.get(server.url("/"));
+    let response = request
+        .header("connection", "upgrade")
+        .header("upgrade", "x")
+        .send()
+        .await?;
+    Ok(response.upgrade().await?)
+}
+
 #[tokio::test]
-async fn a_socket_that_is_upgraded_and_dropped() {
-    let ((address, server), (_, context)) = (switching_protocols().await, recorded());
-    let work = context.open(async { upgraded(address).await.map(drop) });
+async fn an_upgraded_connection_that_is_kept() {
+    let (server, (recorder, context)) = (UpgradeServer::start(), recorded());
+    let mut line = 0;
+    let work = context.open(upgraded(&server, &mut line));
+    let (socket, report) = work.with_report().await;
+    let leak = only_leak(&report.unwrap(), LeakKind::UpgradedConnection, line);
+    assert_eq!(leak.count, 1);
+    // It is closed all the same.
+    server.wait_until(|counts| counts.open == 0).await;
+    drop(socket.unwrap());
+    assert_eq!(recorder.resolved().len(), 1);
+}
+
+#[tokio::test]
+async fn an_upgraded_connection_that_is_dropped() {
+    let (server, (_, context)) = (UpgradeServer::start(), recorded());
+    let work = context.open(async { upgraded(&server, &mut 0).await.map(drop) });
     clean(work.with_report().await.1);
-    server.await.unwrap();
+    server.wait_until(|counts| counts.open == 0).await;
 }

@@ -101,7 +101,7 @@ impl LeakKind {
                 "close it before the work ends, or when `closing()` says that the context does"
             }
             Self::Connection => {
-                "drop what still holds the connection: a body, an upgrade, a client"
+                "drop what still holds the connection, such as an upload that nobody reads"
             }
             Self::ContextOverdue => "end the work, or raise the threshold if it is meant to run on",
             Self::NeverClosed => "do not forget the future of `open`: await it or drop it",
