@@ -106,7 +106,8 @@ impl Exchange {
         let upgrade = self.take_upgrade(&mut response);
         let has_body = upgrade.is_none() && content_length != Some(0);
         let (mut response, next) = if let Some((upgrade, protocol)) = upgrade {
-            self.upgrade(upgrade, protocol, slot, connection.connection);
+            self.upgrade(upgrade, protocol, slot, ending);
+            let response = final_url::without_secrets(response, self.redaction());
             (response, Stage::Upgraded)
         } else if has_body {
             let (response, body) = response_body::track(response, Arc::clone(self));

@@ -88,7 +88,7 @@ pub(super) async fn upgrade(
 ) -> Result<Upgraded, UpgradeError> {
     let connection = request.headers_mut().entry(header::CONNECTION);
     connection.or_insert(header::HeaderValue::from_static("upgrade"));
-    let mut response = execute::execute(hold, request, http::Extensions::new()).await?;
+    let mut response = execute::execute(hold, request, http::Extensions::new().into()).await?;
     let Some(upgrade) = response.extensions_mut().remove::<OnUpgrade>() else {
         return Err(UpgradeError::Refused(Box::new(response)));
     };

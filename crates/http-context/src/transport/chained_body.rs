@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
+use hyper::upgrade::OnUpgrade;
 use reqwest::{Body, Method, Response};
 
 use super::replace_body::replace_body;
@@ -22,6 +23,11 @@ pub(super) fn track(
     connection: &mut ResponseConnection,
     scope: Option<&RequestScope>,
 ) -> Response {
+    // The exchange says how that ends, since it is what has it then.
+    let is_upgrade = response.extensions().get::<OnUpgrade>().is_some();
+    if is_upgrade {
+        return response;
+    }
     let Some(carried) = connection.take_observed() else {
         return response;
     };
