@@ -309,14 +309,13 @@ impl Middleware for CopiesParts {
     ) -> reqwest_middleware::Result<Response> {
         let url = request.url().clone();
         let kept = self.0.lock().unwrap().clone();
-        let (status, kept) = match kept {
-            Some(kept) => kept,
-            None => {
-                let response = next.run(request, extensions).await?;
-                let parts = (response.status(), response.extensions().clone());
-                response.bytes().await?;
-                self.0.lock().unwrap().insert(parts).clone()
-            }
+        let (status, kept) = if let Some(kept) = kept {
+            kept
+        } else {
+            let response = next.run(request, extensions).await?;
+            let parts = (response.status(), response.extensions().clone());
+            response.bytes().await?;
+            self.0.lock().unwrap().insert(parts).clone()
         };
         let mut response = HttpResponse::builder().status(status);
         *response.extensions_mut().unwrap() = kept;

@@ -59,7 +59,7 @@ impl RetiredSessions {
     }
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(http_context_no_kernel)))]
 #[cfg(test)]
 mod tests {
     use std::net::TcpStream;
