@@ -6,7 +6,7 @@ use http_context::{
     Observer, OpenError, RequestInfo, Tls, Upgrade, UpgradeEnd, UpgradeEndReason, UpgradeError,
     UpgradeProtocol, http_session,
 };
-use http_context_tests::{UpgradeServer, tls};
+use http_context_tests::{BY_ITS_SESSION, UpgradeServer, tls};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::rig::{Rig, Wire};
@@ -69,7 +69,7 @@ async fn an_upgraded_connection_is_active_until_it_is_dropped_and_counts_its_byt
         assert_eq!(*ends.begun.lock().unwrap(), [UpgradeProtocol::WebSocket]);
         let exported = rig.wait_until(|e| e.open_connections() == 0).await;
         exported.assert_sound();
-        let closed = exported.closed(http_context::CloseReason::SessionClosed);
+        let closed = exported.closed(BY_ITS_SESSION);
         assert_eq!(closed, 1, "{exported}");
     }
 }

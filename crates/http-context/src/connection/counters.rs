@@ -29,6 +29,10 @@ pub(crate) struct SocketCounters {
 }
 
 /// How far the FIN of this side has come.
+#[cfg_attr(
+    any(not(target_os = "linux"), http_context_no_kernel),
+    expect(dead_code, reason = "nobody says it")
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OwnFin {
     /// There is none, or it stands behind data that the peer has no room for.

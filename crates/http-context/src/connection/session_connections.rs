@@ -204,7 +204,7 @@ impl SessionConnections {
     }
 
     /// Enters a connection that nobody observes.
-    #[cfg(test)]
+    #[cfg(all(test, target_os = "linux", not(http_context_no_kernel)))]
     pub(super) fn open_unobserved(&self, addresses: AddressPair) -> Arc<Connection> {
         let connection = self.made(super::sample::info(addresses), &Observers::default());
         self.enter(&connection);

@@ -76,6 +76,10 @@ pub(super) fn states(addresses: &[AddressPair]) -> Option<Vec<SocketState>> {
 }
 
 /// What the operating system still shows of a socket that this process holds no more.
+#[cfg_attr(
+    any(not(target_os = "linux"), http_context_no_kernel),
+    expect(dead_code, reason = "nobody says it")
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Closing {
     /// Who closed it first, as far as that shows.
