@@ -48,6 +48,8 @@ async fn a_refused_redirect_is_no_redirect_and_a_redirect_error() {
             let request = http_session()?.get(server.url("/away"));
             let error = request.send().await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Redirect, "{locations:?}");
+            let expected = format!("GET {}: a redirect was not followed", server.url("/away"));
+            assert_eq!(error.to_string(), expected);
             assert!(is_it(error.as_redirect().unwrap()), "{error:?}");
             Ok::<_, OpenError>(())
         });

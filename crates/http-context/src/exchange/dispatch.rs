@@ -100,7 +100,8 @@ impl Dispatch {
                 }
                 Step::Sent(sending) => {
                     let answer = ready!(self.transport.poll(sending, scope, cx));
-                    return Poll::Ready(answer.map_err(|failure| scope.failed(None, failure)));
+                    let failed_at = sending.failed_at();
+                    return Poll::Ready(answer.map_err(|failure| scope.failed(failed_at, failure)));
                 }
                 Step::Over => unreachable!("it is not polled again once it has ended"),
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use reqwest::{Client, Request, Response, StatusCode};
+use reqwest::{Client, Request, Response, StatusCode, Url};
 use tokio::time::Instant;
 use tower_service::Service;
 
@@ -14,7 +14,7 @@ use super::host_slots::{Host, Slot};
 use super::next_hop::NextHop;
 use super::slot_wait::SlotWait;
 use crate::connection::{AwaitsHead, ResponseConnection};
-use crate::error::{ErrorKind, RequestFailure};
+use crate::error::{ErrorKind, RedirectError, RequestFailure};
 use crate::facts::Redirect;
 use crate::scope::RequestScope;
 
@@ -32,6 +32,8 @@ pub(crate) struct Follow {
     awaits: Option<AwaitsHead>,
     /// What a redirect is followed with, unless none is.
     next: Option<NextHop>,
+    /// The URL that redirected to where it does not go. Boxed, since few do.
+    refused_at: Option<Box<Url>>,
 }
 
 /// Whether it has to have a slot.
@@ -105,6 +107,7 @@ impl Follow {
             sent: None,
             awaits: None,
             next,
+            refused_at: None,
         }
     }
 
@@ -197,17 +200,33 @@ impl Follow {
         let redirected = match followed {
             Ok(Some(redirected)) => redirected,
             Ok(None) => return Ok(Some(head)),
-            Err(error) => {
-                head.end(scope);
-                return Err(error.into());
-            }
+            Err(error) => return Err(self.refuse(scope, head, error)),
+        };
+        let status = redirected.status;
+        let request = match next.request(&client.rules, redirected) {
+            Ok(request) => request,
+            Err(error) => return Err(self.refuse(scope, head, error)),
         };
         head.end(scope);
-        let status = redirected.status;
-        let request = next.request(&client.rules, redirected)?;
         let host = client.hosts.host(request.url());
         self.go_to(client, scope, host, request, Some(status));
         Ok(None)
+    }
+
+    fn refuse(
+        &mut self,
+        scope: Option<&RequestScope>,
+        head: Head,
+        error: RedirectError,
+    ) -> RequestFailure {
+        self.refused_at = Some(Box::new(head.response.url().clone()));
+        head.end(scope);
+        error.into()
+    }
+
+    /// Where it failed, if that is at hand.
+    pub(super) fn failed_at(&self) -> Option<&Url> {
+        self.refused_at.as_deref()
     }
 
     /// Goes to a host: at once with a slot of it, or else into its queue.

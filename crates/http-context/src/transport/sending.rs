@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use reqwest::Response;
+use reqwest::{Response, Url};
 
 use super::chain::Chained;
 use super::follow::{Follow, Head};
@@ -64,6 +64,14 @@ impl Sending {
                 Err(error) => Err(RequestFailure::of_chain(error)),
             },
         })
+    }
+
+    /// Where it failed, if that is at hand.
+    pub(crate) fn failed_at(&self) -> Option<&Url> {
+        match self {
+            Self::Direct(follow) => follow.failed_at(),
+            Self::Chain { .. } => None,
+        }
     }
 
     /// It is dropped before its head. What is under way in a chain sees that itself.
