@@ -78,6 +78,7 @@ async fn soak(options: &Options, servers: Servers) -> Result<(), BoxError> {
             return Err(format!("requests are lost: {totals:?}").into());
         }
         let held = process::at_rest(baseline.as_ref()).await;
+        println!("at rest: {held}");
         match &baseline {
             // The first rounds warm up: the allocator and the runtime find their size.
             _ if round + 1 < options.warm_up() => {}

@@ -115,6 +115,7 @@ impl Registry {
             && known.get().connection.info.id == connection.info.id
         {
             let removed = known.remove();
+            give_back(&mut entries);
             drop(entries);
             drop(removed);
         }
@@ -223,6 +224,17 @@ impl Registry {
                 .collect()
         };
         self.shards.iter().flat_map(connections).collect()
+    }
+}
+
+/// A shard keeps room for so many connections.
+const KEPT: usize = 64;
+
+/// Gives back what a shard has not used for long: it was made for a moment in which many connections
+/// were open, or waited to be announced as closed.
+fn give_back(entries: &mut HashMap<AddressPair, Entry>) {
+    if entries.capacity() > KEPT && entries.len() < entries.capacity() / 8 {
+        entries.shrink_to(KEPT);
     }
 }
 

@@ -12,6 +12,26 @@ impl Registry {
     }
 }
 
+#[test]
+fn room_for_many_connections_is_given_back_once_they_are_gone() {
+    let (registry, sample) = (Registry::new(), Sample::new());
+    let room = || -> usize {
+        let shards = registry.shards.iter();
+        shards.map(|shard| shard.lock().capacity()).sum()
+    };
+    let connections: Vec<_> = (1..=20_000)
+        .map(|port| sample.seen(without_socket(1, port)))
+        .collect();
+    for connection in &connections {
+        assert!(registry.insert(connection, true).is_none());
+    }
+    assert!(room() >= connections.len());
+    for connection in &connections {
+        registry.remove(connection);
+    }
+    assert!(room() <= SHARDS * 2 * KEPT, "{}", room());
+}
+
 const NOBODY: SocketEnd = SocketEnd::Unknown;
 
 #[test]
