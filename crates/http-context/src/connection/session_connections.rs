@@ -348,8 +348,11 @@ fn split_held(
     still_held: impl FnOnce(&[Arc<Connection>]) -> Option<Vec<Arc<Connection>>>,
 ) -> (Vec<Arc<Connection>>, Vec<Arc<Connection>>) {
     let Some(held) = still_held(&all) else {
-        // Where the operating system cannot be asked, their peers have announced the close.
-        return all.into_iter().partition(|one| !one.is_reported());
+        // Where the operating system cannot be asked, their peers have announced the close, or this
+        // side has closed them since nobody had use for them.
+        let now = Instant::now();
+        let is_held = |one: &Arc<Connection>| !one.is_reported() && !one.is_long_idle(now);
+        return all.into_iter().partition(is_held);
     };
     let held: HashSet<_> = held.iter().map(|one| one.info.id).collect();
     all.into_iter().partition(|one| held.contains(&one.info.id))

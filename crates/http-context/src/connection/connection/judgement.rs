@@ -80,6 +80,19 @@ impl Connection {
         }
     }
 
+    /// Whether it has carried nothing for so long that this side has closed it, by its `keep_alive`:
+    /// for where nobody can be asked. Of one that nobody observes it is not known when it carried
+    /// something, and its age decides.
+    pub(in crate::connection) fn is_long_idle(&self, now: Instant) -> bool {
+        let since = if self.is_observed() {
+            self.state.lock().idle_since
+        } else {
+            Some(self.info.opened)
+        };
+        let keep_alive = self.traffic.keep_alive;
+        since.is_some_and(|since| now.saturating_duration_since(since) >= keep_alive * 2)
+    }
+
     fn is_idle_for_too_long(&self, state: &State, at: Instant) -> bool {
         let idle = state
             .idle_since

@@ -123,3 +123,36 @@ fn a_session_that_is_dropped_answers_for_no_addresses() {
     drop(session);
     assert!(!REGISTRY.has(&held));
 }
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_can_be_asked_those_are_forgotten_that_were_idle_for_too_long_to_be_open() {
+    let sample = Sample::new();
+    let keep_alive = sample.traffic.keep_alive;
+    let ports = 1..=u16::try_from(FEWEST_TO_PRUNE).unwrap();
+    let mut connections = Connections::default();
+    let all: Vec<_> = ports
+        .map(|port| sample.unseen(without_socket(9, port)))
+        .collect();
+    for connection in &all {
+        assert!(connections.insert(connection, |_| None).is_empty());
+    }
+    // One is in use all the time, and one was used lately.
+    all[0].answered(reqwest::Version::HTTP_11, None);
+    tokio::time::advance(keep_alive).await;
+    all[1].answered(reqwest::Version::HTTP_11, None);
+    all[1].response_ended(true, false);
+    tokio::time::advance(keep_alive).await;
+    let last = sample.unobserved(without_socket(10, 1));
+    let forgotten = connections.insert(&last, |_| None);
+    assert_eq!(forgotten.len(), all.len() - 2);
+    assert!(forgotten.iter().all(|one| !Arc::ptr_eq(one, &all[0])));
+    assert!(forgotten.iter().all(|one| !Arc::ptr_eq(one, &all[1])));
+    forgotten.iter().for_each(release);
+    let reported = sample.reported.take();
+    assert_eq!(reported.len(), forgotten.len());
+    let unknown = crate::facts::CloseReason::Unknown;
+    assert!(reported.iter().all(|closed| closed.reason == unknown));
+    // Of one that nobody observes its age decides.
+    assert!(!last.is_long_idle(Instant::now()));
+    assert!(last.is_long_idle(Instant::now() + keep_alive * 2));
+}
