@@ -11,7 +11,7 @@ use super::final_url;
 use super::response_body;
 use super::state::{Driven, Exchange, ResponseBody, Stage};
 use crate::error::{RequestError, SessionClosed, chain};
-use crate::facts::{BodyEnd, BodyEndReason, ResponseHead};
+use crate::facts::{BodyEnd, BodyEndReason, ResponseHead, Upgrade};
 use crate::observer::Observer;
 use crate::scope::{CURRENT_REQUEST, RequestScope};
 use crate::transport::Answer;
@@ -104,6 +104,7 @@ impl Exchange {
         let ending = connection.ending();
         let content_length = response.content_length();
         let upgrade = self.take_upgrade(&mut response);
+        let upgraded_to = upgrade.as_ref().map(|(_, protocol)| *protocol);
         let has_body = upgrade.is_none() && content_length != Some(0);
         let (mut response, next) = if let Some((upgrade, protocol)) = upgrade {
             self.upgrade(upgrade, protocol, slot, ending);
@@ -143,8 +144,12 @@ impl Exchange {
             content_length,
         };
         self.notify(|observer, request| observer.request_answered(request, &head));
-        if next == Stage::Upgraded {
-            self.note_upgraded(head.connection);
+        if let Some(protocol) = upgraded_to {
+            let upgrade = Upgrade {
+                protocol,
+                connection: head.connection,
+            };
+            self.notify(|observer, request| observer.connection_upgraded(request, &upgrade));
         }
         self.finish_notifying(next);
         if next == Stage::Over {

@@ -98,7 +98,7 @@ impl AsyncRead for UpgradeHandle {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.is_handed_over() {
-            return self.exchange.poll_upgraded_read(cx, buf);
+            return self.exchange.poll_upgraded(|io| io.poll_read(cx, buf));
         }
         if self.head.is_empty() || !self.is_asked {
             return Poll::Pending;
@@ -117,7 +117,9 @@ impl AsyncWrite for UpgradeHandle {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         if self.is_handed_over() {
-            return self.exchange.poll_upgraded_write(cx, buf);
+            return self.exchange.poll_upgraded(|upgraded| {
+                upgraded.poll_write(cx, |io, cx| io.poll_write(cx, buf))
+            });
         }
         // The request for the head, whatever it says.
         self.is_asked = true;
@@ -130,7 +132,9 @@ impl AsyncWrite for UpgradeHandle {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if self.is_handed_over() {
-            return self.exchange.poll_upgraded_write_vectored(cx, bufs);
+            return self.exchange.poll_upgraded(|upgraded| {
+                upgraded.poll_write(cx, |io, cx| io.poll_write_vectored(cx, bufs))
+            });
         }
         self.is_asked = true;
         Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()))
@@ -142,14 +146,14 @@ impl AsyncWrite for UpgradeHandle {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.is_handed_over() {
-            return self.exchange.poll_upgraded_flush(cx);
+            return self.exchange.poll_upgraded(|io| io.poll_flush(cx));
         }
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.is_handed_over() {
-            return self.exchange.poll_upgraded_shutdown(cx);
+            return self.exchange.poll_upgraded(|io| io.poll_shutdown(cx));
         }
         Poll::Ready(Ok(()))
     }

@@ -2,20 +2,17 @@
 
 use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 
 use hyper::upgrade::OnUpgrade;
 use reqwest::{Method, Response, StatusCode, header};
-use tokio::io::{AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::state::{Driven, Exchange, Stage};
 use super::upgrade_handle;
 use super::upgraded_io::{Upgraded, UpgradedIo};
 use crate::connection::Connection;
-use crate::facts::{
-    BodyEnd, BodyEndReason, ConnectionInfo, Upgrade, UpgradeEnd, UpgradeEndReason, UpgradeProtocol,
-};
+use crate::facts::{BodyEnd, BodyEndReason, UpgradeEnd, UpgradeEndReason, UpgradeProtocol};
 use crate::transport::Slot;
 
 impl Exchange {
@@ -68,66 +65,13 @@ impl Exchange {
         }));
     }
 
-    pub(super) fn note_upgraded(&self, connection: Option<Arc<ConnectionInfo>>) {
-        let protocol = match &*self.driven() {
-            Driven::Upgraded(upgraded) => upgraded.protocol,
-            _ => return,
-        };
-        let upgrade = Upgrade {
-            protocol,
-            connection,
-        };
-        self.notify(|observer, request| observer.connection_upgraded(request, &upgrade));
-    }
-
-    pub(super) fn poll_upgraded_read(
+    /// Reads or writes the upgraded connection, unless it was cut off.
+    pub(super) fn poll_upgraded<T>(
         &self,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+        poll: impl FnOnce(&mut Upgraded) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         match &mut *self.driven() {
-            Driven::Upgraded(upgraded) => upgraded.poll_read(cx, buf),
-            _ => Poll::Ready(Err(self.cut_off_error())),
-        }
-    }
-
-    pub(super) fn poll_upgraded_write(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match &mut *self.driven() {
-            Driven::Upgraded(upgraded) => upgraded.poll_write(cx, |io, cx| io.poll_write(cx, buf)),
-            _ => Poll::Ready(Err(self.cut_off_error())),
-        }
-    }
-
-    pub(super) fn poll_upgraded_write_vectored(
-        &self,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match &mut *self.driven() {
-            Driven::Upgraded(upgraded) => {
-                upgraded.poll_write(cx, |io, cx| io.poll_write_vectored(cx, bufs))
-            }
-            _ => Poll::Ready(Err(self.cut_off_error())),
-        }
-    }
-
-    pub(super) fn poll_upgraded_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self.driven() {
-            Driven::Upgraded(upgraded) => upgraded.poll_end(cx, AsyncWrite::poll_flush),
-            _ => Poll::Ready(Err(self.cut_off_error())),
-        }
-    }
-
-    pub(super) fn poll_upgraded_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self.driven() {
-            Driven::Upgraded(upgraded) => {
-                upgraded.ended.get_or_insert(UpgradeEndReason::Local);
-                upgraded.poll_end(cx, AsyncWrite::poll_shutdown)
-            }
+            Driven::Upgraded(upgraded) => poll(upgraded),
             _ => Poll::Ready(Err(self.cut_off_error())),
         }
     }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead as _, ReadBuf};
+use tokio::io::{AsyncRead as _, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use crate::connection::Connection;
@@ -77,8 +77,17 @@ impl Upgraded {
         self.waiting(polled, Half::Write, cx)
     }
 
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_end(cx, AsyncWrite::poll_flush)
+    }
+
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.ended.get_or_insert(UpgradeEndReason::Local);
+        self.poll_end(cx, AsyncWrite::poll_shutdown)
+    }
+
     /// Flushes, or shuts down.
-    pub(super) fn poll_end(
+    fn poll_end(
         &mut self,
         cx: &mut Context<'_>,
         end: impl FnOnce(
