@@ -116,6 +116,18 @@ fn endpoint(collector: &ServerHandle) -> String {
     format!("http://{}", collector.addr())
 }
 
+/// Exports metrics to the collector.
+fn metrics_to(collector: &ServerHandle) -> SdkMeterProvider {
+    let exporter = opentelemetry_otlp::MetricExporter::builder()
+        .with_tonic()
+        .with_endpoint(endpoint(collector))
+        .build()
+        .unwrap();
+    SdkMeterProvider::builder()
+        .with_periodic_exporter(exporter)
+        .build()
+}
+
 fn tracer_provider(collector: &ServerHandle) -> SdkTracerProvider {
     let exporter = opentelemetry_otlp::SpanExporter::builder()
         .with_tonic()
@@ -130,14 +142,7 @@ fn tracer_provider(collector: &ServerHandle) -> SdkTracerProvider {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_metric_arrives_as_the_catalogue_has_it() {
     let collector = collector().await;
-    let exporter = opentelemetry_otlp::MetricExporter::builder()
-        .with_tonic()
-        .with_endpoint(endpoint(&collector))
-        .build()
-        .unwrap();
-    let provider = SdkMeterProvider::builder()
-        .with_periodic_exporter(exporter)
-        .build();
+    let provider = metrics_to(&collector);
     let instrumentation = Instrumentation::builder()
         .spans(Spans::Off)
         .recorder(Arc::new(OpenTelemetryRecorder::new(&provider)))

@@ -237,7 +237,6 @@ async fn a_cookie_that_a_redirect_sets_goes_with_the_next_hop() {
 
 #[tokio::test]
 async fn the_referer_is_no_more_than_an_origin_may_know() {
-    let front = Server::builder().tls().start();
     let (plain, other) = (Server::start(), Server::builder().tls().start());
     let within = Server::builder()
         .redirect("/here", 302, "/there?b=2#f")
@@ -245,7 +244,6 @@ async fn the_referer_is_no_more_than_an_origin_may_know() {
         .start();
     let redirecting = |to: String| Server::builder().tls().redirect("/away", 302, to).start();
     let (down, across) = (redirecting(plain.url("/ok")), redirecting(other.url("/ok")));
-    drop(front);
     let run = async |policy: RedirectPolicy| {
         let work = builder()
             .tls(http_context::Tls::Config(tls::client_config()))

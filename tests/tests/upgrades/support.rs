@@ -1,6 +1,6 @@
 //! Upgrades in both ways: by the session, and by code that knows `reqwest` alone.
 
-use http_context::{HttpSession, RequestError, SessionClosed, http_session};
+use http_context::{HttpSession, SessionClosed, http_session};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 /// Reads and writes what a connection became.
@@ -60,10 +60,4 @@ pub(crate) async fn echo(io: &mut (impl Io + ?Sized), text: &[u8]) {
 /// The error leads to a session that was closed.
 pub(crate) fn assert_closed(error: &std::io::Error) {
     assert!(SessionClosed::find(error).is_some(), "{error:?}");
-}
-
-/// Why a request failed.
-#[expect(dead_code, reason = "for tests of handshakes")]
-pub(crate) fn kind(error: &RequestError) -> http_context::ErrorKind {
-    error.kind()
 }

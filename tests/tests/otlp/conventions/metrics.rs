@@ -5,27 +5,18 @@ use std::sync::Arc;
 
 use http_context_middleware::{Instrumentation, MetricKind, OpenTelemetryRecorder, Spans};
 use http_context_tests::{RefusedPort, Server};
-use opentelemetry_otlp::WithExportConfig as _;
-use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_semantic_conventions::{attribute as semconv, metric as semconv_metric};
 use serde_json::Value;
 
 use super::attributes;
 use super::ends::{Expected, SPANS, each_end};
 use super::names::METRICS;
-use crate::{collector, endpoint};
+use crate::{collector, metrics_to};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_metric_has_what_the_conventions_ask_of_it_however_its_request_ends() {
     let (collector, server, refused) = (collector().await, Server::start(), RefusedPort::new());
-    let exporter = opentelemetry_otlp::MetricExporter::builder()
-        .with_tonic()
-        .with_endpoint(endpoint(&collector))
-        .build()
-        .unwrap();
-    let provider = SdkMeterProvider::builder()
-        .with_periodic_exporter(exporter)
-        .build();
+    let provider = metrics_to(&collector);
     let instrumentation = Instrumentation::builder()
         .spans(Spans::Off)
         .recorder(Arc::new(OpenTelemetryRecorder::new(&provider)))
