@@ -45,10 +45,13 @@ pub(crate) fn output(command: &mut Command) -> Result<String, String> {
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(arguments);
+    // Right after the subcommand: the last of these may be an option whose value comes yet.
+    let (subcommand, options) = arguments.split_at(arguments.len().min(1));
+    command.args(subcommand);
     if std::env::var_os("CI").is_some() {
         command.arg("--locked");
     }
+    command.args(options);
     command
 }
 
