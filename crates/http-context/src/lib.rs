@@ -143,10 +143,11 @@ pub use exchange::FinalUrl;
 pub use facts::{
     AddressPair, AttemptAnswered, BodyEnd, BodyEndReason, CloseReason, ConnectAbandoned,
     ConnectFailure, ConnectStarted, ConnectionClosed, ConnectionInfo, ConnectionUse, ContextInfo,
-    ExitReport, Leak, LeakKind, LeakPolicy, NameLookup, NestedOpen, NestedPolicy, Outcome,
-    PoolCheckout, PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout,
-    QueueWait, Redirect, RequestInfo, ResponseHead, SessionEnded, SessionSource, SessionStarted,
-    Upgrade, UpgradeEnd, UpgradeEndReason, UpgradeProtocol,
+    Direction, ExitReport, Leak, LeakKind, LeakPolicy, MessageType, NameLookup, NestedOpen,
+    NestedPolicy, Outcome, PoolCheckout, PoolCloseReason, PoolReturn, PoolSessionCreated,
+    PoolStatus, PoolTimeout, QueueWait, Redirect, RequestInfo, ResponseHead, SessionEnded,
+    SessionSource, SessionStarted, Upgrade, UpgradeEnd, UpgradeEndReason, UpgradeProtocol,
+    UpgradeTraffic,
 };
 #[cfg(feature = "testing")]
 pub use http_context_macros::test;

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use http_context::{
-    Observer, OpenError, RequestInfo, Tls, Upgrade, UpgradeEnd, UpgradeEndReason, UpgradeError,
-    UpgradeProtocol, http_session,
+    Direction, Observer, OpenError, RequestInfo, Tls, Upgrade, UpgradeEnd, UpgradeEndReason,
+    UpgradeError, UpgradeProtocol, http_session,
 };
 use http_context_tests::{BY_ITS_SESSION, UpgradeServer, tls};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -36,7 +36,7 @@ impl Observer for Ends {
     }
 
     fn upgrade_ended(&self, _: &RequestInfo, end: &UpgradeEnd) {
-        self.ended.lock().unwrap().push(*end);
+        self.ended.lock().unwrap().push(end.clone());
     }
 }
 
@@ -61,9 +61,11 @@ async fn an_upgraded_connection_is_active_until_it_is_dropped_and_counts_its_byt
         let report = work.with_report().await.1.unwrap();
         assert!(report.is_clean(), "{by:?} {report}");
         let counts = server.wait_until(|counts| counts.open == 0).await;
-        let end = ends.ended.lock().unwrap()[0];
+        let end = ends.ended.lock().unwrap()[0].clone();
         assert_eq!((counts.received, counts.sent), (200, 200));
-        assert_eq!((end.sent, end.received), (200, 200), "{by:?}");
+        let bytes = |direction| end.traffic.bytes(direction);
+        assert_eq!(bytes(Direction::Sent), 200, "{by:?}");
+        assert_eq!(bytes(Direction::Received), 200, "{by:?}");
         assert_eq!((report.bytes_sent, report.bytes_received), (200, 200));
         assert_eq!(end.reason, UpgradeEndReason::Local);
         assert_eq!(*ends.begun.lock().unwrap(), [UpgradeProtocol::WebSocket]);

@@ -104,10 +104,12 @@ impl Exchange {
         let ending = connection.ending();
         let content_length = response.content_length();
         let upgrade = self.take_upgrade(&mut response);
-        let upgraded_to = upgrade.as_ref().map(|(_, protocol)| *protocol);
+        let upgraded_to = upgrade
+            .as_ref()
+            .map(|upgrade| (upgrade.protocol, Arc::clone(&upgrade.traffic)));
         let has_body = upgrade.is_none() && content_length != Some(0);
-        let (mut response, next) = if let Some((upgrade, protocol)) = upgrade {
-            self.upgrade(upgrade, protocol, slot, ending);
+        let (mut response, next) = if let Some(upgrade) = upgrade {
+            self.upgrade(upgrade, slot, ending);
             let response = final_url::without_secrets(response, self.redaction());
             (response, Stage::Upgraded)
         } else if has_body {
@@ -144,10 +146,11 @@ impl Exchange {
             content_length,
         };
         self.notify(|observer, request| observer.request_answered(request, &head));
-        if let Some(protocol) = upgraded_to {
+        if let Some((protocol, traffic)) = upgraded_to {
             let upgrade = Upgrade {
                 protocol,
                 connection: head.connection,
+                traffic,
             };
             self.notify(|observer, request| observer.connection_upgraded(request, &upgrade));
         }

@@ -198,8 +198,7 @@ impl Exchange {
         match self.take_driven() {
             Driven::Body(body) => self.end_response_body(body, waker, BodyEndReason::Aborted),
             Driven::Upgraded(upgraded) => {
-                let reason = upgraded.ended.unwrap_or(UpgradeEndReason::Exit);
-                self.end_upgraded(*upgraded, reason);
+                self.end_upgraded(*upgraded, UpgradeEndReason::Exit, false);
             }
             request => {
                 drop(request);

@@ -6,22 +6,20 @@ use std::task::Poll;
 
 use hyper::upgrade::OnUpgrade;
 use reqwest::{Method, Response, StatusCode, header};
-use tokio::time::Instant;
 
 use super::state::{Driven, Exchange, Stage};
 use super::upgrade_handle;
-use super::upgraded_io::{Upgraded, UpgradedIo};
+use super::upgraded_io::Upgraded;
 use crate::connection::Connection;
-use crate::facts::{BodyEnd, BodyEndReason, UpgradeEnd, UpgradeEndReason, UpgradeProtocol};
+use crate::facts::{
+    BodyEnd, BodyEndReason, Direction, UpgradeEnd, UpgradeEndReason, UpgradeProtocol,
+};
 use crate::transport::Slot;
 
 impl Exchange {
     /// Takes what a response upgrades to out of it, if it does, and puts in a handle that points
     /// here.
-    pub(super) fn take_upgrade(
-        self: &Arc<Self>,
-        response: &mut Response,
-    ) -> Option<(OnUpgrade, UpgradeProtocol)> {
+    pub(super) fn take_upgrade(self: &Arc<Self>, response: &mut Response) -> Option<Box<Upgraded>> {
         let may_upgrade = response.status() == StatusCode::SWITCHING_PROTOCOLS
             || *self.info.method() == Method::CONNECT;
         if !may_upgrade {
@@ -39,30 +37,20 @@ impl Exchange {
         } else {
             UpgradeProtocol::Other
         };
-        Some((upgrade, protocol))
+        Some(Box::new(Upgraded::new(upgrade, protocol)))
     }
 
     /// From here on it has an upgraded connection.
     pub(super) fn upgrade(
         &self,
-        upgrade: OnUpgrade,
-        protocol: UpgradeProtocol,
+        mut upgraded: Box<Upgraded>,
         slot: Option<Slot>,
         connection: Option<Arc<Connection>>,
     ) {
         self.note_handed_over();
-        *self.driven() = Driven::Upgraded(Box::new(Upgraded {
-            io: UpgradedIo::Pending(upgrade),
-            slot,
-            connection,
-            protocol,
-            since: Instant::now(),
-            sent: 0,
-            received: 0,
-            ended: None,
-            reader: None,
-            writer: None,
-        }));
+        upgraded.slot = slot;
+        upgraded.connection = connection;
+        *self.driven() = Driven::Upgraded(upgraded);
     }
 
     /// Reads or writes the upgraded connection, unless it was cut off.
@@ -92,25 +80,26 @@ impl Exchange {
         locked.stage = Stage::Over;
         drop(locked);
         if is_open && let Driven::Upgraded(upgraded) = self.take_driven() {
-            let reason = upgraded.ended.unwrap_or(UpgradeEndReason::Local);
-            self.end_upgraded(*upgraded, reason);
+            let is_dropped = upgraded.ended.is_none();
+            self.end_upgraded(*upgraded, UpgradeEndReason::Local, is_dropped);
         }
         self.release_body();
     }
 
-    pub(super) fn end_upgraded(&self, ended: Upgraded, reason: UpgradeEndReason) {
+    /// Its end, for this reason where nothing has ended it before.
+    pub(super) fn end_upgraded(&self, ended: Upgraded, reason: UpgradeEndReason, is_dropped: bool) {
         let Upgraded {
             io,
             slot,
             connection,
             protocol,
-            since,
-            sent,
-            received,
+            traffic,
+            ended,
+            close_code,
             reader,
             writer,
-            ..
         } = ended;
+        let reason = ended.unwrap_or(reason);
         let is_ours = matches!(reason, UpgradeEndReason::Local | UpgradeEndReason::Exit);
         if let Some(connection) = connection.as_ref().filter(|_| is_ours) {
             // Before that, since its close may be announced at once.
@@ -126,14 +115,15 @@ impl Exchange {
             waker.wake();
         }
         let scope = self.scope();
-        scope.stats.sent(sent);
-        scope.stats.received(received);
+        scope.stats.sent(traffic.bytes(Direction::Sent));
+        scope.stats.received(traffic.bytes(Direction::Received));
         let end = UpgradeEnd {
             protocol,
             reason,
-            duration: since.elapsed(),
-            sent,
-            received,
+            duration: traffic.since().elapsed(),
+            traffic,
+            is_dropped,
+            close_code,
         };
         self.notify(|observer, request| observer.upgrade_ended(request, &end));
         let reason = match reason {

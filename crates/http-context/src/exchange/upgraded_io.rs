@@ -8,10 +8,9 @@ use std::task::{Context, Poll, Waker, ready};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead as _, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
 
 use crate::connection::Connection;
-use crate::facts::{UpgradeEndReason, UpgradeProtocol};
+use crate::facts::{UpgradeEndReason, UpgradeProtocol, UpgradeTraffic};
 use crate::transport::Slot;
 
 /// An upgraded connection, and what it keeps.
@@ -20,11 +19,11 @@ pub(super) struct Upgraded {
     pub(super) slot: Option<Slot>,
     pub(super) connection: Option<Arc<Connection>>,
     pub(super) protocol: UpgradeProtocol,
-    pub(super) since: Instant,
-    pub(super) sent: u64,
-    pub(super) received: u64,
+    pub(super) traffic: Arc<UpgradeTraffic>,
     /// What has ended it, though its holder has not let go of it so far: the first that did.
     pub(super) ended: Option<UpgradeEndReason>,
+    /// See [`UpgradeEnd::close_code`](crate::UpgradeEnd::close_code).
+    pub(super) close_code: Option<u16>,
     /// Of the tasks that wait to read and to write, which may be two.
     pub(super) reader: Option<Waker>,
     pub(super) writer: Option<Waker>,
@@ -37,6 +36,20 @@ pub(super) enum UpgradedIo {
 }
 
 impl Upgraded {
+    pub(super) fn new(upgrade: OnUpgrade, protocol: UpgradeProtocol) -> Self {
+        Self {
+            io: UpgradedIo::Pending(upgrade),
+            slot: None,
+            connection: None,
+            protocol,
+            traffic: Arc::new(UpgradeTraffic::new()),
+            ended: None,
+            close_code: None,
+            reader: None,
+            writer: None,
+        }
+    }
+
     pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -51,8 +64,9 @@ impl Upgraded {
             return self.waiting(polled, Half::Read, cx);
         };
         let read = buf.filled().len() - before;
-        self.received += read as u64;
-        if read == 0 && buf.remaining() > 0 {
+        if read > 0 {
+            self.traffic.received(read as u64);
+        } else if buf.remaining() > 0 {
             self.note_end(UpgradeEndReason::Remote);
         }
         Poll::Ready(Ok(()))
@@ -72,7 +86,7 @@ impl Upgraded {
             other => other.map_ok(|_| 0),
         };
         if let Poll::Ready(Ok(written)) = polled {
-            self.sent += written as u64;
+            self.traffic.sent(written as u64);
         }
         self.waiting(polled, Half::Write, cx)
     }

@@ -13,6 +13,7 @@ mod request;
 mod response;
 mod session;
 mod upgrade;
+mod upgrade_traffic;
 
 pub use connection::{
     AddressPair, CloseReason, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionClosed,
@@ -31,3 +32,4 @@ pub use request::{QueueWait, Redirect, RequestInfo};
 pub use response::{AttemptAnswered, BodyEnd, BodyEndReason, ResponseHead};
 pub use session::{SessionEnded, SessionSource, SessionStarted};
 pub use upgrade::{Upgrade, UpgradeEnd, UpgradeEndReason, UpgradeProtocol};
+pub use upgrade_traffic::{Direction, MessageType, UpgradeTraffic};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::ConnectionInfo;
+use super::upgrade_traffic::UpgradeTraffic;
 
 /// A connection was upgraded: its request was answered with 101, and from here on it speaks another
 /// protocol.
@@ -15,10 +16,12 @@ pub struct Upgrade {
     pub protocol: UpgradeProtocol,
     /// The connection, where it is known.
     pub connection: Option<Arc<ConnectionInfo>>,
+    /// What it carries from here on.
+    pub traffic: Arc<UpgradeTraffic>,
 }
 
 /// An upgraded connection has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct UpgradeEnd {
     /// What it spoke.
@@ -27,10 +30,15 @@ pub struct UpgradeEnd {
     pub reason: UpgradeEndReason,
     /// From the head that upgraded it to its end.
     pub duration: Duration,
-    /// Bytes of the protocol that were sent, without TLS.
-    pub sent: u64,
-    /// Bytes of the protocol that were received, without TLS.
-    pub received: u64,
+    /// What it has carried.
+    pub traffic: Arc<UpgradeTraffic>,
+    /// Whether its holder dropped it while it was open, without a word to the peer: neither shut down
+    /// nor, of a WebSocket, closed.
+    pub is_dropped: bool,
+    /// The code of the Close frame that ended a WebSocket: the peer's, or the one that was sent where
+    /// the peer sent none. 1005 where the frame had no code; `None` where there was no such frame, or
+    /// where others speak the protocol.
+    pub close_code: Option<u16>,
 }
 
 /// What an upgraded connection speaks, by the header `Upgrade` of the response. The strings are
@@ -73,13 +81,21 @@ pub enum UpgradeEndReason {
     Remote,
     /// Its session was closed, by the exit of the context or before.
     Exit,
+    /// The peer of a WebSocket did not answer a ping in time.
+    HeartbeatTimeout,
     /// It broke, or was never made.
     Failed,
 }
 
 impl UpgradeEndReason {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Local, Self::Remote, Self::Exit, Self::Failed];
+    pub const ALL: &[Self] = &[
+        Self::Local,
+        Self::Remote,
+        Self::Exit,
+        Self::HeartbeatTimeout,
+        Self::Failed,
+    ];
 
     /// The value of the label `reason`.
     pub fn as_str(self) -> &'static str {
@@ -87,6 +103,7 @@ impl UpgradeEndReason {
             Self::Local => "local",
             Self::Remote => "remote",
             Self::Exit => "exit",
+            Self::HeartbeatTimeout => "heartbeat_timeout",
             Self::Failed => "failed",
         }
     }

@@ -212,7 +212,7 @@ impl Observer for Recorder {
     fn upgrade_ended(&self, request: &RequestInfo, end: &UpgradeEnd) {
         self.note(Fact::UpgradeEnded {
             request: request.id(),
-            end: *end,
+            end: end.clone(),
         });
     }
 
@@ -239,7 +239,7 @@ impl Observer for Recorder {
     fn response_body_ended(&self, request: &RequestInfo, end: &BodyEnd) {
         self.note(Fact::ResponseBodyEnded {
             request: request.id(),
-            end: *end,
+            end: end.clone(),
         });
     }
 
