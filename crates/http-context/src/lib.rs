@@ -100,7 +100,7 @@
 //!
 //! None is on by default. `json`, `form`, `query` and `multipart` add the methods of those names to
 //! [`RequestBuilder`]; `cookies` lets a session have a cookie store; `tracing` lets [`spawn`] and its kin carry the caller's span; `testing` has
-//! what makes tests fail on a leak.
+//! what makes tests fail on a leak; `websocket` has [`websocket`].
 
 mod children;
 mod connection;
@@ -123,6 +123,8 @@ pub mod testing;
 mod transport;
 mod wait_until;
 mod watch;
+#[cfg(feature = "websocket")]
+pub mod websocket;
 
 /// The crates whose types stand in signatures of this one.
 pub use {bytes, http, reqwest, reqwest_middleware, rustls};

@@ -17,6 +17,8 @@ mod redirect;
 mod request;
 mod secrets;
 mod upgrade;
+#[cfg(feature = "websocket")]
+mod websocket;
 mod withheld;
 mod withhold;
 
@@ -37,5 +39,7 @@ pub(crate) use request::FailedRequest;
 pub use request::RequestError;
 pub(crate) use secrets::Secrets;
 pub use upgrade::UpgradeError;
+#[cfg(feature = "websocket")]
+pub use websocket::{HandshakeMismatch, WebSocketError, WebSocketRefusal};
 pub use withheld::WithheldError;
 pub(crate) use withhold::withhold;

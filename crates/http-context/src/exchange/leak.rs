@@ -23,6 +23,19 @@ impl Exchange {
         self.leak_of(reported)
     }
 
+    /// Marks one that was ended under its holder as leaked, if it is held. Returns the leak, which is to
+    /// be reported.
+    pub(crate) fn mark_kept(&self) -> Option<Leak> {
+        let locked = self.lock();
+        // Who releases it says so under this lock before it looks at the mark.
+        if locked.is_released || self.driver.reported.load(Ordering::Acquire) != NOT_REPORTED {
+            return None;
+        }
+        self.driver.reported.store(UPGRADED, Ordering::Release);
+        drop(locked);
+        Some(self.leak_of(UPGRADED))
+    }
+
     fn leak_of(&self, reported: u8) -> Leak {
         let kind = match reported {
             BODY => LeakKind::ResponseBody,

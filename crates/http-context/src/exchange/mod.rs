@@ -9,6 +9,7 @@
 mod body_limit;
 mod dispatch;
 mod final_url;
+mod frames;
 mod in_flight;
 mod leak;
 mod poll_body;
@@ -16,6 +17,8 @@ mod poll_request;
 mod request_body;
 mod response_body;
 mod state;
+#[cfg(feature = "websocket")]
+mod upgrade_control;
 mod upgrade_handle;
 mod upgraded;
 mod upgraded_io;
@@ -24,4 +27,8 @@ pub(crate) use dispatch::Dispatch;
 pub use final_url::FinalUrl;
 pub(crate) use request_body::track as track_request_body;
 pub(crate) use state::{Exchange, RequestOptions, Requests};
+#[cfg(feature = "websocket")]
+pub(crate) use upgrade_control::UpgradeControl;
 pub(crate) use upgrade_handle::UpgradeHandle;
+#[cfg(feature = "websocket")]
+pub(crate) use upgraded_io::Farewell;

@@ -179,8 +179,12 @@ impl Exchange {
         }
     }
 
-    /// Cuts it off: its future or body is dropped here and now, and its holder gets an error.
+    /// Cuts it off: its future, body or upgraded connection is dropped here and now, and its holder
+    /// gets an error.
     pub(crate) fn abort(&self) {
+        if let Some(farewell) = self.farewell() {
+            farewell.say();
+        }
         let mut locked = self.lock();
         locked.is_aborted = true;
         self.cut_off(locked);

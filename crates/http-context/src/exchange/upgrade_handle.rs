@@ -13,6 +13,9 @@ use reqwest::Body;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::state::Exchange;
+#[cfg(feature = "websocket")]
+use super::upgrade_control::UpgradeControl;
+use crate::facts::UpgradeTraffic;
 
 /// The head that makes `hyper` hand over what it reads.
 const HEAD: &[u8] =
@@ -25,6 +28,11 @@ const MOST_TURNS: usize = 16;
 /// the connection.
 pub(crate) struct UpgradeHandle {
     exchange: Arc<Exchange>,
+    #[cfg_attr(
+        not(feature = "websocket"),
+        expect(dead_code, reason = "asked for by its protocol")
+    )]
+    traffic: Arc<UpgradeTraffic>,
     /// What is left of the head that `hyper` reads before it hands this over. None of it is there
     /// before a request was written.
     head: &'static [u8],
@@ -38,9 +46,13 @@ pub(crate) struct UpgradeHandle {
 ///
 /// `hyper` makes one only for a response that it has read. So it reads one, from the handle itself,
 /// which answers at once: nothing here waits for anything.
-pub(super) fn on_upgrade(exchange: Arc<Exchange>) -> Option<OnUpgrade> {
+pub(super) fn on_upgrade(
+    exchange: Arc<Exchange>,
+    traffic: Arc<UpgradeTraffic>,
+) -> Option<OnUpgrade> {
     let handle = UpgradeHandle {
         exchange,
+        traffic,
         head: HEAD,
         is_asked: false,
         is_handed_over: false,
@@ -84,6 +96,12 @@ impl UpgradeHandle {
         parts.read_buf.is_empty().then(|| parts.io.into_inner())
     }
 
+    /// What ends it while this lives on.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn control(&self) -> UpgradeControl {
+        UpgradeControl::new(Arc::clone(&self.exchange), Arc::clone(&self.traffic))
+    }
+
     /// Whether what is read and written is the connection, and no longer the head.
     fn is_handed_over(&mut self) -> bool {
         self.is_handed_over = self.is_handed_over || self.exchange.has_handed_over();
@@ -117,9 +135,8 @@ impl AsyncWrite for UpgradeHandle {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         if self.is_handed_over() {
-            return self.exchange.poll_upgraded(|upgraded| {
-                upgraded.poll_write(cx, |io, cx| io.poll_write(cx, buf))
-            });
+            let bufs = [io::IoSlice::new(buf)];
+            return self.exchange.poll_upgraded(|io| io.poll_write(cx, &bufs));
         }
         // The request for the head, whatever it says.
         self.is_asked = true;
@@ -132,9 +149,7 @@ impl AsyncWrite for UpgradeHandle {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if self.is_handed_over() {
-            return self.exchange.poll_upgraded(|upgraded| {
-                upgraded.poll_write(cx, |io, cx| io.poll_write_vectored(cx, bufs))
-            });
+            return self.exchange.poll_upgraded(|io| io.poll_write(cx, bufs));
         }
         self.is_asked = true;
         Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()))

@@ -9,10 +9,12 @@ use reqwest::{Method, Response, StatusCode, header};
 
 use super::state::{Driven, Exchange, Stage};
 use super::upgrade_handle;
+use super::upgraded_io::Farewell;
 use super::upgraded_io::Upgraded;
 use crate::connection::Connection;
 use crate::facts::{
     BodyEnd, BodyEndReason, Direction, UpgradeEnd, UpgradeEndReason, UpgradeProtocol,
+    UpgradeTraffic,
 };
 use crate::transport::Slot;
 
@@ -27,7 +29,8 @@ impl Exchange {
         }
         let upgrade = response.extensions_mut().remove::<OnUpgrade>()?;
         // Without it the response cannot be upgraded, and says so to who tries.
-        let ours = upgrade_handle::on_upgrade(Arc::clone(self))?;
+        let traffic = Arc::new(UpgradeTraffic::new());
+        let ours = upgrade_handle::on_upgrade(Arc::clone(self), Arc::clone(&traffic))?;
         response.extensions_mut().insert(ours);
         let protocol = response.headers().get(header::UPGRADE);
         let is_websocket =
@@ -37,7 +40,7 @@ impl Exchange {
         } else {
             UpgradeProtocol::Other
         };
-        Some(Box::new(Upgraded::new(upgrade, protocol)))
+        Some(Box::new(Upgraded::new(upgrade, protocol, traffic)))
     }
 
     /// From here on it has an upgraded connection.
@@ -69,6 +72,37 @@ impl Exchange {
         self.lock().stage != Stage::Notifying
     }
 
+    /// What can take leave of the peer, while it is upgraded.
+    pub(crate) fn farewell(&self) -> Option<Arc<dyn Farewell>> {
+        if self.lock().stage != Stage::Upgraded {
+            return None;
+        }
+        match &*self.driven() {
+            Driven::Upgraded(upgraded) => upgraded.farewell.as_ref()?.upgrade(),
+            _ => None,
+        }
+    }
+
+    /// Ends it, while its holder has a handle that reads and writes nothing any more.
+    #[cfg(feature = "websocket")]
+    pub(super) fn end_by_protocol(&self, reason: UpgradeEndReason, is_dropped: bool) {
+        let mut locked = self.lock();
+        if locked.stage != Stage::Upgraded {
+            return;
+        }
+        locked.stage = Stage::Over;
+        drop(locked);
+        if let Driven::Upgraded(upgraded) = self.take_driven() {
+            self.end_upgraded(*upgraded, reason, is_dropped);
+        }
+    }
+
+    /// Whether its holder has one that was ended under it.
+    pub(crate) fn is_kept(&self) -> bool {
+        let locked = self.lock();
+        locked.stage == Stage::Over && !locked.is_released
+    }
+
     fn cut_off_error(&self) -> io::Error {
         io::Error::new(io::ErrorKind::ConnectionAborted, self.closed_error())
     }
@@ -95,13 +129,14 @@ impl Exchange {
             protocol,
             traffic,
             ended,
+            is_broken,
             close_code,
             reader,
             writer,
+            ..
         } = ended;
         let reason = ended.unwrap_or(reason);
-        let is_ours = matches!(reason, UpgradeEndReason::Local | UpgradeEndReason::Exit);
-        if let Some(connection) = connection.as_ref().filter(|_| is_ours) {
+        if let Some(connection) = connection.as_ref().filter(|_| !is_broken) {
             // Before that, since its close may be announced at once.
             connection.note_dropped();
         }
@@ -109,7 +144,7 @@ impl Exchange {
         drop(io);
         drop(slot);
         if let Some(connection) = connection {
-            connection.response_ended(!is_ours, false);
+            connection.response_ended(is_broken, false);
         }
         for waker in [reader, writer].into_iter().flatten() {
             waker.wake();

@@ -1,6 +1,6 @@
 //! An upgraded connection, as it is read and written.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
@@ -9,9 +9,19 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead as _, AsyncWrite, ReadBuf};
 
+use super::frames::{Frames, WholeMessage};
 use crate::connection::Connection;
-use crate::facts::{UpgradeEndReason, UpgradeProtocol, UpgradeTraffic};
+use crate::facts::{Direction, UpgradeEndReason, UpgradeProtocol, UpgradeTraffic};
 use crate::transport::Slot;
+
+/// Speaks the protocol of an upgraded connection, and can take leave of the peer in its words.
+pub(crate) trait Farewell: Send + Sync {
+    /// Takes leave, as far as that goes without waiting. Once is enough.
+    fn say(&self);
+
+    /// Whether the peer has answered, or never will.
+    fn poll_answered(&self, cx: &mut Context<'_>) -> Poll<()>;
+}
 
 /// An upgraded connection, and what it keeps.
 pub(super) struct Upgraded {
@@ -22,8 +32,14 @@ pub(super) struct Upgraded {
     pub(super) traffic: Arc<UpgradeTraffic>,
     /// What has ended it, though its holder has not let go of it so far: the first that did.
     pub(super) ended: Option<UpgradeEndReason>,
+    /// Whether the peer has closed it, or it broke.
+    pub(super) is_broken: bool,
     /// See [`UpgradeEnd::close_code`](crate::UpgradeEnd::close_code).
     pub(super) close_code: Option<u16>,
+    /// What a WebSocket carries each way.
+    frames: Option<Box<[Frames; Direction::ALL.len()]>>,
+    /// Where we speak its protocol.
+    pub(super) farewell: Option<std::sync::Weak<dyn Farewell>>,
     /// Of the tasks that wait to read and to write, which may be two.
     pub(super) reader: Option<Waker>,
     pub(super) writer: Option<Waker>,
@@ -36,15 +52,22 @@ pub(super) enum UpgradedIo {
 }
 
 impl Upgraded {
-    pub(super) fn new(upgrade: OnUpgrade, protocol: UpgradeProtocol) -> Self {
+    pub(super) fn new(
+        upgrade: OnUpgrade,
+        protocol: UpgradeProtocol,
+        traffic: Arc<UpgradeTraffic>,
+    ) -> Self {
         Self {
             io: UpgradedIo::Pending(upgrade),
             slot: None,
             connection: None,
             protocol,
-            traffic: Arc::new(UpgradeTraffic::new()),
+            traffic,
             ended: None,
+            is_broken: false,
             close_code: None,
+            frames: (protocol == UpgradeProtocol::WebSocket).then(Box::default),
+            farewell: None,
             reader: None,
             writer: None,
         }
@@ -63,9 +86,10 @@ impl Upgraded {
         let Poll::Ready(Ok(())) = polled else {
             return self.waiting(polled, Half::Read, cx);
         };
-        let read = buf.filled().len() - before;
-        if read > 0 {
-            self.traffic.received(read as u64);
+        let read = &buf.filled()[before..];
+        if !read.is_empty() {
+            self.traffic.received(read.len() as u64);
+            self.note_frames(Direction::Received, read);
         } else if buf.remaining() > 0 {
             self.note_end(UpgradeEndReason::Remote);
         }
@@ -76,17 +100,23 @@ impl Upgraded {
     pub(super) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
-        write: impl FnOnce(
-            Pin<&mut TokioIo<hyper::upgrade::Upgraded>>,
-            &mut Context<'_>,
-        ) -> Poll<io::Result<usize>>,
+        bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = match self.poll_io(cx) {
-            Poll::Ready(Ok(io)) => write(io, cx),
+            Poll::Ready(Ok(io)) => match bufs {
+                [buf] => io.poll_write(cx, buf),
+                bufs => io.poll_write_vectored(cx, bufs),
+            },
             other => other.map_ok(|_| 0),
         };
         if let Poll::Ready(Ok(written)) = polled {
             self.traffic.sent(written as u64);
+            let mut left = written;
+            for buf in bufs {
+                let (written, _) = buf.split_at(left.min(buf.len()));
+                self.note_frames(Direction::Sent, written);
+                left -= written.len();
+            }
         }
         self.waiting(polled, Half::Write, cx)
     }
@@ -156,14 +186,51 @@ impl Upgraded {
         polled
     }
 
-    fn note_end(&mut self, reason: UpgradeEndReason) {
-        if self.ended.is_some() {
+    /// Whether a frame of a WebSocket has begun to come whose end has not.
+    #[cfg(feature = "websocket")]
+    pub(super) fn is_amid_frame(&self) -> bool {
+        let received = self
+            .frames
+            .as_ref()
+            .map(|frames| &frames[Direction::Received as usize]);
+        received.is_some_and(Frames::is_amid_frame)
+    }
+
+    fn note_frames(&mut self, direction: Direction, bytes: &[u8]) {
+        let Some(frames) = &mut self.frames else {
             return;
-        }
-        self.ended = Some(reason);
-        if let Some(connection) = &self.connection {
+        };
+        let (traffic, ended, close_code) = (&self.traffic, &mut self.ended, &mut self.close_code);
+        frames[direction as usize].read(
+            bytes,
+            |WholeMessage {
+                 of,
+                 close_code: code,
+             }| {
+                traffic.message(direction, of);
+                let Some(code) = code else { return };
+                let (by, is_received) = match direction {
+                    Direction::Sent => (UpgradeEndReason::Local, false),
+                    Direction::Received => (UpgradeEndReason::Remote, true),
+                };
+                ended.get_or_insert(by);
+                if is_received || close_code.is_none() {
+                    *close_code = Some(code);
+                }
+            },
+        );
+    }
+
+    /// The peer has closed it, or it broke.
+    fn note_end(&mut self, reason: UpgradeEndReason) {
+        if !self.is_broken
+            && self.ended != Some(UpgradeEndReason::Local)
+            && let Some(connection) = &self.connection
+        {
             connection.broken();
+            self.is_broken = true;
         }
+        self.ended.get_or_insert(reason);
     }
 }
 

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::future::join;
 use tokio::time::{Instant, timeout};
 
+use super::farewell::Farewells;
 use super::verify::{self, ToRelease};
 use super::{find, turn};
 use crate::connection::CLOSES_WITHIN;
@@ -30,6 +32,8 @@ pub(crate) struct Exit {
     /// What was found so far. Kept here, so that an exit that is dropped reports it as well: once
     /// it is marked, its release will be reported.
     leaks: Vec<Leak>,
+    /// Upgraded connections that took leave.
+    farewells: Farewells,
     /// Whether resolutions are kept until these are reported.
     defers: bool,
     /// Whether those that hold the session were looked for: what lets go later resolves its leak.
@@ -46,6 +50,7 @@ impl Exit {
             aborted: 0,
             nested_opens: 0,
             leaks: Vec::new(),
+            farewells: Farewells::default(),
             defers: false,
             has_judged: false,
         }
@@ -86,7 +91,8 @@ impl Exit {
     pub(crate) async fn awaited(mut self) -> Option<ExitReport> {
         let context = self.context.clone()?;
         if !context.is_idle() {
-            drain(&context).await;
+            self.farewells = Farewells::say(&context);
+            drain(&context, &self.farewells).await;
         }
         self.find_living(&context);
         self.abort(&context);
@@ -198,14 +204,15 @@ impl Exit {
     fn has_holders(&self, context: &HttpContext) -> bool {
         !self.has_judged
             && context.scope().looks_for_leaks()
-            && context.sessions_if_any().is_some_and(|s| s.has_holders())
+            && (context.sessions_if_any().is_some_and(|s| s.has_holders())
+                || self.farewells.any_kept())
     }
 
     async fn let_go(&self, context: &HttpContext) {
         if let Some(sessions) = context.sessions_if_any()
             && self.has_holders(context)
         {
-            turn::let_go(context, sessions).await;
+            turn::let_go(context, sessions, &self.farewells).await;
         }
     }
 
@@ -216,6 +223,7 @@ impl Exit {
         {
             self.defer(context.scope());
             self.leaks.extend(sessions.mark_holders_leaked());
+            self.farewells.mark_kept(&mut self.leaks);
         }
         self.has_judged = true;
     }
@@ -286,11 +294,12 @@ impl Drop for Exit {
     }
 }
 
-/// Waits for requests, bodies and children, up to the drain timeout.
-async fn drain(context: &HttpContext) {
+/// Waits for requests, bodies, upgraded connections and children, up to the drain timeout.
+async fn drain(context: &HttpContext, farewells: &Farewells) {
     let is_idle = wait_until(&context.scope().changed, || context.is_idle());
+    let is_drained = join(is_idle, farewells.answered());
     // Running out of time is no error here: what is left is cut off, and reported.
-    let _ = timeout(context.options().drain_timeout, is_idle).await;
+    let _ = timeout(context.options().drain_timeout, is_drained).await;
 }
 
 /// Drops the client that goes back to no pool.

@@ -16,7 +16,7 @@ pub(super) fn living(context: &HttpContext, leaks: &mut Vec<Leak>) {
 }
 
 /// Counts leaks of the same kind and call site together; the oldest gives the age.
-fn merge(leaks: &mut Vec<Leak>, leak: Leak) {
+pub(super) fn merge(leaks: &mut Vec<Leak>, leak: Leak) {
     let same = |other: &&mut Leak| {
         other.kind == leak.kind
             && other.acquired_at == leak.acquired_at

@@ -6,7 +6,7 @@
 //! | step | does |
 //! |---|---|
 //! | `refuse` | admits nothing more, and closes the session to its holders |
-//! | `drain` | waits for requests, bodies and children |
+//! | `drain` | has upgraded connections take leave ([`farewell`]), and waits for requests, bodies and children |
 //! | `find_living` | marks those that are still there as leaked |
 //! | `abort` | cuts them off |
 //! | `let_go` | gives tasks that hold a handle or a client their turn to let it go ([`turn`]) |
@@ -19,6 +19,7 @@
 //! closes its session as `unverified`.
 
 mod driver;
+mod farewell;
 mod find;
 mod turn;
 mod verify;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
+use super::farewell::Farewells;
 use crate::context::HttpContext;
 use crate::scope::Scope;
 use crate::session::Sessions;
@@ -25,19 +26,20 @@ const LONGEST_TURN: Duration = Duration::from_millis(100);
 
 /// Waits until nobody holds the session any more: for some turns of the runtime, and then for
 /// [`LONGEST_TURN`] or the drain timeout, whichever is less. Costs nothing where nobody holds it.
-pub(super) async fn let_go(context: &HttpContext, sessions: &Sessions) {
+pub(super) async fn let_go(context: &HttpContext, sessions: &Sessions, farewells: &Farewells) {
+    let is_held = || sessions.has_holders() || farewells.any_kept();
     for _ in 0..TURNS {
-        if !sessions.has_holders() {
+        if !is_held() {
             return;
         }
         yield_now().await;
     }
     let limit = context.options().drain_timeout.min(LONGEST_TURN);
-    if limit.is_zero() || !sessions.has_holders() {
+    if limit.is_zero() || !is_held() {
         return;
     }
     let turn = Turn::begin(context.scope(), limit);
-    let is_over = || turn.is_over() || !sessions.await_holders();
+    let is_over = || turn.is_over() || !(sessions.await_holders() | farewells.any_kept());
     wait_until(&context.scope().changed, is_over).await;
 }
 

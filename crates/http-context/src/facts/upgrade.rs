@@ -36,8 +36,8 @@ pub struct UpgradeEnd {
     /// nor, of a WebSocket, closed.
     pub is_dropped: bool,
     /// The code of the Close frame that ended a WebSocket: the peer's, or the one that was sent where
-    /// the peer sent none. 1005 where the frame had no code; `None` where there was no such frame, or
-    /// where others speak the protocol.
+    /// the peer sent none. 1005 where the frame had no code; `None` where there was no such frame, and
+    /// for other protocols.
     pub close_code: Option<u16>,
 }
 
@@ -75,9 +75,9 @@ impl fmt::Display for UpgradeProtocol {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UpgradeEndReason {
-    /// Its holder, who shut it down or dropped it.
+    /// Its holder, who shut it down, sent the first Close frame of a WebSocket, or dropped it.
     Local,
-    /// The peer, who had closed it before.
+    /// The peer, who had closed it before, or sent the first Close frame.
     Remote,
     /// Its session was closed, by the exit of the context or before.
     Exit,

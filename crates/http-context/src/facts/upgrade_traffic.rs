@@ -38,9 +38,8 @@ impl UpgradeTraffic {
         self.bytes[direction as usize].load(Ordering::Relaxed)
     }
 
-    /// WebSocket messages of a type that went this way. 0 on connections that are not of
-    /// [`HttpSession::websocket`](crate::HttpSession::websocket): nothing here reads what others
-    /// speak.
+    /// Whole messages of this type that went this way over a WebSocket, whoever speaks it: those that
+    /// came to this process, and those that left it. One in fragments is one. 0 for other protocols.
     pub fn messages(&self, direction: Direction, of: MessageType) -> u64 {
         self.messages[direction as usize][of as usize].load(Ordering::Relaxed)
     }
@@ -61,7 +60,6 @@ impl UpgradeTraffic {
         self.received_at.store(nanos, Ordering::Relaxed);
     }
 
-    #[cfg(feature = "websocket")]
     pub(crate) fn message(&self, direction: Direction, of: MessageType) {
         self.messages[direction as usize][of as usize].fetch_add(1, Ordering::Relaxed);
     }

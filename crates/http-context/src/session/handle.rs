@@ -130,7 +130,7 @@ impl HttpSession {
         &self,
         request: Request,
     ) -> impl Future<Output = Result<Upgraded, UpgradeError>> + Send + use<> {
-        upgrade::upgrade(self.hold(Location::caller()), request)
+        upgrade::upgrade(self.hold(Location::caller()), request, Extensions::new())
     }
 
     /// A client of this session for SDKs that want one of `reqwest_middleware`.

@@ -10,7 +10,10 @@ use reqwest::{Body, IntoUrl, Method, Request, Response, Version};
 use super::client::building_client;
 use super::execute::{self, Execute};
 use super::hold::{SessionHold, SessionRef};
-use crate::error::{FailedRequest, RequestError, RequestFailure};
+use super::upgrade::{self, Upgraded};
+#[cfg(feature = "websocket")]
+use crate::error::Redaction;
+use crate::error::{FailedRequest, RequestError, RequestFailure, UpgradeError};
 
 /// A request being built, with the methods of [`reqwest::RequestBuilder`].
 ///
@@ -186,6 +189,39 @@ impl RequestBuilder {
             Ok(request) => execute::execute(self.hold, request, self.extensions.into()),
             Err(error) => Execute::refused(error),
         }
+    }
+
+    /// Sends the request, which asks for an upgrade, and gives the connection that it becomes: as
+    /// [`HttpSession::upgrade`](crate::HttpSession::upgrade).
+    ///
+    /// # Errors
+    ///
+    /// See [`UpgradeError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`HttpSession::execute`](crate::HttpSession::execute).
+    pub async fn upgrade(self) -> Result<Upgraded, UpgradeError> {
+        let request = build(self.inner, &self.method, &self.hold.session)?;
+        upgrade::upgrade(self.hold, request, self.extensions).await
+    }
+
+    /// As [`upgrade`](Self::upgrade), with what `prepare` makes of the request.
+    #[cfg(feature = "websocket")]
+    pub(crate) async fn upgrade_prepared(
+        self,
+        prepare: impl FnOnce(&mut Request),
+    ) -> Result<Upgraded, UpgradeError> {
+        let mut request = build(self.inner, &self.method, &self.hold.session)?;
+        prepare(&mut request);
+        upgrade::upgrade(self.hold, request, self.extensions).await
+    }
+
+    /// How its context redacts.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn redaction(&self) -> Redaction {
+        let info = &self.hold.session.sessions.scope().info;
+        info.redaction.clone()
     }
 
     fn map(mut self, f: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder) -> Self {

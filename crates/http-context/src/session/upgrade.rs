@@ -33,6 +33,14 @@ impl Upgraded {
     }
 }
 
+impl Upgraded {
+    /// The head, and what reads and writes the connection.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn into_parts(self) -> (http::Response<()>, UpgradeHandle) {
+        (self.response, self.handle)
+    }
+}
+
 impl AsyncRead for Upgraded {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -85,10 +93,11 @@ impl fmt::Debug for Upgraded {
 pub(super) async fn upgrade(
     hold: SessionHold,
     mut request: Request,
+    extensions: http::Extensions,
 ) -> Result<Upgraded, UpgradeError> {
     let connection = request.headers_mut().entry(header::CONNECTION);
     connection.or_insert(header::HeaderValue::from_static("upgrade"));
-    let mut response = execute::execute(hold, request, http::Extensions::new().into()).await?;
+    let mut response = execute::execute(hold, request, extensions.into()).await?;
     let Some(upgrade) = response.extensions_mut().remove::<OnUpgrade>() else {
         return Err(UpgradeError::Refused(Box::new(response)));
     };

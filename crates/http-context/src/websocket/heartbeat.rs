@@ -1,0 +1,81 @@
+//! Asks the peer of a socket whether it is there, whether or not anybody reads.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::shared::Shared;
+use crate::facts::{Direction, MessageType, UpgradeTraffic};
+
+/// Begins it. It ends with the socket.
+pub(super) fn begin(shared: &Arc<Shared>, interval: Duration) {
+    let task = tokio::spawn(run(Arc::downgrade(shared), interval));
+    shared.set_heartbeat(task.abort_handle());
+}
+
+async fn run(shared: Weak<Shared>, interval: Duration) {
+    let mut beat = Beat::default();
+    loop {
+        sleep(interval).await;
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        if !shared.beat(&mut beat, interval) {
+            return;
+        }
+    }
+}
+
+/// What was there when the peer was asked last.
+#[derive(Default)]
+pub(super) struct Beat(Option<Asked>);
+
+struct Asked {
+    pings: u64,
+    pongs: u64,
+    sent: u64,
+    received: u64,
+}
+
+impl Beat {
+    pub(super) fn ask(&mut self, traffic: &UpgradeTraffic) {
+        self.0 = Some(Asked {
+            pings: traffic.messages(Direction::Sent, MessageType::Ping),
+            pongs: traffic.messages(Direction::Received, MessageType::Pong),
+            sent: traffic.bytes(Direction::Sent),
+            received: traffic.bytes(Direction::Received),
+        });
+    }
+
+    /// Whether the peer owes no answer.
+    pub(super) fn is_answered(&self, traffic: &UpgradeTraffic) -> bool {
+        let pongs = traffic.messages(Direction::Received, MessageType::Pong);
+        self.0.as_ref().is_none_or(|asked| asked.pongs < pongs)
+    }
+
+    /// Whether the peer has not answered, though it could have. It could not where its answer may be
+    /// behind what nobody reads here, or behind a long message that comes or goes.
+    pub(super) fn is_missed(
+        &mut self,
+        traffic: &UpgradeTraffic,
+        may_be_behind: bool,
+        is_amid_frame: bool,
+    ) -> bool {
+        if self.is_answered(traffic) {
+            return false;
+        }
+        let Some(asked) = &mut self.0 else {
+            return false;
+        };
+        let (sent, received) = (
+            traffic.bytes(Direction::Sent),
+            traffic.bytes(Direction::Received),
+        );
+        let is_out = traffic.messages(Direction::Sent, MessageType::Ping) > asked.pings;
+        let is_going = !is_out && sent > asked.sent;
+        let is_coming = is_amid_frame && received > asked.received;
+        (asked.sent, asked.received) = (sent, received);
+        !(may_be_behind || is_going || is_coming)
+    }
+}

@@ -1,0 +1,218 @@
+//! A WebSocket as its holder has it.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use http::Response;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::protocol::frame::Utf8Bytes;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
+
+use super::halves::{WebSocketReader, WebSocketWriter};
+use super::shared::Shared;
+use crate::error::WebSocketError;
+use crate::facts::UpgradeTraffic;
+
+/// An open WebSocket, from [`WebSocketBuilder::connect`](super::WebSocketBuilder::connect).
+///
+/// It is a [`Stream`] of messages and a [`Sink`] for them. Pings are answered by itself, and handed
+/// out as well, as are pongs, but for those of its heartbeat. After the Close frame of the peer, which
+/// is answered and handed out, the stream ends.
+///
+/// # The end
+///
+/// The WebSocket belongs to its context. When the exit begins, or the session is closed, it sends a
+/// Close frame with the code 1001. The exit waits for the peer's answer until the drain is over, and
+/// then closes the connection. Whoever reads until then gets what comes, and afterwards
+/// [`WebSocketError::SessionClosed`]. One that is kept past the exit is reported as leaked. A future
+/// that reads for ever can end at [`closing`](crate::closing) before that.
+///
+/// A WebSocket that is dropped without [`close`](Self::close) sends 1001 if that can be written
+/// without waiting, and does not wait for an answer: [`UpgradeEnd::is_dropped`](crate::UpgradeEnd)
+/// says so of it.
+pub struct WebSocket {
+    holder: Holder,
+    head: Response<()>,
+    subprotocol: Option<String>,
+    close_timeout: Duration,
+}
+
+impl WebSocket {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        head: Response<()>,
+        subprotocol: Option<String>,
+        close_timeout: Duration,
+    ) -> Self {
+        Self {
+            holder: Holder(shared),
+            head,
+            subprotocol,
+            close_timeout,
+        }
+    }
+
+    /// The next message; `None` once it is closed.
+    ///
+    /// # Errors
+    ///
+    /// See [`WebSocketError`]. After an error comes `None`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no message.
+    pub async fn next(&mut self) -> Option<Result<Message, WebSocketError>> {
+        self.holder.next().await
+    }
+
+    /// Sends a message, and returns when all of it is with the operating system.
+    ///
+    /// # Errors
+    ///
+    /// See [`WebSocketError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Where the future is dropped the message was sent, will be sent with the next one, or was not
+    /// sent at all; never in part.
+    pub async fn send(&mut self, message: Message) -> Result<(), WebSocketError> {
+        self.holder.send(message).await
+    }
+
+    /// Closes it: sends a Close frame with this code and reason, of up to 123 bytes, and waits for the
+    /// peer's. Messages that come before that are lost. Does nothing if it is closed.
+    ///
+    /// # Errors
+    ///
+    /// [`WebSocketError::CloseTimeout`] where the peer does not answer in time, and others where it
+    /// breaks. The connection is closed all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// Where the future is dropped the Close frame may be sent, and nobody waits for the answer.
+    pub async fn close(
+        &mut self,
+        code: CloseCode,
+        reason: impl Into<Utf8Bytes>,
+    ) -> Result<(), WebSocketError> {
+        let reason = reason.into();
+        self.holder.close(code, reason, self.close_timeout).await
+    }
+
+    /// The subprotocol that the server chose.
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
+    /// The head of the handshake's response: its status is 101.
+    pub fn response(&self) -> &Response<()> {
+        &self.head
+    }
+
+    /// What it has carried so far.
+    pub fn traffic(&self) -> &UpgradeTraffic {
+        self.holder.0.control().traffic()
+    }
+
+    /// Two halves, for two tasks. It is dropped with the second of them.
+    pub fn into_split(self) -> (WebSocketReader, WebSocketWriter) {
+        let holder = Arc::new(self.holder);
+        let reader = WebSocketReader {
+            holder: Arc::clone(&holder),
+        };
+        let close_timeout = self.close_timeout;
+        let writer = WebSocketWriter {
+            holder,
+            close_timeout,
+        };
+        (reader, writer)
+    }
+}
+
+impl Stream for WebSocket {
+    type Item = Result<Message, WebSocketError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.holder.0.poll_next(cx)
+    }
+}
+
+impl Sink<Message> for WebSocket {
+    type Error = WebSocketError;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.holder.0.poll_ready(cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Self::Error> {
+        self.holder.0.start_send(message)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.holder.0.poll_flush(cx)
+    }
+
+    /// Sends a Close frame with the code 1000, without waiting for the answer.
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.holder.0.poll_sink_close(cx)
+    }
+}
+
+impl fmt::Debug for WebSocket {
+    /// Without the headers, which may contain secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocket")
+            .field("subprotocol", &self.subprotocol)
+            .field("traffic", self.traffic())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whoever holds a socket. It ends with the last of them.
+pub(super) struct Holder(pub(super) Arc<Shared>);
+
+impl Holder {
+    pub(super) async fn next(&self) -> Option<Result<Message, WebSocketError>> {
+        std::future::poll_fn(|cx| self.0.poll_next(cx)).await
+    }
+
+    pub(super) async fn send(&self, message: Message) -> Result<(), WebSocketError> {
+        std::future::poll_fn(|cx| self.0.poll_ready(cx)).await?;
+        self.0.start_send(message)?;
+        std::future::poll_fn(|cx| self.0.poll_flush(cx)).await
+    }
+
+    pub(super) async fn close(
+        &self,
+        code: CloseCode,
+        reason: Utf8Bytes,
+        limit: Duration,
+    ) -> Result<(), WebSocketError> {
+        let frame = CloseFrame { code, reason };
+        match self.0.start_send(Message::Close(Some(frame))) {
+            Err(WebSocketError::Closed) => {}
+            Err(error) => return Err(error),
+            Ok(()) => {}
+        }
+        let is_closed = std::future::poll_fn(|cx| self.0.poll_closed(cx));
+        match timeout(limit, is_closed).await {
+            Ok(result) => result,
+            Err(_) => {
+                self.0.close_timed_out();
+                Err(WebSocketError::CloseTimeout(limit))
+            }
+        }
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        self.0.dropped();
+    }
+}

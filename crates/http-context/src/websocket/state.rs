@@ -1,0 +1,183 @@
+//! What is known of a socket, under its lock.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_core::Stream as _;
+use futures_sink::Sink as _;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
+use tokio_tungstenite::tungstenite::{self, Error, error};
+
+use crate::error::WebSocketError;
+use crate::exchange::UpgradeHandle;
+
+/// What a ping of the heartbeat carries, so that its pong is known from those of the holder.
+pub(super) const HEARTBEAT: &[u8] = b"http-context heartbeat";
+
+/// How much is read for a holder that does not read, to find what stands behind it.
+const MOST_AHEAD: usize = 64;
+const MOST_BYTES_AHEAD: usize = 256 * 1024;
+
+/// A socket: its protocol, and how far it has got.
+pub(super) struct State {
+    stream: WebSocketStream<UpgradeHandle>,
+    /// What was read for a holder that was not reading.
+    ahead: VecDeque<Message>,
+    bytes_ahead: usize,
+    /// What its reader is to hear at the end of it.
+    pub(super) failure: Option<WebSocketError>,
+    pub(super) has_sent_close: bool,
+    pub(super) has_received_close: bool,
+    /// The Close frame was sent since its session closes.
+    pub(super) is_closed_by_session: bool,
+    /// Nothing is read or written any more.
+    pub(super) is_over: bool,
+    has_heartbeat: bool,
+}
+
+impl State {
+    pub(super) fn new(stream: WebSocketStream<UpgradeHandle>, has_heartbeat: bool) -> Self {
+        Self {
+            stream,
+            ahead: VecDeque::new(),
+            bytes_ahead: 0,
+            failure: None,
+            has_sent_close: false,
+            has_received_close: false,
+            is_closed_by_session: false,
+            is_over: false,
+            has_heartbeat,
+        }
+    }
+
+    /// Whether both ends have said that they close.
+    pub(super) fn is_closed(&self) -> bool {
+        self.has_sent_close && self.has_received_close
+    }
+
+    /// What was read already.
+    pub(super) fn take_ahead(&mut self) -> Option<Message> {
+        let message = self.ahead.pop_front()?;
+        self.bytes_ahead -= message.len();
+        Some(message)
+    }
+
+    pub(super) fn has_ahead(&self) -> bool {
+        !self.ahead.is_empty()
+    }
+
+    /// Whether something may have come that is not read for a holder who does not.
+    pub(super) fn is_ahead_full(&self) -> bool {
+        self.ahead.len() >= MOST_AHEAD || self.bytes_ahead >= MOST_BYTES_AHEAD
+    }
+
+    /// Reads a message. A Close frame of the peer is answered at once, if that can be written.
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Message, Error>>> {
+        loop {
+            let polled = Pin::new(&mut self.stream).poll_next(cx);
+            if let Poll::Ready(Some(Ok(message))) = &polled {
+                match message {
+                    Message::Pong(payload) if self.has_heartbeat && payload == HEARTBEAT => {
+                        continue;
+                    }
+                    Message::Close(_) => {
+                        self.has_received_close = true;
+                        self.poll_answer(cx);
+                    }
+                    _ => {}
+                }
+            }
+            return polled;
+        }
+    }
+
+    /// The answer to a Close frame of the peer, which tungstenite has made.
+    fn poll_answer(&mut self, cx: &mut Context<'_>) {
+        if self.has_received_close && !self.has_sent_close {
+            self.has_sent_close = self.poll_flush(cx).is_ready();
+        }
+    }
+
+    /// Reads for a holder that does not, up to a limit. Ready when nothing more is to be expected:
+    /// both ends have closed it, or it broke.
+    pub(super) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll_answer(cx);
+        while !self.is_closed() {
+            if self.is_ahead_full() {
+                return Poll::Pending;
+            }
+            match ready!(self.poll_read(cx)) {
+                Some(Ok(message)) => {
+                    self.bytes_ahead += message.len();
+                    self.ahead.push_back(message);
+                }
+                Some(Err(error)) => return Poll::Ready(Err(error)),
+                None => break,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.stream).poll_ready(cx)
+    }
+
+    pub(super) fn start_send(&mut self, message: Message) -> Result<(), Error> {
+        let is_close = matches!(message, Message::Close(_));
+        let sent = Pin::new(&mut self.stream).start_send(message);
+        self.has_sent_close |= is_close;
+        sent
+    }
+
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    /// Sends a Close frame, as far as that goes without waiting.
+    pub(super) fn say_close(&mut self, code: CloseCode, reason: &'static str) {
+        if self.is_over || self.has_sent_close {
+            return;
+        }
+        let frame = CloseFrame {
+            code,
+            reason: reason.into(),
+        };
+        // It is written at once where it can be. Where it cannot the connection ends without it.
+        let _ = self.start_send(Message::Close(Some(frame)));
+    }
+
+    /// Asks whether the peer is there. What cannot be written now goes with what is written next.
+    pub(super) fn ping(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        if self.poll_ready(cx)?.is_ready() {
+            self.start_send(Message::Ping(Bytes::from_static(HEARTBEAT)))?;
+            if let Poll::Ready(flushed) = self.poll_flush(cx) {
+                flushed?;
+            }
+        }
+        Ok(())
+    }
+
+    /// It ends here. What was read ahead stays for its reader.
+    pub(super) fn end(&mut self, failure: Option<WebSocketError>) {
+        self.is_over = true;
+        self.failure = failure;
+    }
+}
+
+/// The code that tells the peer what is wrong with what it sends; `None` where nothing is.
+pub(super) fn code_of(error: &Error) -> Option<CloseCode> {
+    match error {
+        Error::Capacity(_) => Some(CloseCode::Size),
+        Error::Utf8(_) => Some(CloseCode::Invalid),
+        Error::Protocol(error::ProtocolError::ResetWithoutClosingHandshake) => None,
+        Error::Protocol(_) | tungstenite::Error::AttackAttempt => Some(CloseCode::Protocol),
+        _ => None,
+    }
+}
