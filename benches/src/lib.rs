@@ -10,7 +10,9 @@ pub mod plot;
 mod server_process;
 pub mod target;
 mod variant;
+mod websocket;
 
 pub use loopback::one_connection_server;
 pub use server_process::ServerProcess;
 pub use variant::{Bench, Variant};
+pub use websocket::{Socket, SocketVariant, echo_server};

@@ -19,7 +19,21 @@ impl ServerProcess {
     ///
     /// When it cannot be started.
     pub fn start(path: &str) -> Self {
+        Self::start_with(path, &[])
+    }
+
+    /// As [`start`](Self::start), one that echoes the messages of WebSockets.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub fn start_websocket(path: &str) -> Self {
+        Self::start_with(path, &["websocket"])
+    }
+
+    fn start_with(path: &str, arguments: &[&str]) -> Self {
         let mut child = Command::new(path)
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -203,6 +203,7 @@ fn instructions(toolbox: &Toolbox) -> Result<(), String> {
     let mut command = cargo(&["bench", "-p", "http-context-benches"]);
     command.args(["--bench", "core_instructions"]);
     command.args(["--bench", "request_instructions"]);
+    command.args(["--bench", "websocket_instructions"]);
     command.env("GUNGRAUN_RUNNER", runner);
     run(&mut command)
 }

@@ -39,7 +39,22 @@ pub(super) struct WholeMessage {
 
 impl Frames {
     /// Reads on, and calls back for each message that is whole.
-    pub(super) fn read(&mut self, mut bytes: &[u8], mut on_message: impl FnMut(WholeMessage)) {
+    #[inline]
+    pub(super) fn read(&mut self, bytes: &[u8], mut on_message: impl FnMut(WholeMessage)) {
+        // What most reads and writes are: one short frame, all of it.
+        if let [first, second, rest @ ..] = bytes
+            && self.known == 0
+            && let Some(of) = short_message(*first)
+            && rest.len() == rest_of_short_frame(*second)
+        {
+            let close_code = None;
+            on_message(WholeMessage { of, close_code });
+        } else {
+            self.read_any(bytes, on_message);
+        }
+    }
+
+    fn read_any(&mut self, mut bytes: &[u8], mut on_message: impl FnMut(WholeMessage)) {
         // A frame without a payload ends with its header, which may be the last of the bytes.
         while !bytes.is_empty() {
             if !self.is_in_payload {
@@ -165,6 +180,28 @@ impl Frames {
             of,
             close_code: (of == MessageType::Close).then_some(code),
         })
+    }
+}
+
+/// What a frame is that begins with this and is a message, but for Close frames and fragments.
+fn short_message(first: u8) -> Option<MessageType> {
+    match first & 0x8f {
+        0x81 => Some(MessageType::Text),
+        0x82 => Some(MessageType::Binary),
+        0x89 => Some(MessageType::Ping),
+        0x8a => Some(MessageType::Pong),
+        _ => None,
+    }
+}
+
+/// How much comes after the first two bytes of a frame whose second byte is this, where its length is
+/// in there; too much for any frame where it is not.
+fn rest_of_short_frame(second: u8) -> usize {
+    let (length, mask) = (second & 0x7f, if second & 0x80 == 0 { 0 } else { 4 });
+    if length < 126 {
+        usize::from(length) + mask
+    } else {
+        usize::MAX
     }
 }
 

@@ -111,11 +111,15 @@ impl Upgraded {
         };
         if let Poll::Ready(Ok(written)) = polled {
             self.traffic.sent(written as u64);
-            let mut left = written;
-            for buf in bufs {
-                let (written, _) = buf.split_at(left.min(buf.len()));
-                self.note_frames(Direction::Sent, written);
-                left -= written.len();
+            if let [buf] = bufs {
+                self.note_frames(Direction::Sent, &buf[..written]);
+            } else {
+                let mut left = written;
+                for buf in bufs {
+                    let (written, _) = buf.split_at(left.min(buf.len()));
+                    self.note_frames(Direction::Sent, written);
+                    left -= written.len();
+                }
             }
         }
         self.waiting(polled, Half::Write, cx)
@@ -146,15 +150,14 @@ impl Upgraded {
         self.waiting(polled, Half::Write, cx)
     }
 
+    #[inline]
     fn poll_io(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Pin<&mut TokioIo<hyper::upgrade::Upgraded>>>> {
         if let UpgradedIo::Pending(upgrade) = &mut self.io {
-            match ready!(Pin::new(upgrade).poll(cx)) {
-                Ok(io) => self.io = UpgradedIo::Open(TokioIo::new(io)),
-                Err(error) => return Poll::Ready(Err(io::Error::other(error))),
-            }
+            let opened = ready!(Pin::new(upgrade).poll(cx)).map_err(io::Error::other)?;
+            self.io = UpgradedIo::Open(TokioIo::new(opened));
         }
         match &mut self.io {
             UpgradedIo::Open(io) => Poll::Ready(Ok(Pin::new(io))),
@@ -163,6 +166,7 @@ impl Upgraded {
     }
 
     /// Remembers who waits, and what went wrong.
+    #[inline]
     fn waiting<T>(
         &mut self,
         polled: Poll<io::Result<T>>,
@@ -196,6 +200,7 @@ impl Upgraded {
         received.is_some_and(Frames::is_amid_frame)
     }
 
+    #[inline]
     fn note_frames(&mut self, direction: Direction, bytes: &[u8]) {
         let Some(frames) = &mut self.frames else {
             return;

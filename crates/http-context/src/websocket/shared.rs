@@ -101,6 +101,7 @@ impl Shared {
         self.poll_write(cx, State::poll_flush)
     }
 
+    #[inline]
     fn poll_write(
         &self,
         cx: &mut Context<'_>,
@@ -111,6 +112,23 @@ impl Shared {
             return Poll::Ready(Err(self.closed(&state)));
         }
         match write(&mut state, &mut cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(self.fail_to_write(state, error))),
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Sends this, if it was not sent so far, and waits until all of it is with the operating system.
+    pub(super) fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        message: &mut Option<Message>,
+    ) -> Poll<Result<(), WebSocketError>> {
+        let (mut state, mut cx) = self.poll(Polls::Writer, cx);
+        if state.is_over || (message.is_some() && state.has_sent_close) {
+            return Poll::Ready(Err(self.closed(&state)));
+        }
+        match state.poll_send(&mut cx, message) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(self.fail_to_write(state, error))),
             Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
             Poll::Pending => Poll::Pending,
@@ -178,8 +196,7 @@ impl Shared {
         }
         if !state.is_over {
             state.end(None);
-            drop(state);
-            self.over(UpgradeEndReason::Local, is_dropped);
+            self.over(state, UpgradeEndReason::Local, is_dropped);
         }
         self.control.release();
     }
@@ -192,6 +209,8 @@ impl Shared {
             return false;
         }
         let had_ahead = state.has_ahead();
+        // What is polled here wakes them in place of the connection, until they poll it again.
+        self.wakers.take_over(&mut state.waiting);
         // A pong may have come that nobody has read.
         match state.poll_ahead(&mut cx) {
             Poll::Pending => {}
@@ -288,24 +307,39 @@ impl Shared {
         failure: Option<WebSocketError>,
     ) {
         state.end(failure);
-        drop(state);
-        self.over(reason, false);
+        self.over(state, reason, false);
     }
 
     /// It is over: the connection is closed, observers hear of it, and whoever waits for it.
-    fn over(&self, reason: UpgradeEndReason, is_dropped: bool) {
+    fn over(&self, mut state: MutexGuard<'_, State>, reason: UpgradeEndReason, is_dropped: bool) {
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
         self.control.end(reason, is_dropped);
         if let Some(heartbeat) = self.heartbeat.get() {
             heartbeat.abort();
         }
+        waiting.wake();
         self.wakers.wake_all();
     }
 
-    fn poll<'s>(&'s self, polls: Polls, cx: &Context<'_>) -> (MutexGuard<'s, State>, Context<'s>) {
-        self.wakers.wait(polls, cx.waker());
-        (self.lock(), Context::from_waker(&self.waker))
+    /// What is polled, with what the connection is to wake.
+    #[inline]
+    fn poll<'s>(
+        &'s self,
+        polls: Polls,
+        cx: &'s mut Context<'_>,
+    ) -> (MutexGuard<'s, State>, Context<'s>) {
+        let mut state = self.lock();
+        if state.is_shared {
+            self.wakers.wait(polls, cx.waker());
+            (state, Context::from_waker(&self.waker))
+        } else {
+            state.waiting.wait(polls, cx.waker());
+            (state, Context::from_waker(cx.waker()))
+        }
     }
 
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }
@@ -314,6 +348,9 @@ impl Shared {
 impl Farewell for Shared {
     fn say(&self) {
         let mut state = self.lock();
+        // Whoever polls from here on is not alone.
+        state.is_shared = true;
+        self.wakers.take_over(&mut state.waiting);
         if !state.is_over && !state.has_sent_close && !state.has_received_close {
             self.control.note_end(UpgradeEndReason::Exit);
             state.is_closed_by_session = true;

@@ -1,6 +1,7 @@
 //! A WebSocket as its holder has it.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -179,13 +180,12 @@ pub(super) struct Holder(pub(super) Arc<Shared>);
 
 impl Holder {
     pub(super) async fn next(&self) -> Option<Result<Message, WebSocketError>> {
-        std::future::poll_fn(|cx| self.0.poll_next(cx)).await
+        poll_fn(|cx| self.0.poll_next(cx)).await
     }
 
     pub(super) async fn send(&self, message: Message) -> Result<(), WebSocketError> {
-        std::future::poll_fn(|cx| self.0.poll_ready(cx)).await?;
-        self.0.start_send(message)?;
-        std::future::poll_fn(|cx| self.0.poll_flush(cx)).await
+        let mut message = Some(message);
+        poll_fn(|cx| self.0.poll_send(cx, &mut message)).await
     }
 
     pub(super) async fn close(
@@ -200,7 +200,7 @@ impl Holder {
             Err(error) => return Err(error),
             Ok(()) => {}
         }
-        let is_closed = std::future::poll_fn(|cx| self.0.poll_closed(cx));
+        let is_closed = poll_fn(|cx| self.0.poll_closed(cx));
         match timeout(limit, is_closed).await {
             Ok(result) => result,
             Err(_) => {

@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 use tokio_tungstenite::tungstenite::{self, Error, error};
 
+use super::wakers::Waiting;
 use crate::error::WebSocketError;
 use crate::exchange::UpgradeHandle;
 
@@ -37,6 +38,10 @@ pub(super) struct State {
     /// Nothing is read or written any more.
     pub(super) is_over: bool,
     has_heartbeat: bool,
+    /// Who waits, as long as the connection wakes them itself.
+    pub(super) waiting: Waiting,
+    /// Whether it wakes them by one waker for all.
+    pub(super) is_shared: bool,
 }
 
 impl State {
@@ -51,6 +56,8 @@ impl State {
             is_closed_by_session: false,
             is_over: false,
             has_heartbeat,
+            waiting: Waiting::default(),
+            is_shared: false,
         }
     }
 
@@ -60,6 +67,7 @@ impl State {
     }
 
     /// What was read already.
+    #[inline]
     pub(super) fn take_ahead(&mut self) -> Option<Message> {
         let message = self.ahead.pop_front()?;
         self.bytes_ahead -= message.len();
@@ -76,6 +84,7 @@ impl State {
     }
 
     /// Reads a message. A Close frame of the peer is answered at once, if that can be written.
+    #[inline]
     pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -125,10 +134,12 @@ impl State {
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Pin::new(&mut self.stream).poll_ready(cx)
     }
 
+    #[inline]
     pub(super) fn start_send(&mut self, message: Message) -> Result<(), Error> {
         let is_close = matches!(message, Message::Close(_));
         let sent = Pin::new(&mut self.stream).start_send(message);
@@ -136,8 +147,24 @@ impl State {
         sent
     }
 
+    #[inline]
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    /// Sends this, if it was not sent so far, and flushes it.
+    pub(super) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &mut Option<Message>,
+    ) -> Poll<Result<(), Error>> {
+        if message.is_some() {
+            ready!(self.poll_ready(cx))?;
+        }
+        if let Some(message) = message.take() {
+            self.start_send(message)?;
+        }
+        self.poll_flush(cx)
     }
 
     /// Sends a Close frame, as far as that goes without waiting.

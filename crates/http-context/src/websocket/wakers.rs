@@ -1,12 +1,14 @@
 //! Who waits for a socket.
+//!
+//! As long as its holder alone polls it, the connection wakes the holder's tasks itself. Once the exit
+//! or a heartbeat polls it in between, the connection wakes all that wait, by one waker for all.
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use parking_lot::Mutex;
 
-/// Who polls a socket. Any of them may make it go on, so that all are woken by whatever happens to
-/// it.
+/// Who polls a socket.
 #[derive(Clone, Copy)]
 pub(super) enum Polls {
     Reader,
@@ -15,26 +17,51 @@ pub(super) enum Polls {
     Exit,
 }
 
-/// The tasks that wait for a socket, each in its place. Nothing of a user runs under the lock but the
-/// clone of a waker.
+/// The tasks that wait for a socket, each in its place.
 #[derive(Default)]
-pub(super) struct Wakers(Mutex<[Option<Waker>; 3]>);
+pub(super) struct Waiting([Option<Waker>; 3]);
 
-impl Wakers {
+impl Waiting {
     /// To be called before the socket is polled, so that nothing is missed.
-    pub(super) fn wait(&self, polls: Polls, waker: &Waker) {
-        let mut waiting = self.0.lock();
-        match &mut waiting[polls as usize] {
+    pub(super) fn wait(&mut self, polls: Polls, waker: &Waker) {
+        match &mut self.0[polls as usize] {
             Some(known) => known.clone_from(waker),
             unknown => *unknown = Some(waker.clone()),
         }
     }
 
-    pub(super) fn wake_all(&self) {
-        let waiting = std::mem::take(&mut *self.0.lock());
-        for waker in waiting.into_iter().flatten() {
+    /// With no lock held.
+    pub(super) fn wake(self) {
+        for waker in self.0.into_iter().flatten() {
             waker.wake();
         }
+    }
+}
+
+/// What the connection wakes for all that wait. Nothing of a user runs under the lock but the clone of
+/// a waker.
+#[derive(Default)]
+pub(super) struct Wakers(Mutex<Waiting>);
+
+impl Wakers {
+    /// See [`Waiting::wait`].
+    pub(super) fn wait(&self, polls: Polls, waker: &Waker) {
+        self.0.lock().wait(polls, waker);
+    }
+
+    /// Takes over those that wait for the connection itself.
+    pub(super) fn take_over(&self, waiting: &mut Waiting) {
+        let mut all = self.0.lock();
+        for (known, new) in all.0.iter_mut().zip(&mut waiting.0) {
+            if let Some(new) = new.take() {
+                *known = Some(new);
+            }
+        }
+    }
+
+    pub(super) fn wake_all(&self) {
+        let waiting = std::mem::take(&mut *self.0.lock());
+        waiting.wake();
     }
 }
 
