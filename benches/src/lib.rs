@@ -10,7 +10,7 @@ pub mod plot;
 mod server_process;
 pub mod target;
 mod variant;
-mod websocket;
+pub mod websocket;
 
 pub use loopback::one_connection_server;
 pub use server_process::ServerProcess;

@@ -44,7 +44,7 @@ pub struct Socket {
 }
 
 /// A message of a hundred bytes.
-const MESSAGE: [u8; 100] = [b'm'; 100];
+pub const MESSAGE: [u8; 100] = [b'm'; 100];
 
 /// The buffer that sockets of a session have.
 const READ_BUFFER: usize = 8 * 1024;
@@ -110,7 +110,7 @@ impl Socket {
 /// # Panics
 ///
 /// When the server does not answer.
-pub(crate) async fn alone(url: &str) -> WebSocketStream<tokio::net::TcpStream> {
+pub async fn alone(url: &str) -> WebSocketStream<tokio::net::TcpStream> {
     let address = url.trim_start_matches("ws://").trim_end_matches('/');
     let stream = tokio::net::TcpStream::connect(address).await;
     let stream = stream.expect("the server is there");
@@ -121,7 +121,11 @@ pub(crate) async fn alone(url: &str) -> WebSocketStream<tokio::net::TcpStream> {
 }
 
 /// One by `tokio-tungstenite` on the connection of a client.
-async fn reqwest(url: &str) -> WebSocketStream<reqwest::Upgraded> {
+///
+/// # Panics
+///
+/// When the server does not answer.
+pub async fn reqwest(url: &str) -> WebSocketStream<reqwest::Upgraded> {
     let client = reqwest::Client::builder().no_proxy().build();
     let request = client
         .expect("a client can be built")
@@ -138,11 +142,12 @@ async fn reqwest(url: &str) -> WebSocketStream<reqwest::Upgraded> {
 }
 
 /// Sends a message, and gives what comes back.
-trait Echo {
-    async fn echo(&mut self, message: Message) -> Message;
+pub trait Echo: Send + 'static {
+    /// Of a message that was sent.
+    fn echo(&mut self, message: Message) -> impl Future<Output = Message> + Send;
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Echo for WebSocketStream<S> {
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Echo for WebSocketStream<S> {
     async fn echo(&mut self, message: Message) -> Message {
         self.send(message).await.expect("it is open");
         let echoed = self.next().await.expect("it is open");

@@ -257,6 +257,7 @@ impl Exit {
             connections_reused: total(|stats| &stats.connections_reused),
             bytes_sent: total(|stats| &stats.bytes_sent),
             bytes_received: total(|stats| &stats.bytes_received),
+            websockets_borrowed: total(|stats| &stats.websockets_borrowed),
             nested_opens: self.nested_opens,
             leaks: std::mem::take(&mut self.leaks),
         };

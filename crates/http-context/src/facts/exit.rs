@@ -72,6 +72,8 @@ pub struct ExitReport {
     pub bytes_sent: u64,
     /// Bytes of response bodies received, as the caller saw them.
     pub bytes_received: u64,
+    /// WebSockets that it borrowed from pools which other contexts own.
+    pub websockets_borrowed: u64,
     /// How often `open` was called inside it.
     pub nested_opens: u64,
     /// What it left behind; empty when it closed clean.

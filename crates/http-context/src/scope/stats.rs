@@ -12,6 +12,7 @@ pub(crate) struct ContextStats {
     pub(crate) connections_reused: AtomicU64,
     pub(crate) bytes_sent: AtomicU64,
     pub(crate) bytes_received: AtomicU64,
+    pub(crate) websockets_borrowed: AtomicU64,
 }
 
 impl ContextStats {
@@ -28,6 +29,11 @@ impl ContextStats {
         if connection_use == ConnectionUse::Reused {
             self.connections_reused.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    #[cfg(feature = "websocket")]
+    pub(crate) fn borrowed(&self) {
+        self.websockets_borrowed.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn sent(&self, bytes: u64) {

@@ -4,6 +4,8 @@
 //! another, at most one of them open ([`lifecycle`]). Its transport is built for it or comes with a
 //! permit of a pool ([`permit`]).
 
+#[cfg(feature = "websocket")]
+mod borrowed;
 mod client;
 mod execute;
 mod features;
@@ -16,6 +18,8 @@ mod sessions;
 mod transport_build;
 mod upgrade;
 
+#[cfg(feature = "websocket")]
+pub(crate) use borrowed::Borrow;
 pub use handle::HttpSession;
 pub use request::RequestBuilder;
 pub(crate) use sessions::{SessionOrigin, Sessions};

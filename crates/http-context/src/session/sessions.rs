@@ -41,6 +41,9 @@ pub(crate) struct Sessions {
     pub(super) handles: CallSiteCounts,
     /// Live clients and requests being built, by the call site that acquired them.
     pub(super) clients: CallSiteCounts,
+    /// Live things that another context owns, by the call site that borrowed them. Most contexts
+    /// borrow nothing.
+    pub(super) borrowed: OnceLock<Box<CallSiteCounts>>,
 }
 
 /// Where sessions come from.
@@ -65,6 +68,7 @@ impl Sessions {
             built: OnceLock::new(),
             handles: CallSiteCounts::default(),
             clients: CallSiteCounts::default(),
+            borrowed: OnceLock::new(),
         }
     }
 
@@ -125,31 +129,40 @@ impl Sessions {
         }
     }
 
-    /// Whether someone holds a handle, a client, or a request that is being built.
+    /// What someone may hold, as which kind of leak.
+    fn holders(&self) -> impl Iterator<Item = (&CallSiteCounts, LeakKind)> {
+        let own = [
+            (&self.handles, LeakKind::SessionHandle),
+            (&self.clients, LeakKind::ClientClone),
+        ];
+        let borrowed = self
+            .borrowed
+            .get()
+            .map(|counts| (&**counts, LeakKind::UpgradedConnection));
+        own.into_iter().chain(borrowed)
+    }
+
+    /// Whether someone holds a handle, a client, a request that is being built, or what was borrowed.
     pub(crate) fn has_holders(&self) -> bool {
-        self.handles.any_live() || self.clients.any_live()
+        self.holders().any(|(counts, _)| counts.any_live())
     }
 
     /// As [`has_holders`](Self::has_holders), where the exit is to be woken by each that lets go.
     pub(crate) fn await_holders(&self) -> bool {
-        let (handles, clients) = (self.handles.await_releases(), self.clients.await_releases());
-        handles || clients
+        self.holders()
+            .fold(false, |any, (counts, _)| counts.await_releases() || any)
     }
 
     /// What someone holds now, as leaks. Each is marked as reported.
     pub(crate) fn mark_holders_leaked(&self) -> Vec<Leak> {
-        let leaks = |counts: &CallSiteCounts, kind| -> Vec<Leak> {
-            let live = counts.mark_leaked();
-            let leaks = live.map(|holders| Leak {
+        let leaks = self.holders().flat_map(|(counts, kind)| {
+            counts.mark_leaked().map(move |holders| Leak {
                 count: holders.count,
                 backtrace: holders.backtrace,
                 ..self.holder_leak(kind, holders.call_site)
-            });
-            leaks.collect()
-        };
-        let mut all = leaks(&self.handles, LeakKind::SessionHandle);
-        all.extend(leaks(&self.clients, LeakKind::ClientClone));
-        all
+            })
+        });
+        leaks.collect()
     }
 
     /// Every connection of the sessions that were dropped, to be verified and then released.
@@ -180,6 +193,10 @@ impl Sessions {
 
     /// A leak of a handle or a client. Its own age is not known: at most that of the session.
     pub(super) fn holder_leak(&self, kind: LeakKind, call_site: Option<CallSite>) -> Leak {
-        self.scope().leak(kind, call_site, self.age())
+        let mut leak = self.scope().leak(kind, call_site, self.age());
+        if kind == LeakKind::UpgradedConnection {
+            leak.detail = Some("borrowed from a pool".to_owned());
+        }
+        leak
     }
 }

@@ -8,6 +8,7 @@ mod builder;
 mod halves;
 mod handshake;
 mod heartbeat;
+mod pool;
 mod shared;
 mod socket;
 mod state;
@@ -22,6 +23,7 @@ pub use tungstenite::protocol::{CloseFrame, Message};
 
 pub use self::builder::WebSocketBuilder;
 pub use self::halves::{WebSocketReader, WebSocketWriter};
+pub use self::pool::{PooledWebSocket, WebSocketPool, WebSocketPoolBuilder, WebSocketPoolError};
 pub use self::socket::WebSocket;
 pub use crate::error::{HandshakeMismatch, WebSocketError, WebSocketRefusal};
 use crate::session::HttpSession;

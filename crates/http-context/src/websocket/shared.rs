@@ -146,15 +146,27 @@ impl Shared {
         }
     }
 
+    /// Sends a Close frame, unless one was sent before.
+    pub(super) fn begin_close(&self, frame: CloseFrame) -> Result<(), WebSocketError> {
+        let mut state = self.lock();
+        if state.is_over || state.has_sent_close {
+            return Ok(());
+        }
+        match state.start_send(Message::Close(Some(frame))) {
+            Err(error) if !state.has_received_close => Err(self.fail_to_write(state, error)),
+            // The peer's is answered already.
+            _ => Ok(()),
+        }
+    }
+
     /// As a sink closes: with a Close frame that is written, whatever becomes of it.
     pub(super) fn poll_sink_close(&self, cx: &mut Context<'_>) -> Poll<Result<(), WebSocketError>> {
         let frame = CloseFrame {
             code: CloseCode::Normal,
             reason: Utf8Bytes::default(),
         };
-        match self.start_send(Message::Close(Some(frame))) {
-            Ok(()) | Err(WebSocketError::Closed) => {}
-            Err(error) => return Poll::Ready(Err(error)),
+        if let Err(error) = self.begin_close(frame) {
+            return Poll::Ready(Err(error));
         }
         match self.poll_flush(cx) {
             Poll::Ready(Err(WebSocketError::Closed)) => Poll::Ready(Ok(())),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_core::Stream;
 use futures_sink::Sink;
 use http::Response;
@@ -106,6 +107,23 @@ impl WebSocket {
         self.holder.close(code, reason, self.close_timeout).await
     }
 
+    /// Whether the peer answers a ping, and sends nothing else before that. Waits for as long as the
+    /// peer takes.
+    pub(super) async fn is_alive(&mut self) -> bool {
+        const PING: Bytes = Bytes::from_static(b"http-context pool");
+        if self.send(Message::Ping(PING)).await.is_err() {
+            return false;
+        }
+        loop {
+            match self.next().await {
+                Some(Ok(Message::Pong(payload))) if payload == PING => return true,
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                // Of its last use, or the end.
+                _ => return false,
+            }
+        }
+    }
+
     /// The subprotocol that the server chose.
     pub fn subprotocol(&self) -> Option<&str> {
         self.subprotocol.as_deref()
@@ -195,11 +213,7 @@ impl Holder {
         limit: Duration,
     ) -> Result<(), WebSocketError> {
         let frame = CloseFrame { code, reason };
-        match self.0.start_send(Message::Close(Some(frame))) {
-            Err(WebSocketError::Closed) => {}
-            Err(error) => return Err(error),
-            Ok(()) => {}
-        }
+        self.0.begin_close(frame)?;
         let is_closed = poll_fn(|cx| self.0.poll_closed(cx));
         match timeout(limit, is_closed).await {
             Ok(result) => result,
