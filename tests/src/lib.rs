@@ -13,6 +13,8 @@
 //! * [`Capture`] shows what went over the loopback interface: who closed a connection first, and
 //!   when.
 //! * [`sockets`] asks the operating system which sockets this process holds.
+//! * [`WebSocketServer`] treats each WebSocket as a test says, with a codec of its own, and counts what
+//!   went both ways.
 //! * [`InvariantObserver`] checks each fact that an observer receives against those before it.
 //!
 //! A [`storm`] does to contexts, on several threads at once, whatever can be done to them.
@@ -75,6 +77,7 @@ mod storm;
 pub mod tls;
 pub mod tools;
 mod upgrade_server;
+mod websocket_server;
 
 #[cfg(target_os = "linux")]
 pub use capture::{Capture, Captured, CapturedClose, CloseKind, NotPermitted, Side};
@@ -94,3 +97,6 @@ pub use server::{
 pub use shown::shown;
 pub use storm::{cancelled, drawn, storm};
 pub use upgrade_server::{UpgradeCounts, UpgradeServer};
+pub use websocket_server::{
+    Frame, Step, WebSocketCounts, WebSocketPeer, WebSocketSeen, WebSocketServer, WireTraffic, opcode,
+};

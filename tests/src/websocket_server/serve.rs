@@ -1,0 +1,370 @@
+//! How a server treats its connections.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tokio::io::{
+    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::counts::{WebSocketCounts, WebSocketSeen, WireTraffic};
+use super::frame::{Frame, Reader, opcode};
+use super::peer::{Step, WebSocketPeer};
+use super::{Shared, lock};
+
+/// How much is kept of what comes on one connection.
+const MOST_FRAMES: usize = 1_000;
+
+/// What answers a key, before it is hashed.
+const ACCEPT: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+const NOT_FOUND: &[u8] =
+    b"HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+pub(super) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
+    loop {
+        let (socket, _) = listener.accept().await.expect("a listener accepts");
+        // It fails on a socket that the client has reset already.
+        let _ = socket.set_nodelay(true);
+        shared.counts.send_modify(|counts| {
+            counts.accepted += 1;
+            counts.open += 1;
+        });
+        let tls = tls.clone();
+        let mut connection = Connection {
+            shared: Arc::clone(&shared),
+            nth: None,
+            is_upgraded: false,
+        };
+        tokio::spawn(async move {
+            match tls {
+                None => connection.serve(socket).await,
+                Some(tls) => {
+                    let Ok(stream) = tls.accept(socket).await else {
+                        return;
+                    };
+                    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+                        connection.count(|counts| counts.http2 += 1);
+                        return;
+                    }
+                    connection.serve(stream).await;
+                }
+            }
+        });
+    }
+}
+
+trait Io: AsyncRead + AsyncWrite + Unpin {
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Io for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Io for TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
+/// Counts a connection as open until it is dropped.
+struct Connection {
+    shared: Arc<Shared>,
+    /// Where what is seen of it stands.
+    nth: Option<usize>,
+    is_upgraded: bool,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.note(|seen| {
+            seen.gone_at.get_or_insert_with(Instant::now);
+        });
+        let is_upgraded = self.is_upgraded;
+        self.count(|counts| {
+            counts.open -= 1;
+            counts.open_upgraded -= u64::from(is_upgraded);
+        });
+    }
+}
+
+/// How the connection ends for the client.
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    Shutdown,
+    Cut,
+    Reset,
+}
+
+impl Connection {
+    fn count(&self, count: impl FnOnce(&mut WebSocketCounts)) {
+        self.shared.counts.send_modify(count);
+    }
+
+    fn note(&self, note: impl FnOnce(&mut WebSocketSeen)) {
+        if let Some(nth) = self.nth {
+            note(&mut lock(&self.shared.seen)[nth].1);
+        }
+    }
+
+    async fn serve(&mut self, mut stream: impl Io) {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            match stream.read_u8().await {
+                Ok(byte) => head.push(byte),
+                Err(_) => return,
+            }
+        }
+        let head = String::from_utf8_lossy(&head).into_owned();
+        let path = head.split([' ', '?']).nth(1).unwrap_or_default().to_owned();
+        let peer = path[1.min(path.len())..].parse().ok();
+        let peer = peer.and_then(|peer: usize| lock(&self.shared.peers).get(peer).cloned());
+        let seen = WebSocketSeen {
+            head,
+            ..WebSocketSeen::default()
+        };
+        let accept = seen.header("sec-websocket-key").map(accept_key);
+        {
+            let mut all = lock(&self.shared.seen);
+            self.nth = Some(all.len());
+            all.push((path, seen));
+        }
+        let Some(peer) = peer else {
+            let _ = stream.write_all(NOT_FOUND).await;
+            return;
+        };
+        let answer = peer.head.replace("{accept}", &accept.unwrap_or_default());
+        if answer.starts_with("HTTP/1.1 101") {
+            self.is_upgraded = true;
+            self.count(|counts| {
+                counts.upgraded += 1;
+                counts.open_upgraded += 1;
+            });
+        }
+        if stream.write_all(answer.as_bytes()).await.is_err() || stream.flush().await.is_err() {
+            return;
+        }
+        self.play(&peer, stream).await;
+    }
+
+    /// Takes the steps, and reads beside them.
+    async fn play(&self, peer: &WebSocketPeer, stream: impl Io) {
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let (sender, frames) = mpsc::unbounded_channel();
+        let end = {
+            let mut reading = pin!(self.read(&mut reader, peer.reads, sender));
+            let mut steps = Steps {
+                connection: self,
+                writer: &mut writer,
+                sent: Sent::default(),
+                frames,
+                close: None,
+            };
+            let steps = steps.all(&peer.steps);
+            tokio::select! {
+                // What has come is answered first.
+                biased;
+                end = steps => end.unwrap_or(End::Cut),
+                () = &mut reading => End::Cut,
+            }
+        };
+        if end == End::Shutdown {
+            // It fails where the client is gone.
+            let _ = writer.shutdown().await;
+        }
+        let stream = reader.unsplit(writer);
+        if end == End::Reset {
+            let _ = stream.tcp().set_zero_linger();
+        }
+    }
+
+    /// Reads until the end, however it comes.
+    async fn read(
+        &self,
+        reader: &mut ReadHalf<impl Io>,
+        at_once: bool,
+        frames: mpsc::UnboundedSender<Frame>,
+    ) {
+        if !at_once {
+            self.shared.gate.pass().await;
+        }
+        let (mut parser, mut fragmented) = (Reader::default(), None);
+        let mut buffer = vec![0; 16 * 1024];
+        while let Ok(read @ 1..) = reader.read(&mut buffer).await {
+            parser.push(&buffer[..read]);
+            let mut counted = WireTraffic::default();
+            let mut come = Vec::new();
+            while let Some(frame) = parser.next() {
+                counted.count(&frame, &mut fragmented);
+                come.push(frame);
+            }
+            self.note(|seen| {
+                seen.received += read as u64;
+                for frame in &come {
+                    if frame.opcode == opcode::CLOSE {
+                        seen.close_at.get_or_insert_with(Instant::now);
+                    }
+                    if seen.frames.len() < MOST_FRAMES {
+                        seen.frames.push(frame.clone());
+                    }
+                }
+            });
+            if self.is_upgraded {
+                self.count(|counts| {
+                    add(&mut counts.received, &counted);
+                    counts.received.bytes += read as u64;
+                });
+            }
+            for frame in come {
+                // The steps may be over with what comes.
+                let _ = frames.send(frame);
+            }
+        }
+        self.note(|seen| {
+            seen.gone_at.get_or_insert_with(Instant::now);
+        });
+    }
+}
+
+/// What is known of what was sent.
+#[derive(Default)]
+struct Sent {
+    parser: Reader,
+    fragmented: Option<u8>,
+}
+
+struct Steps<'c, S> {
+    connection: &'c Connection,
+    writer: &'c mut WriteHalf<S>,
+    sent: Sent,
+    frames: mpsc::UnboundedReceiver<Frame>,
+    /// The Close frame that came.
+    close: Option<Frame>,
+}
+
+impl<S: Io> Steps<'_, S> {
+    async fn all(&mut self, steps: &[Step]) -> io::Result<End> {
+        for step in steps {
+            match step {
+                Step::Send(bytes) => self.send(bytes).await?,
+                Step::SendBytewise(bytes) => {
+                    for byte in bytes {
+                        self.send(&[*byte]).await?;
+                        // So that they come one by one.
+                        tokio::task::yield_now().await;
+                    }
+                }
+                Step::Repeat(times, bytes) => {
+                    for _ in 0..*times {
+                        self.send(bytes).await?;
+                    }
+                }
+                Step::Echo => self.echo(true).await?,
+                Step::EchoWithoutPongs => self.echo(false).await?,
+                Step::AwaitFrames(frames) => {
+                    for _ in 0..*frames {
+                        self.next().await;
+                    }
+                }
+                Step::AwaitClose => {
+                    while self.close.is_none() {
+                        self.next().await;
+                    }
+                }
+                Step::AwaitEnd => loop {
+                    self.next().await;
+                },
+                Step::AwaitGate => self.connection.shared.gate.pass().await,
+                Step::Shutdown => self.writer.shutdown().await?,
+                Step::Reset => return Ok(End::Reset),
+                Step::Cut => return Ok(End::Cut),
+            }
+        }
+        Ok(End::Shutdown)
+    }
+
+    /// The next frame; never, once the client is gone.
+    async fn next(&mut self) -> Frame {
+        let Some(frame) = self.frames.recv().await else {
+            return std::future::pending().await;
+        };
+        if frame.opcode == opcode::CLOSE {
+            self.close.get_or_insert(frame.clone());
+        }
+        frame
+    }
+
+    async fn echo(&mut self, answers_pings: bool) -> io::Result<()> {
+        while self.close.is_none() {
+            let mut frame = self.next().await;
+            frame.is_masked = false;
+            match frame.opcode {
+                opcode::PING if !answers_pings => continue,
+                opcode::PING => frame.opcode = opcode::PONG,
+                opcode::PONG => continue,
+                _ => {}
+            }
+            self.send(&frame.bytes()).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let written = self.writer.write(bytes).await?;
+            self.writer.flush().await?;
+            let (now, later) = bytes.split_at(written);
+            bytes = later;
+            self.sent.parser.push(now);
+            let mut counted = WireTraffic::default();
+            while let Some(frame) = self.sent.parser.next() {
+                counted.count(&frame, &mut self.sent.fragmented);
+            }
+            if self.connection.is_upgraded {
+                self.connection.count(|counts| {
+                    add(&mut counts.sent, &counted);
+                    counts.sent.bytes += written as u64;
+                });
+            }
+        }
+        self.connection
+            .note(|seen| seen.answered_at = Some(Instant::now()));
+        Ok(())
+    }
+}
+
+fn add(to: &mut WireTraffic, more: &WireTraffic) {
+    to.text += more.text;
+    to.binary += more.binary;
+    to.ping += more.ping;
+    to.pong += more.pong;
+    to.close += more.close;
+}
+
+/// RFC 6455, section 4.2.2.
+fn accept_key(key: &str) -> String {
+    let input = format!("{key}{ACCEPT}");
+    let hash = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, input.as_bytes());
+    STANDARD.encode(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_answer_to_a_key_is_that_of_the_standard() {
+        let accept = super::accept_key("dGhlIHNhbXBsZSBub25jZQ==");
+        assert_eq!(accept, "s3pPLMBiTxaQ9kYzzhZRbK+xOo=");
+    }
+}

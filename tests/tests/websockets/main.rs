@@ -1,0 +1,16 @@
+//! WebSockets belong to their context. The server speaks the protocol by hand, and says what came,
+//! and when a connection was gone.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, and says where"
+)]
+
+mod exits;
+mod facts;
+mod handshake;
+mod plain;
+#[path = "../truth/rig.rs"]
+#[allow(dead_code, reason = "the tests that it was made for use all of it")]
+mod rig;
+mod support;
