@@ -74,14 +74,19 @@ impl Handshake {
     }
 
     fn check_subprotocol(&self, headers: &HeaderMap) -> Result<Option<String>, HandshakeMismatch> {
-        let Some(chosen) = headers.get(header::SEC_WEBSOCKET_PROTOCOL) else {
+        // More than one is none that was asked for.
+        let chosen = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+        let chosen: Vec<_> = chosen
+            .map(|chosen| String::from_utf8_lossy(chosen.as_bytes()))
+            .collect();
+        if chosen.is_empty() {
             return if self.subprotocols.is_empty() {
                 Ok(None)
             } else {
                 Err(HandshakeMismatch::NoSubprotocol)
             };
-        };
-        let chosen = String::from_utf8_lossy(chosen.as_bytes()).into_owned();
+        }
+        let chosen = chosen.join(", ");
         if self.subprotocols.contains(&chosen) {
             Ok(Some(chosen))
         } else {

@@ -70,7 +70,15 @@ impl Shared {
         &self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Message, WebSocketError>>> {
-        let (mut state, mut cx) = self.poll(Polls::Reader, cx);
+        self.poll_message(Polls::Reader, cx)
+    }
+
+    fn poll_message(
+        &self,
+        polls: Polls,
+        cx: &Context<'_>,
+    ) -> Poll<Option<Result<Message, WebSocketError>>> {
+        let (mut state, mut cx) = self.poll(polls, cx);
         if let Some(message) = state.take_ahead() {
             return Poll::Ready(Some(Ok(message)));
         }
@@ -178,7 +186,7 @@ impl Shared {
     /// lost.
     pub(super) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Result<(), WebSocketError>> {
         loop {
-            match self.poll_next(cx) {
+            match self.poll_message(Polls::Closer, cx) {
                 Poll::Ready(Some(Ok(_))) => {}
                 // It may have gone without an answer, which is no fault of who closes.
                 Poll::Ready(Some(Err(WebSocketError::ConnectionLost(_))) | None) => {

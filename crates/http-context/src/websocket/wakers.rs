@@ -13,13 +13,15 @@ use parking_lot::Mutex;
 pub(super) enum Polls {
     Reader,
     Writer,
+    /// Who closes it, which may be another than who reads it.
+    Closer,
     /// The exit of the context, which waits for the peer's answer.
     Exit,
 }
 
 /// The tasks that wait for a socket, each in its place.
 #[derive(Default)]
-pub(super) struct Waiting([Option<Waker>; 3]);
+pub(super) struct Waiting([Option<Waker>; 4]);
 
 impl Waiting {
     /// To be called before the socket is polled, so that nothing is missed.
