@@ -50,7 +50,7 @@ async fn a_close_frame_goes_out_at_the_beginning_to_all_and_its_answer_ends_the_
             let error = socket.send(Message::text("more")).await.unwrap_err();
             assert!(error.is_session_closed(), "{error:?}");
         }
-        assert_eq!(recorder.resolved().len(), recorder.leaks().len());
+        assert_eq!(recorder.leaked_and_resolved(), (5, 5));
     }
 }
 
@@ -116,7 +116,8 @@ async fn a_peer_that_never_answers_costs_the_drain_and_no_more() {
         let error = kept.send(Message::text("more")).await.unwrap_err();
         assert!(error.is_session_closed(), "{error:?}");
         drop(kept);
-        assert_eq!(recorder.resolved().len(), recorder.leaks().len());
+        let (leaked, resolved) = recorder.leaked_and_resolved();
+        assert_eq!(leaked, resolved, "{report}");
         for end in recorder.ends() {
             assert_eq!((end.reason, end.close_code), (UpgradeEndReason::Exit, Some(1001)));
         }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use http_context::testing::{Fact, Recorder};
 use http_context::websocket::{Message, WebSocket, WebSocketBuilder};
 use http_context::{
-    ContextBuilder, ExitReport, LeakPolicy, OpenError, Tls, UpgradeEnd, http_session,
+    ContextBuilder, ExitReport, Leak, LeakPolicy, OpenError, Tls, UpgradeEnd, http_session,
 };
-use http_context_tests::{BoxError, WebSocketServer, tls};
+use http_context_tests::{WebSocketServer, tls};
 
 /// What carries it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +92,9 @@ pub(crate) trait Ends {
     /// How many have begun.
     fn begun(&self) -> usize;
 
+    /// How many were told as leaked, and of how many that was taken back.
+    fn leaked_and_resolved(&self) -> (usize, usize);
+
     /// The only end.
     #[track_caller]
     fn end(&self) -> UpgradeEnd {
@@ -112,6 +115,11 @@ impl Ends for Recorder {
     fn begun(&self) -> usize {
         let begun = self.all(|fact| matches!(fact, Fact::ConnectionUpgraded { .. }).then_some(()));
         begun.len()
+    }
+
+    fn leaked_and_resolved(&self) -> (usize, usize) {
+        let count = |leaks: Vec<Leak>| leaks.iter().map(|leak| leak.count).sum();
+        (count(self.leaks()), count(self.resolved()))
     }
 }
 
@@ -140,4 +148,3 @@ pub(crate) fn text_of(error: &dyn std::error::Error) -> String {
     text
 }
 
-pub(crate) type Result<T = ()> = std::result::Result<T, BoxError>;
