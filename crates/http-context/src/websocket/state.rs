@@ -33,6 +33,8 @@ pub(super) struct State {
     pub(super) failure: Option<WebSocketError>,
     pub(super) has_sent_close: bool,
     pub(super) has_received_close: bool,
+    /// A Close frame waits to be written, which is done by whoever polls next.
+    owes_close: bool,
     /// The Close frame was sent since its session closes.
     pub(super) is_closed_by_session: bool,
     /// Nothing is read or written any more.
@@ -53,6 +55,7 @@ impl State {
             failure: None,
             has_sent_close: false,
             has_received_close: false,
+            owes_close: false,
             is_closed_by_session: false,
             is_over: false,
             has_heartbeat,
@@ -89,6 +92,7 @@ impl State {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Message, Error>>> {
+        self.poll_owed(cx);
         loop {
             let polled = Pin::new(&mut self.stream).poll_next(cx);
             if let Poll::Ready(Some(Ok(message))) = &polled {
@@ -98,7 +102,8 @@ impl State {
                     }
                     Message::Close(_) => {
                         self.has_received_close = true;
-                        self.poll_answer(cx);
+                        self.owes_close |= !self.has_sent_close;
+                        self.poll_owed(cx);
                     }
                     _ => {}
                 }
@@ -107,17 +112,19 @@ impl State {
         }
     }
 
-    /// The answer to a Close frame of the peer, which tungstenite has made.
-    fn poll_answer(&mut self, cx: &mut Context<'_>) {
-        if self.has_received_close && !self.has_sent_close {
-            self.has_sent_close = self.poll_flush(cx).is_ready();
+    /// Writes a Close frame that could not be written when it was sent: that of this end, or the answer
+    /// to the peer's, which tungstenite has made. Reading alone writes neither.
+    fn poll_owed(&mut self, cx: &mut Context<'_>) {
+        if self.owes_close && self.poll_flush(cx).is_ready() {
+            self.owes_close = false;
+            self.has_sent_close = true;
         }
     }
 
     /// Reads for a holder that does not, up to a limit. Ready when nothing more is to be expected:
     /// both ends have closed it, or it broke.
     pub(super) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll_answer(cx);
+        self.poll_owed(cx);
         while !self.is_closed() {
             if self.is_ahead_full() {
                 return Poll::Pending;
@@ -144,6 +151,7 @@ impl State {
         let is_close = matches!(message, Message::Close(_));
         let sent = Pin::new(&mut self.stream).start_send(message);
         self.has_sent_close |= is_close;
+        self.owes_close |= is_close;
         sent
     }
 
