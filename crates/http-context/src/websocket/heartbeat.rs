@@ -36,6 +36,9 @@ struct Asked {
     pongs: u64,
     sent: u64,
     received: u64,
+    /// Whether there was more than is read for a holder who does not, so that the answer may be behind
+    /// all that comes when he does.
+    was_behind: bool,
 }
 
 impl Beat {
@@ -45,6 +48,7 @@ impl Beat {
             pongs: traffic.messages(Direction::Received, MessageType::Pong),
             sent: traffic.bytes(Direction::Sent),
             received: traffic.bytes(Direction::Received),
+            was_behind: false,
         });
     }
 
@@ -74,7 +78,8 @@ impl Beat {
         );
         let is_out = traffic.messages(Direction::Sent, MessageType::Ping) > asked.pings;
         let is_going = !is_out && sent > asked.sent;
-        let is_coming = is_amid_frame && received > asked.received;
+        asked.was_behind |= may_be_behind;
+        let is_coming = (is_amid_frame || asked.was_behind) && received > asked.received;
         (asked.sent, asked.received) = (sent, received);
         !(may_be_behind || is_going || is_coming)
     }
