@@ -41,8 +41,9 @@ pub enum WebSocketError {
         /// The limit.
         limit: usize,
     },
-    /// The message is longer than what the buffer for sending may grow to. Nothing of it was sent.
-    #[error("the buffer for sending is full")]
+    /// The message is longer than what the buffer for sending may grow to, or a ping or pong of more than
+    /// 125 bytes. Nothing of it was sent.
+    #[error("the message is longer than what can be sent")]
     TooLongToSend,
     /// The peer does not keep to the protocol.
     #[error("the peer does not keep to the WebSocket protocol")]

@@ -5,6 +5,7 @@
 //! exit of the context and the heartbeat poll it beside them.
 
 mod builder;
+mod control;
 mod halves;
 mod handshake;
 mod heartbeat;

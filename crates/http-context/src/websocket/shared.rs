@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::Utf8Bytes;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 
+use super::control;
 use super::heartbeat::Beat;
 use super::state::{State, code_of};
 use super::wakers::{Polls, Wakers};
@@ -144,6 +145,7 @@ impl Shared {
     }
 
     pub(super) fn start_send(&self, message: Message) -> Result<(), WebSocketError> {
+        let message = control::fit(message)?;
         let mut state = self.lock();
         if state.is_over || state.has_sent_close {
             return Err(self.closed(&state));

@@ -87,8 +87,11 @@ impl WebSocket {
         self.holder.send(message).await
     }
 
-    /// Closes it: sends a Close frame with this code and reason, of up to 123 bytes, and waits for the
-    /// peer's. Messages that come before that are lost. Does nothing if it is closed.
+    /// Closes it: sends a Close frame with this code and reason, and waits for the peer's. Messages that
+    /// come before that are lost. Does nothing if it is closed.
+    ///
+    /// Of the reason go 123 bytes. A code that no frame may have, such as 1005, is not sent, and the
+    /// reason neither.
     ///
     /// # Errors
     ///
