@@ -98,5 +98,6 @@ pub use shown::shown;
 pub use storm::{cancelled, drawn, storm};
 pub use upgrade_server::{UpgradeCounts, UpgradeServer};
 pub use websocket_server::{
-    Frame, Step, WebSocketCounts, WebSocketPeer, WebSocketSeen, WebSocketServer, WireTraffic, opcode,
+    Frame, Step, WebSocketCounts, WebSocketPeer, WebSocketSeen, WebSocketServer, WireTraffic,
+    opcode,
 };

@@ -1,5 +1,7 @@
 //! What a [`WebSocketServer`](super::WebSocketServer) does with a connection.
 
+use std::time::Duration;
+
 use super::frame::Frame;
 
 /// The head of an answer that opens a WebSocket. `{accept}` stands for what answers the key.
@@ -43,6 +45,8 @@ pub enum Step {
     AwaitEnd,
     /// Waits until the [gate](super::WebSocketServer::gate) is open.
     AwaitGate,
+    /// Waits for so long, for what is slow on purpose.
+    Wait(Duration),
     /// Sends a FIN, or with TLS its end, and reads on.
     Shutdown,
     /// Resets the connection.

@@ -287,6 +287,7 @@ impl<S: Io> Steps<'_, S> {
                     self.next().await;
                 },
                 Step::AwaitGate => self.connection.shared.gate.pass().await,
+                Step::Wait(time) => wait(*time).await,
                 Step::Shutdown => self.writer.shutdown().await?,
                 Step::Reset => return Ok(End::Reset),
                 Step::Cut => return Ok(End::Cut),
@@ -351,6 +352,11 @@ fn add(to: &mut WireTraffic, more: &WireTraffic) {
     to.ping += more.ping;
     to.pong += more.pong;
     to.close += more.close;
+}
+
+#[expect(clippy::disallowed_methods, reason = "it is what the peer is slow by")]
+async fn wait(time: std::time::Duration) {
+    tokio::time::sleep(time).await;
 }
 
 /// RFC 6455, section 4.2.2.

@@ -8,9 +8,7 @@ use http_context::{BodyEndReason, LeakKind, UpgradeEndReason, closing, http_sess
 use http_context_tests::{Step, WebSocketPeer, WebSocketServer};
 use tokio::sync::oneshot;
 
-use crate::support::{
-    Ends as _, Wire, clean, echo, in_time, open, recorded, reported,
-};
+use crate::support::{Ends as _, Wire, clean, echo, in_time, open, recorded, reported};
 
 /// Long enough to be told from an exit that waited for it.
 const LONG: Duration = Duration::from_secs(15);
@@ -78,7 +76,10 @@ async fn who_reads_gets_what_comes_and_then_the_end() {
         let (_, report) = in_time(work).await;
         assert!(report.exit_duration < LONG / 3, "{report}");
         let end = recorder.end();
-        assert_eq!((end.reason, end.close_code), (UpgradeEndReason::Exit, Some(1001)));
+        assert_eq!(
+            (end.reason, end.close_code),
+            (UpgradeEndReason::Exit, Some(1001))
+        );
         let bodies = recorder.all(|fact| match fact {
             Fact::ResponseBodyEnded { end, .. } => Some(end.reason),
             _ => None,
@@ -103,7 +104,10 @@ async fn a_peer_that_never_answers_costs_the_drain_and_no_more() {
         });
         let ((mut kept, reading), report) = in_time(work).await;
         assert!(report.exit_duration >= drain, "{report}");
-        assert!(report.exit_duration < drain + Duration::from_secs(1), "{report}");
+        assert!(
+            report.exit_duration < drain + Duration::from_secs(1),
+            "{report}"
+        );
         server.wait_until(|counts| counts.open == 0).await;
         for seen in server.seen(&url) {
             assert_eq!(seen.close_codes(), [1001]);
@@ -119,7 +123,10 @@ async fn a_peer_that_never_answers_costs_the_drain_and_no_more() {
         let (leaked, resolved) = recorder.leaked_and_resolved();
         assert_eq!(leaked, resolved, "{report}");
         for end in recorder.ends() {
-            assert_eq!((end.reason, end.close_code), (UpgradeEndReason::Exit, Some(1001)));
+            assert_eq!(
+                (end.reason, end.close_code),
+                (UpgradeEndReason::Exit, Some(1001))
+            );
         }
         assert_eq!(recorder.ends().len(), 2);
     }
@@ -236,7 +243,10 @@ async fn one_whose_own_close_is_under_way_is_waited_for() {
         server.wait_until(|counts| counts.open == 0).await;
         assert_eq!(server.seen(&url)[0].close_codes(), [1000]);
         let end = recorder.end();
-        assert_eq!((end.reason, end.close_code), (UpgradeEndReason::Local, Some(1000)));
+        assert_eq!(
+            (end.reason, end.close_code),
+            (UpgradeEndReason::Local, Some(1000))
+        );
     }
 }
 

@@ -10,9 +10,7 @@ use http_context_tests::{
 };
 
 use crate::rig::{Rig, Wire as HttpWire};
-use crate::support::{
-    Ends as _, Wire, clean, context, echo, in_time, open, recorded, reported,
-};
+use crate::support::{Ends as _, Wire, clean, context, echo, in_time, open, recorded, reported};
 
 /// What an end says that went one way, in the words of the server.
 fn traffic(end: &UpgradeEnd, direction: Direction) -> WireTraffic {
@@ -83,7 +81,11 @@ async fn an_end_has_who_closed_it_and_with_which_code() {
         closes(4000),
         (codeless, remote, Some(1005)),
         (WebSocketPeer::opens(), remote, None),
-        (WebSocketPeer::opens().then(Step::Reset), UpgradeEndReason::Failed, None),
+        (
+            WebSocketPeer::opens().then(Step::Reset),
+            UpgradeEndReason::Failed,
+            None,
+        ),
     ];
     for wire in Wire::ALL {
         for (peer, reason, code) in &cases {
@@ -161,7 +163,10 @@ async fn it_is_active_and_holds_a_slot_of_its_host_until_it_ends() {
 
 #[tokio::test]
 async fn one_that_is_over_leaves_a_pooled_session_to_the_next_context() {
-    let (server, plain) = (WebSocketServer::start(), http_context_tests::Server::start());
+    let (server, plain) = (
+        WebSocketServer::start(),
+        http_context_tests::Server::start(),
+    );
     let url = server.serve(WebSocketPeer::echoes());
     let pool = SessionPool::builder().build();
     for nth in 0..4 {

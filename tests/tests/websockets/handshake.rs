@@ -49,13 +49,18 @@ async fn a_subprotocol_is_the_one_that_the_server_chose() {
         echo(&mut socket, Message::text("hello")).await;
     });
     in_time(work).await;
-    let offered = server.seen(&url)[0].header("sec-websocket-protocol").map(str::to_owned);
+    let offered = server.seen(&url)[0]
+        .header("sec-websocket-protocol")
+        .map(str::to_owned);
     assert_eq!(offered.as_deref(), Some("one, two"));
 }
 
 /// A head with one line replaced.
 fn answer(lines: &[&str]) -> WebSocketPeer {
-    let head = format!("HTTP/1.1 101 Switching Protocols\r\n{}\r\n\r\n", lines.join("\r\n"));
+    let head = format!(
+        "HTTP/1.1 101 Switching Protocols\r\n{}\r\n\r\n",
+        lines.join("\r\n")
+    );
     WebSocketPeer::answers(head).stays()
 }
 
@@ -69,16 +74,32 @@ async fn an_answer_that_does_not_fit_is_an_error_that_says_what_and_closes_the_c
     let extension = "sec-websocket-extensions: permessage-deflate";
     let chat = "sec-websocket-protocol: chat";
     let cases: [(&[&str], &[&str], HandshakeMismatch); 12] = [
-        (&[], &[CONNECTION, "upgrade: other", ACCEPT], header("upgrade")),
-        (&[], &[UPGRADE, "connection: close", ACCEPT], header("connection")),
+        (
+            &[],
+            &[CONNECTION, "upgrade: other", ACCEPT],
+            header("upgrade"),
+        ),
+        (
+            &[],
+            &[UPGRADE, "connection: close", ACCEPT],
+            header("connection"),
+        ),
         (&[], &[UPGRADE, ACCEPT], header("connection")),
         (&[], &[UPGRADE, CONNECTION], HandshakeMismatch::AcceptKey),
         (
             &[],
-            &[UPGRADE, CONNECTION, "sec-websocket-accept: s3pPLMBiTxaQ9kYzzhZRbK+xOo="],
+            &[
+                UPGRADE,
+                CONNECTION,
+                "sec-websocket-accept: s3pPLMBiTxaQ9kYzzhZRbK+xOo=",
+            ],
             HandshakeMismatch::AcceptKey,
         ),
-        (&[], &[UPGRADE, CONNECTION, ACCEPT, ACCEPT], HandshakeMismatch::AcceptKey),
+        (
+            &[],
+            &[UPGRADE, CONNECTION, ACCEPT, ACCEPT],
+            HandshakeMismatch::AcceptKey,
+        ),
         (
             &[],
             &[UPGRADE, CONNECTION, ACCEPT, extension],
@@ -96,10 +117,20 @@ async fn an_answer_that_does_not_fit_is_an_error_that_says_what_and_closes_the_c
         ),
         (
             &["chat"],
-            &[UPGRADE, CONNECTION, ACCEPT, chat, "sec-websocket-protocol: more"],
+            &[
+                UPGRADE,
+                CONNECTION,
+                ACCEPT,
+                chat,
+                "sec-websocket-protocol: more",
+            ],
             HandshakeMismatch::Subprotocol("chat, more".into()),
         ),
-        (&["chat"], &[UPGRADE, CONNECTION, ACCEPT], HandshakeMismatch::NoSubprotocol),
+        (
+            &["chat"],
+            &[UPGRADE, CONNECTION, ACCEPT],
+            HandshakeMismatch::NoSubprotocol,
+        ),
         (
             &["chat"],
             &[UPGRADE, CONNECTION, ACCEPT, "sec-websocket-protocol: "],
@@ -139,7 +170,10 @@ async fn a_head_that_upgrades_nothing_is_a_refusal() {
         let work = clean(context, async {
             let error = begin(&url).connect().await.unwrap_err();
             let text = text_of(&error);
-            assert!(!matches!(error, WebSocketError::HandshakeTimeout(_)), "{text}");
+            assert!(
+                !matches!(error, WebSocketError::HandshakeTimeout(_)),
+                "{text}"
+            );
             server.wait_until(|counts| counts.open == 0).await;
         });
         in_time(work).await;
@@ -153,12 +187,20 @@ async fn a_refusal_has_its_status_and_its_body_without_secrets() {
     for wire in Wire::ALL {
         for status in [200, 204, 304, 400, 401, 403, 404, 426, 429, 500, 503] {
             let (server, (context, recorder)) = (wire.server(), recorded());
-            let body = if matches!(status, 204 | 304) { "" } else { secret };
+            let body = if matches!(status, 204 | 304) {
+                ""
+            } else {
+                secret
+            };
             let headers = "www-authenticate: Bearer realm=\"hidden\"\r\n";
             let url = server.serve(WebSocketPeer::refuses(status, headers, body));
             let url = format!("{url}?sig=secret");
             let work = clean(context, async {
-                let error = begin(&url).bearer_auth("hidden").connect().await.unwrap_err();
+                let error = begin(&url)
+                    .bearer_auth("hidden")
+                    .connect()
+                    .await
+                    .unwrap_err();
                 let WebSocketError::Refused(refusal) = &error else {
                     panic!("{status} {error:?}");
                 };
@@ -166,7 +208,10 @@ async fn a_refusal_has_its_status_and_its_body_without_secrets() {
                 assert_eq!(refusal.body.is_empty(), body.is_empty());
                 let text = format!("{error} {}", refusal.body);
                 assert!(text.contains(&status.to_string()), "{text}");
-                assert!(!text.contains("secret") && !text.contains("pass@"), "{text}");
+                assert!(
+                    !text.contains("secret") && !text.contains("pass@"),
+                    "{text}"
+                );
                 assert!(!error.to_string().contains("hidden"), "{error}");
             });
             in_time(work).await;
@@ -208,7 +253,11 @@ async fn a_redirect_to_a_websocket_url_is_not_followed() {
     let moved = server.serve(WebSocketPeer::refuses(301, &headers, ""));
     let work = clean(context(), async {
         let error = begin(&moved).connect().await.unwrap_err();
-        assert!(text_of(&error).contains("scheme `ws`"), "{}", text_of(&error));
+        assert!(
+            text_of(&error).contains("scheme `ws`"),
+            "{}",
+            text_of(&error)
+        );
     });
     in_time(work).await;
 }
@@ -275,7 +324,10 @@ async fn a_url_that_leads_nowhere_is_an_error_of_the_request() {
     let work = clean(context(), async {
         for url in ["ftp://127.0.0.1/", "no url", "ws://", "file:///etc/passwd"] {
             let error = begin(url).connect().await.unwrap_err();
-            assert!(matches!(error, WebSocketError::Request(_)), "{url} {error:?}");
+            assert!(
+                matches!(error, WebSocketError::Request(_)),
+                "{url} {error:?}"
+            );
         }
         let port = http_context_tests::RefusedPort::new();
         let url = format!("ws://user:pass@{}/?sig=secret", port.addr());

@@ -9,8 +9,10 @@
 mod exits;
 mod facts;
 mod handshake;
+mod heartbeat;
 mod plain;
 #[path = "../truth/rig.rs"]
 #[allow(dead_code, reason = "the tests that it was made for use all of it")]
 mod rig;
+mod sending;
 mod support;

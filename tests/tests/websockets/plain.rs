@@ -88,7 +88,10 @@ async fn two_tasks_have_a_half_each() {
                 writer.close(CloseCode::Normal, "").await.unwrap();
             });
             let last = reader.next().await;
-            assert!(matches!(last, None | Some(Ok(Message::Close(_)))), "{last:?}");
+            assert!(
+                matches!(last, None | Some(Ok(Message::Close(_)))),
+                "{last:?}"
+            );
             close.await.unwrap();
         });
         in_time(work).await;

@@ -147,4 +147,3 @@ pub(crate) fn text_of(error: &dyn std::error::Error) -> String {
     }
     text
 }
-

@@ -1,0 +1,172 @@
+//! What a WebSocket sends, whoever asks it to, and whether or not its peer takes it.
+
+use std::time::Duration;
+
+use http_context::websocket::{CloseCode, Message, WebSocketError};
+use http_context::{closing, spawn};
+use http_context_tests::{Step, WebSocketPeer, WebSocketServer};
+
+use crate::support::{Wire, begin, clean, context, echo, in_time, open, recorded};
+
+const LONG: Duration = Duration::from_secs(15);
+
+/// Fills what stands between here and a peer that does not read, until nothing more can be written.
+async fn fill(socket: &mut http_context::websocket::WebSocket) {
+    loop {
+        let send = socket.send(Message::binary(vec![0; 1 << 20]));
+        if futures_util::poll!(std::pin::pin!(send)).is_pending() {
+            // In a socket's buffer there may be room a moment later.
+            let more = socket.send(Message::text("more"));
+            if tokio::time::timeout(Duration::from_millis(50), more)
+                .await
+                .is_err()
+            {
+                return;
+            }
+        }
+    }
+}
+
+/// Does not read before the gate is open, and then echoes nothing, and answers a Close frame.
+fn reads_late() -> WebSocketPeer {
+    WebSocketPeer::opens()
+        .reads_nothing()
+        .then(Step::AwaitClose)
+        .sends(&http_context_tests::Frame::close(1000, ""))
+}
+
+#[tokio::test]
+async fn a_close_frame_behind_what_the_peer_takes_late_goes_out_when_it_does() {
+    for wire in Wire::ALL {
+        let server = wire.server();
+        let url = server.serve(reads_late());
+        let work = clean(context(), async {
+            let mut socket = open(&url).await;
+            fill(&mut socket).await;
+            let gate = server.gate().clone();
+            tokio::spawn(async move { gate.open() });
+            socket.close(CloseCode::Normal, "late").await.unwrap();
+        });
+        in_time(work).await;
+        server.wait_until(|counts| counts.open == 0).await;
+        let seen = &server.seen(&url)[0];
+        assert!(seen.close_at.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_close_frame_of_the_exit_behind_what_the_peer_takes_late_goes_out_when_it_does() {
+    for wire in Wire::ALL {
+        let (server, (context, _)) = (wire.server(), recorded());
+        let url = server.serve(reads_late());
+        let work = clean(context.drain_timeout(LONG), async {
+            let mut socket = open(&url).await;
+            fill(&mut socket).await;
+            let (gate, closing) = (server.gate().clone(), closing());
+            tokio::spawn(async move {
+                closing.await;
+                gate.open();
+            });
+            // Held by one who polls nothing of it until it is over.
+            let is_over = http_context::current().unwrap();
+            spawn(async move {
+                while is_over.requests_in_flight() > 0 {
+                    tokio::task::yield_now().await;
+                }
+                drop(socket);
+            });
+        });
+        let (_, report) = in_time(work).await;
+        assert!(report.exit_duration < LONG / 3, "{report}");
+        server.wait_until(|counts| counts.open == 0).await;
+        assert!(server.seen(&url)[0].close_at.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_reader_gets_on_while_the_writer_waits() {
+    let server = WebSocketServer::start();
+    let text = http_context_tests::Frame::text("while").bytes();
+    let peer = WebSocketPeer::opens()
+        .reads_nothing()
+        .then(Step::Repeat(100, text))
+        .then(Step::AwaitGate)
+        .then(Step::AwaitEnd);
+    let url = server.serve(peer);
+    let work = clean(context(), async {
+        let mut socket = open(&url).await;
+        fill(&mut socket).await;
+        let (mut reader, mut writer) = socket.into_split();
+        let writing = spawn(async move {
+            writer.send(Message::text("late")).await.unwrap();
+        });
+        for _ in 0..100 {
+            assert_eq!(
+                reader.next().await.unwrap().unwrap(),
+                Message::text("while")
+            );
+        }
+        server.gate().open();
+        writing.await.unwrap();
+    });
+    in_time(work).await;
+}
+
+#[tokio::test]
+async fn what_a_control_frame_cannot_carry_is_not_sent() {
+    let server = WebSocketServer::start();
+    let url = server.serve(WebSocketPeer::echoes());
+    let work = clean(context(), async {
+        let mut socket = open(&url).await;
+        for long in [
+            Message::Ping(vec![0; 126].into()),
+            Message::Pong(vec![0; 126].into()),
+        ] {
+            let error = socket.send(long).await.unwrap_err();
+            assert!(matches!(error, WebSocketError::TooLongToSend), "{error:?}");
+        }
+        socket
+            .send(Message::Ping(vec![0; 125].into()))
+            .await
+            .unwrap();
+        assert_eq!(socket.next().await.unwrap().unwrap().len(), 125);
+        echo(&mut socket, Message::text("hello")).await;
+        socket
+            .close(CloseCode::Normal, "ä".repeat(100))
+            .await
+            .unwrap();
+    });
+    in_time(work).await;
+    server.wait_until(|counts| counts.open == 0).await;
+    let close = server.seen(&url)[0].frames.last().unwrap().clone();
+    assert_eq!(close.payload[2..], *"ä".repeat(61).as_bytes());
+}
+
+#[tokio::test]
+async fn a_code_that_no_frame_may_have_is_not_sent() {
+    let server = WebSocketServer::start();
+    for code in [0, 999, 1005, 1006, 1015, 2999, 5000] {
+        let url = server.serve(WebSocketPeer::echoes());
+        let work = clean(context(), async {
+            let mut socket = open(&url).await;
+            socket.close(CloseCode::from(code), "why").await.unwrap();
+        });
+        in_time(work).await;
+        server.wait_until(|counts| counts.open == 0).await;
+        assert_eq!(server.seen(&url)[0].close_codes(), [1005], "{code}");
+    }
+}
+
+#[tokio::test]
+async fn small_buffers_change_nothing_of_what_is_said() {
+    let server = WebSocketServer::start();
+    let url = server.serve(WebSocketPeer::echoes());
+    let work = clean(context(), async {
+        for bytes in [0, 1, 7] {
+            let request = begin(&url).read_buffer_size(bytes);
+            let mut socket = request.connect().await.unwrap();
+            echo(&mut socket, Message::text("hello ".repeat(100))).await;
+        }
+    });
+    in_time(work).await;
+}
