@@ -11,7 +11,7 @@ use http::Extensions;
 use http_context::{
     BodyEnd, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionInfo, ContextInfo,
     ExitReport, Leak, NestedOpen, Observer, PoolCheckout, PoolCloseReason, PoolReturn, PoolStatus,
-    RequestError, RequestInfo, ResponseHead, SessionEnded, SessionStarted,
+    RequestError, RequestInfo, ResponseHead, SessionEnded, SessionStarted, Upgrade, UpgradeEnd,
 };
 use tokio::sync::watch;
 
@@ -195,6 +195,14 @@ impl Observer for InvariantObserver {
 
     fn response_body_ended(&self, request: &RequestInfo, end: &BodyEnd) {
         self.note(|state| state.body_ended(request.id(), *end));
+    }
+
+    fn connection_upgraded(&self, request: &RequestInfo, _: &Upgrade) {
+        self.note(|state| state.connection_upgraded(request.id()));
+    }
+
+    fn upgrade_ended(&self, request: &RequestInfo, _: &UpgradeEnd) {
+        self.note(|state| state.upgrade_ended(request.id()));
     }
 
     fn connect_started(&self, _: &RequestInfo, _: &ConnectStarted<'_>) {

@@ -43,6 +43,7 @@ pub struct Totals {
     pub bodies_dropped: u64,
     pub bodies_aborted: u64,
     pub body_bytes: u64,
+    pub upgraded: u64,
     pub connects: u64,
     pub connections_opened: u64,
     pub connects_failed: u64,
@@ -104,6 +105,8 @@ pub(super) struct State {
     owed: HashMap<ContextId, Owed>,
     sessions: HashSet<SessionId>,
     requests: HashMap<RequestId, (ContextId, Stage)>,
+    /// Those whose connection is upgraded, which ends before they do.
+    upgraded: HashSet<RequestId>,
     /// Connects under way.
     connecting: i64,
     pub(super) pool_used: i64,
@@ -147,6 +150,7 @@ impl State {
                 count(on_their_way(Stage::OnItsWay)),
             ),
             ("bodies", count(on_their_way(Stage::Body))),
+            ("upgraded connections", count(self.upgraded.len())),
             ("connects", self.connecting),
             ("permits of pools", self.pool_used),
         ];
@@ -322,6 +326,25 @@ impl State {
         } += 1;
         self.totals.body_bytes += end.bytes;
         self.request_over(id, Stage::Body);
+    }
+
+    pub(super) fn connection_upgraded(&mut self, id: RequestId) {
+        self.totals.upgraded += 1;
+        let is_answered = matches!(self.requests.get(&id), Some((_, Stage::Body)));
+        if !is_answered || !self.upgraded.insert(id) {
+            self.misfit(format!(
+                "request {id} is upgraded and was not answered, or was before"
+            ));
+        }
+    }
+
+    pub(super) fn upgrade_ended(&mut self, id: RequestId) {
+        let is_answered = matches!(self.requests.get(&id), Some((_, Stage::Body)));
+        if !self.upgraded.remove(&id) || !is_answered {
+            self.misfit(format!(
+                "the upgraded connection of request {id} ends and was not there"
+            ));
+        }
     }
 
     fn request_over(&mut self, id: RequestId, expected: Stage) {

@@ -17,6 +17,8 @@ const OPENS: &str = "HTTP/1.1 101 Switching Protocols\r\n\
 #[derive(Clone, Debug)]
 pub struct WebSocketPeer {
     pub(super) head: String,
+    /// What is sent with the head at once.
+    pub(super) behind: Vec<u8>,
     pub(super) steps: Vec<Step>,
     /// Whether it reads what comes after the head before the gate is open.
     pub(super) reads: bool,
@@ -37,6 +39,8 @@ pub enum Step {
     Echo,
     /// The same, and answers no ping.
     EchoWithoutPongs,
+    /// Answers pings until a Close frame comes, which it leaves unanswered.
+    Pong,
     /// Waits for so many frames beyond those that the steps before this one have waited for.
     AwaitFrames(usize),
     /// Waits for a Close frame.
@@ -70,6 +74,7 @@ impl WebSocketPeer {
     pub fn answers(head: impl Into<String>) -> Self {
         Self {
             head: head.into(),
+            behind: Vec::new(),
             steps: Vec::new(),
             reads: true,
         }
@@ -86,6 +91,13 @@ impl WebSocketPeer {
     /// Opens a WebSocket and sends back what comes.
     pub fn echoes() -> Self {
         Self::opens().then(Step::Echo)
+    }
+
+    /// Sends these bytes together with the head.
+    #[must_use]
+    pub fn behind_the_head(mut self, bytes: Vec<u8>) -> Self {
+        self.behind = bytes;
+        self
     }
 
     /// Goes on with this step.

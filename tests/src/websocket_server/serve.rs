@@ -119,6 +119,22 @@ impl Connection {
         }
     }
 
+    /// Counts bytes that were sent, and the messages in them.
+    fn count_sent(&self, sent: &mut Sent, bytes: &[u8]) {
+        if !self.is_upgraded {
+            return;
+        }
+        sent.parser.push(bytes);
+        let mut counted = WireTraffic::default();
+        while let Some(frame) = sent.parser.next() {
+            counted.count(&frame, &mut sent.fragmented);
+        }
+        self.count(|counts| {
+            add(&mut counts.sent, &counted);
+            counts.sent.bytes += bytes.len() as u64;
+        });
+    }
+
     async fn serve(&mut self, mut stream: impl Io) {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -153,9 +169,12 @@ impl Connection {
                 counts.open_upgraded += 1;
             });
         }
-        if stream.write_all(answer.as_bytes()).await.is_err() || stream.flush().await.is_err() {
+        let answer = [answer.as_bytes(), &peer.behind].concat();
+        if stream.write_all(&answer).await.is_err() || stream.flush().await.is_err() {
             return;
         }
+        let mut counted = Sent::default();
+        self.count_sent(&mut counted, &peer.behind);
         self.play(&peer, stream).await;
     }
 
@@ -273,6 +292,15 @@ impl<S: Io> Steps<'_, S> {
                 }
                 Step::Echo => self.echo(true).await?,
                 Step::EchoWithoutPongs => self.echo(false).await?,
+                Step::Pong => {
+                    while self.close.is_none() {
+                        let mut frame = self.next().await;
+                        if frame.opcode == opcode::PING {
+                            (frame.opcode, frame.is_masked) = (opcode::PONG, false);
+                            self.send(&frame.bytes()).await?;
+                        }
+                    }
+                }
                 Step::AwaitFrames(frames) => {
                     for _ in 0..*frames {
                         self.next().await;
@@ -328,17 +356,7 @@ impl<S: Io> Steps<'_, S> {
             self.writer.flush().await?;
             let (now, later) = bytes.split_at(written);
             bytes = later;
-            self.sent.parser.push(now);
-            let mut counted = WireTraffic::default();
-            while let Some(frame) = self.sent.parser.next() {
-                counted.count(&frame, &mut self.sent.fragmented);
-            }
-            if self.connection.is_upgraded {
-                self.connection.count(|counts| {
-                    add(&mut counts.sent, &counted);
-                    counts.sent.bytes += written as u64;
-                });
-            }
+            self.connection.count_sent(&mut self.sent, now);
         }
         self.connection
             .note(|seen| seen.answered_at = Some(Instant::now()));

@@ -8,6 +8,7 @@
 
 mod exits;
 mod facts;
+mod faults;
 mod handshake;
 mod heartbeat;
 mod plain;

@@ -1,14 +1,17 @@
 //! What the tests of WebSockets share.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http_context::testing::{Fact, Recorder};
 use http_context::websocket::{Message, WebSocket, WebSocketBuilder};
 use http_context::{
-    ContextBuilder, ExitReport, Leak, LeakPolicy, OpenError, Tls, UpgradeEnd, http_session,
+    ConnectionSnapshot, ContextBuilder, ExitReport, Leak, LeakPolicy, OpenError, Tls, UpgradeEnd,
+    http_session, open_connections,
 };
-use http_context_tests::{WebSocketServer, tls};
+use http_context_tests::{WebSocketServer, sockets, tls};
+use tokio::time::Instant;
 
 /// What carries it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,4 +149,26 @@ pub(crate) fn text_of(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// Whether neither the ledger nor the kernel has a connection to this server, within the time of a
+/// hang. Of a context that was dropped another thread hears a few milliseconds later, so that there is
+/// nothing to await.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "there is no signal, as said above"
+)]
+pub(crate) async fn no_socket_is_left(server: SocketAddr) -> bool {
+    let is_there = |connection: &ConnectionSnapshot| {
+        let pair = connection.info.addresses;
+        pair.is_some_and(|pair| pair.remote == server)
+    };
+    let begun = Instant::now();
+    while open_connections().iter().any(is_there) || !sockets::to(server).is_empty() {
+        if begun.elapsed() > HANG {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    true
 }
