@@ -77,7 +77,7 @@ impl Shared {
     fn poll_message(
         &self,
         polls: Polls,
-        cx: &Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Message, WebSocketError>>> {
         let (mut state, mut cx) = self.poll(polls, cx);
         if let Some(message) = state.take_ahead() {
@@ -162,7 +162,10 @@ impl Shared {
         if state.is_over || state.has_sent_close {
             return Ok(());
         }
-        match state.start_send(Message::Close(Some(frame))) {
+        // Who closes it may be another than who reads it.
+        self.share(&mut state);
+        let frame = control::fit(Message::Close(Some(frame)))?;
+        match state.start_send(frame) {
             Err(error) if !state.has_received_close => Err(self.fail_to_write(state, error)),
             // The peer's is answered already.
             _ => Ok(()),
@@ -344,6 +347,12 @@ impl Shared {
         self.wakers.wake_all();
     }
 
+    /// Whoever polls from here on is not alone.
+    fn share(&self, state: &mut State) {
+        state.is_shared = true;
+        self.wakers.take_over(&mut state.waiting);
+    }
+
     /// What is polled, with what the connection is to wake.
     #[inline]
     fn poll<'s>(
@@ -370,9 +379,7 @@ impl Shared {
 impl Farewell for Shared {
     fn say(&self) {
         let mut state = self.lock();
-        // Whoever polls from here on is not alone.
-        state.is_shared = true;
-        self.wakers.take_over(&mut state.waiting);
+        self.share(&mut state);
         if !state.is_over && !state.has_sent_close && !state.has_received_close {
             self.control.note_end(UpgradeEndReason::Exit);
             state.is_closed_by_session = true;

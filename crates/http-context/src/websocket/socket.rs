@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::Utf8Bytes;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 
+use super::control;
 use super::halves::{WebSocketReader, WebSocketWriter};
 use super::shared::Shared;
 use crate::error::WebSocketError;
@@ -205,7 +206,7 @@ impl Holder {
     }
 
     pub(super) async fn send(&self, message: Message) -> Result<(), WebSocketError> {
-        let mut message = Some(message);
+        let mut message = Some(control::fit(message)?);
         poll_fn(|cx| self.0.poll_send(cx, &mut message)).await
     }
 
