@@ -12,6 +12,7 @@ mod faults;
 mod handshake;
 mod heartbeat;
 mod plain;
+mod pool;
 #[path = "../truth/rig.rs"]
 #[allow(dead_code, reason = "the tests that it was made for use all of it")]
 mod rig;
