@@ -239,7 +239,7 @@ impl Observer for Recorder {
     fn response_body_ended(&self, request: &RequestInfo, end: &BodyEnd) {
         self.note(Fact::ResponseBodyEnded {
             request: request.id(),
-            end: end.clone(),
+            end: *end,
         });
     }
 

@@ -1,12 +1,15 @@
 //! Asks the peer of a socket whether it is there, whether or not anybody reads.
 
 use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::sleep;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::shared::Shared;
-use crate::facts::{Direction, MessageType, UpgradeTraffic};
+use crate::error::WebSocketError;
+use crate::facts::{Direction, MessageType, UpgradeEndReason, UpgradeTraffic};
 
 /// Begins it. It ends with the socket.
 pub(super) fn begin(shared: &Arc<Shared>, interval: Duration) {
@@ -27,9 +30,56 @@ async fn run(shared: Weak<Shared>, interval: Duration) {
     }
 }
 
+impl Shared {
+    /// One interval of the heartbeat is over. Returns whether it goes on.
+    fn beat(&self, beat: &mut Beat, interval: Duration) -> bool {
+        let mut cx = Context::from_waker(&self.waker);
+        let mut state = self.lock();
+        if state.is_over || state.has_sent_close {
+            return false;
+        }
+        let had_ahead = state.has_ahead();
+        // What is polled here wakes them in place of the connection, until they poll it again.
+        self.wakers.take_over(&mut state.waiting);
+        // A pong may have come that nobody has read.
+        match state.poll_ahead(&mut cx) {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => {
+                self.end(state, UpgradeEndReason::Remote, None);
+                return false;
+            }
+            Poll::Ready(Err(error)) => {
+                let failure = self.failure_of(&mut state, error);
+                self.end(state, UpgradeEndReason::Failed, Some(failure));
+                return false;
+            }
+        }
+        let traffic = self.control.traffic();
+        let may_be_behind = state.is_ahead_full();
+        if beat.is_missed(traffic, may_be_behind, self.control.is_amid_frame()) {
+            self.control.note_end(UpgradeEndReason::HeartbeatTimeout);
+            state.say_close(CloseCode::Away, "");
+            let failure = WebSocketError::HeartbeatTimeout(interval);
+            self.end(state, UpgradeEndReason::HeartbeatTimeout, Some(failure));
+            return false;
+        }
+        if beat.is_answered(traffic) {
+            beat.ask(traffic);
+            // What is wrong with the connection shows when it is read or written next.
+            let _ = state.ping(&mut cx);
+        }
+        let has_more = !had_ahead && state.has_ahead();
+        drop(state);
+        if has_more {
+            self.wakers.wake_all();
+        }
+        true
+    }
+}
+
 /// What was there when the peer was asked last.
 #[derive(Default)]
-pub(super) struct Beat(Option<Asked>);
+struct Beat(Option<Asked>);
 
 struct Asked {
     pings: u64,
@@ -42,7 +92,7 @@ struct Asked {
 }
 
 impl Beat {
-    pub(super) fn ask(&mut self, traffic: &UpgradeTraffic) {
+    fn ask(&mut self, traffic: &UpgradeTraffic) {
         self.0 = Some(Asked {
             pings: traffic.messages(Direction::Sent, MessageType::Ping),
             pongs: traffic.messages(Direction::Received, MessageType::Pong),
@@ -53,14 +103,14 @@ impl Beat {
     }
 
     /// Whether the peer owes no answer.
-    pub(super) fn is_answered(&self, traffic: &UpgradeTraffic) -> bool {
+    fn is_answered(&self, traffic: &UpgradeTraffic) -> bool {
         let pongs = traffic.messages(Direction::Received, MessageType::Pong);
         self.0.as_ref().is_none_or(|asked| asked.pongs < pongs)
     }
 
     /// Whether the peer has not answered, though it could have. It could not where its answer may be
     /// behind what nobody reads here, or behind a long message that comes or goes.
-    pub(super) fn is_missed(
+    fn is_missed(
         &mut self,
         traffic: &UpgradeTraffic,
         may_be_behind: bool,

@@ -9,6 +9,7 @@ mod control;
 mod halves;
 mod handshake;
 mod heartbeat;
+mod leave;
 mod pool;
 mod shared;
 mod socket;

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::task::AbortHandle;
@@ -13,7 +12,6 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 
 use super::control;
-use super::heartbeat::Beat;
 use super::state::{State, code_of};
 use super::wakers::{Polls, Wakers};
 use crate::error::WebSocketError;
@@ -25,10 +23,10 @@ pub(super) struct Shared {
     /// The connection is read and written under it, and nothing of a user runs there. The lock of the
     /// exchange is taken under it. Whoever ends the socket notifies observers when it is released.
     state: Mutex<State>,
-    wakers: Arc<Wakers>,
+    pub(super) wakers: Arc<Wakers>,
     /// Of `wakers`: what the connection wakes.
-    waker: Waker,
-    control: UpgradeControl,
+    pub(super) waker: Waker,
+    pub(super) control: UpgradeControl,
     heartbeat: OnceLock<AbortHandle>,
 }
 
@@ -53,10 +51,6 @@ impl Shared {
             shared.say();
         }
         shared
-    }
-
-    pub(super) fn control(&self) -> &UpgradeControl {
-        &self.control
     }
 
     /// The task that is to end with it.
@@ -226,51 +220,6 @@ impl Shared {
         self.control.release();
     }
 
-    /// One interval of the heartbeat is over. Returns whether it goes on.
-    pub(super) fn beat(&self, beat: &mut Beat, interval: Duration) -> bool {
-        let mut cx = Context::from_waker(&self.waker);
-        let mut state = self.lock();
-        if state.is_over || state.has_sent_close {
-            return false;
-        }
-        let had_ahead = state.has_ahead();
-        // What is polled here wakes them in place of the connection, until they poll it again.
-        self.wakers.take_over(&mut state.waiting);
-        // A pong may have come that nobody has read.
-        match state.poll_ahead(&mut cx) {
-            Poll::Pending => {}
-            Poll::Ready(Ok(())) => {
-                self.end(state, UpgradeEndReason::Remote, None);
-                return false;
-            }
-            Poll::Ready(Err(error)) => {
-                let failure = self.failure_of(&mut state, error);
-                self.end(state, UpgradeEndReason::Failed, Some(failure));
-                return false;
-            }
-        }
-        let traffic = self.control.traffic();
-        let may_be_behind = state.is_ahead_full();
-        if beat.is_missed(traffic, may_be_behind, self.control.is_amid_frame()) {
-            self.control.note_end(UpgradeEndReason::HeartbeatTimeout);
-            state.say_close(CloseCode::Away, "");
-            let failure = WebSocketError::HeartbeatTimeout(interval);
-            self.end(state, UpgradeEndReason::HeartbeatTimeout, Some(failure));
-            return false;
-        }
-        if beat.is_answered(traffic) {
-            beat.ask(traffic);
-            // What is wrong with the connection shows when it is read or written next.
-            let _ = state.ping(&mut cx);
-        }
-        let has_more = !had_ahead && state.has_ahead();
-        drop(state);
-        if has_more {
-            self.wakers.wake_all();
-        }
-        true
-    }
-
     /// Ends it, since reading has failed. Returns what its reader is to hear.
     fn fail(&self, mut state: MutexGuard<'_, State>, error: Error) -> WebSocketError {
         let error = self.failure_of(&mut state, error);
@@ -279,7 +228,7 @@ impl Shared {
     }
 
     /// Tells the peer what is wrong with what it sends.
-    fn failure_of(&self, state: &mut State, error: Error) -> WebSocketError {
+    pub(super) fn failure_of(&self, state: &mut State, error: Error) -> WebSocketError {
         if let Some(code) = code_of(&error) {
             self.control.note_end(UpgradeEndReason::Failed);
             state.say_close(code, "");
@@ -325,7 +274,7 @@ impl Shared {
         self.error_of(state, Error::AlreadyClosed)
     }
 
-    fn end(
+    pub(super) fn end(
         &self,
         mut state: MutexGuard<'_, State>,
         reason: UpgradeEndReason,
@@ -348,14 +297,14 @@ impl Shared {
     }
 
     /// Whoever polls from here on is not alone.
-    fn share(&self, state: &mut State) {
+    pub(super) fn share(&self, state: &mut State) {
         state.is_shared = true;
         self.wakers.take_over(&mut state.waiting);
     }
 
     /// What is polled, with what the connection is to wake.
     #[inline]
-    fn poll<'s>(
+    pub(super) fn poll<'s>(
         &'s self,
         polls: Polls,
         cx: &'s mut Context<'_>,
@@ -371,47 +320,7 @@ impl Shared {
     }
 
     #[inline]
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
-    }
-}
-
-impl Farewell for Shared {
-    fn say(&self) {
-        let mut state = self.lock();
-        self.share(&mut state);
-        if !state.is_over && !state.has_sent_close && !state.has_received_close {
-            self.control.note_end(UpgradeEndReason::Exit);
-            state.is_closed_by_session = true;
-            state.say_close(CloseCode::Away, "");
-        }
-    }
-
-    fn poll_answered(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let (mut state, mut cx) = self.poll(Polls::Exit, cx);
-        if state.is_over {
-            return Poll::Ready(());
-        }
-        let had_ahead = state.has_ahead();
-        let polled = state.poll_ahead(&mut cx);
-        let has_more = !had_ahead && state.has_ahead();
-        match polled {
-            Poll::Pending => {
-                drop(state);
-                if has_more {
-                    self.wakers.wake_all();
-                }
-                Poll::Pending
-            }
-            Poll::Ready(Ok(())) => {
-                self.end(state, UpgradeEndReason::Exit, None);
-                Poll::Ready(())
-            }
-            Poll::Ready(Err(error)) => {
-                let failure = self.failure_of(&mut state, error);
-                self.end(state, UpgradeEndReason::Failed, Some(failure));
-                Poll::Ready(())
-            }
-        }
     }
 }

@@ -140,7 +140,7 @@ impl WebSocket {
 
     /// What it has carried so far.
     pub fn traffic(&self) -> &UpgradeTraffic {
-        self.holder.0.control().traffic()
+        self.holder.0.control.traffic()
     }
 
     /// Two halves, for two tasks. It is dropped with the second of them.
@@ -219,13 +219,11 @@ impl Holder {
         let frame = CloseFrame { code, reason };
         self.0.begin_close(frame)?;
         let is_closed = poll_fn(|cx| self.0.poll_closed(cx));
-        match timeout(limit, is_closed).await {
-            Ok(result) => result,
-            Err(_) => {
-                self.0.close_timed_out();
-                Err(WebSocketError::CloseTimeout(limit))
-            }
+        if let Ok(result) = timeout(limit, is_closed).await {
+            return result;
         }
+        self.0.close_timed_out();
+        Err(WebSocketError::CloseTimeout(limit))
     }
 }
 

@@ -24,6 +24,10 @@ const MOST_AHEAD: usize = 64;
 const MOST_BYTES_AHEAD: usize = 256 * 1024;
 
 /// A socket: its protocol, and how far it has got.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "the steps of a close, which come in any order"
+)]
 pub(super) struct State {
     stream: WebSocketStream<UpgradeHandle>,
     /// What was read for a holder that was not reading.

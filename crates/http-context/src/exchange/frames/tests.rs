@@ -19,11 +19,11 @@ fn frame(is_last: bool, opcode: u8, payload: &[u8], mask: Option<[u8; 4]>) -> Ve
     match payload.len() {
         length @ ..126 => frame.push(masked | u8::try_from(length).unwrap()),
         length @ ..65_536 => {
-            frame.push(masked | 126);
+            frame.push(masked | 0x7e);
             frame.extend(u16::try_from(length).unwrap().to_be_bytes());
         }
         length => {
-            frame.push(masked | 127);
+            frame.push(masked | 0x7f);
             frame.extend((length as u64).to_be_bytes());
         }
     }
@@ -65,7 +65,7 @@ fn fragments_are_one_message_and_may_have_others_between_them() {
         frame(true, 9, b"there?", None),
         frame(false, 0, b"", None),
         frame(true, 0, b"end", None),
-        frame(true, 2, &[7; 70_000], None),
+        frame(true, 2, &vec![7; 70_000], None),
         // Nothing goes on here.
         frame(true, 0, b"stray", None),
     ];

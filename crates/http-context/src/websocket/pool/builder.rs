@@ -92,6 +92,10 @@ impl WebSocketPoolBuilder {
     /// # Errors
     ///
     /// [`NoContext`] where none is bound.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
     pub fn build(self) -> Result<WebSocketPool, NoContext> {
         let owner = current().ok_or(NoContext)?;
         let generation = Arc::default();
