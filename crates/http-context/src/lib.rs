@@ -138,7 +138,7 @@ pub use connection::{
 pub use context::{HttpContext, closing, current, http_session, open_contexts};
 pub use error::{
     BodyTooLarge, BuildError, ContextClosed, ErrorKind, NestedDenied, NoContext, OpenError,
-    PoolError, PoolExhausted, QueueTimeout, Redaction, RedirectError, RequestError, RequestFailure,
+    PoolError, PoolExhausted, QueueTimeout, ReadTimeout, Redaction, RedirectError, RequestError, RequestFailure,
     SessionClosed, SessionError, UpgradeError, WithheldError,
 };
 pub use exchange::FinalUrl;

@@ -10,6 +10,7 @@ use super::chain::chain;
 use super::context::SessionClosed;
 use super::kind::{ErrorKind, Specificity};
 use super::queue_timeout::QueueTimeout;
+use super::read_timeout::ReadTimeout;
 use super::redirect::RedirectError;
 use super::withheld::WithheldError;
 
@@ -86,6 +87,9 @@ pub(super) fn of_one(error: &(dyn StdError + 'static)) -> ErrorKind {
     }
     if error.is::<QueueTimeout>() {
         return ErrorKind::QueueTimeout;
+    }
+    if error.is::<ReadTimeout>() {
+        return ErrorKind::Timeout;
     }
     if error.is::<RedirectError>() {
         return ErrorKind::Redirect;

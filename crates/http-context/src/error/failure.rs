@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 
 use super::context::SessionClosed;
 use super::queue_timeout::QueueTimeout;
+use super::read_timeout::ReadTimeout;
 use super::redirect::RedirectError;
 use super::secrets::Secrets;
 use super::withheld::WithheldError;
@@ -22,6 +23,8 @@ pub enum RequestFailure {
     SessionClosed(SessionClosed),
     /// The request waited too long for a slot at its host, and was never sent.
     QueueTimeout(QueueTimeout),
+    /// Nothing came of its response for too long.
+    ReadTimeout(ReadTimeout),
     /// A redirect was not followed.
     Redirect(RedirectError),
     /// `reqwest` failed. Its error has no URL: that is
@@ -37,7 +40,10 @@ impl RequestFailure {
     /// What a chain of middleware, or `reqwest` at its end, fails with.
     pub(crate) fn of_chain(error: reqwest_middleware::Error) -> Self {
         match error {
-            reqwest_middleware::Error::Reqwest(error) => Self::Request(error),
+            reqwest_middleware::Error::Reqwest(error) => match ReadTimeout::find(&error) {
+                Some(timeout) => Self::ReadTimeout(*timeout),
+                None => Self::Request(error),
+            },
             reqwest_middleware::Error::Middleware(error) => {
                 // Those of the session itself come out again as they went in.
                 let error = match error.downcast() {
@@ -64,6 +70,7 @@ impl RequestFailure {
         match self {
             Self::SessionClosed(error) => error,
             Self::QueueTimeout(error) => error,
+            Self::ReadTimeout(error) => error,
             Self::Redirect(error) => error,
             Self::Request(error) => error,
             Self::Middleware(error) => &**error,
@@ -92,13 +99,25 @@ impl RequestFailure {
                 (Self::Middleware(error), secrets)
             }
             // Nothing in them is of others.
-            Self::SessionClosed(_) | Self::QueueTimeout(_) => return self,
+            Self::SessionClosed(_) | Self::QueueTimeout(_) | Self::ReadTimeout(_) => return self,
             failure @ (Self::Redirect(_) | Self::Withheld(_)) => (failure, secrets),
         };
         match withhold(failure.error(), &secrets) {
             Some(withheld) => Self::Withheld(withheld),
             None => failure,
         }
+    }
+}
+
+impl From<reqwest::Error> for RequestFailure {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl From<ReadTimeout> for RequestFailure {
+    fn from(timeout: ReadTimeout) -> Self {
+        Self::ReadTimeout(timeout)
     }
 }
 
@@ -115,6 +134,10 @@ impl From<RequestFailure> for reqwest_middleware::Error {
             RequestFailure::Request(error) => Self::Reqwest(error),
             RequestFailure::SessionClosed(error) => Self::middleware(error),
             RequestFailure::QueueTimeout(error) => Self::middleware(error),
+            RequestFailure::ReadTimeout(error) => match error.into_reqwest() {
+                Some(error) => Self::Reqwest(error),
+                None => Self::middleware(error),
+            },
             RequestFailure::Redirect(error) => Self::middleware(error),
             RequestFailure::Withheld(error) => Self::middleware(error),
             RequestFailure::Middleware(error) => Self::Middleware(anyhow::Error::from_boxed(error)),

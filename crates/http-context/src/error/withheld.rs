@@ -9,10 +9,11 @@ use super::kind::ErrorKind;
 ///
 /// The error itself is withheld, and so are its sources, each of which is replaced by one of this
 /// type. What kind of failure it was is kept: [`ErrorKind::of`], [`SessionClosed::find`] and
-/// [`BodyTooLarge::find`] see in it what they saw in the error.
+/// [`BodyTooLarge::find`] and [`ReadTimeout::find`] see in it what they saw in the error.
 ///
 /// [`SessionClosed::find`]: crate::SessionClosed::find
 /// [`BodyTooLarge::find`]: crate::BodyTooLarge::find
+/// [`ReadTimeout::find`]: crate::ReadTimeout::find
 pub struct WithheldError(Box<Withheld>);
 
 pub(super) struct Withheld {

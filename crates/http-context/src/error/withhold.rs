@@ -10,6 +10,7 @@ use super::classify::{is_of_connect, is_timeout_of_reqwest, of_one};
 use super::context::SessionClosed;
 use super::kind::ErrorKind;
 use super::queue_timeout::QueueTimeout;
+use super::read_timeout::ReadTimeout;
 use super::secrets::Secrets;
 use super::withheld::{Withheld, WithheldError};
 
@@ -130,6 +131,9 @@ fn copied(error: &(dyn StdError + 'static)) -> Option<BoxError> {
     if let Some(too_large) = error.downcast_ref::<BodyTooLarge>() {
         return Some(Box::new(*too_large));
     }
+    if let Some(timeout) = error.downcast_ref::<ReadTimeout>() {
+        return Some(Box::new(*timeout));
+    }
     if let Some(error) = error.downcast_ref::<rustls::Error>() {
         return Some(Box::new(error.clone()));
     }
@@ -211,6 +215,11 @@ mod tests {
         let found = around(io::Error::other(closed.clone()));
         assert_eq!(SessionClosed::find(&found), Some(&closed));
         assert_eq!(BodyTooLarge::find(&around(too_large)), Some(&too_large));
+        let limit = std::time::Duration::from_secs(1);
+        let silent = ReadTimeout { limit };
+        let found = around(silent.into_io());
+        assert_eq!(ReadTimeout::find(&found), Some(&silent));
+        assert_eq!(ErrorKind::of(&found), ErrorKind::Timeout);
         for (error, kind) in [
             (around(closed), ErrorKind::SessionClosed),
             (around(queue), ErrorKind::QueueTimeout),

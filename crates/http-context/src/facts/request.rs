@@ -30,6 +30,8 @@ pub struct RequestInfo {
     pub(crate) started: Instant,
     pub(crate) backtrace: Option<Arc<Backtrace>>,
     pub(crate) upload: Upload,
+    /// How long it waits for the next bytes of its response.
+    pub(crate) read_timeout: Option<Duration>,
     /// Where it is on its way to, when that is another origin than the one it was made for. Nothing
     /// of a user runs under it.
     pub(crate) destination: Mutex<Option<Arc<Origin>>>,

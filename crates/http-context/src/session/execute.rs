@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::Extensions;
 use parking_lot::Mutex;
@@ -21,10 +22,21 @@ use crate::transport::{Host, LentExtensions, Transport};
 
 /// Sends a request through a session. It is admitted when the future is first polled.
 pub(super) fn execute(hold: SessionHold, request: Request, extensions: LentExtensions) -> Execute {
+    execute_within(hold, request, extensions, None)
+}
+
+/// As [`execute`]; what is read of the response comes within the limit, or that of the session.
+pub(super) fn execute_within(
+    hold: SessionHold,
+    request: Request,
+    extensions: LentExtensions,
+    read_timeout: Option<Duration>,
+) -> Execute {
     Execute(State::Built {
         hold,
         request,
         extensions,
+        read_timeout,
     })
 }
 
@@ -56,6 +68,7 @@ enum State {
         hold: SessionHold,
         request: Request,
         extensions: LentExtensions,
+        read_timeout: Option<Duration>,
     },
     /// It could not be built.
     Refused(RequestError),
@@ -75,8 +88,9 @@ impl Execute {
                 hold,
                 request,
                 extensions,
+                read_timeout,
             } => {
-                let (exchange, admitted) = admit(&hold, &request)?;
+                let (exchange, admitted) = admit(&hold, &request, read_timeout)?;
                 // From here on the request ends with this future, also by a panic in what follows.
                 self.0 = State::InFlight(Arc::clone(&exchange));
                 admitted.start(&exchange, request, extensions);
@@ -125,7 +139,11 @@ struct Admitted {
 
 /// Enters a request into those in flight. From then on it counts there, and no longer as one that
 /// is being built.
-fn admit(hold: &SessionHold, request: &Request) -> Result<(Arc<Exchange>, Admitted), RequestError> {
+fn admit(
+    hold: &SessionHold,
+    request: &Request,
+    read_timeout: Option<Duration>,
+) -> Result<(Arc<Exchange>, Admitted), RequestError> {
     let SessionRef { sessions, id } = &hold.session;
     let redaction = &sessions.scope().info.redaction;
     let closed = || {
@@ -153,6 +171,7 @@ fn admit(hold: &SessionHold, request: &Request) -> Result<(Arc<Exchange>, Admitt
         started: Instant::now(),
         backtrace: sampled_backtrace(),
         upload: Upload::default(),
+        read_timeout: read_timeout.or(transport.read_timeout()),
         destination: Mutex::default(),
         attempts: AtomicU32::new(0),
         attached: Attached::default(),

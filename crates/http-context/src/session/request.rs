@@ -25,6 +25,7 @@ pub struct RequestBuilder {
     /// For the error of one that cannot be built, which has no more of it.
     method: Method,
     extensions: Extensions,
+    read_timeout: Option<Duration>,
 }
 
 impl RequestBuilder {
@@ -35,6 +36,7 @@ impl RequestBuilder {
             inner,
             method,
             extensions: Extensions::new(),
+            read_timeout: None,
         }
     }
 
@@ -82,6 +84,31 @@ impl RequestBuilder {
     /// follows.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.map(|inner| inner.timeout(timeout))
+    }
+
+    /// Limits the time from one read of the response to the next, however long all of it takes: for
+    /// streams, which [`timeout`](Self::timeout) would end. Default: that of the session,
+    /// [`ContextBuilder::read_timeout`](crate::ContextBuilder::read_timeout).
+    ///
+    /// As that of `reqwest`, it begins when the request is sent, or a redirect of it, and ends it when
+    /// the head has not come by then; whatever is read gives it the whole limit again. Of the body it
+    /// counts only the time in which somebody waits for it, so that a slow reader does not end it.
+    /// What fails by it has a [`ReadTimeout`](crate::ReadTimeout) as its source. A connection that
+    /// was upgraded has no such limit, and what [`build`](Self::build) gives has that of the session.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// // As long as it likes, with a sign of life twice a minute.
+    /// let request = http_context::http_session()?.get("https://example.com/events");
+    /// let response = request.read_timeout(Duration::from_secs(30)).send().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn read_timeout(mut self, limit: Duration) -> Self {
+        self.read_timeout = Some(limit);
+        self
     }
 
     /// Sends a multipart form.
@@ -154,6 +181,7 @@ impl RequestBuilder {
             hold: self.hold.clone(),
             method: self.method.clone(),
             extensions: self.extensions.clone(),
+            read_timeout: self.read_timeout,
         })
     }
 
@@ -186,7 +214,10 @@ impl RequestBuilder {
     /// As for [`HttpSession::execute`](crate::HttpSession::execute).
     pub fn send(self) -> impl Future<Output = Result<Response, RequestError>> + Send + use<> {
         match build(self.inner, &self.method, &self.hold.session) {
-            Ok(request) => execute::execute(self.hold, request, self.extensions.into()),
+            Ok(request) => {
+                let extensions = self.extensions.into();
+                execute::execute_within(self.hold, request, extensions, self.read_timeout)
+            }
             Err(error) => Execute::refused(error),
         }
     }

@@ -12,6 +12,7 @@ use tower_service::Service;
 use super::hop_client::HopClient;
 use super::host_slots::{Host, Slot};
 use super::next_hop::NextHop;
+use super::read_limit::ReadLimit;
 use super::slot_wait::SlotWait;
 use crate::connection::{AwaitsHead, ResponseConnection};
 use crate::error::{ErrorKind, RedirectError, RequestFailure};
@@ -30,6 +31,9 @@ pub(crate) struct Follow {
     sent: Option<Instant>,
     /// While the head of the current hop may come, its connection is not judged.
     awaits: Option<AwaitsHead>,
+    /// On the wait for each head; that of the last one is of its body as well. Boxed, since few have
+    /// one.
+    read_limit: Option<Box<ReadLimit>>,
     /// What a redirect is followed with, unless none is.
     next: Option<NextHop>,
     /// The URL that redirected to where it does not go. Boxed, since few do.
@@ -78,7 +82,7 @@ impl Follow {
         queue_timeout: Option<Duration>,
     ) -> Self {
         let limits = Limits::Slots { queue_timeout };
-        let mut follow = Self::new(client, &mut request, Some(slot), limits);
+        let mut follow = Self::new(client, Some(scope), &mut request, Some(slot), limits);
         follow.depart(client, Some(scope), request);
         follow
     }
@@ -91,14 +95,22 @@ impl Follow {
         slot: Option<Slot>,
         limits: Limits,
     ) -> Self {
-        let mut follow = Self::new(client, &mut request, slot, limits);
+        let mut follow = Self::new(client, scope, &mut request, slot, limits);
         let host = client.hosts.host(request.url());
         follow.go_to(client, scope, host, request, None);
         follow
     }
 
-    fn new(client: &HopClient, request: &mut Request, slot: Option<Slot>, limits: Limits) -> Self {
+    fn new(
+        client: &HopClient,
+        scope: Option<&RequestScope>,
+        request: &mut Request,
+        slot: Option<Slot>,
+        limits: Limits,
+    ) -> Self {
         client.set_defaults(request);
+        let of_session = client.options.read_timeout;
+        let read_timeout = scope.map_or(of_session, |scope| scope.info.read_timeout);
         let next = (!client.rules.follow_none()).then(|| NextHop::after(request));
         Self {
             step: Step::Over,
@@ -106,6 +118,7 @@ impl Follow {
             limits,
             sent: None,
             awaits: None,
+            read_limit: read_timeout.map(|limit| Box::new(ReadLimit::new(limit))),
             next,
             refused_at: None,
         }
@@ -150,19 +163,20 @@ impl Follow {
                     self.depart(client, scope, queued.request);
                 }
                 Step::Sent(sending) => {
-                    let sent = ready!(Pin::new(sending).poll(cx));
-                    self.step = Step::Over;
-                    let response = match sent {
-                        Ok(response) => response,
-                        Err(error) => {
-                            if let Some(scope) = scope {
-                                note_failure(client, scope, &error);
-                            }
-                            // After that: what its connection waits for has been said.
-                            self.awaits = None;
-                            return Poll::Ready(Err(RequestFailure::Request(error)));
+                    let response = match Pin::new(sending).poll(cx) {
+                        Poll::Ready(Ok(response)) => response,
+                        Poll::Ready(Err(error)) => {
+                            return Poll::Ready(Err(self.fail(client, scope, error.into())));
+                        }
+                        Poll::Pending => {
+                            let Some(limit) = &mut self.read_limit else {
+                                return Poll::Pending;
+                            };
+                            let timeout = ready!(limit.poll(cx));
+                            return Poll::Ready(Err(self.fail(client, scope, timeout.into())));
                         }
                     };
+                    self.step = Step::Over;
                     let connection = client.connections.carried(&response, self.sent);
                     self.awaits = None;
                     if let Some(scope) = scope {
@@ -174,13 +188,39 @@ impl Follow {
                     };
                     match self.follow(client, scope, head) {
                         Ok(None) => {}
-                        Ok(Some(head)) => return Poll::Ready(Ok(head)),
+                        Ok(Some(head)) => return Poll::Ready(Ok(self.limited(head))),
                         Err(error) => return Poll::Ready(Err(error)),
                     }
                 }
                 Step::Over => unreachable!("it is not polled again once it has ended"),
             }
         }
+    }
+
+    /// What was sent gets no head.
+    fn fail(
+        &mut self,
+        client: &HopClient,
+        scope: Option<&RequestScope>,
+        failure: RequestFailure,
+    ) -> RequestFailure {
+        // What it was sent by goes first, and with HTTP/1.1 the connection with it.
+        self.step = Step::Over;
+        if let Some(scope) = scope {
+            note_failure(client, scope, &failure);
+        }
+        // After that: what its connection waits for has been said.
+        self.awaits = None;
+        failure
+    }
+
+    /// A head whose body is read within the limit, if there is one.
+    fn limited(&mut self, mut head: Head) -> Head {
+        if let Some(mut limit) = self.read_limit.take() {
+            limit.note_read();
+            head.response = limit.of_body(head.response);
+        }
+        head
     }
 
     /// Sets out for where a head redirects to, or gives it back.
@@ -274,6 +314,9 @@ impl Follow {
                 self.sent = Some(Instant::now());
             }
         }
+        if let Some(limit) = &mut self.read_limit {
+            limit.note_read();
+        }
         let mut client = client.client_of(&request);
         self.step = Step::Sent(client.call(request));
     }
@@ -298,11 +341,16 @@ fn note_redirected(scope: &RequestScope, status: StatusCode, host: &Host, reques
 }
 
 /// What the failure says of the connection that it was on.
-fn note_failure(client: &HopClient, scope: &RequestScope, error: &reqwest::Error) {
-    match ErrorKind::of(error) {
+fn note_failure(client: &HopClient, scope: &RequestScope, failure: &RequestFailure) {
+    let (kind, is_connect) = match failure {
+        RequestFailure::Request(error) => (ErrorKind::of(error), error.is_connect()),
+        // Its time is over.
+        _ => (ErrorKind::Timeout, false),
+    };
+    match kind {
         // It is given up, and with HTTP/1.1 the connection with it.
         ErrorKind::Timeout | ErrorKind::RequestBody | ErrorKind::InvalidResponse
-            if !error.is_connect() =>
+            if !is_connect =>
         {
             match scope.take_made() {
                 Some(made) => made.given_up(),

@@ -12,6 +12,7 @@ mod host_slots;
 mod next_hop;
 mod options;
 mod proxies;
+mod read_limit;
 mod redirect;
 mod replace_body;
 mod runtime_mark;
@@ -123,6 +124,11 @@ impl Transport {
     /// The host that a request to this URL needs a slot of.
     pub(crate) fn host(&self, url: &reqwest::Url) -> Arc<Host> {
         self.client.hosts.host(url)
+    }
+
+    /// How long a request of it waits for the next bytes of its response.
+    pub(crate) fn read_timeout(&self) -> Option<Duration> {
+        self.client.options.read_timeout
     }
 
     /// Whether its requests go through a chain of middleware.

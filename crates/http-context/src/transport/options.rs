@@ -84,6 +84,22 @@ macro_rules! with_session_setters {
                 options.request_timeout = None;
             }
 
+            /// Limits the time from one read of a response to the next, of each request that has no
+            /// such limit of its own: see
+            /// [`RequestBuilder::read_timeout`](crate::RequestBuilder::read_timeout). Default: no
+            /// limit.
+            ///
+            /// One that is set in [`configure`](Self::configure) holds beside it, and for requests
+            /// that have their own as well.
+            fn read_timeout(limit: Duration) |options| {
+                options.read_timeout = Some(limit);
+            }
+
+            /// Sets no limit to the time between reads. This is the default.
+            fn without_read_timeout() |options| {
+                options.read_timeout = None;
+            }
+
             /// Uses no proxy that was given so far.
             fn without_proxies() |options| {
                 options.proxies.clear();
@@ -190,6 +206,7 @@ pub struct SessionOptions {
     pub(crate) redirects: RedirectPolicy,
     pub(crate) default_headers: HeaderMap,
     pub(crate) request_timeout: Option<Duration>,
+    pub(crate) read_timeout: Option<Duration>,
     pub(crate) resolver: Option<Arc<dyn Resolve>>,
     /// Sets the cookie store.
     pub(crate) cookies: Option<Arc<Configure>>,
@@ -230,6 +247,7 @@ impl Default for SessionOptions {
             redirects: RedirectPolicy::default(),
             default_headers: HeaderMap::new(),
             request_timeout: None,
+            read_timeout: None,
             resolver: None,
             cookies: None,
             middleware: Vec::new(),
