@@ -138,8 +138,8 @@ pub use connection::{
 pub use context::{HttpContext, closing, current, http_session, open_contexts};
 pub use error::{
     BodyTooLarge, BuildError, ContextClosed, ErrorKind, NestedDenied, NoContext, OpenError,
-    PoolError, PoolExhausted, QueueTimeout, ReadTimeout, Redaction, RedirectError, RequestError, RequestFailure,
-    SessionClosed, SessionError, UpgradeError, WithheldError,
+    PoolError, PoolExhausted, QueueTimeout, ReadTimeout, Redaction, RedirectError, RequestError,
+    RequestFailure, SessionClosed, SessionError, UpgradeError, WithheldError,
 };
 pub use exchange::FinalUrl;
 pub use facts::{

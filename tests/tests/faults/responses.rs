@@ -42,6 +42,28 @@ fn stalls(column: Column, path: &str) -> Scene {
         .also(move |context| context.configure(move |client| client.read_timeout(column.limit)))
 }
 
+pub(crate) fn head_is_not_read_in_time(column: Column) -> Scene {
+    not_read_in_time(column, "/slow-head")
+}
+
+pub(crate) fn body_is_not_read_in_time(column: Column) -> Scene {
+    not_read_in_time(column, "/slow-body")
+}
+
+/// As [`stalls`], by the limit of the request.
+fn not_read_in_time(column: Column, path: &str) -> Scene {
+    let server = Arc::new(Server::start());
+    let url = server.url(path);
+    let held = Arc::clone(&server);
+    Scene::get(Front::Server(server), "")
+        .asking(ask(move |session| {
+            session.get(url).read_timeout(column.limit)
+        }))
+        .middle(async move {
+            held.wait_until(|counts| counts.held == 1).await;
+        })
+}
+
 pub(crate) fn in_single_bytes(_: Column) -> Scene {
     let server = Arc::new(Server::start());
     let scene = Scene::answer_stalled(&server, "/bytes/100");

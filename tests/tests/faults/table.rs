@@ -101,6 +101,8 @@ pub(crate) const TABLE: &[Row] = &[
     row(Family::Responses, "the body is late", responses::body_is_late, BodyFails(Timeout), BodyFails(Timeout), Body),
     row(Family::Responses, "no byte of the head comes for too long", responses::head_stalls, Fails(Timeout), Fails(Timeout), Request),
     row(Family::Responses, "no byte of the body comes for too long", responses::body_stalls, BodyFails(Timeout), BodyFails(Timeout), Body),
+    row(Family::Responses, "the head is not read in time", responses::head_is_not_read_in_time, Fails(Timeout), Fails(Timeout), Request),
+    row(Family::Responses, "the body is not read in time", responses::body_is_not_read_in_time, BodyFails(Timeout), BodyFails(Timeout), Body),
     row(Family::Responses, "the response comes in single bytes", responses::in_single_bytes, Answered(200), Answered(200), Request),
     row(Family::Responses, "the response is not HTTP", responses::is_garbage, Fails(InvalidResponse), Fails(InvalidResponse), Request),
     row(Family::Responses, "the head is too large", responses::head_is_too_large, Fails(InvalidResponse), Fails(InvalidResponse), Request),

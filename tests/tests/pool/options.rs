@@ -49,6 +49,8 @@ const SETTERS: &[(&str, Setter)] = &[
         "without_request_timeout",
         ContextBuilder::without_request_timeout,
     ),
+    ("read_timeout", |b| b.read_timeout(Duration::from_secs(1))),
+    ("without_read_timeout", ContextBuilder::without_read_timeout),
     ("default_headers", |b| b.default_headers(HeaderMap::new())),
     ("dns_resolver", |b| b.dns_resolver(Arc::new(Nowhere))),
     ("without_dns_resolver", ContextBuilder::without_dns_resolver),

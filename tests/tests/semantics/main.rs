@@ -28,6 +28,7 @@ mod observers;
 mod open;
 mod options;
 mod printed;
+mod read_timeout;
 mod recorder;
 mod request_body;
 mod request_info;

@@ -18,7 +18,9 @@ use super::chain::chain;
 /// It is the failure of a request whose head did not come, and a source of the error that reading the
 /// body ends with; [`find`](Self::find) finds it in both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("nothing came for {limit:?}: raise `read_timeout` where the server may be silent for longer")]
+#[error(
+    "nothing came for {limit:?}: raise `read_timeout` where the server may be silent for longer"
+)]
 #[non_exhaustive]
 pub struct ReadTimeout {
     /// The limit.

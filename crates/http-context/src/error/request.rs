@@ -248,6 +248,10 @@ impl From<RequestError> for reqwest_middleware::Error {
                 Some(url) => error.with_url(url),
                 None => error,
             }),
+            Inner {
+                failure: failure @ RequestFailure::ReadTimeout(_),
+                ..
+            } => failure.into(),
             inner => Self::middleware(RequestError(Box::new(inner))),
         }
     }

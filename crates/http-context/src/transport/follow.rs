@@ -349,9 +349,7 @@ fn note_failure(client: &HopClient, scope: &RequestScope, failure: &RequestFailu
     };
     match kind {
         // It is given up, and with HTTP/1.1 the connection with it.
-        ErrorKind::Timeout | ErrorKind::RequestBody | ErrorKind::InvalidResponse
-            if !is_connect =>
-        {
+        ErrorKind::Timeout | ErrorKind::RequestBody | ErrorKind::InvalidResponse if !is_connect => {
             match scope.take_made() {
                 Some(made) => made.given_up(),
                 None if scope.scope().observers.is_empty() => {}

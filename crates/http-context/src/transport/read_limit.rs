@@ -177,7 +177,9 @@ mod tests {
     async fn one_who_waits_is_woken_when_the_time_is_over() {
         let (_sender, mut body) = limited(LIMIT);
         let frame = poll_fn(|cx| http_body::Body::poll_frame(Pin::new(&mut body), cx)).await;
-        assert!(is_timeout(Poll::Ready(frame.map(|frame| frame.map(|_| Bytes::new())))));
+        assert!(is_timeout(Poll::Ready(
+            frame.map(|frame| frame.map(|_| Bytes::new()))
+        )));
     }
 
     #[tokio::test(start_paused = true)]

@@ -59,7 +59,7 @@ struct Fault {
     then: fn(&HttpSession),
 }
 
-const FAULTS: [Fault; 6] = [
+const FAULTS: [Fault; 7] = [
     Fault {
         what: "it is not what is asked for",
         path: "/ok",
@@ -76,6 +76,12 @@ const FAULTS: [Fault; 6] = [
         what: "its time is over",
         path: "/slow-body",
         context: builder,
+        then: |_| {},
+    },
+    Fault {
+        what: "nothing comes of it for too long",
+        path: "/slow-body",
+        context: || builder().read_timeout(Duration::from_millis(100)),
         then: |_| {},
     },
     Fault {

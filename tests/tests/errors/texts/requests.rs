@@ -109,6 +109,8 @@ async fn not_answered() -> Vec<String> {
     let server = Server::start();
     let never = server.url(&format!("/never?page=2&sig={SECRET}"));
     let never = fails(builder(), |session| session.get(never).timeout(SOON)).await;
+    let url = server.url(&format!("/never?page=2&sig={SECRET}"));
+    let silent = fails(builder(), |session| session.get(url).read_timeout(SOON)).await;
     let garbage = get_fails(builder(), answers(b"what is this\r\n\r\n")).await;
     let ended = get_fails(builder(), answers(b"")).await;
     let failing = futures_util::stream::iter([Err::<Bytes, BoxError>("the disk is gone".into())]);
@@ -117,6 +119,7 @@ async fn not_answered() -> Vec<String> {
     let upload = fails(builder(), |session| session.post(url).body(failing)).await;
     vec![
         row_of("its time is over before the response", &never),
+        row_of("nothing comes of the response for too long", &silent),
         row_of("what comes is not HTTP", &garbage),
         row_of("the connection ends before the response", &ended),
         row_of("the body of the request fails", &upload),
