@@ -216,8 +216,7 @@ impl Follow {
 
     /// A head whose body is read within the limit, if there is one.
     fn limited(&mut self, mut head: Head) -> Head {
-        if let Some(mut limit) = self.read_limit.take() {
-            limit.note_read();
+        if let Some(limit) = self.read_limit.take() {
             head.response = limit.of_body(head.response);
         }
         head

@@ -58,7 +58,8 @@ impl ReadLimit {
 
     /// The same response, whose body ends with [`ReadTimeout`] when its reader has waited for the
     /// limit.
-    pub(super) fn of_body(self: Box<Self>, response: Response) -> Response {
+    pub(super) fn of_body(mut self: Box<Self>, response: Response) -> Response {
+        self.note_read();
         replace_body(response, |body| {
             Body::wrap(LimitedBody {
                 inner: body,
@@ -171,6 +172,20 @@ mod tests {
         sender.send("two").unwrap();
         advance(LIMIT * 2).await;
         assert!(matches!(poll(&mut body), Poll::Ready(Some(Ok(_)))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_wait_for_the_head_does_not_count_for_the_body() {
+        let mut limit = Box::new(ReadLimit::new(LIMIT));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(limit.poll(&mut cx).is_pending());
+        advance(LIMIT).await;
+        let (_sender, receiver) = mpsc::unbounded_channel();
+        let response = http::Response::new(Body::wrap(Sent(receiver)));
+        let mut body = limit.of_body(response.into()).into();
+        assert!(poll(&mut body).is_pending());
+        advance(LIMIT).await;
+        assert!(is_timeout(poll(&mut body)));
     }
 
     #[tokio::test(start_paused = true)]
