@@ -145,11 +145,11 @@ pub use exchange::FinalUrl;
 pub use facts::{
     AddressPair, AttemptAnswered, BodyEnd, BodyEndReason, CloseReason, ConnectAbandoned,
     ConnectFailure, ConnectStarted, ConnectionClosed, ConnectionInfo, ConnectionUse, ContextInfo,
-    Direction, ExitReport, Leak, LeakKind, LeakPolicy, MessageType, NameLookup, NestedOpen,
-    NestedPolicy, Outcome, PoolCheckout, PoolCloseReason, PoolReturn, PoolSessionCreated,
-    PoolStatus, PoolTimeout, QueueWait, Redirect, RequestInfo, ResponseHead, SessionEnded,
-    SessionSource, SessionStarted, Upgrade, UpgradeEnd, UpgradeEndReason, UpgradeProtocol,
-    UpgradeTraffic,
+    Direction, ExitReport, Leak, LeakKind, LeakPolicy, LeakProgress, MessageType, NameLookup,
+    NestedOpen, NestedPolicy, Outcome, PoolCheckout, PoolCloseReason, PoolReturn,
+    PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect, RequestInfo, ResponseHead,
+    SessionEnded, SessionSource, SessionStarted, Upgrade, UpgradeEnd, UpgradeEndReason,
+    UpgradeProtocol, UpgradeTraffic,
 };
 #[cfg(feature = "testing")]
 pub use http_context_macros::test;

@@ -14,6 +14,7 @@ mod no_false_alarm;
 mod order;
 mod panics;
 mod policy;
+mod progress;
 mod snapshot;
 mod support;
 mod turn;

@@ -95,6 +95,30 @@ async fn the_event_of_a_leak_has_its_call_sites_and_its_age() {
 }
 
 #[tokio::test]
+async fn the_event_of_a_leaked_body_has_what_had_come_of_it() {
+    for way in WAYS {
+        let (stage, server) = (Stage::new(way), Server::start());
+        let name = format!("read in part {way:?}");
+        let context = stage.context().name(name.clone());
+        let work = context.drain_timeout(Duration::ZERO).open(async {
+            let request = http_session()?.get(server.url("/slow-body"));
+            let mut response = request.send().await.unwrap();
+            assert_eq!(response.chunk().await.unwrap().unwrap(), "first");
+            Ok::<_, OpenError>(response)
+        });
+        let kept = work.await.unwrap();
+        let span = context_span(&name);
+        let exported: Vec<_> = span.events[0].attributes.iter().collect();
+        for (name, value) in [("sent_bytes", 0), ("received_bytes", 5)] {
+            let is_it = |a: &&&KeyValue| a.key.as_str() == name && a.value == Value::I64(value);
+            assert!(exported.iter().any(|a| is_it(&a)), "{way:?} {exported:?}");
+        }
+        assert!(exported.iter().any(|a| a.key.as_str() == "quiet_ms"));
+        drop(kept);
+    }
+}
+
+#[tokio::test]
 async fn a_context_that_is_dropped_ends_its_span() {
     for way in WAYS {
         let stage = Stage::new(way);

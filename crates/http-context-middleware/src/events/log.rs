@@ -49,6 +49,9 @@ impl ContextEvent<'_> {
                 opened_at = %leak.opened_at,
                 acquired_at = %place(leak.acquired_at),
                 age_ms = millis(leak.age),
+                sent_bytes = leak.progress.map(|progress| progress.sent),
+                received_bytes = leak.progress.and_then(|progress| progress.received),
+                quiet_ms = leak.progress.and_then(|progress| progress.quiet_for).map(millis),
                 "an HTTP context left something behind\n{leak}"
             ),
         }

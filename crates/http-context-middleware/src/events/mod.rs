@@ -54,13 +54,26 @@ impl ContextEvent<'_> {
                 KeyValue::new("outer_opened_at", nested.outer_opened_at.to_string()),
                 KeyValue::new("called_at", nested.called_at.to_string()),
             ],
-            Self::Leak(leak, _) => vec![
-                KeyValue::new(crate::attribute::KIND, leak.kind.as_str()),
-                KeyValue::new("count", i64::try_from(leak.count).unwrap_or(i64::MAX)),
-                KeyValue::new("opened_at", leak.opened_at.to_string()),
-                KeyValue::new("acquired_at", place(leak.acquired_at)),
-                KeyValue::new("age_ms", millis(leak.age)),
-            ],
+            Self::Leak(leak, _) => {
+                let mut attributes = vec![
+                    KeyValue::new(crate::attribute::KIND, leak.kind.as_str()),
+                    KeyValue::new("count", i64::try_from(leak.count).unwrap_or(i64::MAX)),
+                    KeyValue::new("opened_at", leak.opened_at.to_string()),
+                    KeyValue::new("acquired_at", place(leak.acquired_at)),
+                    KeyValue::new("age_ms", millis(leak.age)),
+                ];
+                let progress = leak.progress.iter().flat_map(|progress| {
+                    let bytes = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
+                    [
+                        ("sent_bytes", Some(bytes(progress.sent))),
+                        ("received_bytes", progress.received.map(bytes)),
+                        ("quiet_ms", progress.quiet_for.map(millis)),
+                    ]
+                });
+                attributes
+                    .extend(progress.filter_map(|(name, value)| Some(KeyValue::new(name, value?))));
+                attributes
+            }
         }
     }
 }

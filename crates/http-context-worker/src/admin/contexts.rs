@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http_context::{LiveContext, RecentLeak, RecentNestedOpen, Redaction, Snapshot};
+use http_context::{LeakProgress, LiveContext, RecentLeak, RecentNestedOpen, Redaction, Snapshot};
 use serde_json::{Value, json};
 
 use crate::progress::Progress;
@@ -62,7 +62,17 @@ fn leak(recent: &RecentLeak) -> Value {
         "opened_at": leak.opened_at.to_string(),
         "acquired_at": leak.acquired_at.map(ToString::to_string),
         "detail": leak.detail,
+        "progress": leak.progress.as_ref().map(leak_progress),
         "remedy": leak.kind.fix(),
+    })
+}
+
+/// How far a stream had come, and for how long it had been silent.
+fn leak_progress(progress: &LeakProgress) -> Value {
+    json!({
+        "sent_bytes": progress.sent,
+        "received_bytes": progress.received,
+        "quiet_ms": progress.quiet_for.map(millis),
     })
 }
 

@@ -3,7 +3,9 @@
 pub(crate) mod output;
 pub(crate) mod rejects;
 
-use http_context::{ExitReport, Leak, Outcome};
+use std::time::Duration;
+
+use http_context::{ExitReport, Leak, LeakProgress, Outcome};
 use serde::Serialize;
 
 use crate::attempt::send::RequestOutcome;
@@ -53,6 +55,20 @@ pub struct ExitLeak {
     pub acquired_at: Option<String>,
     /// How old it was, in milliseconds.
     pub age_ms: u64,
+    /// How far it had come, of what carries bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<ExitProgress>,
+}
+
+/// How far a stream had come when it was cut off.
+#[derive(Clone, Debug, Serialize)]
+pub struct ExitProgress {
+    /// Bytes sent: of the body of a request, or on an upgraded connection.
+    pub sent_bytes: u64,
+    /// Bytes received; `null` of a request without a response.
+    pub received_bytes: Option<u64>,
+    /// How long before any were received last, in milliseconds; `null` of a request without a response.
+    pub quiet_ms: Option<u64>,
 }
 
 impl Exit {
@@ -87,9 +103,24 @@ impl From<&Leak> for ExitLeak {
             count: leak.count,
             opened_at: leak.opened_at.to_string(),
             acquired_at: leak.acquired_at.map(ToString::to_string),
-            age_ms: u64::try_from(leak.age.as_millis()).unwrap_or(u64::MAX),
+            age_ms: millis(leak.age),
+            progress: leak.progress.as_ref().map(ExitProgress::from),
         }
     }
+}
+
+impl From<&LeakProgress> for ExitProgress {
+    fn from(progress: &LeakProgress) -> Self {
+        Self {
+            sent_bytes: progress.sent,
+            received_bytes: progress.received,
+            quiet_ms: progress.quiet_for.map(millis),
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl ResultLine<'_> {

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::state::{Exchange, Stage};
-use crate::facts::{Leak, LeakKind};
+use crate::facts::{Direction, Leak, LeakKind, LeakProgress};
 
 /// The values of `reported`.
 const NOT_REPORTED: u8 = 0;
@@ -46,8 +46,31 @@ impl Exchange {
         let age = info.started.elapsed();
         let mut leak = self.scope().leak(kind, Some(info.call_site), age);
         leak.detail = Some(format!("{} {}", info.method, info.origin));
+        leak.progress = self.progress(reported);
         leak.backtrace.clone_from(&info.backtrace);
         leak
+    }
+
+    fn progress(&self, reported: u8) -> Option<LeakProgress> {
+        let Self { info, driver, .. } = self;
+        let sent = info.upload.bytes();
+        match reported {
+            BODY => Some(LeakProgress {
+                sent,
+                received: Some(driver.received.bytes()),
+                quiet_for: Some(driver.received.quiet_for(info.started)),
+            }),
+            UPGRADED => self.lock().upgraded.as_ref().map(|traffic| LeakProgress {
+                sent: traffic.bytes(Direction::Sent),
+                received: Some(traffic.bytes(Direction::Received)),
+                quiet_for: Some(traffic.quiet_for()),
+            }),
+            _ => info.upload.is_any().then_some(LeakProgress {
+                sent,
+                received: None,
+                quiet_for: None,
+            }),
+        }
     }
 
     /// Its caller holds the future no more.

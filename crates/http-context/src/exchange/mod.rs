@@ -14,6 +14,7 @@ mod in_flight;
 mod leak;
 mod poll_body;
 mod poll_request;
+mod received;
 mod request_body;
 mod response_body;
 mod state;

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body as _, SizeHint};
 use reqwest::Method;
+use tokio::time::Instant;
 
 use super::state::{Driven, Exchange, ResponseBody, Stage};
 use crate::error::{ErrorKind, withhold};
@@ -59,10 +60,7 @@ impl Exchange {
     fn poll_driven(&self, cx: &mut Context<'_>) -> Poll<Polled> {
         let mut driven = self.driven();
         let Driven::Body(ResponseBody {
-            body,
-            received,
-            connection,
-            ..
+            body, connection, ..
         }) = &mut *driven
         else {
             unreachable!("it is there while its stage is `Body`");
@@ -82,10 +80,12 @@ impl Exchange {
                 })
             }
             Some(Ok(frame)) => {
-                *received += frame.data_ref().map_or(0, |data| data.len() as u64);
+                let received = &self.driver.received;
+                received.add(frame.data_ref().map_or(0, Bytes::len));
                 if body.is_end_stream() {
                     Polled::Last(Some(frame))
                 } else {
+                    received.note(self.info.started, Instant::now());
                     Polled::More(frame)
                 }
             }

@@ -115,13 +115,14 @@ impl Exchange {
         } else if has_body {
             let (response, body) = response_body::track(response, Arc::clone(self));
             self.note_handed_over();
+            let since = Instant::now();
+            self.driver.received.note(self.info.started, since);
             let body = ResponseBody {
                 body,
                 slot,
                 connection: ending,
                 closes,
-                since: Instant::now(),
-                received: 0,
+                since,
             };
             *self.driven() = Driven::Body(body);
             (response, Stage::Body)

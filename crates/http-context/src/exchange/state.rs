@@ -11,10 +11,11 @@ use tokio::time::Instant;
 
 use super::dispatch::Dispatch;
 use super::in_flight::InFlight;
+use super::received::Received;
 use super::upgraded_io::Upgraded;
 use crate::connection::Connection;
 use crate::error::RequestError;
-use crate::facts::{BodyEnd, BodyEndReason, Leak, RequestInfo, UpgradeEndReason};
+use crate::facts::{BodyEnd, BodyEndReason, Leak, RequestInfo, UpgradeEndReason, UpgradeTraffic};
 use crate::scope::{RequestScope, Scope};
 use crate::transport::Slot;
 
@@ -54,6 +55,7 @@ impl Requests {
                 requests: Arc::clone(self),
                 key,
                 reported: AtomicU8::default(),
+                received: Received::default(),
                 state: Mutex::default(),
                 driven: Mutex::default(),
             };
@@ -94,6 +96,8 @@ pub(crate) struct Driver {
     /// As what it was reported as leaked, until that is resolved. Set under the lock of those in
     /// flight, which a request that ends takes before it looks here.
     pub(super) reported: AtomicU8,
+    /// Of the body of its response.
+    pub(super) received: Received,
     /// Taken for a moment to change the stage. Futures and bodies are polled and dropped, and
     /// observers called, when it is released; nothing of a user runs under it but the clone of a
     /// waker, and no other lock is taken under it.
@@ -115,6 +119,8 @@ pub(super) struct State {
     pub(super) is_aborted: bool,
     /// Whether its caller got a body, and holds it in place of the future.
     pub(super) has_body: bool,
+    /// What its connection carries since it was upgraded.
+    pub(super) upgraded: Option<Arc<UpgradeTraffic>>,
     /// Whether its caller holds neither any more.
     pub(super) is_released: bool,
 }
@@ -161,7 +167,6 @@ pub(super) struct ResponseBody {
     /// Whether the peer closes the connection after this response.
     pub(super) closes: bool,
     pub(super) since: Instant,
-    pub(super) received: u64,
 }
 
 impl Exchange {
@@ -249,7 +254,6 @@ impl Exchange {
             connection,
             closes,
             since,
-            received,
         } = ended;
         let is_whole = reason == BodyEndReason::Complete;
         if let Some(connection) = connection.as_ref().filter(|_| !is_whole) {
@@ -267,7 +271,7 @@ impl Exchange {
         }
         self.end_body(BodyEnd {
             reason,
-            bytes: received,
+            bytes: self.driver.received.bytes(),
             duration: since.elapsed(),
         });
     }

@@ -51,6 +51,7 @@ impl Exchange {
         connection: Option<Arc<Connection>>,
     ) {
         self.note_handed_over();
+        self.lock().upgraded = Some(Arc::clone(&upgraded.traffic));
         upgraded.slot = slot;
         upgraded.connection = connection;
         *self.driven() = Driven::Upgraded(upgraded);

@@ -26,6 +26,10 @@ pub(super) fn merge(leaks: &mut Vec<Leak>, leak: Leak) {
         Some(known) => {
             known.count += leak.count;
             known.age = known.age.max(leak.age);
+            known.progress = match (known.progress, leak.progress) {
+                (Some(known), Some(other)) => Some(known.and(other)),
+                (known, other) => known.or(other),
+            };
         }
         None => leaks.push(leak),
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::leak_progress::LeakProgress;
 use crate::identity::{CallSite, ContextId};
 
 /// What leaked. The strings are the values of the label `kind`.
@@ -138,6 +139,9 @@ pub struct Leak {
     pub age: Duration,
     /// Which one it is (a method and a host, a pair of addresses), without secrets.
     pub detail: Option<String>,
+    /// How far it had come, of a response body, an upgraded connection, and a request that was sending
+    /// a body; `None` of what carries nothing.
+    pub progress: Option<LeakProgress>,
     /// Where it was acquired in full, when this one was sampled; see
     /// [`sample_backtraces`](crate::sample_backtraces).
     pub backtrace: Option<Arc<Backtrace>>,
@@ -162,6 +166,9 @@ impl fmt::Display for Leak {
             None => write!(f, "\n  acquired   at an unknown call site")?,
         }
         write!(f, "\n  age        {:?}", self.age)?;
+        if let Some(progress) = &self.progress {
+            write!(f, "\n  progress   {progress}")?;
+        }
         write!(f, "\n  fix        {}", self.kind.fix())?;
         if let Some(backtrace) = &self.backtrace {
             write!(f, "\n  backtrace\n{backtrace}")?;
@@ -201,6 +208,7 @@ mod tests {
             acquired_at: None,
             age: Duration::from_millis(1500),
             detail: None,
+            progress: None,
             backtrace: None,
         };
         let rest = format!(

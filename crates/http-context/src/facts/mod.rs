@@ -6,6 +6,7 @@ mod connection;
 mod context;
 mod exit;
 mod leak;
+mod leak_progress;
 mod nested;
 mod phase;
 mod pool;
@@ -22,6 +23,7 @@ pub use connection::{
 pub use context::ContextInfo;
 pub use exit::{ExitReport, Outcome};
 pub use leak::{Leak, LeakKind, LeakPolicy};
+pub use leak_progress::LeakProgress;
 pub use nested::{NestedOpen, NestedPolicy};
 pub(crate) use phase::Phase;
 pub use pool::{

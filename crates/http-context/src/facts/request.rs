@@ -187,6 +187,11 @@ impl Upload {
         (self.state.load(Ordering::Acquire) == WHOLE).then(|| self.bytes())
     }
 
+    /// Whether there is one.
+    pub(crate) fn is_any(&self) -> bool {
+        self.state.load(Ordering::Relaxed) != 0
+    }
+
     /// Whether reading it failed.
     pub(crate) fn has_failed(&self) -> bool {
         self.state.load(Ordering::Acquire) == FAILED

@@ -35,6 +35,7 @@ impl Scope {
             acquired_at,
             age,
             detail: None,
+            progress: None,
             backtrace: None,
         }
     }
