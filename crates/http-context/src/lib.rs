@@ -74,6 +74,49 @@
 //!
 //! When the work panics, or the future is dropped, steps 1, 3, 4 and 6 happen at once.
 //!
+//! # Streams
+//!
+//! A body that goes on for ever (server-sent events, lines of JSON, a log that is followed) ends with
+//! its context like any other. What that costs the exit is up to who reads it:
+//!
+//! | the reader | the exit |
+//! |---|---|
+//! | stops when [`closing`] resolves | waits for nothing; its report is clean |
+//! | reads on | waits for [`drain_timeout`](ContextBuilder::drain_timeout), cuts the body off, and reports it as a [`Leak`], with the bytes that had come and how long it was silent ([`LeakProgress`]) |
+//! | holds the response and does not read | the same: a body unread is in flight |
+//!
+//! One `select!` around all of a reader is enough, since what it drops is closed at once: a request
+//! under way, a body, the wait between two connections.
+//!
+//! ```
+//! # use http_context::{OpenError, closing, open, spawn};
+//! # async fn follow(url: &str) {
+//! #     std::future::pending::<()>().await;
+//! # }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), OpenError> {
+//! let (result, report) = open(async {
+//!     spawn(async {
+//!         tokio::select! {
+//!             () = closing() => {}
+//!             () = follow("https://example.com/events") => {}
+//!         }
+//!     });
+//!     Ok::<_, OpenError>(())
+//! })
+//! .with_report()
+//! .await;
+//! assert!(report.is_some_and(|report| report.is_clean()));
+//! # result
+//! # }
+//! ```
+//!
+//! A stream has no end that [`timeout`](RequestBuilder::timeout) could wait for:
+//! [`read_timeout`](RequestBuilder::read_timeout) ends one that has gone silent. Two programs in the
+//! folder `examples` of this crate read streams with parsers that are kept well:
+//! `server_sent_events` (`sse-stream`, connected anew with `Last-Event-ID` as `retry` allows) and
+//! `ndjson` (`LinesCodec` of `tokio-util`).
+//!
 //! # In libraries
 //!
 //! Call [`http_session`] where a request is made, return its error like any other, and keep no

@@ -117,6 +117,10 @@ impl HttpSession {
     /// HTTP/1.1, also where the session speaks HTTP/2. Where code of others calls
     /// [`Response::upgrade`], what that gives belongs to the session as well.
     ///
+    /// A WebSocket over HTTP/2 (RFC 8441) cannot be had through `reqwest` 0.13.5: of an extended
+    /// `CONNECT` made with `hyper::ext::Protocol` it drops the extension, so that a server which offers
+    /// them gets a `CONNECT` without `:protocol` and `:path`, where it gets both from `hyper` alone.
+    ///
     /// # Errors
     ///
     /// [`UpgradeError::Request`] when there is no response, and [`UpgradeError::Refused`] with the
