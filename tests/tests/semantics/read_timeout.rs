@@ -7,9 +7,10 @@ use http::{Extensions, Response};
 use http_context::{
     ContextBuilder, ErrorKind, OpenError, ReadTimeout, RequestFailure, builder, http_session,
 };
-use http_context_tests::{Server, ServerBuilder, full_body};
+use http_context_tests::{Server, ServerBuilder, UpgradeServer, full_body};
 use reqwest::Request;
 use reqwest_middleware::{Middleware, Next};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const LIMIT: Duration = Duration::from_millis(200);
 const LONG: Duration = Duration::from_mins(1);
@@ -141,6 +142,30 @@ async fn each_hop_of_a_redirect_has_the_whole_limit() {
         let request = session.get(server.url("/away")).read_timeout(LIMIT);
         let error = request.send().await.unwrap_err();
         assert_eq!(ReadTimeout::find(&error).unwrap().limit, LIMIT);
+        Ok::<_, OpenError>(())
+    });
+    work.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_request_that_asks_for_an_upgrade_has_it_until_its_head() {
+    let server = Server::start();
+    let work = builder().open(async {
+        let request = http_session()?.get(server.url("/never"));
+        let request = request.header("upgrade", "any").read_timeout(LIMIT);
+        let error = request.upgrade().await.unwrap_err();
+        assert_eq!(ReadTimeout::find(&error).unwrap().limit, LIMIT);
+        let upgrades = UpgradeServer::start();
+        let request = http_session()?.get(upgrades.url("/"));
+        let request = request.header("upgrade", "any").read_timeout(LIMIT);
+        let mut io = request.upgrade().await.unwrap();
+        // Longer than the limit, in which nothing comes, though somebody waits.
+        let mut byte = [0; 1];
+        let silent = tokio::time::timeout(LIMIT * 2, io.read_exact(&mut byte));
+        assert!(silent.await.is_err());
+        io.write_all(b"x").await.unwrap();
+        io.flush().await.unwrap();
+        io.read_exact(&mut byte).await.unwrap();
         Ok::<_, OpenError>(())
     });
     work.await.unwrap();

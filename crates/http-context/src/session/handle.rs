@@ -134,7 +134,8 @@ impl HttpSession {
         &self,
         request: Request,
     ) -> impl Future<Output = Result<Upgraded, UpgradeError>> + Send + use<> {
-        upgrade::upgrade(self.hold(Location::caller()), request, Extensions::new())
+        let hold = self.hold(Location::caller());
+        upgrade::upgrade(hold, request, Extensions::new(), None)
     }
 
     /// A client of this session for SDKs that want one of `reqwest_middleware`.

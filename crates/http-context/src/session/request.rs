@@ -234,7 +234,7 @@ impl RequestBuilder {
     /// As for [`HttpSession::execute`](crate::HttpSession::execute).
     pub async fn upgrade(self) -> Result<Upgraded, UpgradeError> {
         let request = build(self.inner, &self.method, &self.hold.session)?;
-        upgrade::upgrade(self.hold, request, self.extensions).await
+        upgrade::upgrade(self.hold, request, self.extensions, self.read_timeout).await
     }
 
     /// As [`upgrade`](Self::upgrade), with what `prepare` makes of the request.
@@ -245,7 +245,7 @@ impl RequestBuilder {
     ) -> Result<Upgraded, UpgradeError> {
         let mut request = build(self.inner, &self.method, &self.hold.session)?;
         prepare(&mut request);
-        upgrade::upgrade(self.hold, request, self.extensions).await
+        upgrade::upgrade(self.hold, request, self.extensions, self.read_timeout).await
     }
 
     /// How its context redacts.

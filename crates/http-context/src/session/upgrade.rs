@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::header;
 use hyper::upgrade::OnUpgrade;
@@ -94,10 +95,12 @@ pub(super) async fn upgrade(
     hold: SessionHold,
     mut request: Request,
     extensions: http::Extensions,
+    read_timeout: Option<Duration>,
 ) -> Result<Upgraded, UpgradeError> {
     let connection = request.headers_mut().entry(header::CONNECTION);
     connection.or_insert(header::HeaderValue::from_static("upgrade"));
-    let mut response = execute::execute(hold, request, extensions.into()).await?;
+    let answered = execute::execute_within(hold, request, extensions.into(), read_timeout);
+    let mut response = answered.await?;
     let Some(upgrade) = response.extensions_mut().remove::<OnUpgrade>() else {
         return Err(UpgradeError::Refused(Box::new(response)));
     };
