@@ -120,6 +120,10 @@ async fn a_reader_that_turns_to_something_else_meanwhile_is_not_late() {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the servers of the hops take their time, together more than the limit"
+)]
 async fn each_hop_of_a_redirect_has_the_whole_limit() {
     let (limit, most_of_it) = (Duration::from_secs(2), Duration::from_millis(1100));
     let after_a_while = move |status: u16| {

@@ -1,6 +1,6 @@
 //! A server that sends lines for as long as somebody reads them, cut anywhere.
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\n\r\n";
@@ -17,9 +17,10 @@ pub(crate) async fn start() -> std::io::Result<String> {
     Ok(url)
 }
 
-async fn serve(mut socket: TcpStream) -> std::io::Result<()> {
-    // A request without a body, which comes in one piece.
-    socket.read(&mut [0; 4096]).await?;
+async fn serve(socket: TcpStream) -> std::io::Result<()> {
+    let mut socket = BufReader::new(socket);
+    // To the end of the head; there is no body.
+    while socket.read_line(&mut String::new()).await? > 2 {}
     socket.write_all(HEAD.as_bytes()).await?;
     for n in 0_u64.. {
         let line = format!("{{\"n\":{n}}}\n\n");
