@@ -27,7 +27,10 @@ impl Received {
     /// The head came now, or bytes did after which more are expected: for those of the end nobody
     /// reads the clock.
     pub(super) fn note(&self, started: Instant, now: Instant) {
-        let nanos = u64::try_from((now - started).as_nanos()).unwrap_or(u64::MAX);
+        let passed = now.saturating_duration_since(started);
+        // Half a millennium fits; `as_nanos` would count in 128 bits, for each piece of each body.
+        let seconds = passed.as_secs().wrapping_mul(1_000_000_000);
+        let nanos = seconds.wrapping_add(passed.subsec_nanos().into());
         self.last.store(nanos, Ordering::Relaxed);
     }
 
