@@ -132,3 +132,45 @@ impl ResultLine<'_> {
         line
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_context::{OpenError, builder, http_session};
+    use serde_json::json;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_leaked_body_says_in_the_results_what_had_come_of_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1024];
+            while socket.read(&mut request).await.is_ok_and(|read| read > 0) {
+                // The client asks once, in one piece.
+                let half = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfirst";
+                socket.write_all(half).await.unwrap();
+            }
+        });
+        let work = builder().drain_timeout(Duration::ZERO).open(async {
+            let mut response = http_session()?.get(&url).send().await.unwrap();
+            assert_eq!(response.chunk().await.unwrap().unwrap(), "first");
+            Ok::<_, OpenError>((http_session()?, response))
+        });
+        let (kept, report) = work.with_report().await;
+        let exit = serde_json::to_value(Exit::from(&report.unwrap())).unwrap();
+        let leak = |kind: &str| {
+            let mut leaks = exit["leaks"].as_array().unwrap().iter();
+            leaks.find(|leak| leak["kind"] == kind).unwrap()
+        };
+        let progress = &leak("response_body")["progress"];
+        assert_eq!(progress["sent_bytes"], json!(0));
+        assert_eq!(progress["received_bytes"], json!(5));
+        assert!(progress["quiet_ms"].is_u64(), "{progress}");
+        assert!(leak("session_handle").get("progress").is_none());
+        drop(kept);
+    }
+}

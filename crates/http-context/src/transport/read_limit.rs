@@ -150,7 +150,7 @@ mod tests {
         let (sender, mut body) = limited(LIMIT);
         for _ in 0..3 {
             assert!(poll(&mut body).is_pending());
-            advance(LIMIT - Duration::from_millis(1)).await;
+            advance(LIMIT * 9 / 10).await;
             assert!(poll(&mut body).is_pending());
             sender.send("more").unwrap();
             assert!(matches!(poll(&mut body), Poll::Ready(Some(Ok(_)))));
