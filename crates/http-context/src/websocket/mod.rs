@@ -1,8 +1,8 @@
 //! WebSockets of a session: opened by its handshake, spoken by tungstenite, and closed with their
 //! context in the words of their protocol.
 //!
-//! [`Shared`](shared::Shared) is what a socket is. Its holder polls it from one task or two, and the
-//! exit of the context and the heartbeat poll it beside them.
+//! A socket is what `Shared` is in `shared.rs`: its holder polls it from one task or two, and the exit
+//! of the context and the heartbeat poll it beside them.
 
 mod builder;
 mod control;
