@@ -69,10 +69,12 @@
 //! 3. what is left is cut off: futures and bodies end with [`SessionClosed`];
 //! 4. the client and its connection pool are dropped;
 //! 5. it is verified that nothing is left: handles, clients, tasks, and, by asking the operating
-//!    system, sockets;
+//!    system, sockets; those that somebody still holds are
+//!    [cut off](ContextBuilder::cut_held_sockets), and reported all the same;
 //! 6. the [`ExitReport`] goes to the observers and, with [`Open::with_report`], to the caller.
 //!
-//! When the work panics, or the future is dropped, steps 1, 3, 4 and 6 happen at once.
+//! When the work panics, or the future is dropped, steps 1, 3, 4 and 6 happen at once, and sockets are
+//! verified in the background.
 //!
 //! # Streams
 //!
@@ -188,8 +190,8 @@ pub use exchange::FinalUrl;
 pub use facts::{
     AddressPair, AttemptAnswered, BodyEnd, BodyEndReason, CloseReason, ConnectAbandoned,
     ConnectFailure, ConnectStarted, ConnectionClosed, ConnectionInfo, ConnectionUse, ContextInfo,
-    Direction, ExitReport, Leak, LeakKind, LeakPolicy, LeakProgress, MessageType, NameLookup,
-    NestedOpen, NestedPolicy, Outcome, PoolCheckout, PoolCloseReason, PoolReturn,
+    Direction, ExitReport, HeldSocket, Leak, LeakKind, LeakPolicy, LeakProgress, MessageType,
+    NameLookup, NestedOpen, NestedPolicy, Outcome, PoolCheckout, PoolCloseReason, PoolReturn,
     PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect, RequestInfo, ResponseHead,
     SessionEnded, SessionSource, SessionStarted, Upgrade, UpgradeEnd, UpgradeEndReason,
     UpgradeProtocol, UpgradeTraffic,

@@ -35,15 +35,18 @@ pub(crate) fn watch(due: Instant, watched: Box<dyn Watched>) {
     }
 }
 
-/// As [`watch`], so long from now by the clock of the machine, whatever a test has made of that of its
-/// runtime.
+/// As [`watch`], so long from now by the clock of the machine.
+pub(crate) fn watch_after(delay: Duration, watched: Box<dyn Watched>) {
+    watch(now() + delay, watched);
+}
+
+/// Now by the clock of the machine, whatever a test has made of that of its runtime.
 #[expect(
     clippy::disallowed_methods,
     reason = "the thread of this module has a clock that nobody pauses"
 )]
-pub(crate) fn watch_after(delay: Duration, watched: Box<dyn Watched>) {
-    let now = Instant::from_std(std::time::Instant::now());
-    watch(now + delay, watched);
+pub(crate) fn now() -> Instant {
+    Instant::from_std(std::time::Instant::now())
 }
 
 /// Taken under no other lock, and nothing of a user runs under it.

@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use http_context::testing::{Fact, Recorder};
-use http_context::{ContextBuilder, Leak, LeakKind, LeakPolicy, OpenError, current, http_session};
-use http_context_tests::{Server, UpgradeServer};
+use http_context::{
+    ContextBuilder, HeldSocket, Leak, LeakKind, LeakPolicy, OpenError, current, http_session,
+};
+use http_context_tests::{Server, UpgradeServer, sockets};
 
 use crate::support::{BoxError, clean, only_leak, recorded};
 
@@ -237,7 +239,7 @@ async fn reported_as_overdue(recorder: &Recorder) -> Result<(), OpenError> {
 }
 
 /// An upload over HTTP/1.1 that is given up while nobody reads it: what is in the buffers goes before
-/// the end of the stream, so that its socket stays open until the server closes it.
+/// the end of the stream, so that its socket stays open until the server closes it, or it is cut off.
 async fn upload_that_nobody_reads(server: &Server) -> Result<(), BoxError> {
     let upload = http_session()?.post(server.url("/never"));
     let mut upload = Box::pin(upload.body(vec![0; 32 << 20]).send());
@@ -254,6 +256,7 @@ async fn upload_that_nobody_reads(server: &Server) -> Result<(), BoxError> {
 )]
 async fn a_socket_that_is_open_after_the_close() {
     let (server, (recorder, context)) = (Server::start(), recorded());
+    let context = context.cut_held_sockets(false);
     let work = context.clone().open(upload_that_nobody_reads(&server));
     let report = work.with_report().await.1;
     let leak = only_leak(&report.unwrap(), LeakKind::Connection, 0);
@@ -277,6 +280,21 @@ async fn a_socket_that_is_open_after_the_close() {
         .wait_for(|fact| matches!(fact, Fact::LeakResolved(leak) if is_late(leak)))
         .await;
     server.wait_until(|counts| counts.open() == 0).await;
+}
+
+#[tokio::test]
+#[cfg_attr(
+    http_context_no_kernel,
+    ignore = "nobody but the kernel shows a socket that is kept"
+)]
+async fn a_socket_that_is_cut_off_at_the_close() {
+    let (server, (recorder, context)) = (Server::start(), recorded());
+    let work = context.open(upload_that_nobody_reads(&server));
+    let report = work.with_report().await.1;
+    let leak = only_leak(&report.unwrap(), LeakKind::Connection, 0);
+    assert_eq!(leak.socket, Some(HeldSocket::Cut));
+    assert_eq!(sockets::to(server.addr()), []);
+    assert_eq!((recorder.leaks().len(), recorder.resolved().len()), (1, 1));
 }
 
 #[tokio::test]

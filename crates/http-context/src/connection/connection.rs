@@ -1,5 +1,6 @@
 //! One connection: what it carries, when it is idle, and how it ends.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tokio::time::Instant;
 
 use super::closes::SocketEnd;
 use super::counters::SocketCounters;
-use super::kernel::{self, SocketState};
+use super::kernel::{self, Socket, SocketState};
 use super::registry::REGISTRY;
 use super::traffic::Traffic;
 use crate::facts::{CloseReason, ConnectionClosed, ConnectionInfo, ConnectionUse};
@@ -19,6 +20,8 @@ use crate::scope::MadeConnection;
 /// The kernel announces a close when nothing refers to the socket any more, and does so in the
 /// background.
 const ANNOUNCED_WITHIN: Duration = Duration::from_millis(500);
+
+pub use snapshot::ConnectionSnapshot;
 
 /// A connection of this process, from its open to its close.
 pub(crate) struct Connection {
@@ -30,6 +33,8 @@ pub(crate) struct Connection {
     pub(super) traffic: Arc<Traffic>,
     /// Whether its close will be seen.
     is_seen: bool,
+    /// The kernel's number for its socket, where that was asked for and is known.
+    cookie: Option<NonZeroU64>,
     /// Nothing of a user runs under it. The lock of the traffic is taken under it.
     state: Mutex<State>,
 }
@@ -106,6 +111,7 @@ impl Connection {
         observers: Observers,
         traffic: &Arc<Traffic>,
         is_seen: bool,
+        cookie: Option<NonZeroU64>,
     ) -> Self {
         let state = State {
             idle_since: Some(info.opened),
@@ -117,6 +123,7 @@ impl Connection {
             observers,
             traffic: Arc::clone(traffic),
             is_seen,
+            cookie,
             state: Mutex::new(state),
         }
     }
@@ -124,6 +131,18 @@ impl Connection {
     /// Whether its close will be seen.
     pub(super) fn is_seen(&self) -> bool {
         self.is_seen
+    }
+
+    /// Its socket, where that has addresses.
+    pub(super) fn socket(&self) -> Option<Socket> {
+        let cookie = self.cookie;
+        let addresses = self.info.addresses?;
+        Some(Socket { addresses, cookie })
+    }
+
+    /// Whether its socket can be told from every other one, and so be cut off.
+    pub(super) fn can_be_cut(&self) -> bool {
+        self.cookie.is_some()
     }
 
     /// Whether anybody is notified of its close.
@@ -167,10 +186,7 @@ impl Connection {
     /// Asks what is counted of its socket. With HTTP/2 the peer may ask this side to close it, which
     /// nobody learns of here, and the counts of its end say the more the younger these are.
     fn look(&self) {
-        let states = self
-            .info
-            .addresses
-            .and_then(|addresses| kernel::states(&[addresses]));
+        let states = self.socket().and_then(|socket| kernel::states(&[socket]));
         if let Some([SocketState::Open(counters)]) = states.as_deref() {
             let mut state = self.state.lock();
             let now = Instant::now();
@@ -330,18 +346,6 @@ impl Connection {
             .notify(|observer| observer.connection_closed(&self.info, &closed));
     }
 
-    /// What is known of it now.
-    pub(crate) fn snapshot(&self) -> ConnectionSnapshot {
-        let state = self.state.lock();
-        ConnectionSnapshot {
-            info: Arc::clone(&self.info),
-            requests: state.requests,
-            in_flight: state.in_flight,
-            idle_since: state.idle_since,
-            version: state.version,
-        }
-    }
-
     /// Whether the body of a response on it is still read.
     pub(super) fn has_responses(&self) -> bool {
         self.state.lock().in_flight > 0
@@ -373,22 +377,7 @@ impl MadeConnection for Connection {
     }
 }
 
-/// An open connection, as it was a moment ago. What is on it is known where it has an observer.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ConnectionSnapshot {
-    /// The connection.
-    pub info: Arc<ConnectionInfo>,
-    /// How many response heads came over it so far.
-    pub requests: u64,
-    /// Responses on it whose body has not ended.
-    pub in_flight: u32,
-    /// Since when it has no response on it, if it has none.
-    pub idle_since: Option<Instant>,
-    /// The HTTP version it speaks, once a response or the TLS handshake said so.
-    pub version: Option<Version>,
-}
-
 mod judgement;
+mod snapshot;
 #[cfg(test)]
 mod tests;

@@ -14,9 +14,10 @@ mod closes;
 )]
 mod connection;
 mod counters;
+mod cut;
 mod kernel;
 mod layer;
-mod leaked;
+
 mod open_connections;
 mod ownership;
 mod registry;
@@ -28,15 +29,16 @@ pub(crate) mod sample;
 mod session_connections;
 mod source;
 mod traffic;
+mod unattended;
 mod verify;
 
 pub(crate) use awaits_head::AwaitsHead;
 pub use closes::{CloseEvent, CloseSink, ClosedSocket, ConnectionCloses, NoCloses, SocketEnd};
 pub(crate) use connection::Connection;
 pub use connection::ConnectionSnapshot;
+pub(crate) use cut::HeldConnection;
 pub use kernel::KernelCloses;
 pub(crate) use layer::ConnectionLayer;
-pub(crate) use leaked::report_when_closed;
 pub use open_connections::open_connections;
 pub(crate) use ownership::{release, still_held};
 pub(crate) use resolve::{ObservedResolver, SystemResolver};
@@ -44,4 +46,5 @@ pub(crate) use response_connection::ResponseConnection;
 pub(crate) use retired::RetiredSessions;
 pub(crate) use session_connections::SessionConnections;
 pub use source::{ConnectionClosesAlreadySet, sees_connection_closes, set_connection_closes};
-pub(crate) use verify::{CLOSES_WITHIN, ToRelease, wait_for_close};
+pub(crate) use unattended::{CLOSES_WITHIN, report_when_closed};
+pub(crate) use verify::{ClosedConnections, cut_off, wait_for_close};

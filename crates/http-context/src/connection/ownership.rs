@@ -14,8 +14,8 @@ use crate::facts::AddressPair;
 /// system cannot be asked. One whose addresses have a new owner is closed.
 pub(crate) fn still_held(connections: &[Arc<Connection>]) -> Option<Vec<Arc<Connection>>> {
     let ours: Vec<_> = connections.iter().filter(|c| REGISTRY.has(c)).collect();
-    let addresses: Vec<_> = ours.iter().filter_map(|c| c.info.addresses).collect();
-    let held: HashSet<AddressPair> = kernel::held(&addresses)?.into_iter().collect();
+    let sockets: Vec<_> = ours.iter().filter_map(|c| c.socket()).collect();
+    let held: HashSet<AddressPair> = kernel::held(&sockets)?.into_iter().collect();
     let is_held = |c: &&&Arc<Connection>| c.info.addresses.is_some_and(|pair| held.contains(&pair));
     Some(ours.iter().filter(is_held).map(|c| Arc::clone(c)).collect())
 }

@@ -79,8 +79,14 @@ impl Sample {
         observers: Observers,
         is_seen: bool,
     ) -> Arc<Connection> {
-        let connection = Connection::new(info(addresses), observers, &self.traffic, is_seen);
-        Arc::new(connection)
+        let (info, cookie) = (info(addresses), super::kernel::cookie(addresses));
+        Arc::new(Connection::new(
+            info,
+            observers,
+            &self.traffic,
+            is_seen,
+            cookie,
+        ))
     }
 }
 

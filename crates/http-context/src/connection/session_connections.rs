@@ -29,6 +29,8 @@ use crate::wait_until::wait_until;
 /// The connections of one session, from its first to its exit or that of its pool.
 pub(crate) struct SessionConnections {
     keep_alive: Duration,
+    /// Whether their sockets are cut off if they are held for too long after the session.
+    cuts_sockets: bool,
     /// Made at the first request.
     traffic: OnceLock<Arc<Traffic>>,
     /// The connection that carried a response last, which is likely to carry the next one too.
@@ -57,9 +59,10 @@ struct Connections {
 const FEWEST_TO_PRUNE: usize = 1024;
 
 impl SessionConnections {
-    pub(crate) fn new(keep_alive: Duration) -> Self {
+    pub(crate) fn new(keep_alive: Duration, cuts_sockets: bool) -> Self {
         Self {
             keep_alive,
+            cuts_sockets,
             traffic: OnceLock::new(),
             last: Mutex::default(),
             connections: Mutex::default(),
@@ -72,8 +75,11 @@ impl SessionConnections {
         // Asked before it is entered, so that its close is not missed.
         let is_seen =
             !observers.is_empty() && info.addresses.is_some() && source::sees_connection_closes();
-        let connection = Connection::new(info, observers.clone(), self.traffic(), is_seen);
-        Arc::new(connection)
+        // Whoever asks for this has the socket open, so that it can be no other one.
+        let asked = info.addresses.filter(|_| self.cuts_sockets);
+        let cookie = asked.and_then(kernel::cookie);
+        let (observers, traffic) = (observers.clone(), self.traffic());
+        Arc::new(Connection::new(info, observers, traffic, is_seen, cookie))
     }
 
     fn enter(&self, connection: &Arc<Connection>) {
@@ -263,8 +269,8 @@ fn note_session_closed(connections: &[Arc<Connection>]) {
         .iter()
         .filter(|c| c.info.addresses.is_some())
         .collect();
-    let addresses: Vec<_> = asked.iter().filter_map(|c| c.info.addresses).collect();
-    let states = kernel::states(&addresses);
+    let sockets: Vec<_> = asked.iter().filter_map(|c| c.socket()).collect();
+    let states = kernel::states(&sockets);
     for (at, connection) in asked.into_iter().enumerate() {
         match states.as_ref().map(|states| states[at]) {
             Some(SocketState::ClosedByPeer(ago)) => {

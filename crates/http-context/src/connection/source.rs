@@ -81,11 +81,11 @@ fn note(event: CloseEvent) -> bool {
 fn compare() -> bool {
     // Listed before they are looked up: one that is opened in between is not missed.
     let listed = REGISTRY.all();
-    let addresses: Vec<_> = listed.iter().filter_map(|c| c.info.addresses).collect();
-    if addresses.is_empty() {
+    let sockets: Vec<_> = listed.iter().filter_map(|c| c.socket()).collect();
+    if sockets.is_empty() {
         return false;
     }
-    let Some(held) = kernel::held(&addresses) else {
+    let Some(held) = kernel::held(&sockets) else {
         return false;
     };
     let held: HashSet<AddressPair> = held.into_iter().collect();

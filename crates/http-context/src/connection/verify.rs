@@ -1,4 +1,4 @@
-//! Waiting for the sockets of a closed session to be gone.
+//! Waiting for the sockets of a closed session to be gone, and cutting off those that stay.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,10 +6,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::connection::Connection;
+use super::cut::{self, HeldConnection};
 use super::ownership::{self, release, release_gone};
+use super::unattended::verify_later;
+use crate::facts::HeldSocket;
+use crate::scope::Scope;
 
-/// How long what was closed or cut off may take to be gone: its tasks have to be run by the runtime.
-pub(crate) const CLOSES_WITHIN: Duration = Duration::from_secs(2);
+/// How long whoever holds a socket may take to let it go when it is cut off: a task of this runtime,
+/// for one, has to read the end.
+const LET_GO_WITHIN: Duration = Duration::from_millis(100);
 
 /// How often the tasks of connections are given a turn before time is given to them.
 const TURNS_FOR_TASKS: u32 = 4;
@@ -18,14 +23,65 @@ const TURNS_FOR_TASKS: u32 = 4;
 /// less than handing the question to another one.
 const ASKED_IN_PLACE: usize = 8;
 
-/// Connections that the exit no longer answers for once this is dropped.
+/// Connections of a session that has closed, whose sockets are to be gone.
 #[derive(Default)]
-pub(crate) struct ToRelease(pub(crate) Vec<Arc<Connection>>);
+pub(crate) struct ClosedConnections {
+    connections: Vec<Arc<Connection>>,
+    /// The context whose leaks those are that stay, if anybody looks for them.
+    scope: Option<Arc<Scope>>,
+}
 
-impl Drop for ToRelease {
-    fn drop(&mut self) {
-        self.0.iter().for_each(release);
+impl ClosedConnections {
+    /// `scope` is the context whose leaks those are that stay, if anybody is to look for them.
+    pub(crate) fn new(connections: Vec<Arc<Connection>>, scope: Option<Arc<Scope>>) -> Self {
+        Self { connections, scope }
     }
+
+    /// Waits until the operating system shows none of their sockets, or until they are to be gone.
+    /// What is held then is cut off, and given back.
+    pub(crate) async fn verify(mut self, gone_by: Instant) -> Vec<HeldConnection> {
+        let held = wait_for_close(self.connections.clone(), gone_by).await;
+        let held = cut_off(held).await;
+        self.scope = None;
+        let is_gone = |one: &Arc<Connection>| {
+            !held
+                .iter()
+                .any(|held| Arc::ptr_eq(&held.connection, one) && !held.is_gone)
+        };
+        self.connections.retain(is_gone);
+        held
+    }
+}
+
+/// Nobody waits for them any more: they are looked after in the background, or by nobody.
+impl Drop for ClosedConnections {
+    fn drop(&mut self) {
+        let connections = std::mem::take(&mut self.connections);
+        match &self.scope {
+            Some(scope) => verify_later(scope, connections),
+            None => connections.iter().for_each(release),
+        }
+    }
+}
+
+/// Cuts off the sockets of these connections, and waits a moment for those to be gone. One that has
+/// closed by itself in the meantime is not given back.
+pub(crate) async fn cut_off(held: Vec<Arc<Connection>>) -> Vec<HeldConnection> {
+    if held.is_empty() {
+        return Vec::new();
+    }
+    let asked = held.clone();
+    // It looks through all descriptors of the process.
+    let cut = tokio::task::spawn_blocking(|| cut::cut_off(asked)).await;
+    let mut all = cut.unwrap_or_else(|_| HeldConnection::all_open(held));
+    let is_cut = all.iter().filter(|one| one.socket == HeldSocket::Cut);
+    let cut: Vec<_> = is_cut.map(|one| Arc::clone(&one.connection)).collect();
+    let left = wait_for_close(cut, Instant::now() + LET_GO_WITHIN).await;
+    for one in &mut all {
+        let is_left = || left.iter().any(|left| Arc::ptr_eq(left, &one.connection));
+        one.is_gone = one.socket == HeldSocket::Cut && !is_left();
+    }
+    all
 }
 
 /// Waits until the operating system shows none of these sockets, or until they are to be gone; gives
@@ -87,6 +143,7 @@ mod tests {
 
     use super::super::registry::REGISTRY;
     use super::super::sample::{Sample, with_socket};
+    use super::super::unattended::CLOSES_WITHIN;
     use super::*;
 
     /// A connection whose socket is open, and the two ends of that.
@@ -101,7 +158,7 @@ mod tests {
     fn an_exit_that_is_over_answers_for_no_socket() {
         let (connection, _ends) = connected();
         assert!(REGISTRY.has(&connection));
-        drop(ToRelease(vec![Arc::clone(&connection)]));
+        drop(ClosedConnections::new(vec![Arc::clone(&connection)], None));
         assert!(!REGISTRY.has(&connection));
     }
 
@@ -151,8 +208,9 @@ mod tests {
                 })
                 .build()
                 .unwrap();
-            let closed = ToRelease((0..count).map(|_| connected().0).collect());
-            let left = runtime.block_on(still_held(&closed.0)).unwrap();
+            let closed = (0..count).map(|_| connected().0).collect();
+            let closed = ClosedConnections::new(closed, None);
+            let left = runtime.block_on(still_held(&closed.connections)).unwrap();
             assert!(left.is_empty());
             assert_eq!(started.load(Ordering::Relaxed), threads);
         }

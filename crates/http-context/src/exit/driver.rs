@@ -8,9 +8,8 @@ use futures_util::future::join;
 use tokio::time::{Instant, timeout};
 
 use super::farewell::Farewells;
-use super::verify::{self, ToRelease};
-use super::{find, turn};
-use crate::connection::CLOSES_WITHIN;
+use super::{find, turn, verify};
+use crate::connection::{CLOSES_WITHIN, ClosedConnections};
 use crate::context::HttpContext;
 use crate::facts::{ExitReport, Leak, Outcome, PoolCloseReason};
 use crate::scope::{ContextStats, Scope};
@@ -183,19 +182,19 @@ impl Exit {
         }
     }
 
-    /// Waits until the operating system shows no socket of the sessions that were dropped; what is
-    /// left is a leak.
+    /// Waits until the operating system shows no socket of the sessions that were dropped. What is
+    /// left is cut off, and a leak.
     async fn verify(&mut self, context: &HttpContext, gone_by: Instant) {
         let Some(sessions) = context.sessions_if_any() else {
             return;
         };
         verify::wait_until_given_up(sessions, gone_by).await;
-        let mut connections = ToRelease(sessions.take_connections());
-        if context.scope().looks_for_leaks() && context.options().verify_sockets {
-            let held = verify::still_held(&mut connections, gone_by).await;
+        let closed = take_closed(context, sessions);
+        if verifies(context) {
+            let held = closed.verify(gone_by).await;
             if !held.is_empty() {
                 self.defer(context.scope());
-                verify::report_later(context, sessions.age(), held, &mut self.leaks);
+                verify::add_leaks(context.scope(), held, &mut self.leaks);
             }
         }
     }
@@ -287,7 +286,7 @@ impl Drop for Exit {
         self.outcome = outcome;
         self.abort(&context);
         if let Some(sessions) = context.sessions_if_any() {
-            close_unverified(sessions);
+            close_unverified(&context, sessions);
         }
         // Children that were aborted with the work may not have been dropped yet, so what they
         // hold is no leak: nothing more is looked for.
@@ -321,11 +320,22 @@ fn has_connections(context: &HttpContext) -> bool {
     sessions.is_some_and(|s| s.has_connections())
 }
 
-/// Closes the session without looking at what is left of it.
-fn close_unverified(sessions: &Arc<Sessions>) {
+/// Whether the operating system is asked what is left of the context's sockets.
+fn verifies(context: &HttpContext) -> bool {
+    context.scope().looks_for_leaks() && context.options().verify_sockets
+}
+
+/// The connections of the sessions that were dropped.
+fn take_closed(context: &HttpContext, sessions: &Sessions) -> ClosedConnections {
+    let scope = verifies(context).then(|| Arc::clone(context.scope()));
+    ClosedConnections::new(sessions.take_connections(), scope)
+}
+
+/// Closes the session, and leaves it to others to look at what is left of its sockets.
+fn close_unverified(context: &HttpContext, sessions: &Arc<Sessions>) {
     sessions.drop_transport();
     if let Some(permit) = sessions.take_permit() {
         permit.close(PoolCloseReason::Unverified);
     }
-    drop(ToRelease(sessions.take_connections()));
+    drop(take_closed(context, sessions));
 }

@@ -12,11 +12,11 @@
 //! | `let_go` | gives tasks that hold a handle or a client their turn to let it go ([`turn`]) |
 //! | `find_holders` | finds handles and clients that are kept: before a pool decides, else after `verify` |
 //! | `settle` | drops the client, or hands it back to its pool |
-//! | `verify` | waits for the sockets of what was dropped, and finds those that stay ([`verify`]) |
+//! | `verify` | waits for the sockets of what was dropped, and cuts off those that stay ([`verify`]) |
 //! | `report` | notifies observers, and returns the report |
 //!
-//! An exit that is dropped cannot wait, and gives nobody a turn: it looks for no holder, and a pool
-//! closes its session as `unverified`.
+//! An exit that is dropped cannot wait, and gives nobody a turn: it looks for no holder, a pool
+//! closes its session as `unverified`, and its sockets are looked after in the background.
 
 mod driver;
 mod farewell;

@@ -27,7 +27,8 @@ pub enum LeakKind {
     /// A connection that was upgraded, as to a WebSocket, was still held at the drain deadline, and
     /// was closed.
     UpgradedConnection,
-    /// A socket that the session opened is still open.
+    /// A socket that the session opened was still open when the exit had waited for it. It is cut off
+    /// where that is possible; see [`Leak::socket`](field@Leak::socket).
     Connection,
     /// The context is open longer than its threshold.
     ContextOverdue,
@@ -137,6 +138,8 @@ pub struct Leak {
     pub acquired_at: Option<CallSite>,
     /// How old the oldest of it is, or at most is where only its session's age is known.
     pub age: Duration,
+    /// What was done with the socket of a leak of the kind [`Connection`](LeakKind::Connection).
+    pub socket: Option<HeldSocket>,
     /// Which one it is (a method and a host, a pair of addresses), without secrets.
     pub detail: Option<String>,
     /// How far it had come, of a response body, an upgraded connection, and a request that was sending
@@ -169,11 +172,45 @@ impl fmt::Display for Leak {
         if let Some(progress) = &self.progress {
             write!(f, "\n  progress   {progress}")?;
         }
+        if let Some(socket) = self.socket {
+            write!(f, "\n  socket     {socket}")?;
+        }
         write!(f, "\n  fix        {}", self.kind.fix())?;
         if let Some(backtrace) = &self.backtrace {
             write!(f, "\n  backtrace\n{backtrace}")?;
         }
         Ok(())
+    }
+}
+
+/// What was done with a socket that was still held when its session had closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HeldSocket {
+    /// It was shut down in both directions: its holder and its peer read an end.
+    Cut,
+    /// It is open: the system forbids to cut it off, or
+    /// [`cut_held_sockets`](crate::SessionOptions::cut_held_sockets) says that it is not to be.
+    StillOpen,
+}
+
+impl HeldSocket {
+    /// As it stands in logs and in JSON: `cut` or `still_open`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cut => "cut",
+            Self::StillOpen => "still_open",
+        }
+    }
+}
+
+/// As it stands in a report for people.
+impl fmt::Display for HeldSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cut => "cut: shut down in both directions",
+            Self::StillOpen => "still open",
+        })
     }
 }
 
@@ -207,6 +244,7 @@ mod tests {
             opened_at: here,
             acquired_at: None,
             age: Duration::from_millis(1500),
+            socket: None,
             detail: None,
             progress: None,
             backtrace: None,
@@ -225,6 +263,11 @@ mod tests {
         assert_eq!(
             leak.to_string(),
             format!("{what} (of an SDK), 3 times{rest}")
+        );
+        leak.socket = Some(HeldSocket::StillOpen);
+        assert!(
+            leak.to_string()
+                .contains("1.5s\n  socket     still open\n  fix")
         );
     }
 }

@@ -22,7 +22,7 @@ pub use connection::{
 };
 pub use context::ContextInfo;
 pub use exit::{ExitReport, Outcome};
-pub use leak::{Leak, LeakKind, LeakPolicy};
+pub use leak::{HeldSocket, Leak, LeakKind, LeakPolicy};
 pub use leak_progress::LeakProgress;
 pub use nested::{NestedOpen, NestedPolicy};
 pub(crate) use phase::Phase;

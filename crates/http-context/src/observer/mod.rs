@@ -178,7 +178,8 @@ pub trait Observer: Send + Sync + 'static {
     fn connection_closed(&self, connection: &Arc<ConnectionInfo>, closed: &ConnectionClosed) {}
 
     /// A leak was found: those of an exit come right before `context_closed`, an overdue context
-    /// and a use after the exit at once.
+    /// and a use after the exit at once, and sockets that are held of a context that was dropped
+    /// some seconds after that.
     fn leak(&self, context: &ContextInfo, leak: &Leak) {}
 
     /// Something that was reported as leaked was released after all: a handle dropped, a task

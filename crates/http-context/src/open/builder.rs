@@ -90,8 +90,8 @@ impl ContextBuilder {
         self.set(|options| options.leaks = policy)
     }
 
-    /// Whether an exit asks the operating system for sockets that the session left open. Default:
-    /// `true`. A session that opened no connection is never asked about.
+    /// Whether an exit asks the operating system for sockets that the session left open, and
+    /// [cuts them off](Self::cut_held_sockets). Default: `true`. A session that opened no connection is never asked about.
     pub fn verify_sockets(self, verify: bool) -> Self {
         self.set(|options| options.verify_sockets = verify)
     }

@@ -8,8 +8,10 @@ use super::counts::PoolCounts;
 use super::{Inner, SessionPool};
 use std::sync::Arc;
 
-use crate::connection::{CLOSES_WITHIN, Connection, release, wait_for_close};
-use crate::facts::{AddressPair, PoolCloseReason};
+use crate::connection::{
+    CLOSES_WITHIN, Connection, HeldConnection, cut_off, release, wait_for_close,
+};
+use crate::facts::{AddressPair, HeldSocket, PoolCloseReason};
 use crate::observer::Observer;
 use crate::wait_until::wait_until;
 
@@ -23,14 +25,17 @@ pub struct PoolReport {
     pub in_use: usize,
     /// Connections that were verified.
     pub connections: usize,
-    /// Those of them whose socket this process still has.
+    /// Those of them whose socket somebody still held, and which were cut off: see
+    /// [`cut_held_sockets`](crate::SessionOptions::cut_held_sockets).
+    pub cut: Vec<AddressPair>,
+    /// Those of them whose socket this process still has, and which could not be cut off.
     pub still_open: Vec<AddressPair>,
 }
 
 impl PoolReport {
     /// Whether nothing is left.
     pub fn is_clean(&self) -> bool {
-        self.in_use == 0 && self.still_open.is_empty()
+        self.in_use == 0 && self.cut.is_empty() && self.still_open.is_empty()
     }
 }
 
@@ -40,13 +45,14 @@ impl fmt::Display for PoolReport {
         write!(
             f,
             "session pool closed: {} sessions and {} connections, {} permits still in use, {} \
-             sockets still open",
+             sockets cut off, {} sockets still open",
             self.sessions_closed,
             self.connections,
             self.in_use,
+            self.cut.len(),
             self.still_open.len()
         )?;
-        for AddressPair { local, remote } in &self.still_open {
+        for AddressPair { local, remote } in self.cut.iter().chain(&self.still_open) {
             write!(f, "\n  from {local} to {remote}")?;
         }
         Ok(())
@@ -56,7 +62,7 @@ impl fmt::Display for PoolReport {
 impl SessionPool {
     /// Closes the pool: refuses further contexts, waits for those that have a permit up to its
     /// [`drain_timeout`](crate::PoolBuilder::drain_timeout), closes every session, and asks the operating system whether
-    /// all their sockets are gone.
+    /// all their sockets are gone. Those that are not are cut off.
     ///
     /// # Cancel safety
     ///
@@ -87,26 +93,32 @@ impl SessionPool {
         // Running out of time is no error: the report counts what is in use.
         let is_unused = wait_until(&counts.returned, || counts.status().used == 0);
         let _ = tokio::time::timeout(*drain_timeout, is_unused).await;
-        let (connections, still_open) = verify(counts).await;
+        let (connections, held) = verify(counts).await;
+        let of = |socket| {
+            let held = held.iter().filter(|one| one.socket == socket);
+            held.filter_map(|one| one.connection.info.addresses)
+                .collect()
+        };
         PoolReport {
             sessions_closed: counts.closed() - closed_before,
             in_use: counts.status().used,
             connections,
-            still_open,
+            cut: of(HeldSocket::Cut),
+            still_open: of(HeldSocket::StillOpen),
         }
     }
 }
 
-async fn verify(counts: &PoolCounts) -> (usize, Vec<AddressPair>) {
+async fn verify(counts: &PoolCounts) -> (usize, Vec<HeldConnection>) {
     let mut unverified = Unverified {
         counts,
         connections: counts.take_unverified(),
     };
     let gone_by = Instant::now() + CLOSES_WITHIN;
     let held = wait_for_close(unverified.connections.clone(), gone_by).await;
+    let held = cut_off(held).await;
     let connections = std::mem::take(&mut unverified.connections);
     connections.iter().for_each(release);
-    let held = held.iter().filter_map(|one| one.info.addresses).collect();
     (connections.len(), held)
 }
 

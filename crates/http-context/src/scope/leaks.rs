@@ -34,6 +34,7 @@ impl Scope {
             opened_at: self.info.opened_at,
             acquired_at,
             age,
+            socket: None,
             detail: None,
             progress: None,
             backtrace: None,

@@ -86,7 +86,10 @@ impl Transport {
         observers: &Observers,
         check: impl FnOnce(&ClientBuilder) -> Result<(), BuildError>,
     ) -> Result<Self, BuildError> {
-        let connections = Arc::new(SessionConnections::new(options.keep_alive));
+        let connections = Arc::new(SessionConnections::new(
+            options.keep_alive,
+            options.cut_held_sockets,
+        ));
         let builder = client_builder(options, options.http_versions, Arc::clone(&connections))?;
         check(&builder)?;
         let client = builder

@@ -35,6 +35,27 @@ macro_rules! with_session_setters {
                 options.keep_alive = keep_alive;
             }
 
+            /// Whether sockets are cut off that are still held when the exit of a context, or the
+            /// close of a pool, has waited for them: by an upload that nobody reads, say, or by
+            /// whatever has taken a connection over. Default: `true`.
+            ///
+            /// Such a socket is shut down in both directions, so that its holder and its peer read
+            /// an end, and is reported as leaked all the same; [`Leak::socket`](field@crate::Leak::socket)
+            /// says what was done. Whoever holds it has 100 ms to let it go, after the 2 s that an
+            /// exit waits for sockets to be closed. Those of a context that is dropped instead of
+            /// awaited are looked after in the background. Nothing is cut where nothing is looked for
+            /// ([`LeakPolicy::Off`](crate::LeakPolicy::Off),
+            /// [`verify_sockets`](crate::ContextBuilder::verify_sockets)), on systems other than
+            /// Linux, and where the system forbids the call `pidfd_getfd`, as Docker does unless it is
+            /// told otherwise.
+            ///
+            /// It costs a request nothing, and a connection a question to the kernel when it is
+            /// opened, some microseconds: by the answer its socket is told from every other one that
+            /// may have its addresses later.
+            fn cut_held_sockets(cut: bool) |options| {
+                options.cut_held_sockets = cut;
+            }
+
             /// The HTTP versions to use. Default: HTTP/1.1, and HTTP/2 where the server offers it
             /// in the TLS handshake.
             fn http_versions(versions: HttpVersions) |options| {
@@ -200,6 +221,7 @@ pub(crate) use with_session_setters;
 pub struct SessionOptions {
     pub(crate) max_connections_per_host: usize,
     pub(crate) keep_alive: Duration,
+    pub(crate) cut_held_sockets: bool,
     pub(crate) http_versions: HttpVersions,
     pub(crate) tls: Tls,
     pub(crate) proxies: Vec<Proxy>,
@@ -241,6 +263,7 @@ impl Default for SessionOptions {
         Self {
             max_connections_per_host: 50,
             keep_alive: Duration::from_mins(2),
+            cut_held_sockets: true,
             http_versions: HttpVersions::default(),
             tls: Tls::default(),
             proxies: Vec::new(),

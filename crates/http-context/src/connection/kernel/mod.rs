@@ -10,6 +10,8 @@
 #[cfg(all(target_os = "linux", not(http_context_no_kernel)))]
 mod announcements;
 #[cfg(all(target_os = "linux", not(http_context_no_kernel)))]
+mod cut;
+#[cfg(all(target_os = "linux", not(http_context_no_kernel)))]
 mod proc_fs;
 #[cfg(all(target_os = "linux", not(http_context_no_kernel)))]
 mod sock_diag;
@@ -18,6 +20,7 @@ mod tcp_info;
 #[cfg(any(not(target_os = "linux"), http_context_no_kernel))]
 mod unsupported;
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use super::closes::SocketEnd;
@@ -29,22 +32,47 @@ use unsupported as system;
 #[cfg(all(target_os = "linux", not(http_context_no_kernel)))]
 mod system {
     pub(super) use super::announcements::{check_soon, flush, start};
-    use super::{AddressPair, proc_fs, sock_diag};
+    pub(super) use super::cut::cut;
+    use super::{AddressPair, Socket, proc_fs, sock_diag};
 
-    pub(super) fn held(addresses: &[AddressPair]) -> Option<Vec<AddressPair>> {
-        sock_diag::held(addresses).or_else(|| {
+    pub(super) fn held(sockets: &[Socket]) -> Option<Vec<AddressPair>> {
+        sock_diag::held(sockets).or_else(|| {
             let held = proc_fs::held()?;
-            let addresses = addresses.iter().copied();
+            let addresses = sockets.iter().map(|socket| socket.addresses);
             Some(addresses.filter(|pair| held.contains(pair)).collect())
         })
     }
 
-    pub(super) use super::sock_diag::{closings, states};
+    pub(super) use super::sock_diag::{closings, cookie, states};
 }
 
 #[cfg(all(target_os = "linux", not(http_context_no_kernel)))]
 #[cfg(test)]
 pub(super) use sock_diag::ASKING_SOCKETS;
+
+/// A socket that a session has opened.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Socket {
+    pub(super) addresses: AddressPair,
+    /// The kernel's number for it, which no other socket ever has, where it is known. The addresses
+    /// alone may be those of another socket by now: of one that this process has opened past every
+    /// session, say.
+    pub(super) cookie: Option<NonZeroU64>,
+}
+
+/// The kernel's number for the open socket with these addresses. Takes some microseconds; `None` where
+/// the operating system does not say it.
+pub(super) fn cookie(addresses: AddressPair) -> Option<NonZeroU64> {
+    system::cookie(addresses)
+}
+
+/// Shuts each socket down in both directions, whoever has its descriptor. Says of each whether it was
+/// done; not to one whose number is not known, or where the system forbids it.
+///
+/// Looks through all descriptors of the process, at about a microsecond for each.
+pub(super) fn cut(sockets: &[Socket], is_ours: impl Fn(usize) -> bool) -> Vec<bool> {
+    system::cut(sockets, is_ours)
+}
 
 /// How far the close of a socket has come.
 #[cfg_attr(
@@ -61,18 +89,18 @@ pub(crate) enum SocketState {
     Gone,
 }
 
-/// Those of the addresses whose socket this process holds, or `None` where the operating system
-/// cannot be asked.
+/// The addresses of those of the sockets that this process holds, or `None` where the operating
+/// system cannot be asked.
 ///
 /// Takes some microseconds for a connection; where `NETLINK_SOCK_DIAG` is not to be had, some
 /// milliseconds in all, which grow with the number of sockets of the machine.
-pub(super) fn held(addresses: &[AddressPair]) -> Option<Vec<AddressPair>> {
-    system::held(addresses)
+pub(super) fn held(sockets: &[Socket]) -> Option<Vec<AddressPair>> {
+    system::held(sockets)
 }
 
 /// The state of each, or `None` where the operating system cannot be asked.
-pub(super) fn states(addresses: &[AddressPair]) -> Option<Vec<SocketState>> {
-    system::states(addresses)
+pub(super) fn states(sockets: &[Socket]) -> Option<Vec<SocketState>> {
+    system::states(sockets)
 }
 
 /// What the operating system still shows of a socket that this process holds no more.

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::RawFd;
 
 use crate::facts::AddressPair;
 
@@ -28,16 +29,23 @@ pub(super) fn held() -> Option<HashSet<AddressPair>> {
 }
 
 fn socket_inodes() -> Option<HashSet<u64>> {
+    let descriptors = socket_descriptors()?;
+    Some(descriptors.map(|(_, inode)| inode).collect())
+}
+
+/// The descriptors of sockets that this process has, each with the inode of its socket.
+pub(super) fn socket_descriptors() -> Option<impl Iterator<Item = (RawFd, u64)>> {
     let descriptors = fs::read_dir("/proc/self/fd").ok()?;
-    let inode = |entry: fs::DirEntry| {
+    let socket = |entry: fs::DirEntry| {
         let target = fs::read_link(entry.path()).ok()?;
         let inode = target
             .to_str()?
             .strip_prefix("socket:[")?
             .strip_suffix(']')?;
-        inode.parse().ok()
+        let descriptor = entry.file_name().to_str()?.parse().ok()?;
+        Some((descriptor, inode.parse().ok()?))
     };
-    Some(descriptors.flatten().filter_map(inode).collect())
+    Some(descriptors.flatten().filter_map(socket))
 }
 
 /// `sl local_address rem_address st tx:rx tr:tm retrnsmt uid timeout inode …`

@@ -2,6 +2,7 @@
 //! `sock_diag(7)`).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
 
 use parking_lot::Mutex;
@@ -11,7 +12,7 @@ use rustix::net::{
 };
 
 use super::tcp_info::TcpInfo;
-use super::{Closing, SocketState};
+use super::{Closing, Socket, SocketState};
 use crate::connection::closes::SocketEnd;
 use crate::connection::counters::OwnFin;
 use crate::facts::AddressPair;
@@ -23,6 +24,7 @@ const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const NLM_F_REQUEST: u16 = 1;
 const NLMSG_ERROR: u16 = 2;
 const ENOENT: i32 = 2;
+const ESTALE: i32 = 116;
 /// The states of a TCP socket.
 const FIN_WAIT_1: u8 = 4;
 const FIN_WAIT_2: u8 = 5;
@@ -43,6 +45,7 @@ const HEADER: usize = 16;
 /// Where an answer has the number of its question.
 const NUMBER: usize = 8;
 const STATE: usize = HEADER + 1;
+const COOKIE: usize = HEADER + 4 + 40;
 pub(super) const UNREAD: usize = HEADER + 4 + 48 + 4;
 pub(super) const UNACKNOWLEDGED: usize = UNREAD + 4;
 const INODE: usize = HEADER + 4 + 48 + 16;
@@ -51,19 +54,52 @@ pub(super) const ATTRIBUTES: usize = HEADER + 72;
 /// So many sockets are asked for at once: the kernel has room for all the answers.
 const AT_ONCE: usize = 32;
 
-/// Those of the addresses whose socket some process holds, or `None` when the kernel does not
-/// answer. A socket with these addresses that is not ours cannot be, short of a descriptor that was
-/// handed to another process.
-pub(super) fn held(addresses: &[AddressPair]) -> Option<Vec<AddressPair>> {
-    let states = ask_each(addresses, 0, state)?;
-    let held = addresses.iter().zip(states);
+/// The addresses of those sockets that some process holds, or `None` when the kernel does not answer.
+/// A socket with these addresses that is not ours cannot be where its number is known, short of a
+/// descriptor that was handed to another process.
+pub(super) fn held(sockets: &[Socket]) -> Option<Vec<AddressPair>> {
+    let states = ask_each(sockets, 0, state)?;
+    let held = sockets.iter().zip(states);
     let held = held.filter(|(_, state)| *state != SocketState::Gone);
-    Some(held.map(|(pair, _)| *pair).collect())
+    Some(held.map(|(socket, _)| socket.addresses).collect())
 }
 
 /// The state of each.
-pub(super) fn states(addresses: &[AddressPair]) -> Option<Vec<SocketState>> {
-    ask_each(addresses, WITH_INFO, state)
+pub(super) fn states(sockets: &[Socket]) -> Option<Vec<SocketState>> {
+    ask_each(sockets, WITH_INFO, state)
+}
+
+/// The number of the open socket with these addresses.
+pub(super) fn cookie(addresses: AddressPair) -> Option<NonZeroU64> {
+    let asked = Socket {
+        addresses,
+        cookie: None,
+    };
+    ask_each(&[asked], 0, read_cookie)?.pop()
+}
+
+/// `None` where no process has it open.
+fn read_cookie(answer: &[u8]) -> Option<NonZeroU64> {
+    if !is_open(answer)? {
+        return None;
+    }
+    let word = |at: usize| {
+        let word = answer.get(at..at + 4)?.try_into().ok()?;
+        Some(u64::from(u32::from_ne_bytes(word)))
+    };
+    NonZeroU64::new(word(COOKIE)? | word(COOKIE + 4)? << 32)
+}
+
+/// The number of the file of each socket, which its descriptors show; 0 where nobody has it open.
+pub(super) fn inodes(sockets: &[Socket]) -> Option<Vec<u32>> {
+    ask_each(sockets, 0, |answer| {
+        let inode = || {
+            Some(u32::from_ne_bytes(
+                answer.get(INODE..INODE + 4)?.try_into().ok()?,
+            ))
+        };
+        if is_open(answer)? { inode() } else { Some(0) }
+    })
 }
 
 /// How far the close of each has come that this process holds no more. Only the side that closes
@@ -71,7 +107,11 @@ pub(super) fn states(addresses: &[AddressPair]) -> Option<Vec<SocketState>> {
 /// it has reset what the other side sent after that. So one that does not wait may have been first
 /// as well.
 pub(super) fn closings(addresses: &[AddressPair]) -> Option<Vec<Closing>> {
-    ask_each(addresses, WITH_INFO, closing)
+    let whoever = addresses.iter().map(|pair| Socket {
+        addresses: *pair,
+        cookie: None,
+    });
+    ask_each(&whoever.collect::<Vec<_>>(), WITH_INFO, closing)
 }
 
 fn closing(answer: &[u8]) -> Option<Closing> {
@@ -93,19 +133,19 @@ static KEPT: Mutex<Option<OwnedFd>> = Mutex::new(None);
 
 /// Asks for all of them through one socket, and reads each answer.
 fn ask_each<T>(
-    addresses: &[AddressPair],
+    sockets: &[Socket],
     extensions: u8,
     read: impl Fn(&[u8]) -> Option<T>,
 ) -> Option<Vec<T>> {
-    if addresses.is_empty() {
+    if sockets.is_empty() {
         return Some(Vec::new());
     }
     // While another thread asks, with a socket of its own.
     let Some(mut kept) = KEPT.try_lock() else {
-        return ask_with(&connect()?, addresses, extensions, read);
+        return ask_with(&connect()?, sockets, extensions, read);
     };
     let kernel = kept.take().or_else(connect)?;
-    let answers = ask_with(&kernel, addresses, extensions, read);
+    let answers = ask_with(&kernel, sockets, extensions, read);
     // An answer that was not read would be taken for one of the next question.
     *kept = answers.is_some().then_some(kernel);
     answers
@@ -113,13 +153,13 @@ fn ask_each<T>(
 
 fn ask_with<T>(
     kernel: &OwnedFd,
-    addresses: &[AddressPair],
+    sockets: &[Socket],
     extensions: u8,
     read: impl Fn(&[u8]) -> Option<T>,
 ) -> Option<Vec<T>> {
-    let mut all = Vec::with_capacity(addresses.len());
+    let mut all = Vec::with_capacity(sockets.len());
     let mut answer = vec![0; 1024];
-    for asked in addresses.chunks(AT_ONCE) {
+    for asked in sockets.chunks(AT_ONCE) {
         ask(kernel, asked, extensions)?;
         // The kernel answers each in turn.
         for number in 0_u32.. {
@@ -160,11 +200,11 @@ fn connect() -> Option<OwnedFd> {
 }
 
 /// Sends one question for all of them.
-fn ask(kernel: &OwnedFd, addresses: &[AddressPair], extensions: u8) -> Option<()> {
+fn ask(kernel: &OwnedFd, sockets: &[Socket], extensions: u8) -> Option<()> {
     let to_kernel = SocketAddrNetlink::new(0, 0);
-    let mut question = Vec::with_capacity(REQUEST * addresses.len());
-    for (number, pair) in (0..).zip(addresses) {
-        request(&mut question, number, *pair, extensions);
+    let mut question = Vec::with_capacity(REQUEST * sockets.len());
+    for (number, socket) in (0..).zip(sockets) {
+        request(&mut question, number, *socket, extensions);
     }
     sendto(kernel, &question, SendFlags::empty(), &to_kernel).ok()?;
     Some(())
@@ -177,17 +217,24 @@ fn error(answer: &[u8]) -> Option<i32> {
     (kind == NLMSG_ERROR).then_some(code)
 }
 
-fn state(answer: &[u8]) -> Option<SocketState> {
+/// Whether some process has it open; `None` where the answer does not say it.
+fn is_open(answer: &[u8]) -> Option<bool> {
     if let Some(code) = error(answer) {
-        return (code == -ENOENT).then_some(SocketState::Gone);
+        // There is none, or another one has the addresses.
+        return matches!(-code, ENOENT | ESTALE).then_some(false);
     }
     let inode = u32::from_ne_bytes(answer.get(INODE..INODE + 4)?.try_into().ok()?);
     let state = *answer.get(STATE)?;
     // A socket that its process has closed has no inode while the kernel winds it up. And a
     // listener on the local port is found where no connection is.
-    if inode == 0 || state == LISTEN {
+    Some(inode != 0 && state != LISTEN)
+}
+
+fn state(answer: &[u8]) -> Option<SocketState> {
+    if !is_open(answer)? {
         return Some(SocketState::Gone);
     }
+    let state = *answer.get(STATE)?;
     // Also where this side has closed its half, and waits for the other one.
     if !matches!(state, CLOSE_WAIT | LAST_ACK) {
         let counters = TcpInfo::find(answer).map(|info| info.counters);
@@ -223,11 +270,12 @@ pub(super) fn addresses(message: &[u8]) -> Option<AddressPair> {
 fn request(
     request: &mut Vec<u8>,
     number: u32,
-    AddressPair { local, remote }: AddressPair,
+    Socket { addresses, cookie }: Socket,
     extensions: u8,
 ) {
     #[allow(clippy::cast_possible_truncation, reason = "a small constant")]
     const LENGTH: u32 = REQUEST as u32;
+    let AddressPair { local, remote } = addresses;
     let family = if local.is_ipv4() { AF_INET } else { AF_INET6 };
     request.extend(LENGTH.to_ne_bytes());
     request.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
@@ -241,9 +289,14 @@ fn request(
     request.extend(remote.port().to_be_bytes());
     request.extend(words(local));
     request.extend(words(remote));
-    // Any interface; and no cookie, which is all ones.
+    // Any interface.
     request.extend([0; 4]);
-    request.extend([u8::MAX; 8]);
+    // Two words, the low one first. All ones ask for whichever socket it is.
+    let cookie = cookie.map_or(u64::MAX, NonZeroU64::get);
+    for word in [cookie & u64::from(u32::MAX), cookie >> 32] {
+        #[expect(clippy::cast_possible_truncation, reason = "one of two halves")]
+        request.extend((word as u32).to_ne_bytes());
+    }
 }
 
 fn words(address: SocketAddr) -> [u8; 16] {
@@ -258,93 +311,4 @@ fn words(address: SocketAddr) -> [u8; 16] {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Read as _;
-    use std::net::{TcpListener, TcpStream};
-    use std::time::Duration;
-
-    use super::*;
-    use crate::connection::kernel::proc_fs;
-
-    fn is_open(pair: AddressPair) -> bool {
-        matches!(states(&[pair]).unwrap()[..], [SocketState::Open(Some(_))])
-    }
-
-    /// A connected socket, its addresses, and the end of its peer.
-    fn socket(address: &str) -> (TcpStream, AddressPair, TcpStream) {
-        let listener = TcpListener::bind(address).unwrap();
-        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let pair = AddressPair {
-            local: socket.local_addr().unwrap(),
-            remote: socket.peer_addr().unwrap(),
-        };
-        let (peer, _) = listener.accept().unwrap();
-        (socket, pair, peer)
-    }
-
-    #[test]
-    fn both_ways_say_that_a_socket_is_held_from_connect_to_close() {
-        for address in ["127.0.0.1:0", "[::1]:0"] {
-            let (socket, pair, _peer) = socket(address);
-            let by_proc = || proc_fs::held().unwrap().contains(&pair);
-            let by_diag = || held(&[pair]).unwrap() == [pair];
-            assert!(by_proc() && by_diag(), "{address}");
-            // The peer holds on, so the kernel keeps the socket without an owner (FIN-WAIT-2).
-            drop(socket);
-            assert!(!by_proc() && !by_diag(), "{address}");
-        }
-    }
-
-    #[test]
-    fn a_connection_is_not_held_by_a_listener_that_has_its_port_now() {
-        for address in ["127.0.0.1:0", "[::1]:0"] {
-            let listener = TcpListener::bind(address).unwrap();
-            let local = listener.local_addr().unwrap();
-            let remote = SocketAddr::new(local.ip(), 1);
-            let gone = AddressPair { local, remote };
-            assert_eq!(held(&[gone]), Some(vec![]), "{address}");
-            assert!(!proc_fs::held().unwrap().contains(&gone), "{address}");
-        }
-    }
-
-    #[test]
-    fn a_socket_whose_half_this_side_has_closed_is_not_closed_by_its_peer() {
-        let (socket, pair, _peer) = socket("127.0.0.1:0");
-        socket.shutdown(std::net::Shutdown::Write).unwrap();
-        assert!(is_open(pair));
-    }
-
-    #[test]
-    fn a_socket_that_its_peer_has_closed_is_held_and_says_so() {
-        let (mut socket, pair, peer) = socket("127.0.0.1:0");
-        assert!(is_open(pair));
-        drop(peer);
-        // The end is read once it is there.
-        assert_eq!(socket.read(&mut [0]).unwrap(), 0);
-        let state = states(&[pair]).unwrap()[0];
-        assert!(matches!(state, SocketState::ClosedByPeer(ago) if ago < Duration::from_secs(5)));
-        assert_eq!(held(&[pair]), Some(vec![pair]));
-    }
-
-    #[test]
-    fn however_many_are_asked_for_one_socket_asks() {
-        let sockets: Vec<_> = (0..=AT_ONCE).map(|_| socket("127.0.0.1:0")).collect();
-        let pairs: Vec<_> = sockets.iter().map(|(_, pair, _)| *pair).collect();
-        let before = ASKING_SOCKETS.get();
-        assert_eq!(held(&pairs), Some(pairs));
-        assert!(ASKING_SOCKETS.get() <= before + 1);
-    }
-
-    #[test]
-    fn a_socket_whose_fin_stands_behind_data_has_not_begun_to_close() {
-        let (mut socket, pair, mut peer) = socket("127.0.0.1:0");
-        socket.set_nonblocking(true).unwrap();
-        // Until the peer has no room for more.
-        while std::io::Write::write(&mut socket, &[0; 1 << 14]).is_ok() {}
-        drop(socket);
-        assert_eq!(closings(&[pair]), Some(vec![Closing::NotBegun]));
-        std::io::copy(&mut peer, &mut std::io::sink()).unwrap();
-        let here = Closing::By(SocketEnd::Here);
-        assert_eq!(closings(&[pair]), Some(vec![here]));
-    }
-}
+mod tests;

@@ -1,19 +1,29 @@
 //! Where nobody knows how to ask for the sockets of this process.
 
-use super::{Closing, SocketState};
+use std::num::NonZeroU64;
+
+use super::{Closing, Socket, SocketState};
 use crate::connection::closes::CloseSink;
 use crate::facts::AddressPair;
 
-pub(super) fn held(_: &[AddressPair]) -> Option<Vec<AddressPair>> {
+pub(super) fn held(_: &[Socket]) -> Option<Vec<AddressPair>> {
     None
 }
 
-pub(super) fn states(_: &[AddressPair]) -> Option<Vec<SocketState>> {
+pub(super) fn states(_: &[Socket]) -> Option<Vec<SocketState>> {
     None
 }
 
 pub(super) fn closings(_: &[AddressPair]) -> Option<Vec<Closing>> {
     None
+}
+
+pub(super) fn cookie(_: AddressPair) -> Option<NonZeroU64> {
+    None
+}
+
+pub(super) fn cut(sockets: &[Socket], _: impl Fn(usize) -> bool) -> Vec<bool> {
+    vec![false; sockets.len()]
 }
 
 pub(super) fn start(_: CloseSink) -> bool {
