@@ -12,9 +12,12 @@
 use std::{
     collections::{HashMap, HashSet},
     fs,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
+    os::fd::RawFd,
     time::Duration,
 };
+
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 
 /// A TCP socket that a descriptor of this process refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -99,6 +102,25 @@ pub fn to(remote: SocketAddr) -> Vec<Socket> {
     sockets
 }
 
+/// The sockets that this process holds to `remote`, each by another descriptor than whoever has it: for
+/// as long as one is kept, so is its socket. Reading from one does not block.
+///
+/// # Panics
+///
+/// As [`all`], and where `pidfd_getfd` is forbidden.
+pub fn duplicates_to(remote: SocketAddr) -> Vec<TcpStream> {
+    let inodes: HashSet<u64> = to(remote).iter().map(|socket| socket.inode).collect();
+    let process = pidfd_open(getpid(), PidfdFlags::empty()).expect("this process is there");
+    let mut seen = HashSet::new();
+    descriptors()
+        .filter(|(_, inode)| inodes.contains(inode) && seen.insert(*inode))
+        .map(|(descriptor, _)| {
+            let duplicate = pidfd_getfd(&process, descriptor, PidfdGetfdFlags::empty());
+            TcpStream::from(duplicate.expect("nobody closes it meanwhile"))
+        })
+        .collect()
+}
+
 /// How many established connections this process holds to `remote`.
 ///
 /// # Panics
@@ -144,17 +166,19 @@ pub async fn wait_until(remote: SocketAddr, count: usize) {
 
 /// The inodes of all sockets behind this process's descriptors.
 fn inodes() -> HashSet<u64> {
-    fs::read_dir("/proc/self/fd")
-        .expect("/proc/self/fd can be read")
-        .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
-        .filter_map(|link| {
-            let text = link.to_str()?;
-            text.strip_prefix("socket:[")?
-                .strip_suffix(']')?
-                .parse()
-                .ok()
-        })
-        .collect()
+    descriptors().map(|(_, inode)| inode).collect()
+}
+
+/// This process's descriptors of sockets, each with the inode of its socket.
+fn descriptors() -> impl Iterator<Item = (RawFd, u64)> {
+    let entries = fs::read_dir("/proc/self/fd").expect("/proc/self/fd can be read");
+    entries.filter_map(|entry| {
+        let path = entry.ok()?.path();
+        let link = fs::read_link(&path).ok()?;
+        let inode = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+        let descriptor = path.file_name()?.to_str()?;
+        Some((descriptor.parse().ok()?, inode.parse().ok()?))
+    })
 }
 
 /// Reads a line such as
