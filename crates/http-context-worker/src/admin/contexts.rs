@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use http_context::{LeakProgress, LiveContext, RecentLeak, RecentNestedOpen, Redaction, Snapshot};
+use http_context::{
+    HeldSocket, LeakProgress, LiveContext, RecentLeak, RecentNestedOpen, Redaction, Snapshot,
+};
 use serde_json::{Value, json};
 
 use crate::progress::Progress;
@@ -63,6 +65,7 @@ fn leak(recent: &RecentLeak) -> Value {
         "acquired_at": leak.acquired_at.map(ToString::to_string),
         "detail": leak.detail,
         "progress": leak.progress.as_ref().map(leak_progress),
+        "socket": leak.socket.map(HeldSocket::as_str),
         "remedy": leak.kind.fix(),
     })
 }

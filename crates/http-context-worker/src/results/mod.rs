@@ -5,7 +5,7 @@ pub(crate) mod rejects;
 
 use std::time::Duration;
 
-use http_context::{ExitReport, Leak, LeakProgress, Outcome};
+use http_context::{ExitReport, HeldSocket, Leak, LeakProgress, Outcome};
 use serde::Serialize;
 
 use crate::attempt::send::RequestOutcome;
@@ -55,6 +55,9 @@ pub struct ExitLeak {
     pub acquired_at: Option<String>,
     /// How old it was, in milliseconds.
     pub age_ms: u64,
+    /// What was done with it, where it is a socket: `cut` or `still_open`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub socket: Option<&'static str>,
     /// How far it had come, of what carries bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<ExitProgress>,
@@ -105,6 +108,7 @@ impl From<&Leak> for ExitLeak {
             acquired_at: leak.acquired_at.map(ToString::to_string),
             age_ms: millis(leak.age),
             progress: leak.progress.as_ref().map(ExitProgress::from),
+            socket: leak.socket.map(HeldSocket::as_str),
         }
     }
 }

@@ -149,10 +149,12 @@ impl Summary {
     }
 }
 
-/// Sockets of warm sessions that this process still had after their pool had closed.
+/// Sockets of warm sessions that somebody still held after their pool had closed.
 fn sockets_left(ended: &Ended) -> u64 {
     let pool = ended.pool.as_ref();
-    pool.map_or(0, |report| report.still_open.len() as u64)
+    pool.map_or(0, |report| {
+        (report.cut.len() + report.still_open.len()) as u64
+    })
 }
 
 fn percent(part: u64, whole: u64) -> String {
