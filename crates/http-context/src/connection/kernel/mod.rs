@@ -51,6 +51,10 @@ mod system {
 pub(super) use sock_diag::ASKING_SOCKETS;
 
 /// A socket that a session has opened.
+#[cfg_attr(
+    any(not(target_os = "linux"), http_context_no_kernel),
+    expect(dead_code, reason = "nobody is asked for it")
+)]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Socket {
     pub(super) addresses: AddressPair,
