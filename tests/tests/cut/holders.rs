@@ -1,6 +1,7 @@
 //! Whatever holds a socket when an exit has waited for it reads an end, and so does the server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_context::{
     CloseReason, ConnectionClosed, ConnectionInfo, ContextBuilder, HeldSocket, HttpVersions,
@@ -115,6 +116,23 @@ async fn an_upload_that_nobody_reads() {
     let names = recorder.names();
     let at = |name| names.iter().position(|known| known.starts_with(name));
     assert!(at("leak") < at("leak_resolved"), "{names:?}");
+}
+
+/// In a task of the context, which does not hear of its end.
+#[tokio::test]
+async fn an_upload_that_ignores_the_exit_costs_the_drain_and_little_more() {
+    let (server, (_, context)) = (Server::builder().http1().start(), recorded());
+    let (drain, never) = (Duration::from_secs(5), Duration::from_millis(6_500));
+    let work = context.open(async {
+        let upload = http_session()?.post(server.url("/never"));
+        http_context::spawn(upload.body(vec![0; 32 << 20]).send());
+        server.wait_until(|counts| counts.held == 1).await;
+        Ok::<_, BoxError>(())
+    });
+    let report = work.with_report().await.1.unwrap();
+    assert_eq!(sockets::to(server.addr()), []);
+    let took = report.exit_duration;
+    assert!(took >= drain && took < never, "{report}");
 }
 
 #[tokio::test]

@@ -89,14 +89,22 @@ impl Exit {
     /// Dropping the future leaves the rest to the drop of this, which does it at once.
     pub(crate) async fn awaited(mut self) -> Option<ExitReport> {
         let context = self.context.clone()?;
+        let begun = Instant::now();
         if !context.is_idle() {
             self.farewells = Farewells::say(&context);
             drain(&context, &self.farewells).await;
         }
+        // Tasks of connections have had their turns where all has waited for that long.
+        let has_waited = begun.elapsed() >= CLOSES_WITHIN;
+        let closes_within = if has_waited {
+            CLOSES_WITHIN / 2
+        } else {
+            CLOSES_WITHIN
+        };
         self.find_living(&context);
         self.abort(&context);
         // One deadline for all that was cut off or closed. What is left then is found below.
-        let gone_by = Instant::now() + CLOSES_WITHIN;
+        let gone_by = Instant::now() + closes_within;
         if context.requests_in_flight() > 0 {
             verify::wait_until_ended(&context, gone_by).await;
         }
