@@ -123,7 +123,7 @@ async fn an_upload_that_nobody_reads() {
 async fn an_upload_that_ignores_the_exit_costs_the_drain_and_little_more() {
     let (server, (_, context)) = (Server::builder().http1().start(), recorded());
     let (drain, never) = (Duration::from_secs(5), Duration::from_millis(6_500));
-    let work = context.open(async {
+    let work = context.drain_timeout(drain).open(async {
         let upload = http_session()?.post(server.url("/never"));
         http_context::spawn(upload.body(vec![0; 32 << 20]).send());
         server.wait_until(|counts| counts.held == 1).await;
