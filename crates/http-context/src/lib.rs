@@ -162,6 +162,7 @@ mod observer;
 mod open;
 mod pool;
 mod scope;
+mod service;
 mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -211,6 +212,7 @@ pub use open::{
     Work, builder, job, open,
 };
 pub use pool::{PoolBuilder, PoolReport, SessionPool};
+pub use service::{AmbientSession, ServiceFuture};
 pub use session::{HttpSession, RequestBuilder, Upgraded};
 pub use transport::{
     HttpVersions, RedirectAction, RedirectAttempt, RedirectPolicy, SessionOptions, Tls, warm_up,

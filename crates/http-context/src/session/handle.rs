@@ -11,7 +11,7 @@ use reqwest_middleware::ClientWithMiddleware;
 use super::client;
 use super::execute;
 use super::hold::{SessionHold, SessionRef};
-use super::request::RequestBuilder;
+use super::request::{RequestBuilder, not_built};
 use super::sessions::Sessions;
 use super::upgrade::{self, Upgraded};
 use crate::error::{RequestError, UpgradeError};
@@ -170,6 +170,38 @@ impl HttpSession {
     /// The context that it belongs to.
     pub fn context(&self) -> &ContextInfo {
         &self.session.sessions.scope().info
+    }
+
+    /// As [`execute`](Self::execute), by a request whose place is this one.
+    pub(crate) fn execute_at(
+        &self,
+        call_site: CallSite,
+        request: Request,
+        extensions: Extensions,
+    ) -> impl Future<Output = Result<Response, RequestError>> + Send + use<> {
+        execute::execute(self.hold(call_site), request, extensions.into())
+    }
+
+    /// As [`execute_with_extensions`](Self::execute_with_extensions), by a request whose place is this
+    /// one.
+    pub(crate) fn execute_lent_at<'e>(
+        &self,
+        call_site: CallSite,
+        request: Request,
+        extensions: &'e mut Extensions,
+    ) -> impl Future<Output = Result<Response, RequestError>> + Send + use<'e> {
+        execute::execute_lent(self.hold(call_site), request, extensions)
+    }
+
+    /// The error of a request that could not be built.
+    pub(crate) fn not_built(&self, method: &Method, error: reqwest::Error) -> RequestError {
+        not_built(&self.session, method, error)
+    }
+
+    /// Where this handle was acquired.
+    pub(crate) fn acquired_at(&self) -> CallSite {
+        let acquired = self.sessions().handles.call_site(self.call_site);
+        acquired.unwrap_or(self.context().opened_at())
     }
 
     fn sessions(&self) -> &Sessions {

@@ -266,16 +266,25 @@ fn build(
     method: &Method,
     session: &SessionRef,
 ) -> Result<Request, RequestError> {
-    inner.build().map_err(|error| {
-        let failed = FailedRequest {
-            redaction: &session.sessions.scope().info.redaction,
-            method: Some(method),
-            url: None,
-            origin: None,
-            credentials: &[],
-        };
-        RequestError::of(failed, RequestFailure::Request(error))
-    })
+    inner
+        .build()
+        .map_err(|error| not_built(session, method, error))
+}
+
+/// The error of a request that could not be built.
+pub(super) fn not_built(
+    session: &SessionRef,
+    method: &Method,
+    error: reqwest::Error,
+) -> RequestError {
+    let failed = FailedRequest {
+        redaction: &session.sessions.scope().info.redaction,
+        method: Some(method),
+        url: None,
+        origin: None,
+        credentials: &[],
+    };
+    RequestError::of(failed, RequestFailure::Request(error))
 }
 
 impl fmt::Debug for RequestBuilder {
