@@ -46,12 +46,31 @@ pub const HTTP_CONTEXT_CONNECTION_IDLE_MS: &str = "http_context.connection.idle_
 pub const OUTCOME: &str = "outcome";
 /// The kind of a leak.
 pub const KIND: &str = "kind";
-/// Why a connection closed.
+/// Why a connection closed, or what ended a body or an upgraded connection.
 pub const REASON: &str = "reason";
 /// The origin of a connection or a session.
 pub const SOURCE: &str = "source";
 /// The policy for nested opens.
 pub const POLICY: &str = "policy";
+/// What an upgraded connection speaks: `websocket` or `other`.
+pub const PROTOCOL: &str = "protocol";
+/// Which way something went: `sent` or `received`.
+pub const DIRECTION: &str = "direction";
+/// The type of a message of a WebSocket.
+pub const TYPE: &str = "type";
+/// Whether the holder of an upgraded connection dropped it without a word to the peer.
+pub const HTTP_CONTEXT_UPGRADED_DROPPED: &str = "http_context.upgraded.dropped";
+/// Bytes that an upgraded connection has sent.
+pub const HTTP_CONTEXT_UPGRADED_BYTES_SENT: &str = "http_context.upgraded.bytes_sent";
+/// Bytes that an upgraded connection has received.
+pub const HTTP_CONTEXT_UPGRADED_BYTES_RECEIVED: &str = "http_context.upgraded.bytes_received";
+/// Messages of all types that a WebSocket has sent.
+pub const HTTP_CONTEXT_WEBSOCKET_MESSAGES_SENT: &str = "http_context.websocket.messages_sent";
+/// Messages of all types that a WebSocket has received.
+pub const HTTP_CONTEXT_WEBSOCKET_MESSAGES_RECEIVED: &str =
+    "http_context.websocket.messages_received";
+/// The code of the Close frame that ended a WebSocket.
+pub const HTTP_CONTEXT_WEBSOCKET_CLOSE_CODE: &str = "http_context.websocket.close_code";
 /// The state of a pooled session.
 pub const STATE: &str = "state";
 /// How a job ended.
@@ -79,4 +98,21 @@ pub const REQUEST_SPAN: &[&str] = &[
     HTTP_CONTEXT_CONNECTION_REUSED,
     HTTP_CONTEXT_CONNECTION_IDLE_MS,
     HTTP_CONTEXT_NAME,
+];
+
+/// The attributes of the span of an upgraded connection. Samplers see the first five.
+pub const UPGRADED_SPAN: &[&str] = &[
+    SERVER_ADDRESS,
+    SERVER_PORT,
+    HTTP_CONTEXT_ID,
+    HTTP_CONTEXT_CONNECTION_ID,
+    PROTOCOL,
+    REASON,
+    ERROR_TYPE,
+    HTTP_CONTEXT_UPGRADED_DROPPED,
+    HTTP_CONTEXT_UPGRADED_BYTES_SENT,
+    HTTP_CONTEXT_UPGRADED_BYTES_RECEIVED,
+    HTTP_CONTEXT_WEBSOCKET_MESSAGES_SENT,
+    HTTP_CONTEXT_WEBSOCKET_MESSAGES_RECEIVED,
+    HTTP_CONTEXT_WEBSOCKET_CLOSE_CODE,
 ];

@@ -124,6 +124,7 @@ mod metrics;
 mod propagation;
 mod request;
 mod span;
+mod upgrade;
 mod version;
 
 pub use self::extensions::{

@@ -201,7 +201,8 @@ pub use facts::{
 pub use http_context_macros::test;
 pub use identity::{CallSite, ConnectionId, ContextId, Origin, PoolId, RequestId, SessionId};
 pub use inspect::{
-    LiveContext, NoOpenContexts, OpenContexts, Snapshot, assert_no_open_contexts, snapshot,
+    LiveContext, LiveUpgrade, NoOpenContexts, OpenContexts, Snapshot, assert_no_open_contexts,
+    snapshot,
 };
 pub use leak::{RecentLeak, RecentNestedOpen, sample_backtraces};
 pub use observer::{Observer, ObserverAlreadySet, set_default_observer};

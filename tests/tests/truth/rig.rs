@@ -194,6 +194,13 @@ impl Exported {
         self.sum(&format!("{name}_count"), labels)
     }
 
+    /// The seconds that all series of a histogram add up to.
+    pub(crate) fn seconds(&self, histogram: &str) -> f64 {
+        let name = format!("{histogram}_sum");
+        let values = self.samples.iter().filter(|sample| sample.name == name);
+        values.map(|sample| sample.value).sum()
+    }
+
     /// Every series of a metric, as its sorted labels.
     pub(crate) fn series(&self, name: &str) -> Vec<Vec<(String, String)>> {
         let of_metric = |sample: &&Sample| sample.name == name;

@@ -7,6 +7,7 @@
 )]
 
 mod ends;
+mod exported;
 mod pooled;
 #[path = "../truth/rig.rs"]
 #[allow(dead_code, reason = "the tests that it was made for use all of it")]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http_context::RequestInfo;
 use tracing::{Level, Span};
 
+use super::upgrade_log::log_upgrade_end;
 use super::{ContextEvent, millis, place};
 
 impl ContextEvent<'_> {
@@ -54,6 +55,7 @@ impl ContextEvent<'_> {
                 quiet_ms = leak.progress.and_then(|progress| progress.quiet_for).map(millis),
                 "an HTTP context left something behind\n{leak}"
             ),
+            Self::UpgradeEnd(request, end) => log_upgrade_end(request, end),
         }
     }
 }

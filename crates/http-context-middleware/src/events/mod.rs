@@ -1,11 +1,14 @@
-//! Events of a context, nested opens and leaks, as span events and log lines.
+//! Events of a context, nested opens, leaks and ends of upgraded connections, as span events and log lines.
 
 mod log;
 mod rate_limit;
+mod upgrade_log;
 
 use std::time::Duration;
 
-use http_context::{CallSite, Leak, LeakPolicy, NestedOpen, NestedPolicy};
+use http_context::{
+    CallSite, Leak, LeakPolicy, NestedOpen, NestedPolicy, RequestInfo, UpgradeEnd, UpgradeEndReason,
+};
 use tracing::Level;
 
 pub(crate) use self::log::log_slow_queue;
@@ -15,6 +18,7 @@ pub(crate) use self::rate_limit::RateLimit;
 pub(crate) enum ContextEvent<'e> {
     NestedOpen(&'e NestedOpen),
     Leak(&'e Leak, LeakPolicy),
+    UpgradeEnd(&'e RequestInfo, &'e UpgradeEnd),
 }
 
 impl ContextEvent<'_> {
@@ -22,6 +26,8 @@ impl ContextEvent<'_> {
         match self {
             Self::NestedOpen(_) => "http_context.nested_open",
             Self::Leak(..) => "http_context.leak",
+            Self::UpgradeEnd(_, end) if has_failed(end) => "http_context.upgrade_failed",
+            Self::UpgradeEnd(..) => "http_context.upgrade_ended",
         }
     }
 
@@ -30,6 +36,9 @@ impl ContextEvent<'_> {
         match self {
             Self::NestedOpen(nested) => (nested.outer_opened_at, Some(nested.called_at)),
             Self::Leak(leak, _) => (leak.opened_at, leak.acquired_at),
+            Self::UpgradeEnd(request, _) => {
+                (request.context().opened_at(), Some(request.call_site()))
+            }
         }
     }
 
@@ -42,7 +51,15 @@ impl ContextEvent<'_> {
             },
             Self::Leak(_, LeakPolicy::Off | LeakPolicy::Count) => None,
             Self::Leak(..) => Some(Level::WARN),
+            Self::UpgradeEnd(_, end) if has_failed(end) => Some(Level::WARN),
+            Self::UpgradeEnd(..) => Some(Level::DEBUG),
         }
+    }
+
+    /// Whether it is an event of the context's span as well. The good end of one connection of many is
+    /// not.
+    pub(crate) fn is_on_span(&self) -> bool {
+        !matches!(self, Self::UpgradeEnd(_, end) if !has_failed(end))
     }
 
     #[cfg(feature = "opentelemetry")]
@@ -74,8 +91,22 @@ impl ContextEvent<'_> {
                     .extend(progress.filter_map(|(name, value)| Some(KeyValue::new(name, value?))));
                 attributes
             }
+            Self::UpgradeEnd(request, end) => vec![
+                KeyValue::new(crate::attribute::REASON, end.reason.as_str()),
+                KeyValue::new(crate::attribute::PROTOCOL, end.protocol.as_str()),
+                KeyValue::new("server", request.destination().to_string()),
+                KeyValue::new("requested_at", request.call_site().to_string()),
+                KeyValue::new("age_ms", millis(end.duration)),
+            ],
         }
     }
+}
+
+fn has_failed(end: &UpgradeEnd) -> bool {
+    matches!(
+        end.reason,
+        UpgradeEndReason::Failed | UpgradeEndReason::HeartbeatTimeout
+    )
 }
 
 fn place(place: Option<CallSite>) -> String {

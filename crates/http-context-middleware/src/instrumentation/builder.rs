@@ -61,6 +61,13 @@ impl InstrumentationBuilder {
         self
     }
 
+    /// A span `HTTP upgraded_connection {host}:{port}` for the life of each upgraded connection, such as
+    /// a WebSocket, in a trace of its own that links to the request which upgraded it. Default: off.
+    pub fn upgrade_spans(mut self, on: bool) -> Self {
+        self.options.upgrade_spans = on;
+        self
+    }
+
     /// Adds the sizes of bodies to spans, where they are known in advance. Default: off. Needs
     /// feature `opentelemetry`.
     pub fn body_sizes_on_spans(mut self, on: bool) -> Self {

@@ -24,9 +24,9 @@ impl Instrumentation {
         let logs =
             event.level().is_some() && self.log_rate.lets_through(event.name(), event.places());
         match context.attached::<ContextSpan>() {
-            Some(span) => span.event(event, logs),
-            None if logs => event.log(None),
-            None => {}
+            Some(span) if event.is_on_span() => span.event(event, logs),
+            _ if logs => event.log(None),
+            _ => {}
         }
     }
 }

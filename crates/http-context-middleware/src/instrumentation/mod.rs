@@ -9,6 +9,7 @@ mod options;
 mod propagate;
 mod request_span;
 mod requests;
+mod upgrades;
 
 use std::fmt;
 

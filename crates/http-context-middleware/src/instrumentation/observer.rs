@@ -7,7 +7,7 @@ use http_context::{
     AttemptAnswered, BodyEnd, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionClosed,
     ConnectionInfo, ContextInfo, ExitReport, Leak, NameLookup, NestedOpen, Observer, PoolCheckout,
     PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect,
-    RequestError, RequestInfo, ResponseHead, SessionStarted,
+    RequestError, RequestInfo, ResponseHead, SessionStarted, Upgrade, UpgradeEnd,
 };
 
 use super::Instrumentation;
@@ -139,6 +139,18 @@ impl Observer for Instrumentation {
 
     fn request_answered(&self, request: &RequestInfo, head: &ResponseHead) {
         self.note_answer(request, head);
+    }
+
+    fn connection_upgraded(&self, request: &RequestInfo, upgrade: &Upgrade) {
+        self.begin_upgrade(request, upgrade);
+    }
+
+    fn upgrade_progressed(&self, request: &RequestInfo, upgrade: &Upgrade) {
+        Self::progress_upgrade(request, upgrade);
+    }
+
+    fn upgrade_ended(&self, request: &RequestInfo, end: &UpgradeEnd) {
+        self.end_upgrade(request, end);
     }
 
     fn request_failed(&self, request: &RequestInfo, error: &RequestError) {

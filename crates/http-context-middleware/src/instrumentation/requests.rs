@@ -16,6 +16,7 @@ use crate::method::KnownMethod;
 use crate::metrics::End;
 use crate::request::RequestState;
 use crate::span::{Head, NoHead};
+use crate::upgrade::UpgradeState;
 use crate::version::ProtocolVersion;
 
 impl Instrumentation {
@@ -73,6 +74,7 @@ impl Instrumentation {
         {
             more.push(size(attribute::HTTP_RESPONSE_BODY_SIZE, bytes));
         }
+        self.keep_handshake(request, head, span);
         span.answered(&Head {
             status: head.status,
             version,
@@ -146,6 +148,17 @@ impl Instrumentation {
         if end.reason == BodyEndReason::Aborted && request.context().is_closed() {
             state.server.aborted().increment(1);
         }
+        // An upgraded connection has no body, and a body that is empty takes no time.
+        let is_upgraded = end.bytes == 0 && request.attached::<UpgradeState>().is_some();
+        if end.bytes > 0 || !(is_whole || is_upgraded) {
+            let (server, method) = (&state.server, state.method);
+            server
+                .body_duration(method, end.reason)
+                .record(end.duration);
+            if let Some(first) = end.first_chunk {
+                server.time_to_first_chunk(method).record(first);
+            }
+        }
         let sent = request.body_size();
         if !is_whole && sent.is_none() {
             return;
@@ -154,7 +167,7 @@ impl Instrumentation {
         if let Some(sent) = sent {
             state.server.record_request_size(&key, sent);
         }
-        if is_whole {
+        if is_whole && !is_upgraded {
             state.server.record_response_size(&key, end.bytes);
         }
     }

@@ -2,9 +2,9 @@
 
 use super::metric::{Metric, MetricKind, MetricUnit};
 use crate::attribute::{
-    DNS_QUESTION_NAME, ERROR_TYPE, HTTP_CONNECTION_STATE, HTTP_REQUEST_METHOD,
-    HTTP_RESPONSE_STATUS_CODE, KIND, NETWORK_PROTOCOL_VERSION, OUTCOME, POLICY, REASON,
-    SERVER_ADDRESS, SERVER_PORT, SOURCE, STATE, STATUS, URL_TEMPLATE,
+    DIRECTION, DNS_QUESTION_NAME, ERROR_TYPE, HTTP_CONNECTION_STATE, HTTP_REQUEST_METHOD,
+    HTTP_RESPONSE_STATUS_CODE, KIND, NETWORK_PROTOCOL_VERSION, OUTCOME, POLICY, PROTOCOL, REASON,
+    SERVER_ADDRESS, SERVER_PORT, SOURCE, STATE, STATUS, TYPE, URL_TEMPLATE,
 };
 
 const NONE: &[f64] = &[];
@@ -118,7 +118,7 @@ catalogue! {
         "Sessions, by origin";
     REQUESTS_ABORTED: Counter "http_context.requests.aborted", "http_context_requests_aborted_total", Requests,
         NONE, [SERVER_ADDRESS, SERVER_PORT],
-        "Requests and bodies that an exit cut off";
+        "Requests, bodies and upgraded connections that an exit cut off";
     REDIRECTS: Counter "http_context.redirects", "http_context_redirects_total", Redirects,
         NONE, [SERVER_ADDRESS, SERVER_PORT],
         "Redirects that were followed";
@@ -143,6 +143,24 @@ catalogue! {
     POOL_TIMEOUTS: Counter "http_context.pool.timeouts", "http_context_pool_timeouts_total", Timeouts,
         NONE, [],
         "Contexts that waited too long for a session of the pool";
+    UPGRADED_CONNECTIONS: Gauge "http_context.upgraded.connections", "http_context_upgraded_connections", Connections,
+        NONE, [SERVER_ADDRESS, SERVER_PORT, PROTOCOL],
+        "Upgraded connections that are open, such as WebSockets. They are active in `http.client.open_connections` too";
+    UPGRADED_DURATION: Histogram "http_context.upgraded.duration", "http_context_upgraded_duration_seconds", Seconds,
+        LIFE, [SERVER_ADDRESS, SERVER_PORT, PROTOCOL, REASON],
+        "How long upgraded connections were open, from the head that upgraded them";
+    UPGRADED_BYTES: Counter "http_context.upgraded.bytes", "http_context_upgraded_bytes_total", Bytes,
+        NONE, [SERVER_ADDRESS, SERVER_PORT, PROTOCOL, DIRECTION],
+        "What upgraded connections carry, framing included and TLS not, counted about once a second while they are open";
+    WEBSOCKET_MESSAGES: Counter "http_context.websocket.messages", "http_context_websocket_messages_total", Messages,
+        NONE, [SERVER_ADDRESS, SERVER_PORT, DIRECTION, TYPE],
+        "Messages of WebSockets, counted about once a second while they are open";
+    RESPONSE_BODY_DURATION: Histogram "http_context.response.body.duration", "http_context_response_body_duration_seconds", Seconds,
+        LIFE, [SERVER_ADDRESS, SERVER_PORT, HTTP_REQUEST_METHOD, REASON],
+        "From the response head to the end of the body. Empty bodies and upgraded connections have none";
+    TIME_TO_FIRST_CHUNK: Histogram "http_context.response.time_to_first_chunk", "http_context_response_time_to_first_chunk_seconds", Seconds,
+        REQUEST, [SERVER_ADDRESS, SERVER_PORT, HTTP_REQUEST_METHOD],
+        "From the start of the request to the first bytes of the body, as the caller reads them";
     WORKER_JOBS: Counter "http_context.worker.jobs", "http_context_worker_jobs_total", Jobs,
         NONE, [STATUS],
         "Jobs, by how they ended";
@@ -170,6 +188,7 @@ mod tests {
                 MetricUnit::Bytes => "_bytes",
                 _ => "",
             };
+            let name = name.strip_suffix("_total").unwrap_or(name);
             assert!(name.ends_with(suffix), "{name}");
         }
     }

@@ -58,6 +58,7 @@ pub enum MetricUnit {
     Leaks,
     Sessions,
     Redirects,
+    Messages,
     Timeouts,
     Jobs,
 }
@@ -75,6 +76,7 @@ impl MetricUnit {
             Self::Leaks => "{leak}",
             Self::Sessions => "{session}",
             Self::Redirects => "{redirect}",
+            Self::Messages => "{message}",
             Self::Timeouts => "{timeout}",
             Self::Jobs => "{job}",
         }

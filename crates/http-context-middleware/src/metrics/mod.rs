@@ -20,10 +20,12 @@ mod process;
 mod prometheus;
 mod series;
 pub(crate) mod server;
+mod server_bodies;
 mod server_connections;
 mod servers;
 mod sink;
 mod templates;
+mod upgraded;
 
 pub use self::catalogue::catalogue;
 pub use self::metric::{Metric, MetricKind, MetricUnit};
@@ -39,3 +41,4 @@ pub(crate) use self::servers::Servers;
 pub use self::sink::MetricNames;
 pub(crate) use self::sink::{LabelValue, Sink};
 pub(crate) use self::templates::Templates;
+pub(crate) use self::upgraded::{ByDirection, ByType, UpgradedMetrics};

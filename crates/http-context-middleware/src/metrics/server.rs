@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http_context::ConnectionUse;
+use http_context::{ConnectionUse, UpgradeProtocol};
 use metrics::{Counter, Gauge, Histogram, Label, SharedString};
 
 use super::catalogue;
@@ -10,7 +10,9 @@ use super::connection_counts::ConnectionCounts;
 use super::handle::{Lazy, LazyByLabel};
 use super::metric::Metric;
 use super::series::{Series, SeriesKey, SeriesTable};
+use super::server_bodies::BodyHandles;
 use super::sink::{Sink, label};
+use super::upgraded::UpgradedMetrics;
 use crate::attribute::{HTTP_REQUEST_METHOD, SERVER_ADDRESS, SERVER_PORT, SOURCE};
 use crate::method::KnownMethod;
 use crate::version::ProtocolVersion;
@@ -38,6 +40,9 @@ pub(crate) struct Server {
     pub(super) connection_idle: Lazy<Histogram>,
     aborted: Lazy<Counter>,
     redirects: Lazy<Counter>,
+    pub(super) bodies: Lazy<Box<BodyHandles>>,
+    /// Of WebSockets, and of others.
+    upgraded: [Lazy<Arc<UpgradedMetrics>>; 2],
 }
 
 impl Server {
@@ -60,6 +65,8 @@ impl Server {
             connection_idle: Lazy::new(),
             aborted: Lazy::new(),
             redirects: Lazy::new(),
+            bodies: Lazy::new(),
+            upgraded: Default::default(),
         }
     }
 
@@ -137,6 +144,13 @@ impl Server {
     pub(crate) fn redirects(&self) -> &Counter {
         self.redirects
             .get_or_take(|| self.sink.counter(&catalogue::REDIRECTS, self.labels()))
+    }
+
+    pub(crate) fn upgraded(&self, protocol: UpgradeProtocol) -> Arc<UpgradedMetrics> {
+        let index = usize::from(protocol != UpgradeProtocol::WebSocket);
+        let known =
+            self.upgraded[index].get_or_take(|| Arc::new(UpgradedMetrics::new(self, protocol)));
+        Arc::clone(known)
     }
 
     pub(super) fn labels(&self) -> Vec<Label> {

@@ -7,6 +7,7 @@ mod context;
 mod data;
 mod entered;
 mod request;
+mod upgrade;
 #[cfg(feature = "opentelemetry")]
 mod via_otel;
 mod via_tracing;
@@ -16,9 +17,10 @@ pub(crate) use self::context::ContextSpan;
 pub use self::context::span_context_of;
 pub(crate) use self::data::{Begin, Head, Link, NoHead, Peer, Waiting};
 pub(crate) use self::request::RequestSpan;
+pub(crate) use self::upgrade::{Handshake, UpgradeBegin, UpgradeSpan};
 #[cfg(feature = "opentelemetry")]
 pub(crate) use self::via_otel::OtelTracer;
-pub(crate) use self::via_tracing::{TracingContextSpan, TracingSetup, TracingSpan};
+pub(crate) use self::via_tracing::{TracingContextSpan, TracingSetup, TracingSpan, TracingUpgrade};
 
 /// How spans are made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

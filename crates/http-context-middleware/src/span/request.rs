@@ -52,6 +52,18 @@ impl RequestSpan {
         delegate!(self, span => span.link(link));
     }
 
+    /// What others link to, while it has not ended.
+    #[cfg_attr(
+        not(feature = "opentelemetry"),
+        allow(clippy::unused_self, reason = "only OpenTelemetry has links")
+    )]
+    pub(crate) fn as_link(&self) -> Option<Link> {
+        #[cfg(feature = "opentelemetry")]
+        return delegate!(self, span => span.as_link());
+        #[cfg(not(feature = "opentelemetry"))]
+        None
+    }
+
     pub(crate) fn answered(&self, head: &Head) {
         delegate!(self, span => span.answered(head));
     }

@@ -12,6 +12,7 @@ mod final_url;
 mod frames;
 mod in_flight;
 mod leak;
+mod open_upgrades;
 mod poll_body;
 mod poll_request;
 mod received;
@@ -26,6 +27,7 @@ mod upgraded_io;
 
 pub(crate) use dispatch::Dispatch;
 pub use final_url::FinalUrl;
+pub(crate) use open_upgrades::{OpenUpgrade, open_upgrades};
 pub(crate) use request_body::track as track_request_body;
 pub(crate) use state::{Exchange, RequestOptions, Requests};
 #[cfg(feature = "websocket")]

@@ -60,7 +60,10 @@ impl Exchange {
     fn poll_driven(&self, cx: &mut Context<'_>) -> Poll<Polled> {
         let mut driven = self.driven();
         let Driven::Body(ResponseBody {
-            body, connection, ..
+            body,
+            connection,
+            first_chunk,
+            ..
         }) = &mut *driven
         else {
             unreachable!("it is there while its stage is `Body`");
@@ -81,11 +84,16 @@ impl Exchange {
             }
             Some(Ok(frame)) => {
                 let received = &self.driver.received;
+                let is_first = received.bytes() == 0;
                 received.add(frame.data_ref().map_or(0, Bytes::len));
                 if body.is_end_stream() {
                     Polled::Last(Some(frame))
                 } else {
-                    received.note(self.info.started, Instant::now());
+                    let now = Instant::now();
+                    received.note(self.info.started, now);
+                    if is_first && received.bytes() > 0 {
+                        *first_chunk = Some(now);
+                    }
                     Polled::More(frame)
                 }
             }

@@ -123,6 +123,7 @@ impl Exchange {
                 connection: ending,
                 closes,
                 since,
+                first_chunk: None,
             };
             *self.driven() = Driven::Body(body);
             (response, Stage::Body)
@@ -154,6 +155,7 @@ impl Exchange {
                 traffic,
             };
             self.notify(|observer, request| observer.connection_upgraded(request, &upgrade));
+            self.list_upgraded(upgrade);
         }
         self.finish_notifying(next);
         if next == Stage::Over {
@@ -161,6 +163,7 @@ impl Exchange {
                 reason: BodyEndReason::Complete,
                 bytes: 0,
                 duration: Duration::ZERO,
+                first_chunk: None,
             });
         }
         response

@@ -167,6 +167,9 @@ pub(super) struct ResponseBody {
     /// Whether the peer closes the connection after this response.
     pub(super) closes: bool,
     pub(super) since: Instant,
+    /// When the first bytes came, where more came after them; of a body that came at once it is when
+    /// it ended.
+    pub(super) first_chunk: Option<Instant>,
 }
 
 impl Exchange {
@@ -254,6 +257,7 @@ impl Exchange {
             connection,
             closes,
             since,
+            first_chunk,
         } = ended;
         let is_whole = reason == BodyEndReason::Complete;
         if let Some(connection) = connection.as_ref().filter(|_| !is_whole) {
@@ -269,10 +273,14 @@ impl Exchange {
         if let Some(waker) = waker {
             waker.wake();
         }
+        let now = Instant::now();
+        let bytes = self.driver.received.bytes();
+        let first_chunk = (bytes > 0).then(|| first_chunk.unwrap_or(now));
         self.end_body(BodyEnd {
             reason,
-            bytes: self.driver.received.bytes(),
-            duration: since.elapsed(),
+            bytes,
+            duration: now.saturating_duration_since(since),
+            first_chunk: first_chunk.map(|at| at.saturating_duration_since(self.info.started)),
         });
     }
 

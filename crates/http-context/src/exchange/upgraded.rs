@@ -7,13 +7,14 @@ use std::task::Poll;
 use hyper::upgrade::OnUpgrade;
 use reqwest::{Method, Response, StatusCode, header};
 
+use super::open_upgrades;
 use super::state::{Driven, Exchange, Stage};
 use super::upgrade_handle;
 use super::upgraded_io::Farewell;
 use super::upgraded_io::Upgraded;
 use crate::connection::Connection;
 use crate::facts::{
-    BodyEnd, BodyEndReason, Direction, UpgradeEnd, UpgradeEndReason, UpgradeProtocol,
+    BodyEnd, BodyEndReason, Direction, Upgrade, UpgradeEnd, UpgradeEndReason, UpgradeProtocol,
     UpgradeTraffic,
 };
 use crate::transport::Slot;
@@ -55,6 +56,14 @@ impl Exchange {
         upgraded.slot = slot;
         upgraded.connection = connection;
         *self.driven() = Driven::Upgraded(upgraded);
+    }
+
+    /// Observers have heard of it: from here on it is among those that are open.
+    pub(super) fn list_upgraded(self: &Arc<Self>, upgrade: Upgrade) {
+        let listed = open_upgrades::list(self, upgrade);
+        if let Driven::Upgraded(upgraded) = &mut *self.driven() {
+            upgraded.listed = Some(listed);
+        }
     }
 
     /// Reads or writes the upgraded connection, unless it was cut off.
@@ -132,6 +141,7 @@ impl Exchange {
             ended,
             is_broken,
             close_code,
+            listed,
             reader,
             writer,
             ..
@@ -144,6 +154,7 @@ impl Exchange {
         // The connection is closed before observers hear of the end.
         drop(io);
         drop(slot);
+        drop(listed);
         if let Some(connection) = connection {
             connection.response_ended(is_broken, false);
         }
@@ -170,6 +181,7 @@ impl Exchange {
             reason,
             bytes: 0,
             duration: end.duration,
+            first_chunk: None,
         });
     }
 }

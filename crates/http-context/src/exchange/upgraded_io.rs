@@ -10,6 +10,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead as _, AsyncWrite, ReadBuf};
 
 use super::frames::{Frames, WholeMessage};
+use super::open_upgrades::Listed;
 use crate::connection::Connection;
 use crate::facts::{Direction, UpgradeEndReason, UpgradeProtocol, UpgradeTraffic};
 use crate::transport::Slot;
@@ -40,6 +41,8 @@ pub(super) struct Upgraded {
     frames: Option<Box<[Frames; Direction::ALL.len()]>>,
     /// Where we speak its protocol.
     pub(super) farewell: Option<std::sync::Weak<dyn Farewell>>,
+    /// Among those that are open, from the time that observers have heard of it.
+    pub(super) listed: Option<Listed>,
     /// Of the tasks that wait to read and to write, which may be two.
     pub(super) reader: Option<Waker>,
     pub(super) writer: Option<Waker>,
@@ -68,6 +71,7 @@ impl Upgraded {
             close_code: None,
             frames: (protocol == UpgradeProtocol::WebSocket).then(Box::default),
             farewell: None,
+            listed: None,
             reader: None,
             writer: None,
         }

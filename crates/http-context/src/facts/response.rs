@@ -1,5 +1,6 @@
 //! The head of a response, and the end of its body.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,9 +51,12 @@ pub struct BodyEnd {
     pub bytes: u64,
     /// From the response head to the end.
     pub duration: Duration,
+    /// From the start of the request to the first bytes that the caller was given; `None` where none
+    /// came.
+    pub first_chunk: Option<Duration>,
 }
 
-/// What ended a response body.
+/// What ended a response body. The strings are values of the label `reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BodyEndReason {
@@ -64,4 +68,25 @@ pub enum BodyEndReason {
     Dropped,
     /// Its session was closed.
     Aborted,
+}
+
+impl BodyEndReason {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Complete, Self::Failed, Self::Dropped, Self::Aborted];
+
+    /// The value of the label `reason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+            Self::Aborted => "aborted",
+        }
+    }
+}
+
+impl fmt::Display for BodyEndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }

@@ -50,6 +50,15 @@ impl UpgradeTraffic {
         self.since.elapsed().saturating_sub(last)
     }
 
+    /// Grows with whatever it carries.
+    pub(crate) fn total(&self) -> u64 {
+        let messages = self.messages.iter().flatten();
+        let counts = self.bytes.iter().chain(messages);
+        counts.fold(0, |sum, count| {
+            sum.wrapping_add(count.load(Ordering::Relaxed))
+        })
+    }
+
     pub(crate) fn sent(&self, bytes: u64) {
         self.bytes[Direction::Sent as usize].fetch_add(bytes, Ordering::Relaxed);
     }

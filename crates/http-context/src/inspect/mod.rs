@@ -4,4 +4,4 @@ mod no_open_contexts;
 mod snapshot;
 
 pub use no_open_contexts::{NoOpenContexts, OpenContexts, assert_no_open_contexts};
-pub use snapshot::{LiveContext, Snapshot, snapshot};
+pub use snapshot::{LiveContext, LiveUpgrade, Snapshot, snapshot};

@@ -1,12 +1,16 @@
 //! What there is to see in the process right now.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::context::{HttpContext, open_contexts};
+use crate::exchange::{OpenUpgrade, open_upgrades};
+use crate::facts::Upgrade;
+use crate::identity::{CallSite, ContextId, Origin};
 use crate::leak::{RecentLeak, RecentNestedOpen, recent_leaks, recent_nested_opens};
 
-/// Live contexts, recent leaks and recent nested opens: what an admin endpoint prints.
+/// Live contexts, open upgraded connections, recent leaks and recent nested opens: what an admin endpoint prints.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Snapshot {
@@ -16,6 +20,8 @@ pub struct Snapshot {
     pub leaks: Vec<RecentLeak>,
     /// Nested opens by call site, latest first; at most 256 pairs of call sites.
     pub nested_opens: Vec<RecentNestedOpen>,
+    /// Upgraded connections that are open, oldest first.
+    pub upgraded: Vec<LiveUpgrade>,
 }
 
 /// One context in a [`Snapshot`].
@@ -40,7 +46,45 @@ pub struct LiveContext {
     pub nested_opens: u64,
 }
 
-/// Takes a snapshot. Costs time and memory for each live context; for a page that people look at,
+/// One upgraded connection in a [`Snapshot`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LiveUpgrade {
+    /// The context that it belongs to.
+    pub context: ContextId,
+    /// The name of the context, when it was given one.
+    pub name: Option<Arc<str>>,
+    /// Where the context was opened.
+    pub opened_at: CallSite,
+    /// Where the request was made that upgraded it.
+    pub call_site: CallSite,
+    /// The server.
+    pub origin: Arc<Origin>,
+    /// What it speaks, its connection, and what it has carried so far.
+    pub upgrade: Upgrade,
+}
+
+impl LiveUpgrade {
+    fn of(open: &OpenUpgrade) -> Option<Self> {
+        let exchange = open.exchange()?;
+        let (request, context) = (&exchange.info, &exchange.scope().info);
+        Some(Self {
+            context: context.id,
+            name: context.name.clone(),
+            opened_at: context.opened_at,
+            call_site: request.call_site,
+            origin: request.destination(),
+            upgrade: open.upgrade.clone(),
+        })
+    }
+
+    /// How long it is open.
+    pub fn age(&self) -> Duration {
+        self.upgrade.traffic.since().elapsed()
+    }
+}
+
+/// Takes a snapshot. Costs time and memory for each live context and upgraded connection; for a page that people look at,
 /// not for a hot path.
 pub fn snapshot() -> Snapshot {
     let live = |context: HttpContext| {
@@ -59,9 +103,16 @@ pub fn snapshot() -> Snapshot {
             context,
         }
     };
+    let open = open_upgrades();
+    let mut upgraded: Vec<_> = open
+        .iter()
+        .filter_map(|open| LiveUpgrade::of(open))
+        .collect();
+    upgraded.sort_by_key(|one| one.upgrade.traffic.since());
     Snapshot {
         contexts: open_contexts().into_iter().map(live).collect(),
         leaks: recent_leaks(),
         nested_opens: recent_nested_opens(),
+        upgraded,
     }
 }

@@ -140,6 +140,14 @@ pub trait Observer: Send + Sync + 'static {
     /// A connection was upgraded by the response of a request, right after `request_answered`.
     fn connection_upgraded(&self, request: &RequestInfo, upgrade: &Upgrade) {}
 
+    /// An upgraded connection has carried something since observers heard of it last. Called about once
+    /// a second, and only on a thread of the library, for what counts while a connection is open.
+    ///
+    /// It may come while `upgrade_ended` is being called on another thread, or right after it, and then
+    /// says nothing that the end does not say: whoever adds up takes the difference to what is added
+    /// up already.
+    fn upgrade_progressed(&self, request: &RequestInfo, upgrade: &Upgrade) {}
+
     /// An upgraded connection has ended: its holder let go of it, or its session was closed.
     /// `response_body_ended` follows.
     fn upgrade_ended(&self, request: &RequestInfo, end: &UpgradeEnd) {}

@@ -17,7 +17,8 @@ use crate::facts::{
 use crate::identity::Origin;
 use crate::observer::Observer;
 
-/// An [`Observer`] that records every fact, for tests to look at.
+/// An [`Observer`] that records every fact, for tests to look at. What a thread of the library samples
+/// at some time, [`upgrade_progressed`](Observer::upgrade_progressed), is not among them.
 ///
 /// ```
 /// use std::sync::Arc;

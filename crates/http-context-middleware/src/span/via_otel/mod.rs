@@ -4,7 +4,9 @@ mod connection;
 mod context;
 mod request;
 mod tracer;
+mod upgrade;
 
 pub(crate) use self::context::OtelContextSpan;
 pub(crate) use self::request::OtelSpan;
 pub(crate) use self::tracer::OtelTracer;
+pub(crate) use self::upgrade::OtelUpgrade;

@@ -100,6 +100,11 @@ impl OtelSpan {
         self.context.span().add_link(link.clone(), Vec::new());
     }
 
+    pub(crate) fn as_link(&self) -> Option<Link> {
+        let link = self.context.span().span_context().clone();
+        link.is_valid().then_some(link)
+    }
+
     pub(crate) fn answered(&self, head: &Head) {
         self.end_once(|span| {
             if !span.is_recording() {

@@ -111,6 +111,15 @@ impl TracingSpan {
         }
     }
 
+    #[cfg(feature = "opentelemetry")]
+    pub(crate) fn as_link(&self) -> Option<Link> {
+        use opentelemetry::trace::TraceContextExt as _;
+        use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+        let context = self.get()?.context();
+        let link = context.span().span_context().clone();
+        link.is_valid().then_some(link)
+    }
+
     pub(crate) fn answered(&self, head: &Head) {
         let Some(span) = self.take() else { return };
         let peer = head.peer.as_ref();
