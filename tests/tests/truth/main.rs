@@ -20,4 +20,5 @@ mod redirects;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 mod rig;
 mod storm;
+mod streams;
 mod turned_away;
