@@ -5,10 +5,12 @@ use std::panic::Location;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http_context::{ContextBuilder, NestedPolicy, OpenError, builder, http_session};
+use http_context::{ContextBuilder, NestedPolicy, OpenError, Tls, builder, http_session};
 use http_context_middleware::{Instrumentation, InstrumentationBuilder, Spans};
-use http_context_tests::Server;
+use http_context_tests::{Server, UpgradeServer};
 use tracing_subscriber::layer::SubscriberExt as _;
+
+use crate::upgrade_spans::upgrade;
 
 /// What is logged on this thread.
 #[derive(Clone, Default)]
@@ -183,4 +185,40 @@ async fn a_leak_of_a_body_is_logged_with_what_had_come_of_it() {
     let bytes = "sent_bytes=0 received_bytes=5";
     assert!(lines[0].contains(bytes), "{lines:?}");
     drop(kept);
+}
+
+#[tokio::test]
+async fn the_end_of_an_upgraded_connection_is_logged_and_one_that_breaks_is_a_warning() {
+    for (is_tls, message, level, reason) in [
+        (false, "has ended", "DEBUG", "reason=\"remote\""),
+        (true, "connection broke", " WARN ", "reason=\"failed\""),
+    ] {
+        let (log, _guard) = logged();
+        // It hangs up without a word, which over TLS may be anybody's doing.
+        let server = match is_tls {
+            false => UpgradeServer::start(),
+            true => UpgradeServer::start_tls(),
+        };
+        let tls = Tls::Config(http_context_tests::tls::client_config());
+        let work = builder().observer(instrumentation()).tls(tls).open(async {
+            for _ in 0..3 {
+                upgrade(server.url("/"), true).await?;
+            }
+            Ok::<_, OpenError>(())
+        });
+        work.await.unwrap();
+        let lines = log.lines(message);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        for text in [
+            level.to_owned(),
+            reason.to_owned(),
+            "protocol=\"websocket\"".to_owned(),
+            "sent=4 received=0".to_owned(),
+            format!("server={}", server.addr()),
+            "requested_at=tests/tests/telemetry/upgrade_spans.rs:".to_owned(),
+            format!("opened_at={}:", file!()),
+        ] {
+            assert!(lines[0].contains(&text), "{text} in {lines:?}");
+        }
+    }
 }

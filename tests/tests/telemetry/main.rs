@@ -15,3 +15,4 @@ mod request_spans;
 mod resends;
 mod secrets;
 mod stage;
+mod upgrade_spans;

@@ -8,6 +8,7 @@
 
 mod ends;
 mod exported;
+mod looked_at;
 mod pooled;
 #[path = "../truth/rig.rs"]
 #[allow(dead_code, reason = "the tests that it was made for use all of it")]
