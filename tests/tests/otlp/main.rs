@@ -16,7 +16,7 @@ use http_context::{NestedPolicy, OpenError, http_session};
 use http_context_middleware::{
     Instrumentation, MetricKind, OpenTelemetryRecorder, Spans, UrlTemplate, attribute, catalogue,
 };
-use http_context_tests::Server;
+use http_context_tests::{Server, UpgradeServer};
 use mock_collector::{MockServer, ServerHandle};
 use opentelemetry_otlp::WithExportConfig as _;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
@@ -43,7 +43,7 @@ impl Resolve for OnlyLocalhost {
 
 /// What makes every metric and every span that this crate makes occur.
 async fn everything_happens(instrumentation: &Arc<Instrumentation>) {
-    let server = Server::start();
+    let (server, upgrades) = (Server::start(), UpgradeServer::start());
     let mut dead = Server::start();
     let dead_url = dead.url("/ok");
     dead.shutdown();
@@ -77,6 +77,11 @@ async fn everything_happens(instrumentation: &Arc<Instrumentation>) {
                 let request = request.with_extension(UrlTemplate::new("/{path}"));
                 drop(request.send().await.unwrap().bytes().await.unwrap());
             }
+            let upgrade = session
+                .get(upgrades.url("/"))
+                .header("upgrade", "websocket");
+            let upgrade = upgrade.header("connection", "upgrade").build().unwrap();
+            drop(session.upgrade(upgrade).await.unwrap());
             let purge = reqwest::Method::from_bytes(b"PURGE").unwrap();
             session
                 .request(purge, server.url("/ok"))
@@ -257,6 +262,7 @@ async fn every_span_arrives_as_the_catalogue_has_it() {
             .spans(way)
             .connection_spans(true)
             .queue_spans(true)
+            .upgrade_spans(true)
             .build();
         {
             // Set for this thread, which is the only one that runs tasks.
@@ -283,7 +289,7 @@ async fn every_span_arrives_as_the_catalogue_has_it() {
         let known: BTreeSet<&str> = attribute::REQUEST_SPAN.iter().copied().collect();
         let mut occurred = BTreeSet::new();
         let requests: Vec<_> = spans.iter().filter(|s| s["kind"] == CLIENT).collect();
-        assert_eq!(requests.len(), 8, "{way:?}");
+        assert_eq!(requests.len(), 9, "{way:?}");
         for span in requests {
             let names = names(span);
             let unknown: Vec<_> = names.iter().filter(|n| !known.contains(&***n)).collect();
@@ -313,6 +319,19 @@ async fn every_span_arrives_as_the_catalogue_has_it() {
         assert_eq!(of("POST /{path}").len(), 2, "{way:?}");
         assert_eq!(of("HTTP wait_for_connection").len(), 1, "{way:?}");
         assert!(of("HTTP connection_setup").len() >= 3, "{way:?}");
+        let upgraded = of("HTTP upgraded_connection");
+        assert_eq!(upgraded.len(), 1, "{way:?}");
+        assert_eq!(upgraded[0]["kind"], INTERNAL);
+        assert_eq!(upgraded[0]["links"].as_array().unwrap().len(), 1, "{way:?}");
+        // It did not break, and nobody has closed it in words.
+        let not_here = [
+            attribute::ERROR_TYPE,
+            attribute::HTTP_CONTEXT_WEBSOCKET_CLOSE_CODE,
+        ];
+        let expected = attribute::UPGRADED_SPAN.iter().copied();
+        let expected: BTreeSet<_> = expected.filter(|name| !not_here.contains(name)).collect();
+        let has = names(upgraded[0]);
+        assert_eq!(has.iter().map(|n| &**n).collect::<BTreeSet<_>>(), expected);
         let context = of("http_context");
         assert_eq!(context.len(), 1, "{way:?}");
         assert_eq!(context[0]["kind"], INTERNAL);

@@ -13,8 +13,8 @@ use crate::attribute::{DIRECTION, PROTOCOL, REASON, TYPE};
 pub(crate) type ByDirection<T> = [T; Direction::ALL.len()];
 pub(crate) type ByType<T> = [T; MessageType::ALL.len()];
 
-/// All are registered with the first connection, so that Prometheus sees what it carries first as an
-/// increase.
+/// The counters stand at zero with the first connection: Prometheus sees what that carries as an
+/// increase only after a zero.
 #[derive(Debug)]
 pub(crate) struct UpgradedMetrics {
     pub(crate) connections: Gauge,
@@ -34,12 +34,12 @@ impl UpgradedMetrics {
         let bytes = std::array::from_fn(|direction| {
             let mut labels = labels.clone();
             labels.push(label(DIRECTION, Direction::ALL[direction].as_str()));
-            sink.counter(&catalogue::UPGRADED_BYTES, labels)
+            at_zero(sink.counter(&catalogue::UPGRADED_BYTES, labels))
         });
         let message = |direction: usize, of: usize| {
             let mut labels = server.labels_and(DIRECTION, Direction::ALL[direction].as_str());
             labels.push(label(TYPE, MessageType::ALL[of].as_str()));
-            sink.counter(&catalogue::WEBSOCKET_MESSAGES, labels)
+            at_zero(sink.counter(&catalogue::WEBSOCKET_MESSAGES, labels))
         };
         let messages = (protocol == UpgradeProtocol::WebSocket).then(|| {
             std::array::from_fn(|direction| std::array::from_fn(|of| message(direction, of)))
@@ -62,4 +62,10 @@ impl UpgradedMetrics {
             self.sink.histogram(&catalogue::UPGRADED_DURATION, labels)
         })
     }
+}
+
+/// OpenTelemetry exports no counter that was never added to.
+fn at_zero(counter: Counter) -> Counter {
+    counter.increment(0);
+    counter
 }
