@@ -277,3 +277,57 @@ async fn a_request_that_is_not_instrumented_exports_nothing_of_what_it_was_upgra
         assert_eq!(exported.series(name).len(), 0, "{exported}");
     }
 }
+
+const MESSAGES: &str = "http_context_websocket_messages_total";
+const FINAL: u8 = 0x80;
+
+/// A frame of a WebSocket whose mask changes nothing.
+fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap();
+    assert!(length < 126, "it has no longer length");
+    [&[head, 0x80 | length, 0, 0, 0, 0], payload].concat()
+}
+
+#[tokio::test]
+async fn messages_are_counted_by_type_each_way_while_it_is_open() {
+    for wire in WIRES {
+        let (rig, server) = (Rig::new(wire), server(wire));
+        let by_type = [
+            ("text", 0x1, 3),
+            ("binary", 0x2, 2),
+            ("ping", 0x9, 5),
+            ("pong", 0xa, 4),
+            ("close", 0x8, 1),
+        ];
+        let is_exported = |e: &Exported| {
+            by_type.iter().all(|(of, _, count)| {
+                ["sent", "received"].iter().all(|direction| {
+                    let labels = [("type", *of), ("direction", *direction)];
+                    // Beside the one in two fragments.
+                    let count = count + i64::from(*of == "text");
+                    e.sum(MESSAGES, &labels) == count
+                })
+            })
+        };
+        rig.context()
+            .open(async {
+                let mut io = By::Session.upgrade(&server.url("/")).await;
+                assert_eq!(rig.exported().series(MESSAGES).len(), 10, "at zero");
+                assert_eq!(rig.exported().sum(MESSAGES, &[]), 0);
+                echo(&mut io, &frame(0x1, b"in ")).await;
+                echo(&mut io, &frame(FINAL, b"two")).await;
+                for (_, opcode, count) in by_type {
+                    for _ in 0..count {
+                        echo(&mut io, &frame(FINAL | opcode, &[3, 232])).await;
+                    }
+                }
+                rig.wait_until(is_exported).await;
+                Ok::<_, OpenError>(())
+            })
+            .await
+            .unwrap();
+        assert!(is_exported(&rig.exported()), "{}", rig.exported());
+        let counts = server.wait_until(|counts| counts.open == 0).await;
+        assert_as_counted(&rig.exported(), counts, wire);
+    }
+}
