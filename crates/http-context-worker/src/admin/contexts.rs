@@ -1,9 +1,10 @@
-//! `/debug/contexts`: what is alive, what leaked, what was opened nested, and the queue.
+//! `/debug/contexts`: what is alive, upgraded connections, what leaked, what was opened nested, and the queue.
 
 use std::time::Duration;
 
 use http_context::{
-    HeldSocket, LeakProgress, LiveContext, RecentLeak, RecentNestedOpen, Redaction, Snapshot,
+    Direction, HeldSocket, LeakProgress, LiveContext, LiveUpgrade, MessageType, RecentLeak,
+    RecentNestedOpen, Redaction, Snapshot, UpgradeProtocol,
 };
 use serde_json::{Value, json};
 
@@ -12,9 +13,12 @@ use crate::redact::redacted;
 
 /// So many contexts are shown, the oldest; of the others only the number.
 const CONTEXTS: usize = 500;
+/// As many upgraded connections, the oldest.
+const UPGRADED: usize = 500;
 
 pub(super) fn to_json(snapshot: &Snapshot, progress: Option<&Progress>) -> String {
     let contexts = snapshot.contexts.iter().take(CONTEXTS).map(context);
+    let upgraded = snapshot.upgraded.iter().take(UPGRADED).map(upgraded);
     let queue = progress.map(|progress| {
         json!({
             "queued": progress.queued,
@@ -28,6 +32,8 @@ pub(super) fn to_json(snapshot: &Snapshot, progress: Option<&Progress>) -> Strin
     json!({
         "contexts_open": snapshot.contexts.len(),
         "contexts": contexts.collect::<Vec<Value>>(),
+        "upgraded_open": snapshot.upgraded.len(),
+        "upgraded": upgraded.collect::<Vec<Value>>(),
         "leaks": snapshot.leaks.iter().map(leak).collect::<Vec<Value>>(),
         "nested_opens": snapshot.nested_opens.iter().map(nested_open).collect::<Vec<Value>>(),
         "queue": queue,
@@ -48,6 +54,32 @@ fn context(live: &LiveContext) -> Value {
         "requests": live.requests,
         "children": live.children,
         "nested_opens": live.nested_opens,
+    })
+}
+
+fn upgraded(live: &LiveUpgrade) -> Value {
+    let (upgrade, traffic) = (&live.upgrade, &live.upgrade.traffic);
+    let messages = |direction| -> u64 {
+        let of_type = |of: &MessageType| traffic.messages(direction, *of);
+        MessageType::ALL.iter().map(of_type).sum()
+    };
+    let is_websocket = upgrade.protocol == UpgradeProtocol::WebSocket;
+    let messages = |direction| is_websocket.then(|| messages(direction));
+    let name = live.name.as_deref();
+    json!({
+        "server": live.origin.to_string(),
+        "protocol": upgrade.protocol.as_str(),
+        "connection": upgrade.connection.as_ref().map(|connection| connection.id.get()),
+        "age_ms": millis(live.age()),
+        "quiet_ms": millis(traffic.quiet_for()),
+        "bytes_sent": traffic.bytes(Direction::Sent),
+        "bytes_received": traffic.bytes(Direction::Received),
+        "messages_sent": messages(Direction::Sent),
+        "messages_received": messages(Direction::Received),
+        "context": live.context.get(),
+        "name": name.map(|name| redacted(name, &Redaction::default())),
+        "opened_at": live.opened_at.to_string(),
+        "acquired_at": live.call_site.to_string(),
     })
 }
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `/` | a live page for people, in one file, that polls the two below |
 //! | `/metrics` | Prometheus' text format |
-//! | `/debug/contexts` | live contexts, recent leaks and nested opens, and the queue, as JSON |
+//! | `/debug/contexts` | live contexts, open upgraded connections, recent leaks and nested opens, and the queue, as JSON |
 //! | `/livez` | `200` while the process answers |
 //! | `/readyz` | `200` from the moment the queue is open until the way out begins, otherwise `503` |
 //!
@@ -16,6 +16,8 @@ mod answers;
 mod contexts;
 mod host;
 mod server;
+#[cfg(all(test, feature = "external-tools"))]
+mod shown;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};

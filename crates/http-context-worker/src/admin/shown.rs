@@ -1,0 +1,120 @@
+//! What the live page shows of this process, in a real browser.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::process::Command;
+use std::thread;
+
+use http_context::{OpenError, builder, http_session, open};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::Admin;
+
+/// A server that answers with 101, and sends back whatever comes after it. Returns its address.
+fn upgrades() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
+        let answer =
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+        stream.write_all(answer.as_bytes()).unwrap();
+        let mut bytes = [0; 64];
+        while let Ok(length @ 1..) = stream.read(&mut bytes) {
+            stream.write_all(&bytes[..length]).unwrap();
+        }
+    });
+    address
+}
+
+async fn dom(admin: &Admin) -> String {
+    let url = admin.url();
+    // The endpoint answers meanwhile.
+    tokio::task::spawn_blocking(|| dump(url)).await.unwrap()
+}
+
+fn dump(url: String) -> String {
+    let profile = tempfile::tempdir().unwrap();
+    let output = Command::new("chromium")
+        .args(["--headless", "--no-sandbox", "--disable-gpu"])
+        .args(["--disable-background-networking", "--lang=en"])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        // Of the page's own clock, which waits for what the page waits for.
+        .args(["--virtual-time-budget=3500", "--dump-dom"])
+        .arg(url)
+        .output()
+        .expect("chromium is on the search path: `cargo xtask test` installs it");
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The cells of the only row of a table.
+fn row(dom: &str, id: &str) -> Vec<String> {
+    let table = dom.split(&format!("id=\"{id}\"")).nth(1);
+    let rows = table.unwrap().split("</tbody>").next().unwrap();
+    assert_eq!(rows.matches("<tr>").count(), 1, "{rows}");
+    let cells = rows.split("<td").skip(1);
+    let text = |cell: &str| cell.split(['>', '<']).nth(1).unwrap().to_owned();
+    cells.map(text).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn upgraded_connections_and_nested_opens_are_shown_with_their_places() {
+    let prometheus = PrometheusBuilder::new().build_recorder().handle();
+    let address = "127.0.0.1:0".parse().unwrap();
+    let admin = Admin::start(address, prometheus).await.unwrap();
+    let name = "chat <b> https://me:pw@host/?sig=abc";
+    let work = builder().name(name).open(async {
+        open(async { Ok::<_, OpenError>(()) }).await?;
+        let server = upgrades();
+        let session = http_session()?;
+        let request = session
+            .get(format!("http://{server}/"))
+            .header("upgrade", "websocket");
+        let request = request.header("connection", "upgrade").build().unwrap();
+        let mut io = session.upgrade(request).await.unwrap();
+        // A text of 20 bytes, by a mask that changes nothing.
+        let frame = [&[0x81, 0x80 | 20, 0, 0, 0, 0][..], &[b'.'; 20]].concat();
+        io.write_all(&frame).await.unwrap();
+        io.flush().await.unwrap();
+        io.read_exact(&mut vec![0; frame.len()]).await.unwrap();
+
+        let dom = dom(&admin).await;
+        let shown = row(&dom, "upgraded-rows");
+        let here = |cell: &str| assert!(cell.contains("shown.rs:"), "{cell}");
+        assert_eq!(shown[0], server);
+        assert_eq!(shown[1], "websocket");
+        for time in &shown[2..4] {
+            assert!(time.ends_with(" ms") || time.ends_with(" s"), "{time}");
+        }
+        assert_eq!(shown[4..6], ["26 B, 1 message", "26 B, 1 message"]);
+        assert_eq!(
+            shown[6],
+            "chat &lt;b&gt; https://REDACTED:REDACTED@host/?sig=REDACTED"
+        );
+        here(&shown[7]);
+        let nested = row(&dom, "nested-rows");
+        nested[3..].iter().for_each(|cell| here(cell));
+
+        let debug = reqwest::get(format!("{}debug/contexts", admin.url())).await;
+        let debug: Value = serde_json::from_slice(&debug.unwrap().bytes().await.unwrap()).unwrap();
+        assert_eq!(debug["upgraded_open"], 1);
+        let one = &debug["upgraded"][0];
+        assert_eq!(one["context"], debug["contexts"][0]["id"]);
+        assert_eq!(one["opened_at"], debug["contexts"][0]["opened_at"]);
+        assert!(one["quiet_ms"].as_u64() <= one["age_ms"].as_u64());
+        assert!(one["connection"].is_u64());
+        Ok::<_, OpenError>(())
+    });
+    work.await.unwrap();
+    let dom = dom(&admin).await;
+    assert_eq!(row(&dom, "upgraded-rows"), ["none is open"]);
+}
