@@ -22,7 +22,7 @@ const ROUNDS: usize = 1000;
 
 /// Metrics that a worker which does well, with the code that it brings, need not export. A panel that
 /// asks for one of them may be empty here, as long as there is no series of that name.
-const NOT_FROM_THIS_LOAD: [(&str, &str); 4] = [
+const NOT_FROM_THIS_LOAD: [(&str, &str); 6] = [
     ("http_context_leaks_open", "its own job code leaks nothing"),
     (
         "http_context_nested_opens_",
@@ -35,6 +35,14 @@ const NOT_FROM_THIS_LOAD: [(&str, &str); 4] = [
     (
         "http_context_pool_timeouts_",
         "a job waits for its place as long as it must",
+    ),
+    (
+        "http_context_upgraded_",
+        "its own job code upgrades nothing",
+    ),
+    (
+        "http_context_websocket_",
+        "its own job code opens no WebSocket",
     ),
 ];
 
