@@ -195,9 +195,10 @@ async fn the_end_of_an_upgraded_connection_is_logged_and_one_that_breaks_is_a_wa
     ] {
         let (log, _guard) = logged();
         // It hangs up without a word, which over TLS may be anybody's doing.
-        let server = match is_tls {
-            false => UpgradeServer::start(),
-            true => UpgradeServer::start_tls(),
+        let server = if is_tls {
+            UpgradeServer::start_tls()
+        } else {
+            UpgradeServer::start()
         };
         let tls = Tls::Config(http_context_tests::tls::client_config());
         let work = builder().observer(instrumentation()).tls(tls).open(async {

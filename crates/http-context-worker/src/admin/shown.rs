@@ -1,5 +1,7 @@
 //! What the live page shows of this process, in a real browser.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::Command;
@@ -104,8 +106,9 @@ async fn upgraded_connections_and_nested_opens_are_shown_with_their_places() {
         let nested = row(&dom, "nested-rows");
         nested[3..].iter().for_each(|cell| here(cell));
 
-        let debug = reqwest::get(format!("{}debug/contexts", admin.url())).await;
-        let debug: Value = serde_json::from_slice(&debug.unwrap().bytes().await.unwrap()).unwrap();
+        let debug = session.get(format!("{}debug/contexts", admin.url()));
+        let debug = debug.send().await.unwrap().bytes().await.unwrap();
+        let debug: Value = serde_json::from_slice(&debug).unwrap();
         assert_eq!(debug["upgraded_open"], 1);
         let one = &debug["upgraded"][0];
         assert_eq!(one["context"], debug["contexts"][0]["id"]);
