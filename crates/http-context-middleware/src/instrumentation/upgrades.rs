@@ -49,7 +49,7 @@ impl Instrumentation {
             protocol: upgrade.protocol,
             handshake: request
                 .attached::<Handshake>()
-                .and_then(|Handshake(link)| link.clone()),
+                .and_then(|Handshake(link)| link.as_ref()),
         };
         #[cfg(feature = "opentelemetry")]
         if let Some(tracer) = &self.tracer {

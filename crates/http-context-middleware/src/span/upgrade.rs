@@ -19,7 +19,7 @@ use super::via_tracing::TracingUpgrade;
 pub(crate) struct Handshake(pub(crate) Option<Link>);
 
 /// What is known of it at its start.
-pub(crate) struct UpgradeBegin {
+pub(crate) struct UpgradeBegin<'r> {
     pub(crate) server: Arc<Origin>,
     pub(crate) context: ContextId,
     pub(crate) connection: Option<ConnectionId>,
@@ -28,10 +28,10 @@ pub(crate) struct UpgradeBegin {
         not(feature = "opentelemetry"),
         allow(dead_code, reason = "only OpenTelemetry has links")
     )]
-    pub(crate) handshake: Option<Link>,
+    pub(crate) handshake: Option<&'r Link>,
 }
 
-impl UpgradeBegin {
+impl UpgradeBegin<'_> {
     pub(super) fn name(&self) -> String {
         format!("HTTP upgraded_connection {}", self.server)
     }

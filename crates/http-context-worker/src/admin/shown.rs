@@ -84,7 +84,7 @@ async fn upgraded_connections_and_nested_opens_are_shown_with_their_places() {
         let request = request.header("connection", "upgrade").build().unwrap();
         let mut io = session.upgrade(request).await.unwrap();
         // A text of 20 bytes, by a mask that changes nothing.
-        let frame = [&[0x81, 0x80 | 20, 0, 0, 0, 0][..], &[b'.'; 20]].concat();
+        let frame = [&[0x81, 0x94, 0, 0, 0, 0][..], &[b'.'; 20]].concat();
         io.write_all(&frame).await.unwrap();
         io.flush().await.unwrap();
         io.read_exact(&mut vec![0; frame.len()]).await.unwrap();

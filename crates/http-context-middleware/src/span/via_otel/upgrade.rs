@@ -9,7 +9,7 @@ use crate::span::data::to_i64;
 use crate::span::upgrade::{Ended, UpgradeBegin};
 
 impl OtelTracer {
-    pub(crate) fn upgrade(&self, begin: &UpgradeBegin) -> OtelUpgrade {
+    pub(crate) fn upgrade(&self, begin: &UpgradeBegin<'_>) -> OtelUpgrade {
         let mut attributes = vec![
             KeyValue::new(attribute::SERVER_ADDRESS, begin.server.host().to_owned()),
             KeyValue::new(attribute::SERVER_PORT, i64::from(begin.server.port())),
@@ -26,7 +26,7 @@ impl OtelTracer {
             .span_builder(begin.name())
             .with_kind(SpanKind::Internal)
             .with_attributes(attributes);
-        if let Some(handshake) = &begin.handshake {
+        if let Some(handshake) = begin.handshake {
             builder = builder.with_links(vec![Link::with_context(handshake.clone())]);
         }
         let span = builder.start_with_context(&*self.0, &Context::new());

@@ -16,7 +16,7 @@ pub(crate) struct TracingUpgrade {
 
 impl TracingUpgrade {
     /// `None` when no subscriber is interested.
-    pub(crate) fn begin(begin: &UpgradeBegin) -> Option<Self> {
+    pub(crate) fn begin(begin: &UpgradeBegin<'_>) -> Option<Self> {
         let span = info_span!(
             target: "http_context",
             parent: None,
@@ -42,7 +42,7 @@ impl TracingUpgrade {
             return None;
         }
         #[cfg(feature = "opentelemetry")]
-        if let Some(handshake) = &begin.handshake {
+        if let Some(handshake) = begin.handshake {
             tracing_opentelemetry::OpenTelemetrySpanExt::add_link(&span, handshake.clone());
         }
         Some(Self {
