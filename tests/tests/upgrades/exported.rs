@@ -18,9 +18,9 @@ use tokio::time::Instant;
 use crate::rig::{Exported, Rig, Wire};
 use crate::support::{By, echo};
 
-const CONNECTIONS: &str = "http_context_upgraded_connections";
-const DURATION: &str = "http_context_upgraded_duration_seconds";
-const BYTES: &str = "http_context_upgraded_bytes_total";
+pub(crate) const CONNECTIONS: &str = "http_context_upgraded_connections";
+pub(crate) const DURATION: &str = "http_context_upgraded_duration_seconds";
+pub(crate) const BYTES: &str = "http_context_upgraded_bytes_total";
 const BODY: &str = "http_context_response_body_duration_seconds";
 const SIZE: &str = "http_client_response_body_size_bytes";
 
@@ -278,7 +278,7 @@ async fn a_request_that_is_not_instrumented_exports_nothing_of_what_it_was_upgra
     }
 }
 
-const MESSAGES: &str = "http_context_websocket_messages_total";
+pub(crate) const MESSAGES: &str = "http_context_websocket_messages_total";
 const FINAL: u8 = 0x80;
 
 /// A frame of a WebSocket whose mask changes nothing.

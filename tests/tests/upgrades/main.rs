@@ -9,9 +9,11 @@
 mod ends;
 mod exported;
 mod looked_at;
+mod peer;
 mod pooled;
 #[path = "../truth/rig.rs"]
 #[allow(dead_code, reason = "the tests that it was made for use all of it")]
 mod rig;
 mod support;
 mod used;
+mod web_sockets;
