@@ -124,6 +124,10 @@ fn serve(stream: TcpStream, is_tls: bool, all: &watch::Sender<Counts>) {
         sent: Arc::clone(&sent),
     };
     let mut path = String::new();
+    #[expect(
+        clippy::result_large_err,
+        reason = "the library says what its callback returns"
+    )]
     let note_path = |request: &tungstenite::handshake::server::Request, response| {
         request.uri().path().clone_into(&mut path);
         Ok(response)
