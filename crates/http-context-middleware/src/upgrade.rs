@@ -62,6 +62,7 @@ impl Exported {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
     use std::thread;
 
     use metrics::CounterFn;
@@ -83,21 +84,24 @@ mod tests {
 
     #[test]
     fn many_threads_add_a_count_up_once() {
-        for _ in 0..100 {
-            let (sum, count) = (Arc::new(Sum::default()), AtomicU64::new(0));
-            let (counter, exported) = (Counter::from_arc(sum.clone()), Exported::default());
-            thread::scope(|scope| {
-                for _ in 0..4 {
-                    scope.spawn(|| {
-                        for _ in 0..100 {
-                            count.fetch_add(3, Ordering::Relaxed);
-                            exported.add_up_to(count.load(Ordering::Relaxed), &counter);
-                        }
-                    });
-                }
-            });
-            exported.add_up_to(count.load(Ordering::Relaxed), &counter);
-            assert_eq!(sum.0.load(Ordering::Relaxed), 1200);
-        }
+        const THREADS: usize = 4;
+        const STEPS: u64 = 50_000;
+        let (sum, count) = (Arc::new(Sum::default()), AtomicU64::new(0));
+        let (counter, exported) = (Counter::from_arc(sum.clone()), Exported::default());
+        let begin = Barrier::new(THREADS);
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    begin.wait();
+                    for _ in 0..STEPS {
+                        count.fetch_add(3, Ordering::Relaxed);
+                        exported.add_up_to(count.load(Ordering::Relaxed), &counter);
+                    }
+                });
+            }
+        });
+        let all = count.load(Ordering::Relaxed);
+        exported.add_up_to(all, &counter);
+        assert_eq!(sum.0.load(Ordering::Relaxed), all);
     }
 }

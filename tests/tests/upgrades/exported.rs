@@ -1,7 +1,7 @@
 //! What is exported of upgraded connections is what the server counts: while they are open, and after
 //! they have ended, however they did.
 
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
@@ -196,10 +196,15 @@ impl Observer for AllAtOnce {
 
     fn upgrade_ended(&self, request: &RequestInfo, end: &UpgradeEnd) {
         let upgrade = request.attached::<Upgrade>().unwrap();
+        let begin = Barrier::new(4);
         thread::scope(|scope| {
             for _ in 0..3 {
-                scope.spawn(|| self.0.upgrade_progressed(request, upgrade));
+                scope.spawn(|| {
+                    begin.wait();
+                    self.0.upgrade_progressed(request, upgrade);
+                });
             }
+            begin.wait();
             self.0.upgrade_ended(request, end);
         });
         self.0.upgrade_progressed(request, upgrade);
