@@ -83,6 +83,16 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_late_with_less_adds_nothing_and_takes_nothing_back() {
+        let sum = Arc::new(Sum::default());
+        let (counter, exported) = (Counter::from_arc(sum.clone()), Exported::default());
+        for (count, in_all) in [(7, 7), (5, 7), (7, 7), (9, 9)] {
+            exported.add_up_to(count, &counter);
+            assert_eq!(sum.0.load(Ordering::Relaxed), in_all);
+        }
+    }
+
+    #[test]
     fn many_threads_add_a_count_up_once() {
         const THREADS: usize = 4;
         const STEPS: u64 = 50_000;
