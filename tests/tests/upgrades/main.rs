@@ -9,6 +9,7 @@
 mod ends;
 mod exported;
 mod looked_at;
+mod meddled;
 mod peer;
 mod pooled;
 #[path = "../truth/rig.rs"]
