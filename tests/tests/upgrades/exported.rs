@@ -11,7 +11,7 @@ use http_context::{
     http_session,
 };
 use http_context_middleware::Instrumentation;
-use http_context_tests::{UpgradeCounts, UpgradeServer};
+use http_context_tests::{InvariantObserver, UpgradeCounts, UpgradeServer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
@@ -218,9 +218,11 @@ impl Observer for AllAtOnce {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_is_exported_twice_by_threads_that_do_so_at_once() {
     let (rig, server) = (Rig::new(Wire::Http1), Arc::new(UpgradeServer::start()));
+    let invariants = Arc::new(InvariantObserver::new());
     let all_at_once = Arc::new(AllAtOnce(Arc::clone(&rig.instrumentation)));
     let work = http_context::builder()
         .observer(all_at_once)
+        .observer(invariants.clone())
         .configure(reqwest::ClientBuilder::no_proxy)
         .open(async {
             let mut sockets = http_context::JoinSet::new();
@@ -241,6 +243,7 @@ async fn nothing_is_exported_twice_by_threads_that_do_so_at_once() {
     work.await.unwrap();
     let counts = server.wait_until(|counts| counts.open == 0).await;
     assert_eq!(counts.upgraded, 40);
+    assert_eq!(invariants.balanced().upgrades, 40);
     assert_as_counted(&rig.exported(), counts, "at once");
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http_context::websocket::{CloseCode, Message, WebSocketError};
 use http_context::{LeakPolicy, MessageType, OpenError, UpgradeEndReason, http_session};
+use http_context_tests::InvariantObserver;
 
 use crate::exported::{BYTES, CONNECTIONS, DURATION, MESSAGES};
 use crate::peer::{Counts, Peer};
@@ -79,7 +80,9 @@ async fn messages_and_bytes_are_those_that_the_peer_counts() {
 async fn the_exit_takes_leave_of_many_at_once_and_everything_is_exported() {
     let (rig, peer) = (Rig::new(Wire::Http1), Arc::new(Peer::start(false)));
     let ends = Arc::new(Ends::default());
-    let context = rig.context().leaks(LeakPolicy::Count);
+    let invariants = Arc::new(InvariantObserver::new());
+    let context = rig.context().observer(invariants.clone());
+    let context = context.leaks(LeakPolicy::Count);
     let work = context.observer(ends.clone()).open(async {
         for number in 0..30_usize {
             let url = peer.url("/");
@@ -108,6 +111,7 @@ async fn the_exit_takes_leave_of_many_at_once_and_everything_is_exported() {
         .iter()
         .position(|of| *of == MessageType::Close);
     assert_eq!(counts.received[closes.unwrap()], 30);
+    assert_eq!(invariants.balanced().upgrades, 30);
 }
 
 #[tokio::test]
