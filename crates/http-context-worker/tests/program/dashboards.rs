@@ -1,5 +1,5 @@
 //! The dashboards and rules of this workspace, in a real Prometheus that scrapes the worker under
-//! load: what they ask for is there.
+//! load, and a program whose connections are upgraded: what they ask for is there.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,6 +13,7 @@ use url::form_urlencoded;
 
 use crate::admin::admin_address;
 use crate::support::{Files, LIMIT, Running, Server, nobody, pause, run_command, to_lines};
+use crate::upgrading::Upgrading;
 
 /// A scrape gives no signal.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -22,7 +23,7 @@ const ROUNDS: usize = 1000;
 
 /// Metrics that a worker which does well, with the code that it brings, need not export. A panel that
 /// asks for one of them may be empty here, as long as there is no series of that name.
-const NOT_FROM_THIS_LOAD: [(&str, &str); 6] = [
+const NOT_FROM_THIS_LOAD: [(&str, &str); 4] = [
     ("http_context_leaks_open", "its own job code leaks nothing"),
     (
         "http_context_nested_opens_",
@@ -36,14 +37,6 @@ const NOT_FROM_THIS_LOAD: [(&str, &str); 6] = [
         "http_context_pool_timeouts_",
         "a job waits for its place as long as it must",
     ),
-    (
-        "http_context_upgraded_",
-        "its own job code upgrades nothing",
-    ),
-    (
-        "http_context_websocket_",
-        "its own job code opens no WebSocket",
-    ),
 ];
 
 #[test]
@@ -55,7 +48,9 @@ fn every_panel_has_data_and_every_rule_is_healthy() {
     let (files, server) = (Files::new(), Server::start());
     let mut run = start_worker(&files);
     let mut stdin = run.0.stdin.take().unwrap();
-    let prometheus = Prometheus::start(&files, admin_address(&mut run));
+    let upgrading = Upgrading::start();
+    let targets = [admin_address(&mut run), upgrading.metrics];
+    let prometheus = Prometheus::start(&files, targets);
     // Sessions are made once and then handed on. One alone is made before the first scrape, so that
     // the others are seen to be made.
     let (first, rest) = jobs(&server);
@@ -201,14 +196,14 @@ fn redirects_to(url: String) -> String {
     format!("http://{address}/")
 }
 
-/// A Prometheus with the rules of this workspace and one target. Killed when the test ends.
+/// A Prometheus with the rules of this workspace and its targets. Killed when the test ends.
 struct Prometheus {
     process: Child,
     address: SocketAddr,
 }
 
 impl Prometheus {
-    fn start(files: &Files, target: SocketAddr) -> Self {
+    fn start(files: &Files, targets: [SocketAddr; 2]) -> Self {
         let rules = dashboards().join("prometheus/*.rules.yml");
         // JSON is YAML.
         let config = json!({
@@ -216,7 +211,7 @@ impl Prometheus {
             "rule_files": [rules],
             "scrape_configs": [{
                 "job_name": "worker",
-                "static_configs": [{"targets": [target.to_string()]}],
+                "static_configs": [{"targets": targets.map(|target| target.to_string())}],
             }],
         });
         let config = files.write("prometheus.yml", config.to_string());

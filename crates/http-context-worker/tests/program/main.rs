@@ -34,5 +34,6 @@ mod shutdown;
 mod shutdown_load;
 mod state;
 mod support;
+mod upgrading;
 mod usage;
 mod warm;
