@@ -84,7 +84,7 @@ pub fn client_config_trusting(authority: CertificateDer<'static>) -> Arc<ClientC
 }
 
 /// A server's configuration with a certificate of the given sort.
-pub fn server_config(leaf: Leaf, alpn: &[&[u8]]) -> Arc<ServerConfig> {
+pub(crate) fn server_config(leaf: Leaf, alpn: &[&[u8]]) -> Arc<ServerConfig> {
     let (chain, key) = issue(leaf);
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)

@@ -243,7 +243,7 @@ async fn nothing_is_exported_twice_by_threads_that_do_so_at_once() {
     work.await.unwrap();
     let counts = server.wait_until(|counts| counts.open == 0).await;
     assert_eq!(counts.upgraded, 40);
-    assert_eq!(invariants.balanced().upgrades, 40);
+    assert_eq!(invariants.balanced().upgraded, 40);
     assert_as_counted(&rig.exported(), counts, "at once");
 }
 

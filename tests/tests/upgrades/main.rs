@@ -10,7 +10,6 @@ mod ends;
 mod exported;
 mod looked_at;
 mod meddled;
-mod peer;
 mod pooled;
 #[path = "../truth/rig.rs"]
 #[allow(dead_code, reason = "the tests that it was made for use all of it")]

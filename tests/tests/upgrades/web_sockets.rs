@@ -1,66 +1,70 @@
-//! What is exported of WebSockets of a session is what their peer, another implementation, counts.
+//! What is exported of WebSockets of a session is what the server counts.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http_context::websocket::{CloseCode, Message, WebSocketError};
-use http_context::{LeakPolicy, MessageType, OpenError, UpgradeEndReason, http_session};
-use http_context_tests::InvariantObserver;
+use http_context::{LeakPolicy, OpenError, UpgradeEndReason, http_session};
+use http_context_tests::{
+    Frame, InvariantObserver, Step, WebSocketPeer, WebSocketServer, WireTraffic, opcode,
+};
 
 use crate::exported::{BYTES, CONNECTIONS, DURATION, MESSAGES};
-use crate::peer::{Counts, Peer};
 use crate::rig::{Exported, Rig, Wire};
 use crate::used::Ends;
 
 const WIRES: [Wire; 2] = [Wire::Http1, Wire::TlsHttp1];
 
-fn assert_as_counted(exported: &Exported, counts: &Counts, what: impl std::fmt::Debug) {
-    let of = |direction| {
-        MessageType::ALL.iter().map(move |of| {
-            let labels = [("type", of.as_str()), ("direction", direction)];
-            exported.sum(MESSAGES, &labels)
-        })
-    };
-    let told = |messages: [i64; MessageType::ALL.len()]| messages.into_iter();
-    assert!(
-        of("sent").eq(told(counts.received)),
-        "{what:?} {counts:?} {exported}"
-    );
-    assert!(
-        of("received").eq(told(counts.sent)),
-        "{what:?} {counts:?} {exported}"
-    );
-    let bytes = |direction| {
-        let bytes = exported.sum(BYTES, &[("direction", direction)]);
-        u64::try_from(bytes).unwrap()
-    };
-    let (sent, received) = (bytes("sent"), bytes("received"));
-    assert_eq!(sent, counts.bytes_received, "{what:?} {exported}");
-    assert_eq!(received, counts.bytes_sent, "{what:?} {exported}");
+fn server(wire: Wire) -> WebSocketServer {
+    match wire {
+        Wire::TlsHttp1 => WebSocketServer::start_tls(),
+        _ => WebSocketServer::start(),
+    }
+}
+
+/// What went one way, by what is exported.
+fn traffic(exported: &Exported, direction: &str) -> WireTraffic {
+    let direction = ("direction", direction);
+    let messages = |of| u64::try_from(exported.sum(MESSAGES, &[direction, ("type", of)])).unwrap();
+    WireTraffic {
+        bytes: u64::try_from(exported.sum(BYTES, &[direction])).unwrap(),
+        text: messages("text"),
+        binary: messages("binary"),
+        ping: messages("ping"),
+        pong: messages("pong"),
+        close: messages("close"),
+    }
+}
+
+async fn assert_as_counted(rig: &Rig, server: &WebSocketServer, what: impl fmt::Debug) {
+    let counts = server.wait_until(|counts| counts.open == 0).await;
+    let exported = rig.exported();
+    let told = (traffic(&exported, "sent"), traffic(&exported, "received"));
+    assert_eq!(told, (counts.received, counts.sent), "{what:?} {exported}");
     assert_eq!(exported.sum(CONNECTIONS, &[]), 0, "{what:?} {exported}");
+    let ended = u64::try_from(exported.count(DURATION, &[])).unwrap();
+    assert_eq!(ended, counts.upgraded, "{what:?} {exported}");
 }
 
 #[tokio::test]
-async fn messages_and_bytes_are_those_that_the_peer_counts() {
+async fn messages_and_bytes_are_those_that_the_server_counts() {
     for wire in WIRES {
-        let (rig, peer) = (Rig::new(wire), Peer::start(wire == Wire::TlsHttp1));
+        let (rig, server) = (Rig::new(wire), server(wire));
+        let ping = Frame::new(opcode::PING, "?");
+        let url = server.serve(WebSocketPeer::opens().sends(&ping).then(Step::Echo));
         let ends = Arc::new(Ends::default());
         let work = rig.context().observer(ends.clone()).open(async {
             let session = http_session()?;
-            let mut socket = session.websocket(peer.url("/")).connect().await.unwrap();
+            let mut socket = session.websocket(url).connect().await.unwrap();
+            assert!(socket.next().await.unwrap().unwrap().is_ping());
             for length in [0, 5, 200, 70_000] {
                 for message in [
                     Message::text("t".repeat(length)),
                     Message::binary(vec![1; length]),
                 ] {
                     socket.send(message.clone()).await.unwrap();
-                    loop {
-                        let came = socket.next().await.unwrap().unwrap();
-                        if !came.is_ping() {
-                            assert_eq!(came, message);
-                            break;
-                        }
-                    }
+                    assert_eq!(socket.next().await.unwrap().unwrap(), message);
                 }
             }
             socket.send(Message::Ping("!".into())).await.unwrap();
@@ -69,23 +73,23 @@ async fn messages_and_bytes_are_those_that_the_peer_counts() {
             Ok::<_, OpenError>(())
         });
         work.await.unwrap();
-        let counts = peer.counts(1).await;
-        assert_as_counted(&rig.exported(), &counts, wire);
-        assert_eq!(counts.received, [4, 4, 1, 1, 1], "{wire:?}");
+        assert_as_counted(&rig, &server, wire).await;
+        let sent = traffic(&rig.exported(), "sent");
+        let counted = [sent.text, sent.binary, sent.ping, sent.pong, sent.close];
+        assert_eq!(counted, [4, 4, 1, 1, 1], "{wire:?}");
         assert_eq!(ends.reasons(), [UpgradeEndReason::Local], "{wire:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_exit_takes_leave_of_many_at_once_and_everything_is_exported() {
-    let (rig, peer) = (Rig::new(Wire::Http1), Arc::new(Peer::start(false)));
-    let ends = Arc::new(Ends::default());
+    let (rig, server) = (Rig::new(Wire::Http1), WebSocketServer::start());
+    let url = server.serve(WebSocketPeer::echoes());
     let invariants = Arc::new(InvariantObserver::new());
     let context = rig.context().observer(invariants.clone());
-    let context = context.leaks(LeakPolicy::Count);
-    let work = context.observer(ends.clone()).open(async {
+    let work = context.leaks(LeakPolicy::Count).open(async {
         for number in 0..30_usize {
-            let url = peer.url("/");
+            let url = url.clone();
             http_context::spawn(async move {
                 let session = http_session().unwrap();
                 let mut socket = session.websocket(url).connect().await.unwrap();
@@ -97,30 +101,23 @@ async fn the_exit_takes_leave_of_many_at_once_and_everything_is_exported() {
                 while let Some(Ok(_)) = socket.next().await {}
             });
         }
-        rig.wait_until(|e| {
-            let text = [("type", "text"), ("direction", "received")];
-            e.sum(MESSAGES, &text) == (1..=30).sum::<i64>()
-        })
-        .await;
+        rig.wait_until(|exported| traffic(exported, "received").text == (1..=30).sum::<u64>())
+            .await;
         Ok::<_, OpenError>(())
     });
     let report = work.with_report().await.1.unwrap();
-    let counts = peer.counts(30).await;
-    assert_as_counted(&rig.exported(), &counts, &report);
-    let closes = MessageType::ALL
-        .iter()
-        .position(|of| *of == MessageType::Close);
-    assert_eq!(counts.received[closes.unwrap()], 30);
-    assert_eq!(invariants.balanced().upgrades, 30);
+    assert_as_counted(&rig, &server, &report).await;
+    assert_eq!(server.counts().received.close, 30);
+    assert_eq!(invariants.balanced().upgraded, 30);
 }
 
 #[tokio::test]
 async fn a_peer_that_answers_no_ping_is_exported_as_such() {
     for wire in WIRES {
-        let (rig, peer) = (Rig::new(wire), Peer::start(wire == Wire::TlsHttp1));
+        let (rig, server) = (Rig::new(wire), server(wire));
+        let url = server.serve(WebSocketPeer::opens().stays());
         let work = rig.context().open(async {
-            let session = http_session()?;
-            let socket = session.websocket(peer.url("/mute"));
+            let socket = http_session()?.websocket(url);
             let socket = socket.heartbeat(Duration::from_millis(20)).connect().await;
             let error = socket.unwrap().next().await.unwrap().unwrap_err();
             assert!(
