@@ -1,8 +1,11 @@
 //! The opt-in span of the life of an upgraded connection, and the span of the request that upgraded it.
 
+use std::time::Duration;
+
+use http_context::websocket::{CloseCode, Message};
 use http_context::{OpenError, http_session};
 use http_context_middleware::attribute as name;
-use http_context_tests::UpgradeServer;
+use http_context_tests::{UpgradeServer, WebSocketPeer, WebSocketServer};
 use opentelemetry::trace::{SpanId, SpanKind, Status};
 use opentelemetry_sdk::trace::SpanData;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -127,5 +130,48 @@ async fn without_the_option_there_is_no_such_span() {
         work.await.unwrap();
         let (lives, requests) = spans(&server);
         assert_eq!((lives.len(), requests.len()), (0, 1), "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_span_of_a_websocket_has_its_messages_and_how_it_was_closed() {
+    for way in WAYS {
+        let server = WebSocketServer::start();
+        let (echoes, is_mute) = (WebSocketPeer::echoes(), WebSocketPeer::opens().stays());
+        let (echoes, is_mute) = (server.serve(echoes), server.serve(is_mute));
+        let stage = Stage::with(way, |builder| builder.upgrade_spans(true));
+        let work = stage.context().open(async {
+            let session = http_session()?;
+            let mut socket = session.websocket(echoes).connect().await.unwrap();
+            socket.send(Message::text("hello")).await.unwrap();
+            socket.next().await.unwrap().unwrap();
+            socket.close(CloseCode::Away, "").await.unwrap();
+            let silent = session
+                .websocket(is_mute)
+                .heartbeat(Duration::from_millis(10));
+            let mut silent = silent.connect().await.unwrap();
+            silent.next().await.unwrap().unwrap_err();
+            Ok::<_, OpenError>(())
+        });
+        work.await.unwrap();
+        let lives: Vec<_> = spans_to(server.addr().port())
+            .into_iter()
+            .filter(|span| span.span_kind == SpanKind::Internal)
+            .collect();
+        assert_eq!(lives.len(), 2, "{way:?}");
+        for key in [
+            name::HTTP_CONTEXT_WEBSOCKET_MESSAGES_SENT,
+            name::HTTP_CONTEXT_WEBSOCKET_MESSAGES_RECEIVED,
+        ] {
+            assert_eq!(attribute(&lives[0], key), Some(2.into()), "{way:?} {key}");
+        }
+        let code = attribute(&lives[0], name::HTTP_CONTEXT_WEBSOCKET_CLOSE_CODE);
+        assert_eq!(code, Some(1001.into()), "{way:?}");
+        assert_eq!(lives[0].status, Status::Unset);
+        let error = text(&lives[1], name::ERROR_TYPE);
+        assert_eq!(error.as_deref(), Some("timeout"), "{way:?}");
+        let reason = text(&lives[1], name::REASON);
+        assert_eq!(reason.as_deref(), Some("heartbeat_timeout"), "{way:?}");
+        assert_eq!(lives[1].status, Status::error(""));
     }
 }
