@@ -214,7 +214,7 @@ async fn the_end_of_an_upgraded_connection_is_logged_and_one_that_breaks_is_a_wa
             level.to_owned(),
             reason.to_owned(),
             "protocol=\"websocket\"".to_owned(),
-            "sent=4 received=0".to_owned(),
+            "sent_bytes=4 received_bytes=0".to_owned(),
             format!("server={}", server.addr()),
             "requested_at=tests/tests/telemetry/upgrade_spans.rs:".to_owned(),
             format!("opened_at={}:", file!()),

@@ -5,7 +5,7 @@ use http_context::{Direction, RequestInfo, UpgradeEnd};
 use super::{has_failed, millis};
 
 pub(super) fn log_upgrade_end(request: &RequestInfo, end: &UpgradeEnd) {
-    let (sent, received) = (
+    let (sent_bytes, received_bytes) = (
         end.traffic.bytes(Direction::Sent),
         end.traffic.bytes(Direction::Received),
     );
@@ -18,8 +18,8 @@ pub(super) fn log_upgrade_end(request: &RequestInfo, end: &UpgradeEnd) {
             reason = end.reason.as_str(),
             age_ms = millis(end.duration),
             quiet_ms = millis(end.traffic.quiet_for()),
-            sent,
-            received,
+            sent_bytes,
+            received_bytes,
             requested_at = %request.call_site(),
             opened_at = %request.context().opened_at(),
             "an upgraded connection broke"
@@ -34,8 +34,8 @@ pub(super) fn log_upgrade_end(request: &RequestInfo, end: &UpgradeEnd) {
             is_dropped = end.is_dropped,
             close_code = end.close_code,
             age_ms = millis(end.duration),
-            sent,
-            received,
+            sent_bytes,
+            received_bytes,
             requested_at = %request.call_site(),
             opened_at = %request.context().opened_at(),
             "an upgraded connection has ended"
