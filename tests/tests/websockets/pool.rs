@@ -174,7 +174,7 @@ async fn a_pool_outside_of_a_context_is_none() {
 async fn its_sockets_belong_to_the_context_of_the_pool_and_their_use_is_in_the_jobs_report() {
     let (server, (context, recorder)) = (WebSocketServer::start(), recorded());
     let url = server.serve(WebSocketPeer::echoes());
-    in_time(clean(context, async {
+    let (pool, _) = in_time(clean(context, async {
         let pool = pool(&url).build().unwrap();
         let owner = current().unwrap().id();
         for _ in 0..2 {
@@ -196,6 +196,8 @@ async fn its_sockets_belong_to_the_context_of_the_pool_and_their_use_is_in_the_j
             Some(1)
         );
         assert!(recorder.ends().is_empty());
+        // Else it would be dropped before the exit.
+        pool
     }))
     .await;
     // The exit of its context has closed it, in peace.
@@ -204,6 +206,7 @@ async fn its_sockets_belong_to_the_context_of_the_pool_and_their_use_is_in_the_j
         (counts.accepted, counts.received.close, counts.sent.close),
         (1, 1, 1)
     );
+    assert_eq!(pool.size(), 0);
 }
 
 #[tokio::test]
