@@ -136,7 +136,9 @@ impl Exchange {
             (response, Stage::Over)
         };
         response.extensions_mut().insert(connection_use);
-        self.scope().stats.sent(self.info.upload.bytes());
+        if !self.info.upload.is_streamed() {
+            self.scope().stats.sent(self.info.upload.bytes());
+        }
         self.notify(|observer, request| observer.response_headers(request, response.headers()));
         let head = ResponseHead {
             status: response.status(),

@@ -69,7 +69,9 @@ impl http_body::Body for CountedBody {
         {
             let upload = &scope.info.upload;
             if let Some(Ok(frame)) = frame {
-                upload.add(frame.data_ref().map_or(0, Bytes::len));
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                upload.add(length);
+                scope.scope().stats.sent(length as u64);
             }
             if let Some(Err(_)) = frame {
                 upload.fail();

@@ -68,7 +68,8 @@ pub struct ExitReport {
     /// Responses that came over a connection which had been used before, with those that redirect
     /// and those that a middleware answers by sending again.
     pub connections_reused: u64,
-    /// Bytes of request bodies sent.
+    /// Bytes of request bodies sent: of streamed ones what was handed to the connection, of others that
+    /// of the requests which were answered.
     pub bytes_sent: u64,
     /// Bytes of response bodies received, as the caller saw them.
     pub bytes_received: u64,

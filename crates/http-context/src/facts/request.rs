@@ -4,7 +4,7 @@ use std::any::Any;
 use std::backtrace::Backtrace;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -167,6 +167,8 @@ pub(crate) struct Upload {
     bytes: AtomicU64,
     /// 0 when there is no body.
     state: AtomicU8,
+    /// Whether it goes on its way piece by piece.
+    is_streamed: AtomicBool,
 }
 
 /// Some of it is still to come, or will never.
@@ -201,8 +203,14 @@ impl Upload {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
+    /// Whether it goes on its way piece by piece, and may do so beyond the response head.
+    pub(crate) fn is_streamed(&self) -> bool {
+        self.is_streamed.load(Ordering::Relaxed)
+    }
+
     /// There is a body, and some of it is still to come.
     pub(crate) fn begin(&self) {
+        self.is_streamed.store(true, Ordering::Relaxed);
         self.set(PARTIAL);
     }
 

@@ -34,12 +34,12 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 /// ```
 /// # async fn example() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 /// use http_context::AmbientSession;
-/// use tower::{Service, ServiceExt};
+/// use tower::Service;
 ///
 /// let mut client = AmbientSession::new();
 /// # let work = async move {
 /// let request = http::Request::get("https://example.com/").body(reqwest::Body::default())?;
-/// let response = client.ready().await?.call(request).await?;
+/// let response = client.call(request).await?;
 /// # drop(response); Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
 /// # };
 /// # drop(work); Ok(())
@@ -109,8 +109,10 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        let (session, at) = (self.session(), self.at);
-        ServiceFuture::new(async move { Ok(send(session?, at, request).await?) })
+        let sent = self
+            .session()
+            .map(|session| send(&session, self.at, request));
+        ServiceFuture::new(async move { Ok(sent?.await?) })
     }
 }
 
@@ -124,10 +126,8 @@ impl Service<reqwest::Request> for AmbientSession {
     }
 
     fn call(&mut self, request: reqwest::Request) -> Self::Future {
-        let (session, at) = (self.session(), self.at);
-        ServiceFuture::new(async move {
-            let sent = session?.execute_at(at, request, Extensions::new());
-            Ok(sent.await?)
-        })
+        let sent = self.session();
+        let sent = sent.map(|session| session.execute_at(self.at, request, Extensions::new()));
+        ServiceFuture::new(async move { Ok(sent?.await?) })
     }
 }

@@ -64,7 +64,7 @@ where
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
         let at = self.acquired_at();
-        ServiceFuture::new(send(self.clone(), at, request))
+        ServiceFuture::new(send(self, at, request))
     }
 }
 
@@ -84,27 +84,30 @@ impl Service<reqwest::Request> for HttpSession {
     }
 }
 
-/// Sends the request by this session; `at` is its place.
-pub(super) async fn send<B>(
-    session: HttpSession,
+/// Sends the request by this session; `at` is its place. The handle is not kept.
+pub(super) fn send<B>(
+    session: &HttpSession,
     at: CallSite,
     mut request: http::Request<B>,
-) -> Result<http::Response<reqwest::Body>, RequestError>
+) -> impl Future<Output = Result<http::Response<reqwest::Body>, RequestError>> + Send + use<B>
 where
     B: Body + Send + 'static,
     B::Data: Into<Bytes>,
     B::Error: Into<BoxError>,
 {
-    let mut extensions = std::mem::take(request.extensions_mut());
+    let extensions = std::mem::take(request.extensions_mut());
     let method = request.method().clone();
-    let request = to_reqwest(request);
-    let request = request.map_err(|error| session.not_built(&method, error))?;
-    let sent = session.execute_lent_at(at, request, &mut extensions);
-    let mut response = http::Response::<reqwest::Body>::from(sent.await?);
-    if !extensions.is_empty() {
-        // What is in the response goes first.
-        let ours = std::mem::replace(response.extensions_mut(), extensions);
-        response.extensions_mut().extend(ours);
+    let sent = to_reqwest(request)
+        .map(|request| session.execute_returning_at(at, request, extensions))
+        .map_err(|error| session.not_built(&method, error));
+    async move {
+        let (response, extensions) = sent?.await?;
+        let mut response = http::Response::<reqwest::Body>::from(response);
+        if !extensions.is_empty() {
+            // What is in the response goes first.
+            let ours = std::mem::replace(response.extensions_mut(), extensions);
+            response.extensions_mut().extend(ours);
+        }
+        Ok(response)
     }
-    Ok(response)
 }

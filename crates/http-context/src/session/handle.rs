@@ -182,15 +182,18 @@ impl HttpSession {
         execute::execute(self.hold(call_site), request, extensions.into())
     }
 
-    /// As [`execute_with_extensions`](Self::execute_with_extensions), by a request whose place is this
-    /// one.
-    pub(crate) fn execute_lent_at<'e>(
+    /// The same, with what its extensions are afterwards.
+    pub(crate) fn execute_returning_at(
         &self,
         call_site: CallSite,
         request: Request,
-        extensions: &'e mut Extensions,
-    ) -> impl Future<Output = Result<Response, RequestError>> + Send + use<'e> {
-        execute::execute_lent(self.hold(call_site), request, extensions)
+        mut extensions: Extensions,
+    ) -> impl Future<Output = Result<(Response, Extensions), RequestError>> + Send + use<> {
+        let hold = self.hold(call_site);
+        async move {
+            let response = execute::execute_lent(hold, request, &mut extensions).await?;
+            Ok((response, extensions))
+        }
     }
 
     /// The error of a request that could not be built.

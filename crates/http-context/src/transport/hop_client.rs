@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use http::HeaderMap;
 use http::header::{self, Entry};
+use http::{HeaderMap, Version};
 use reqwest::{Client, Request};
 
 use super::client::client_builder;
@@ -13,12 +13,17 @@ use super::redirect::Rules;
 use super::tls::HttpVersions;
 use crate::connection::SessionConnections;
 
+/// A client that is made when it is first wanted; `None` in it when it could not be made.
+#[derive(Default)]
+pub(super) struct Beside(OnceLock<Option<Client>>);
+
 /// The client of a session, below all middleware. It follows no redirects.
 pub(super) struct HopClient {
     pub(super) client: Client,
-    /// Speaks HTTP/1.1 alone. Made for the first upgrade that would go over HTTP/2 otherwise, where
-    /// there is none; `None` in it when it could not be made.
-    pub(super) for_upgrades: OnceLock<Option<Client>>,
+    /// Speaks HTTP/1.1 alone, for upgrades that would go over HTTP/2 otherwise.
+    pub(super) http1: Beside,
+    /// Speaks HTTP/2 by prior knowledge, for requests in clear that ask for that version.
+    pub(super) http2: Beside,
     pub(super) hosts: HostSlots,
     pub(super) connections: Arc<SessionConnections>,
     pub(super) rules: Rules,
@@ -30,23 +35,33 @@ pub(super) struct HopClient {
 impl HopClient {
     /// The client for a request.
     pub(super) fn client_of(&self, request: &Request) -> &Client {
-        if !request.headers().contains_key(header::UPGRADE) {
-            return &self.client;
+        let is_clear = request.url().scheme() == "http";
+        if request.headers().contains_key(header::UPGRADE) {
+            let may_be_http2 = match self.options.http_versions {
+                HttpVersions::All => !is_clear,
+                HttpVersions::Http1 => false,
+                HttpVersions::Http2 => true,
+            };
+            if may_be_http2 {
+                return self.beside(&self.http1, HttpVersions::Http1);
+            }
+        } else if request.version() == Version::HTTP_2
+            && is_clear
+            && self.options.http_versions != HttpVersions::Http2
+        {
+            // Else nobody could tell: in clear nothing is agreed upon.
+            return self.beside(&self.http2, HttpVersions::Http2);
         }
-        let may_be_http2 = match self.options.http_versions {
-            HttpVersions::All => request.url().scheme() == "https",
-            HttpVersions::Http1 => false,
-            HttpVersions::Http2 => true,
-        };
-        if !may_be_http2 {
-            return &self.client;
-        }
-        let for_upgrades = self.for_upgrades.get_or_init(|| {
+        &self.client
+    }
+
+    fn beside<'c>(&'c self, beside: &'c Beside, versions: HttpVersions) -> &'c Client {
+        let made = beside.0.get_or_init(|| {
             let connections = Arc::clone(&self.connections);
-            let builder = client_builder(&self.options, HttpVersions::Http1, connections);
+            let builder = client_builder(&self.options, versions, connections);
             builder.ok()?.build().ok()
         });
-        for_upgrades.as_ref().unwrap_or(&self.client)
+        made.as_ref().unwrap_or(&self.client)
     }
 
     /// Sets what the caller has not set.

@@ -21,7 +21,7 @@ mod slot_wait;
 mod tls;
 mod trust;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ use self::client::client_builder;
 use self::configured::Configured;
 pub(crate) use self::extensions::LentExtensions;
 use self::follow::Follow;
-use self::hop_client::HopClient;
+use self::hop_client::{Beside, HopClient};
 use self::host_slots::HostSlots;
 pub(crate) use self::host_slots::{Host, Slot};
 pub use self::options::SessionOptions;
@@ -106,7 +106,8 @@ impl Transport {
             .collect();
         let hop_client = Arc::new(HopClient {
             client,
-            for_upgrades: OnceLock::new(),
+            http1: Beside::default(),
+            http2: Beside::default(),
             hosts: HostSlots::new(options.max_connections_per_host),
             connections: Arc::clone(&connections),
             rules: Rules::new(&options.redirects, configured),
