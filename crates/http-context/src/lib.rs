@@ -209,8 +209,9 @@ pub use observer::{Observer, ObserverAlreadySet, set_default_observer};
 #[doc(hidden)]
 pub use open::{ClosureWork, FutureWork};
 pub use open::{
-    ContextBuilder, ContextLayer, ContextService, FromOpenError, Open, OpenOutput, OpenWithReport,
-    Work, builder, job, open,
+    ContextBody, ContextBuilder, ContextLayer, ContextService, FromOpenError, HttpContextFuture,
+    HttpContextLayer, HttpContextService, Open, OpenOutput, OpenWithReport, Work, builder, job,
+    open,
 };
 pub use pool::{PoolBuilder, PoolReport, SessionPool};
 pub use service::{AmbientSession, ServiceFuture};

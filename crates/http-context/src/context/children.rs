@@ -55,7 +55,8 @@ impl Children {
         let is_empty = alive.is_empty();
         drop(alive);
         if is_empty {
-            scope.note_idle();
+            // Not only an exit may wait for that.
+            scope.changed.notify_waiters();
         }
         if child.is_reported {
             scope.report_resolved(&child.leak(scope));

@@ -11,6 +11,7 @@ use reqwest::{ClientBuilder, Proxy};
 use reqwest_middleware::Middleware;
 
 use super::future::Open;
+use super::http_layer::HttpContextLayer;
 use super::layer::ContextLayer;
 use super::output::OpenOutput;
 use super::start::{Blueprint, Start};
@@ -227,6 +228,13 @@ impl ContextBuilder {
     pub fn job<W: Work<M>, M>(self, work: W) -> Open<W::Future> {
         let start = Start::job(Some(self.0), Location::caller());
         Open::new(start, work.into_future(), |_| true)
+    }
+
+    /// A tower layer for services whose response is an [`http::Response`], as axum's and tonic's: the
+    /// context of a call lasts until the body of its response has ended.
+    #[track_caller]
+    pub fn http_layer(self) -> HttpContextLayer {
+        HttpContextLayer::new(self.0)
     }
 
     /// A tower layer that runs each call of a service in a context of its own, built lazily.

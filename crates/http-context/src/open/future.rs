@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::run::OpenWithReport;
+use super::run::{HandOver, OpenWithReport};
 use super::start::Start;
 
 pin_project! {
@@ -21,6 +21,18 @@ impl<F: Future> Open<F> {
     pub(crate) fn new(start: Start<F::Output>, work: F, is_ok: fn(&F::Output) -> bool) -> Self {
         Self {
             inner: OpenWithReport::new(start, work, is_ok),
+        }
+    }
+
+    /// As [`new`](Self::new), where the output may go on with the context.
+    pub(super) fn handing_over(
+        start: Start<F::Output>,
+        work: F,
+        is_ok: fn(&F::Output) -> bool,
+        hand_over: HandOver<F::Output>,
+    ) -> Self {
+        Self {
+            inner: OpenWithReport::handing_over(start, work, is_ok, hand_over),
         }
     }
 

@@ -20,7 +20,8 @@ use crate::identity::CallSite;
 /// a task that the context was not carried to.
 ///
 /// A context ends when the call returns its response. A response body that is still streamed then
-/// is not part of it.
+/// is not part of it: for servers there is
+/// [`http_layer`](crate::ContextBuilder::http_layer).
 ///
 /// # Examples
 ///

@@ -4,8 +4,10 @@
 //! decides at its first poll ([`start`]): a fresh context, pass through, or refused.
 
 mod builder;
+mod context_body;
 mod functions;
 mod future;
+mod http_layer;
 mod layer;
 mod output;
 mod run;
@@ -13,8 +15,10 @@ mod start;
 mod work;
 
 pub use builder::{ContextBuilder, builder};
+pub use context_body::ContextBody;
 pub use functions::{job, open};
 pub use future::Open;
+pub use http_layer::{HttpContextFuture, HttpContextLayer, HttpContextService};
 pub use layer::{ContextLayer, ContextService};
 pub use output::{FromOpenError, OpenOutput};
 pub use run::OpenWithReport;

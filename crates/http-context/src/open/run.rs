@@ -22,6 +22,7 @@ pin_project! {
         // Dropped after the work, which is gone when the context closes.
         stage: Stage<F::Output>,
         is_ok: fn(&F::Output) -> bool,
+        hand_over: Option<HandOver<F::Output>>,
     }
 
     impl<F: Future> PinnedDrop for OpenWithReport<F> {
@@ -34,6 +35,15 @@ pin_project! {
             }
         }
     }
+}
+
+/// Lets what the work has returned go on with its context, if it takes the exit.
+pub(super) type HandOver<O> = fn(&mut O, Running<'_>);
+
+/// A context whose work has ended.
+pub(super) struct Running<'e> {
+    pub(super) bound: &'e Bound,
+    pub(super) exit: &'e mut Option<Exit>,
 }
 
 enum Stage<O> {
@@ -58,7 +68,19 @@ impl<F: Future> OpenWithReport<F> {
             work: Some(work),
             stage: Stage::Start(start),
             is_ok,
+            hand_over: None,
         }
+    }
+
+    pub(super) fn handing_over(
+        start: Start<F::Output>,
+        work: F,
+        is_ok: fn(&F::Output) -> bool,
+        hand_over: HandOver<F::Output>,
+    ) -> Self {
+        let mut open = Self::new(start, work, is_ok);
+        open.hand_over = Some(hand_over);
+        open
     }
 }
 
@@ -131,7 +153,14 @@ impl<F: Future> OpenWithReport<F> {
                     let polled =
                         BOUND.sync_scope(bound.clone(), || poll_to_its_end(this.work.as_mut(), cx));
                     std::mem::forget(on_panic);
-                    let output = ready!(polled);
+                    let mut output = ready!(polled);
+                    if let Some(hand_over) = this.hand_over {
+                        hand_over(&mut output, Running { bound, exit });
+                        if exit.is_none() {
+                            *this.stage = Stage::Done;
+                            return Poll::Ready(output);
+                        }
+                    }
                     let outcome = if (this.is_ok)(&output) {
                         Outcome::Completed
                     } else {
@@ -203,7 +232,7 @@ impl<F> Drop for DropInScope<'_, F> {
 
 /// Dropped only when the work panics: the context exits on the way of the panic, and not when its
 /// future happens to be dropped.
-struct OnPanic<'e>(&'e mut Option<Exit>);
+pub(super) struct OnPanic<'e>(pub(super) &'e mut Option<Exit>);
 
 impl Drop for OnPanic<'_> {
     fn drop(&mut self) {
@@ -213,7 +242,7 @@ impl Drop for OnPanic<'_> {
     }
 }
 
-fn panic_on_leaks(panics: bool, report: &ExitReport) {
+pub(super) fn panic_on_leaks(panics: bool, report: &ExitReport) {
     // Never a second panic on top of one that is under way.
     assert!(
         !panics || report.is_clean() || std::thread::panicking(),
