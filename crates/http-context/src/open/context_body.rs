@@ -62,12 +62,12 @@ impl<B: Body> ContextBody<B> {
     }
 
     /// Goes on with the context of the call.
-    pub(super) fn take_over(&mut self, status: StatusCode, context: Running<'_>) {
+    pub(super) fn take_over(&mut self, status: StatusCode, Running { bound, exit }: Running<'_>) {
         self.left = self.size_hint().exact();
         self.has_ended = self.left == Some(0) || self.is_end_stream();
         self.context = Some(Kept {
-            bound: context.bound.clone(),
-            exit: context.exit.take(),
+            bound: bound.clone(),
+            exit: exit.take(),
             is_upgraded: status == StatusCode::SWITCHING_PROTOCOLS,
         });
     }

@@ -53,6 +53,6 @@ impl<B: Body> Body for SyncBody<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.hints.clone()
+        self.hints
     }
 }
