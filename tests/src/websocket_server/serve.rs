@@ -8,7 +8,8 @@ use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::{
-    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf,
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
+    ReadHalf, WriteHalf,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -44,6 +45,7 @@ pub(super) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shar
             shared: Arc::clone(&shared),
             nth: None,
             is_upgraded: false,
+            accepted_at: Instant::now(),
         };
         tokio::spawn(async move {
             match tls {
@@ -79,12 +81,19 @@ impl Io for TlsStream<TcpStream> {
     }
 }
 
+impl<S: Io> Io for BufReader<S> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().tcp()
+    }
+}
+
 /// Counts a connection as open until it is dropped.
 struct Connection {
     shared: Arc<Shared>,
     /// Where what is seen of it stands.
     nth: Option<usize>,
     is_upgraded: bool,
+    accepted_at: Instant,
 }
 
 impl Drop for Connection {
@@ -135,13 +144,14 @@ impl Connection {
         });
     }
 
-    async fn serve(&mut self, mut stream: impl Io) {
+    async fn serve(&mut self, stream: impl Io) {
+        let mut stream = BufReader::new(stream);
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
-            match stream.read_u8().await {
-                Ok(byte) => head.push(byte),
-                Err(_) => return,
-            }
+            // Nothing is read at the end, and an error is as good as that.
+            let Ok(1..) = stream.read_until(b'\n', &mut head).await else {
+                return;
+            };
         }
         let head = String::from_utf8_lossy(&head).into_owned();
         let path = head.split([' ', '?']).nth(1).unwrap_or_default().to_owned();
@@ -149,6 +159,8 @@ impl Connection {
         let peer = peer.and_then(|peer: usize| lock(&self.shared.peers).get(peer).cloned());
         let seen = WebSocketSeen {
             head,
+            accepted_at: Some(self.accepted_at),
+            head_at: Some(Instant::now()),
             ..WebSocketSeen::default()
         };
         let accept = seen.header("sec-websocket-key").map(accept_key);

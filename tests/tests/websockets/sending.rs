@@ -113,6 +113,57 @@ async fn a_reader_gets_on_while_the_writer_waits() {
 }
 
 #[tokio::test]
+async fn a_writer_that_waits_gets_on_though_a_reader_has_a_close_frame_to_answer() {
+    let server = WebSocketServer::start();
+    let peer = WebSocketPeer::opens()
+        .reads_nothing()
+        .then(Step::Wait(Duration::from_millis(300)))
+        .sends(&http_context_tests::Frame::close(1000, ""))
+        .then(Step::AwaitGate)
+        .then(Step::AwaitClose);
+    let url = server.serve(peer);
+    let work = clean(context(), async {
+        let mut socket = open(&url).await;
+        fill(&mut socket).await;
+        let (mut reader, mut writer) = socket.into_split();
+        let writing = spawn(async move {
+            let _ = writer.send(Message::text("late")).await;
+        });
+        let close = reader.next().await.unwrap().unwrap();
+        assert!(matches!(close, Message::Close(_)), "{close:?}");
+        assert!(!writing.is_finished());
+        server.gate().open();
+        // Nobody polls the reader meanwhile.
+        writing.await.unwrap();
+        drop(reader);
+    });
+    in_time(work).await;
+    server.wait_until(|counts| counts.open == 0).await;
+    assert_eq!(server.seen(&url)[0].close_codes(), [1000]);
+}
+
+#[tokio::test]
+async fn who_closes_hears_of_the_answer_though_a_reader_was_there_and_left() {
+    let server = WebSocketServer::start();
+    let peer = WebSocketPeer::opens()
+        .then(Step::AwaitClose)
+        .then(Step::AwaitGate)
+        .sends(&http_context_tests::Frame::close(1000, ""));
+    let url = server.serve(peer);
+    let work = clean(context(), async {
+        // Longer than what is a hang here.
+        let request = begin(&url).close_timeout(Duration::from_mins(1));
+        let (mut reader, mut writer) = request.connect().await.unwrap().into_split();
+        let closing = spawn(async move { writer.close(CloseCode::Normal, "").await });
+        server.wait_until(|counts| counts.received.close == 1).await;
+        assert!(futures_util::poll!(std::pin::pin!(reader.next())).is_pending());
+        server.gate().open();
+        closing.await.unwrap().unwrap();
+    });
+    in_time(work).await;
+}
+
+#[tokio::test]
 async fn what_a_control_frame_cannot_carry_is_not_sent() {
     let server = WebSocketServer::start();
     let url = server.serve(WebSocketPeer::echoes());

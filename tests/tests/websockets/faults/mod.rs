@@ -70,7 +70,7 @@ async fn every_fault_with_every_ending_ends_once_and_leaves_nothing() {
     // one that fails does not hide the others.
     let cases = futures_util::stream::iter(cases)
         .map(|(row, wire)| tokio::spawn(Box::pin(async move { case(&row, wire).await })));
-    let ended: Vec<_> = cases.buffer_unordered(8).collect().await;
+    let ended: Vec<_> = cases.buffer_unordered(4).collect().await;
     let failed = ended.iter().filter(|case| case.is_err()).count();
     assert_eq!(failed, 0, "of {} cases; each has said why", ended.len());
 }
@@ -131,9 +131,14 @@ async fn one(
         .drain_timeout(DRAIN);
     let report = in_time(Box::pin(end(row, ending, server, url, context, &what))).await;
     if let Some(report) = report {
-        // What a busy machine adds is far below the time of a drain that is not ours.
-        let limit = DRAIN + Duration::from_secs(2);
-        assert!(report.exit_duration < limit, "{what}: {report}");
+        // What a busy machine adds is far below the time of a hang. What an exit waits for in vain is
+        // a leak, and looked for below; how long it takes is tested where nothing else runs.
+        let limit = DRAIN + Duration::from_secs(6);
+        assert!(
+            report.exit_duration < limit,
+            "{what}: {:?} {report}",
+            report.exit_duration
+        );
         let is_kept = matches!(ending, Ending::Exit | Ending::Pooled) && recorder.begun() > 0;
         let may_leak = is_kept && !matches!(row.awaited, Awaited::Mismatch);
         assert_eq!(report.is_clean(), !may_leak, "{what}: {report}");
