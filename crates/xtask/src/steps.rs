@@ -167,6 +167,7 @@ fn test(toolbox: &Toolbox) -> Result<(), String> {
         &tools::CHECK_JSONSCHEMA,
         &tools::HADOLINT,
         &tools::PYTHON_WITH_MANIFESTS,
+        &tools::PYTHON_WITH_WEBSOCKETS,
     ] {
         toolbox.require(tool)?;
     }

@@ -107,6 +107,15 @@ pub(crate) const PYTHON_WITH_MANIFESTS: Tool = Tool {
     },
 };
 
+/// With the two libraries that most WebSocket servers in Python are made with.
+pub(crate) const PYTHON_WITH_WEBSOCKETS: Tool = Tool {
+    program: "python3",
+    probe: &["-c", "import aiohttp, websockets.asyncio.server"],
+    source: Source::Wheels {
+        packages: &["aiohttp==3.14.3", "websockets==17.1"],
+    },
+};
+
 pub(crate) const CHROMIUM: Tool = Tool {
     program: "chromium",
     probe: &["--version"],
@@ -189,6 +198,7 @@ pub(crate) const ALL: &[&Tool] = &[
     &PROMETHEUS,
     &PROMTOOL,
     &PYTHON_WITH_MANIFESTS,
+    &PYTHON_WITH_WEBSOCKETS,
     &REDIS_SERVER,
     &ROTEL,
     &TCPDUMP,

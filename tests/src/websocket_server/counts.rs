@@ -78,10 +78,6 @@ pub struct WebSocketSeen {
     pub frames: Vec<Frame>,
     /// Bytes that came after the head and are no whole frame.
     pub received: u64,
-    /// When it was accepted, and its head had come.
-    pub accepted_at: Option<Instant>,
-    /// When its head was read.
-    pub head_at: Option<Instant>,
     /// When its first Close frame came.
     pub close_at: Option<Instant>,
     /// When the server had sent the last of its steps, or of its answer to a Close frame.

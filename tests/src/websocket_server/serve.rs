@@ -1,8 +1,10 @@
 //! How a server treats its connections.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
@@ -45,7 +47,6 @@ pub(super) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shar
             shared: Arc::clone(&shared),
             nth: None,
             is_upgraded: false,
-            accepted_at: Instant::now(),
         };
         tokio::spawn(async move {
             match tls {
@@ -93,7 +94,6 @@ struct Connection {
     /// Where what is seen of it stands.
     nth: Option<usize>,
     is_upgraded: bool,
-    accepted_at: Instant,
 }
 
 impl Drop for Connection {
@@ -159,8 +159,6 @@ impl Connection {
         let peer = peer.and_then(|peer: usize| lock(&self.shared.peers).get(peer).cloned());
         let seen = WebSocketSeen {
             head,
-            accepted_at: Some(self.accepted_at),
-            head_at: Some(Instant::now()),
             ..WebSocketSeen::default()
         };
         let accept = seen.header("sec-websocket-key").map(accept_key);
@@ -203,12 +201,17 @@ impl Connection {
                 frames,
                 close: None,
             };
-            let steps = steps.all(&peer.steps);
+            let mut steps = pin!(steps.all(&peer.steps));
             tokio::select! {
-                // What has come is answered first.
-                biased;
-                end = steps => end.unwrap_or(End::Cut),
-                () = &mut reading => End::Cut,
+                end = &mut steps => end.unwrap_or(End::Cut),
+                () = &mut reading => {
+                    // What came before the end is answered all the same, as far as that goes at once.
+                    let answered = poll_fn(|cx| Poll::Ready(steps.as_mut().poll(cx)));
+                    match answered.await {
+                        Poll::Ready(Ok(end)) => end,
+                        _ => End::Cut,
+                    }
+                }
             }
         };
         if end == End::Shutdown {

@@ -135,21 +135,6 @@ fn lateness(server: &WebSocketServer, exits: &HashMap<u64, Instant>) -> Vec<Dura
         let of: u64 = of.split(' ').next().unwrap().parse().unwrap();
         let after = seen.gone_at.unwrap().saturating_duration_since(exits[&of]);
         if !after.is_zero() {
-            if after.as_millis() > 30 {
-                let e = exits[&of];
-                let d = |i: Instant| -> i128 {
-                    if i > e {
-                        i.duration_since(e).as_micros() as i128
-                    } else {
-                        -(e.duration_since(i).as_micros() as i128)
-                    }
-                };
-                println!(
-                    "LATE {after:?} {line} acc {} head {}",
-                    d(seen.accepted_at.unwrap()),
-                    d(seen.head_at.unwrap())
-                );
-            }
             late.push(after);
         }
     }

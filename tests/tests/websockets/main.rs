@@ -12,6 +12,7 @@ mod facts;
 mod faults;
 mod handshake;
 mod heartbeat;
+mod others;
 mod plain;
 mod pool;
 #[path = "../truth/rig.rs"]
