@@ -1,5 +1,7 @@
 //! What a [`WebSocketServer`](super::WebSocketServer) has seen.
 
+use std::net::SocketAddr;
+
 use tokio::time::Instant;
 
 use super::frame::{Frame, opcode};
@@ -74,6 +76,8 @@ impl WireTraffic {
 pub struct WebSocketSeen {
     /// The head of the handshake's request.
     pub head: String,
+    /// The client's end of it.
+    pub client: Option<SocketAddr>,
     /// The frames that came, up to some number.
     pub frames: Vec<Frame>,
     /// Bytes that came after the head and are no whole frame.

@@ -159,6 +159,7 @@ impl Connection {
         let peer = peer.and_then(|peer: usize| lock(&self.shared.peers).get(peer).cloned());
         let seen = WebSocketSeen {
             head,
+            client: stream.tcp().peer_addr().ok(),
             ..WebSocketSeen::default()
         };
         let accept = seen.header("sec-websocket-key").map(accept_key);
