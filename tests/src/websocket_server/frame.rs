@@ -100,13 +100,13 @@ impl Frame {
         let length = self.payload.len();
         let mut header = vec![first];
         match (u8::try_from(length), u16::try_from(length)) {
-            (Ok(short @ ..=125), _) => header.push(masked | short),
+            (Ok(short @ ..=125), _) => header.push(masked + short),
             (_, Ok(medium)) => {
-                header.push(masked | 126);
+                header.push(masked + 126);
                 header.extend(medium.to_be_bytes());
             }
             _ => {
-                header.push(masked | 127);
+                header.push(masked + 127);
                 header.extend((length as u64).to_be_bytes());
             }
         }

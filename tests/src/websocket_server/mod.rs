@@ -4,6 +4,7 @@ mod counts;
 mod frame;
 mod peer;
 mod serve;
+mod steps;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};

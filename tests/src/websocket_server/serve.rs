@@ -1,7 +1,6 @@
 //! How a server treats its connections.
 
 use std::future::poll_fn;
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -11,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::{
     AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
-    ReadHalf, WriteHalf,
+    ReadHalf,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -21,7 +20,8 @@ use tokio_rustls::server::TlsStream;
 
 use super::counts::{WebSocketCounts, WebSocketSeen, WireTraffic};
 use super::frame::{Frame, Reader, opcode};
-use super::peer::{Step, WebSocketPeer};
+use super::peer::WebSocketPeer;
+use super::steps::Steps;
 use super::{Shared, lock};
 
 /// How much is kept of what comes on one connection.
@@ -66,7 +66,7 @@ pub(super) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shar
     }
 }
 
-trait Io: AsyncRead + AsyncWrite + Unpin {
+pub(super) trait Io: AsyncRead + AsyncWrite + Unpin {
     fn tcp(&self) -> &TcpStream;
 }
 
@@ -89,8 +89,8 @@ impl<S: Io> Io for BufReader<S> {
 }
 
 /// Counts a connection as open until it is dropped.
-struct Connection {
-    shared: Arc<Shared>,
+pub(super) struct Connection {
+    pub(super) shared: Arc<Shared>,
     /// Where what is seen of it stands.
     nth: Option<usize>,
     is_upgraded: bool,
@@ -111,7 +111,7 @@ impl Drop for Connection {
 
 /// How the connection ends for the client.
 #[derive(Clone, Copy, PartialEq)]
-enum End {
+pub(super) enum End {
     Shutdown,
     Cut,
     Reset,
@@ -122,14 +122,14 @@ impl Connection {
         self.shared.counts.send_modify(count);
     }
 
-    fn note(&self, note: impl FnOnce(&mut WebSocketSeen)) {
+    pub(super) fn note(&self, note: impl FnOnce(&mut WebSocketSeen)) {
         if let Some(nth) = self.nth {
             note(&mut lock(&self.shared.seen)[nth].1);
         }
     }
 
     /// Counts bytes that were sent, and the messages in them.
-    fn count_sent(&self, sent: &mut Sent, bytes: &[u8]) {
+    pub(super) fn count_sent(&self, sent: &mut Sent, bytes: &[u8]) {
         if !self.is_upgraded {
             return;
         }
@@ -275,109 +275,9 @@ impl Connection {
 
 /// What is known of what was sent.
 #[derive(Default)]
-struct Sent {
+pub(super) struct Sent {
     parser: Reader,
     fragmented: Option<u8>,
-}
-
-struct Steps<'c, S> {
-    connection: &'c Connection,
-    writer: &'c mut WriteHalf<S>,
-    sent: Sent,
-    frames: mpsc::UnboundedReceiver<Frame>,
-    /// The Close frame that came.
-    close: Option<Frame>,
-}
-
-impl<S: Io> Steps<'_, S> {
-    async fn all(&mut self, steps: &[Step]) -> io::Result<End> {
-        for step in steps {
-            match step {
-                Step::Send(bytes) => self.send(bytes).await?,
-                Step::SendBytewise(bytes) => {
-                    for byte in bytes {
-                        self.send(&[*byte]).await?;
-                        // So that they come one by one.
-                        tokio::task::yield_now().await;
-                    }
-                }
-                Step::Repeat(times, bytes) => {
-                    for _ in 0..*times {
-                        self.send(bytes).await?;
-                    }
-                }
-                Step::Echo => self.echo(true).await?,
-                Step::EchoWithoutPongs => self.echo(false).await?,
-                Step::Pong => {
-                    while self.close.is_none() {
-                        let mut frame = self.next().await;
-                        if frame.opcode == opcode::PING {
-                            (frame.opcode, frame.is_masked) = (opcode::PONG, false);
-                            self.send(&frame.bytes()).await?;
-                        }
-                    }
-                }
-                Step::AwaitFrames(frames) => {
-                    for _ in 0..*frames {
-                        self.next().await;
-                    }
-                }
-                Step::AwaitClose => {
-                    while self.close.is_none() {
-                        self.next().await;
-                    }
-                }
-                Step::AwaitEnd => loop {
-                    self.next().await;
-                },
-                Step::AwaitGate => self.connection.shared.gate.pass().await,
-                Step::Wait(time) => wait(*time).await,
-                Step::Shutdown => self.writer.shutdown().await?,
-                Step::Reset => return Ok(End::Reset),
-                Step::Cut => return Ok(End::Cut),
-            }
-        }
-        Ok(End::Shutdown)
-    }
-
-    /// The next frame; never, once the client is gone.
-    async fn next(&mut self) -> Frame {
-        let Some(frame) = self.frames.recv().await else {
-            return std::future::pending().await;
-        };
-        if frame.opcode == opcode::CLOSE {
-            self.close.get_or_insert(frame.clone());
-        }
-        frame
-    }
-
-    async fn echo(&mut self, answers_pings: bool) -> io::Result<()> {
-        while self.close.is_none() {
-            let mut frame = self.next().await;
-            frame.is_masked = false;
-            match frame.opcode {
-                opcode::PING if !answers_pings => continue,
-                opcode::PING => frame.opcode = opcode::PONG,
-                opcode::PONG => continue,
-                _ => {}
-            }
-            self.send(&frame.bytes()).await?;
-        }
-        Ok(())
-    }
-
-    async fn send(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let written = self.writer.write(bytes).await?;
-            self.writer.flush().await?;
-            let (now, later) = bytes.split_at(written);
-            bytes = later;
-            self.connection.count_sent(&mut self.sent, now);
-        }
-        self.connection
-            .note(|seen| seen.answered_at = Some(Instant::now()));
-        Ok(())
-    }
 }
 
 fn add(to: &mut WireTraffic, more: &WireTraffic) {
@@ -386,11 +286,6 @@ fn add(to: &mut WireTraffic, more: &WireTraffic) {
     to.ping += more.ping;
     to.pong += more.pong;
     to.close += more.close;
-}
-
-#[expect(clippy::disallowed_methods, reason = "it is what the peer is slow by")]
-async fn wait(time: std::time::Duration) {
-    tokio::time::sleep(time).await;
 }
 
 /// RFC 6455, section 4.2.2.

@@ -34,7 +34,7 @@ async fn an_exit_whose_servers_answer_ends_within_50_ms_of_the_slowest_answer() 
                 }
             },
         );
-        let (_, report) = in_time(work).await;
+        let ((), report) = in_time(work).await;
         let ended = Instant::now();
         assert!(report.is_clean(), "{report}");
         server.wait_until(|counts| counts.open == 0).await;

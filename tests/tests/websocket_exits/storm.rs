@@ -74,6 +74,7 @@ async fn contexts_that_end_in_every_way_leave_no_socket_no_task_and_no_descripto
     }
 }
 
+#[expect(clippy::print_stdout, reason = "the figures of a long run")]
 async fn run_storm(wire: Wire, contexts: u64, seed: u64) {
     let (server, rig) = (wire.server(), Rig::new(HttpWire::Http1));
     let invariants = Arc::new(InvariantObserver::new());

@@ -73,7 +73,7 @@ async fn who_reads_gets_what_comes_and_then_the_end() {
                 assert!(socket.next().await.is_none());
             });
         });
-        let (_, report) = in_time(work).await;
+        let ((), report) = in_time(work).await;
         assert!(report.exit_duration < LONG / 3, "{report}");
         let end = recorder.end();
         assert_eq!(
@@ -208,7 +208,7 @@ async fn one_that_stops_when_its_context_closes_costs_the_exit_nothing() {
             }
         });
     });
-    let (_, report) = in_time(work).await;
+    let ((), report) = in_time(work).await;
     assert!(report.exit_duration < LONG / 3, "{report}");
     server.wait_until(|counts| counts.open == 0).await;
     assert_eq!(server.seen(&url)[0].close_codes(), [1001]);
@@ -238,7 +238,7 @@ async fn one_whose_own_close_is_under_way_is_waited_for() {
                 gate.open();
             });
         });
-        let (_, report) = in_time(work).await;
+        let ((), report) = in_time(work).await;
         assert!(report.exit_duration < LONG / 3, "{report}");
         server.wait_until(|counts| counts.open == 0).await;
         assert_eq!(server.seen(&url)[0].close_codes(), [1000]);
@@ -258,10 +258,10 @@ async fn a_handshake_that_is_under_way_at_the_exit_is_cut_off() {
         let connecting = crate::support::begin(&url).connect();
         let connecting = spawn(async move { connecting.await.unwrap_err() });
         server.wait_until(|counts| counts.open == 1).await;
-        connecting
+        Some(connecting)
     });
     let (connecting, report) = in_time(work).await;
-    let error = in_time(connecting).await.unwrap();
+    let error = in_time(connecting.unwrap()).await.unwrap();
     assert!(error.is_session_closed(), "{error:?}");
     assert!(matches!(error, WebSocketError::Request(_)), "{error:?}");
     assert!(report.exit_duration < LONG / 3, "{report}");

@@ -36,7 +36,7 @@ async fn bytes_and_messages_are_those_that_the_server_has_counted() {
                 .sends(&Frame::new(opcode::CONTINUATION, "and another"))
                 .then(Step::Echo),
         );
-        let (_, report) = in_time(clean(context, async {
+        let ((), report) = in_time(clean(context, async {
             let mut socket = open(&url).await;
             for _ in 0..2 {
                 socket.next().await.unwrap().unwrap();

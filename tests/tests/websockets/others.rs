@@ -127,7 +127,7 @@ async fn servers_of_others_get_what_is_sent_and_how_it_ends() {
             echo(&mut socket, Message::text("hello")).await;
             spawn(async move { while socket.next().await.is_some() {} });
         });
-        let (_, report) = in_time(work).await;
+        let ((), report) = in_time(work).await;
         assert!(report.exit_duration < long / 3, "{report}");
         assert_eq!(server.line(), "1001");
     }

@@ -76,7 +76,7 @@ async fn a_close_frame_of_the_exit_behind_what_the_peer_takes_late_goes_out_when
                 drop(socket);
             });
         });
-        let (_, report) = in_time(work).await;
+        let ((), report) = in_time(work).await;
         assert!(report.exit_duration < LONG / 3, "{report}");
         server.wait_until(|counts| counts.open == 0).await;
         assert!(server.seen(&url)[0].close_at.is_some());

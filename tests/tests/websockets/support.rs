@@ -133,10 +133,11 @@ pub(crate) const HANG: Duration = Duration::from_secs(20);
 #[track_caller]
 pub(crate) fn in_time<T>(waiting: impl Future<Output = T>) -> impl Future<Output = T> {
     let call_site = std::panic::Location::caller();
+    let waiting = Box::pin(waiting);
     async move {
         match tokio::time::timeout(HANG, waiting).await {
             Ok(output) => output,
-            Err(_) => panic!("it hangs at {call_site}"),
+            Err(elapsed) => panic!("it hangs at {call_site}: {elapsed}"),
         }
     }
 }

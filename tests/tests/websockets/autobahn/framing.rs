@@ -121,8 +121,7 @@ async fn cases_5_fragmentation() {
         let frame = Frame::new(CONTINUATION, "non-continuation payload");
         if is_last { frame } else { frame.begun() }
     };
-    let frame_by_frame =
-        |case: Case, frames: &[Frame]| frames.iter().fold(case, |case, frame| case.send(frame));
+    let frame_by_frame = |case: Case, frames: &[Frame]| frames.iter().fold(case, Case::send);
     let five: Vec<_> = (1..=5).map(|nth| format!("fragment{nth}")).collect();
     let five: Vec<_> = five.iter().map(String::as_bytes).collect();
     let with_pings = |case: Case, waits: bool| {

@@ -1,5 +1,6 @@
 //! Each way in which a peer can fail, with each way in which a WebSocket can end here.
 
+mod awaited;
 mod rows;
 
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use http_context::websocket::{CloseCode, Message, WebSocket, WebSocketBuilder, W
 use http_context::{ContextBuilder, ExitReport, SessionPool, UpgradeEndReason, http_session};
 use http_context_tests::{InvariantObserver, Totals, WebSocketServer};
 
-use self::rows::{Awaited, Row};
+use self::awaited::{Awaited, Row};
 use crate::support::{Ends as _, Wire, begin, context, in_time, no_socket_is_left, reported};
 
 const DRAIN: Duration = Duration::from_millis(50);
