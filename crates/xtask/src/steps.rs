@@ -166,8 +166,7 @@ fn test(toolbox: &Toolbox) -> Result<(), String> {
         &tools::ROTEL,
         &tools::CHECK_JSONSCHEMA,
         &tools::HADOLINT,
-        &tools::PYTHON_WITH_MANIFESTS,
-        &tools::PYTHON_WITH_WEBSOCKETS,
+        &tools::PYTHON,
     ] {
         toolbox.require(tool)?;
     }

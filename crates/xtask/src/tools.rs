@@ -91,28 +91,23 @@ pub(crate) const HADOLINT: Tool = Tool {
     },
 };
 
-/// With the schemas of what Kubernetes, KEDA and the Prometheus operator read.
-pub(crate) const PYTHON_WITH_MANIFESTS: Tool = Tool {
+/// With the schemas of what Kubernetes, KEDA and the Prometheus operator read, and with the two
+/// libraries that most WebSocket servers in Python are made with.
+pub(crate) const PYTHON: Tool = Tool {
     program: "python3",
     probe: &[
         "-c",
-        "import kubernetes_validate, cloudcoil.models.keda, cloudcoil.models.prometheus_operator",
+        "import kubernetes_validate, cloudcoil.models.keda, cloudcoil.models.prometheus_operator, \
+         aiohttp, websockets.asyncio.server",
     ],
     source: Source::Wheels {
         packages: &[
             "kubernetes-validate==1.37.0",
             "cloudcoil-models-keda==2.16.1.0",
             "cloudcoil-models-prometheus-operator==0.80.1.0",
+            "aiohttp==3.14.3",
+            "websockets==17.1",
         ],
-    },
-};
-
-/// With the two libraries that most WebSocket servers in Python are made with.
-pub(crate) const PYTHON_WITH_WEBSOCKETS: Tool = Tool {
-    program: "python3",
-    probe: &["-c", "import aiohttp, websockets.asyncio.server"],
-    source: Source::Wheels {
-        packages: &["aiohttp==3.14.3", "websockets==17.1"],
     },
 };
 
@@ -197,8 +192,7 @@ pub(crate) const ALL: &[&Tool] = &[
     &OTELTAP,
     &PROMETHEUS,
     &PROMTOOL,
-    &PYTHON_WITH_MANIFESTS,
-    &PYTHON_WITH_WEBSOCKETS,
+    &PYTHON,
     &REDIS_SERVER,
     &ROTEL,
     &TCPDUMP,
