@@ -26,6 +26,8 @@ use crate::support::{Wire, in_time, no_socket_is_left};
 const AT_ONCE: u64 = 4;
 /// Contexts, unless `WEBSOCKET_CONTEXTS` is set.
 const CONTEXTS: u64 = 400;
+/// How long the work of a context waits for its WebSockets.
+const MOST_OF_WORK: Duration = Duration::from_millis(30);
 /// How long after an exit its server may see the last of its sockets. Unoptimized, and beside other
 /// tests, the server is behind.
 const GONE_WITHIN: Duration =
@@ -271,7 +273,10 @@ async fn work(storm: Arc<Storm>, of: u64, mut random: Random) -> Result<(), BoxE
         sockets.spawn(socket(url, Arc::clone(&storm.kept), random.another()));
     }
     match random.below(6) {
-        0 => drop(sockets.join_next().await),
+        0 => {
+            // None of them may end before its context does.
+            let _ = tokio::time::timeout(MOST_OF_WORK, sockets.join_next()).await;
+        }
         1 => {}
         2 => {
             pause(random.below(10)).await;
@@ -283,7 +288,7 @@ async fn work(storm: Arc<Storm>, of: u64, mut random: Random) -> Result<(), BoxE
         }
         _ => {
             let all = async { while sockets.join_next().await.is_some() {} };
-            let _ = tokio::time::timeout(Duration::from_millis(30), all).await;
+            let _ = tokio::time::timeout(MOST_OF_WORK, all).await;
         }
     }
     Ok(())
