@@ -52,6 +52,8 @@ fn shown(error: &dyn Error) -> String {
 fn run_child(variables: Variables<'_>, urls: &[String]) -> Vec<String> {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["tls::child", "--exact", "--nocapture"])
+        // With one, as on one core, the first line would begin with the name of the test.
+        .arg("--test-threads=2")
         .env_remove("SSL_CERT_FILE")
         .env_remove("SSL_CERT_DIR")
         .env(URLS, urls.join(" "))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http_context::spawn;
 use http_context::websocket::{CloseCode, Message};
 
-use crate::support::{begin, clean, context, echo, in_time};
+use crate::support::{clean, context, echo, in_time, open};
 
 const WEBSOCKETS: &str = r#"
 import asyncio
@@ -111,8 +111,7 @@ async fn servers_of_others_get_what_is_sent_and_how_it_ends() {
         let url = format!("ws://127.0.0.1:{}/", server.line());
         let long = Duration::from_secs(15);
         let work = clean(context().drain_timeout(long), async {
-            let request = begin(&url).heartbeat(Duration::from_millis(10));
-            let mut socket = request.connect().await.unwrap();
+            let mut socket = open(&url).await;
             for length in [0, 1, 200, 70_000, 1 << 20] {
                 echo(&mut socket, Message::text("ä".repeat(length / 2))).await;
                 echo(&mut socket, Message::binary(vec![0xfe; length])).await;
@@ -123,7 +122,7 @@ async fn servers_of_others_get_what_is_sent_and_how_it_ends() {
             socket.close(CloseCode::Normal, "bye").await.unwrap();
             assert_eq!(server.line(), "1000");
             // The next is closed by the exit.
-            let mut socket = begin(&url).connect().await.unwrap();
+            let mut socket = open(&url).await;
             echo(&mut socket, Message::text("hello")).await;
             spawn(async move { while socket.next().await.is_some() {} });
         });
