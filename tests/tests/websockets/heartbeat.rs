@@ -8,10 +8,13 @@ use http_context_tests::{Frame, Step, WebSocketPeer, WebSocketServer, opcode};
 
 use crate::support::{Ends as _, Wire, begin, clean, echo, in_time, recorded};
 
+/// Of those that are not answered.
 const BEAT: Duration = Duration::from_millis(50);
+/// Of those that are, which a busy machine may take a while for.
+const LONG_BEAT: Duration = Duration::from_millis(250);
 
-async fn open(url: &str) -> WebSocket {
-    begin(url).heartbeat(BEAT).connect().await.unwrap()
+async fn open(url: &str, beat: Duration) -> WebSocket {
+    begin(url).heartbeat(beat).connect().await.unwrap()
 }
 
 #[tokio::test]
@@ -20,16 +23,16 @@ async fn a_peer_that_answers_is_asked_again_and_its_answers_are_not_handed_out()
         let (server, (context, recorder)) = (wire.server(), recorded());
         let url = server.serve(WebSocketPeer::echoes());
         in_time(clean(context, async {
-            let mut socket = open(&url).await;
+            let mut socket = open(&url, LONG_BEAT).await;
             // Nobody reads.
-            server.wait_until(|counts| counts.sent.pong == 5).await;
+            server.wait_until(|counts| counts.sent.pong == 2).await;
             echo(&mut socket, Message::text("hello")).await;
             socket.send(Message::Ping("mine".into())).await.unwrap();
             let pong = socket.next().await.unwrap().unwrap();
             assert_eq!(pong, Message::Pong("mine".into()));
             let (mut reader, mut writer) = socket.into_split();
             let reading = spawn(async move { reader.next().await });
-            server.wait_until(|counts| counts.sent.pong >= 10).await;
+            server.wait_until(|counts| counts.sent.pong >= 4).await;
             writer.close(CloseCode::Normal, "").await.unwrap();
             drop(reading.await.unwrap());
         }))
@@ -49,7 +52,7 @@ async fn a_peer_that_never_answers_ends_it_with_an_error_that_says_so() {
             let (server, (context, recorder)) = (wire.server(), recorded());
             let url = server.serve(WebSocketPeer::opens().then(Step::EchoWithoutPongs).stays());
             in_time(clean(context, async {
-                let mut socket = open(&url).await;
+                let mut socket = open(&url, BEAT).await;
                 echo(&mut socket, Message::text("hello")).await;
                 if !is_read {
                     server.wait_until(|counts| counts.open == 0).await;
@@ -77,7 +80,7 @@ async fn a_peer_that_reads_nothing_ends_it_as_well() {
         let (server, (context, recorder)) = (wire.server(), recorded());
         let url = server.serve(WebSocketPeer::opens().reads_nothing().then(Step::AwaitGate));
         in_time(clean(context, async {
-            let mut socket = open(&url).await;
+            let mut socket = open(&url, BEAT).await;
             let error = loop {
                 let message = Message::binary(vec![0; 1 << 20]);
                 if let Err(error) = socket.send(message).await {
@@ -105,9 +108,9 @@ async fn what_is_read_for_the_heartbeat_is_there_for_who_reads_later() {
     }
     let url = server.serve(peer.then(Step::Echo));
     in_time(clean(context, async {
-        let mut socket = open(&url).await;
+        let mut socket = open(&url, LONG_BEAT).await;
         // Its answers are behind all that, and nobody reads.
-        server.wait_until(|counts| counts.sent.pong == 4).await;
+        server.wait_until(|counts| counts.sent.pong == 3).await;
         for nth in 0..60 {
             let message = socket.next().await.unwrap().unwrap();
             assert_eq!(message, Message::text(nth.to_string()));
@@ -127,9 +130,9 @@ async fn a_slow_reader_is_not_taken_for_a_silent_peer() {
             .then(Step::Echo),
     );
     in_time(clean(context, async {
-        let mut socket = open(&url).await;
-        // Eight beats without reading, with answers behind what nobody reads.
-        let _ = tokio::time::timeout(BEAT * 8, std::future::pending::<()>()).await;
+        let mut socket = open(&url, LONG_BEAT).await;
+        // Four beats without reading, with answers behind what nobody reads.
+        let _ = tokio::time::timeout(LONG_BEAT * 4, std::future::pending::<()>()).await;
         for _ in 0..1_000 {
             assert_eq!(socket.next().await.unwrap().unwrap().len(), 8 << 10);
         }
@@ -146,13 +149,13 @@ async fn a_long_message_that_is_on_its_way_is_waited_for() {
     // Slower than the beats are, and without a pong between.
     let whole = Frame::text(&"x".repeat(400)).bytes();
     let mut peer = WebSocketPeer::opens();
-    for part in whole.chunks(40) {
+    for part in whole.chunks(60) {
         peer = peer.then(Step::Send(part.to_vec()));
-        peer = peer.then(Step::Wait(BEAT / 2));
+        peer = peer.then(Step::Wait(LONG_BEAT / 2));
     }
     let url = server.serve(peer.then(Step::Echo));
     in_time(clean(context, async {
-        let mut socket = open(&url).await;
+        let mut socket = open(&url, LONG_BEAT).await;
         let message = socket.next().await.unwrap().unwrap();
         assert_eq!(message.len(), 400);
         socket.close(CloseCode::Normal, "").await.unwrap();
