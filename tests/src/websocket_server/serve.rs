@@ -300,6 +300,6 @@ mod tests {
     #[test]
     fn the_answer_to_a_key_is_that_of_the_standard() {
         let accept = super::accept_key("dGhlIHNhbXBsZSBub25jZQ==");
-        assert_eq!(accept, "s3pPLMBiTxaQ9kYzzhZRbK+xOo=");
+        assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 }

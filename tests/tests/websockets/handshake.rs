@@ -91,7 +91,7 @@ async fn an_answer_that_does_not_fit_is_an_error_that_says_what_and_closes_the_c
             &[
                 UPGRADE,
                 CONNECTION,
-                "sec-websocket-accept: s3pPLMBiTxaQ9kYzzhZRbK+xOo=",
+                "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
             ],
             HandshakeMismatch::AcceptKey,
         ),

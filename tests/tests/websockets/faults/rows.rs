@@ -70,7 +70,7 @@ fn handshakes() -> Vec<Row> {
         mismatch("no accept key", ""),
         mismatch(
             "a wrong accept key",
-            "sec-websocket-accept: s3pPLMBiTxaQ9kYzzhZRbK+xOo=\r\n",
+            "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n",
         ),
         mismatch(
             "an extension that nobody asked for",
