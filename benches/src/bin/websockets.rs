@@ -12,13 +12,14 @@ use std::env;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http_context::{HttpSession, builder, http_session};
 use http_context_benches::echo_server;
 use http_context_benches::websocket::{Echo, MESSAGE, alone, reqwest};
 use peak_alloc::PeakAlloc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
 #[global_allocator]

@@ -129,40 +129,41 @@ impl Sessions {
         }
     }
 
-    /// What someone may hold, as which kind of leak.
-    fn holders(&self) -> impl Iterator<Item = (&CallSiteCounts, LeakKind)> {
-        let own = [
-            (&self.handles, LeakKind::SessionHandle),
-            (&self.clients, LeakKind::ClientClone),
-        ];
-        let borrowed = self
-            .borrowed
-            .get()
-            .map(|counts| (&**counts, LeakKind::UpgradedConnection));
-        own.into_iter().chain(borrowed)
-    }
-
     /// Whether someone holds a handle, a client, a request that is being built, or what was borrowed.
     pub(crate) fn has_holders(&self) -> bool {
-        self.holders().any(|(counts, _)| counts.any_live())
+        self.handles.any_live()
+            || self.clients.any_live()
+            || self.borrowed.get().is_some_and(|counts| counts.any_live())
     }
 
     /// As [`has_holders`](Self::has_holders), where the exit is to be woken by each that lets go.
     pub(crate) fn await_holders(&self) -> bool {
-        self.holders()
-            .fold(false, |any, (counts, _)| counts.await_releases() || any)
+        let (handles, clients) = (self.handles.await_releases(), self.clients.await_releases());
+        // Each of them has to hear of it.
+        let borrowed = self
+            .borrowed
+            .get()
+            .is_some_and(|counts| counts.await_releases());
+        handles || clients || borrowed
     }
 
     /// What someone holds now, as leaks. Each is marked as reported.
     pub(crate) fn mark_holders_leaked(&self) -> Vec<Leak> {
-        let leaks = self.holders().flat_map(|(counts, kind)| {
-            counts.mark_leaked().map(move |holders| Leak {
+        let leaks = |counts: &CallSiteCounts, kind| -> Vec<Leak> {
+            let live = counts.mark_leaked();
+            let leaks = live.map(|holders| Leak {
                 count: holders.count,
                 backtrace: holders.backtrace,
                 ..self.holder_leak(kind, holders.call_site)
-            })
-        });
-        leaks.collect()
+            });
+            leaks.collect()
+        };
+        let mut all = leaks(&self.handles, LeakKind::SessionHandle);
+        all.extend(leaks(&self.clients, LeakKind::ClientClone));
+        if let Some(borrowed) = self.borrowed.get() {
+            all.extend(leaks(borrowed, LeakKind::UpgradedConnection));
+        }
+        all
     }
 
     /// Every connection of the sessions that were dropped, to be verified and then released.

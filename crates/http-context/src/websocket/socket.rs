@@ -206,7 +206,12 @@ impl Holder {
     }
 
     pub(super) async fn send(&self, message: Message) -> Result<(), WebSocketError> {
-        let mut message = Some(control::fit(message)?);
+        let is_data = matches!(message, Message::Text(_) | Message::Binary(_));
+        let mut message = Some(if is_data {
+            message
+        } else {
+            control::fit(message)?
+        });
         poll_fn(|cx| self.0.poll_send(cx, &mut message)).await
     }
 

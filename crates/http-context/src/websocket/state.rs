@@ -96,7 +96,9 @@ impl State {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Message, Error>>> {
-        self.poll_owed(cx);
+        if self.owes_close {
+            self.poll_owed(cx);
+        }
         loop {
             let polled = Pin::new(&mut self.stream).poll_next(cx);
             if let Poll::Ready(Some(Ok(message))) = &polled {
