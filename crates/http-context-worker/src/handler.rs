@@ -14,8 +14,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::attempt::error_text::chain;
+use crate::attempt::outcome::JobOutcome;
 use crate::attempt::retry::Retry;
-use crate::attempt::send::{JobCode, RequestOutcome, chain};
+use crate::attempt::run_job::JobCode;
 use crate::job::Job;
 use crate::log::JobTrace;
 use crate::progress::tally::Tally;
@@ -133,6 +135,7 @@ fn poisoned(attempt: &Attempt) -> Entry {
         attempts: attempt.number.saturating_sub(1).saturating_add(crashes),
         error: Some(&error),
         requests: &[],
+        websocket: None,
         exit: Exit::without_report(Outcome::Failed),
     };
     Entry {
@@ -149,7 +152,7 @@ fn poisoned(attempt: &Attempt) -> Entry {
 
 /// How an attempt ended.
 struct Attempted {
-    requests: Vec<RequestOutcome>,
+    outcome: JobOutcome,
     error: Option<String>,
     exit: Ended,
 }
@@ -165,7 +168,7 @@ enum Ended {
 
 /// A failed attempt, as the context sees it: its work ended with an error.
 enum Failed {
-    Requests(Vec<RequestOutcome>, String),
+    Outcome(JobOutcome, String),
     Open(OpenError),
 }
 
@@ -183,7 +186,7 @@ impl Shared {
         {
             Ok(attempted) => attempted,
             Err(_) => Attempted {
-                requests: Vec::new(),
+                outcome: JobOutcome::default(),
                 error: Some("the code of the job panicked".to_owned()),
                 exit: Ended::Panicked,
             },
@@ -198,7 +201,7 @@ impl Shared {
                 Ok(proxy) => context = context.without_pool().proxy(proxy),
                 Err(error) => {
                     return Attempted {
-                        requests: Vec::new(),
+                        outcome: JobOutcome::default(),
                         error: Some(format!("proxy: {}", chain(&error.without_url()))),
                         exit: Ended::NotOpened,
                     };
@@ -207,38 +210,23 @@ impl Shared {
         }
         let work = async {
             trace.note();
-            let requests = (self.code)(Arc::clone(job)).await;
-            match self.first_error(&requests) {
-                None => Ok(requests),
-                Some(error) => Err(Failed::Requests(requests, error)),
+            let outcome = (self.code)(Arc::clone(job)).await;
+            match outcome.first_error(self.fail_on_status) {
+                None => Ok(outcome),
+                Some(error) => Err(Failed::Outcome(outcome, error)),
             }
         };
         let (result, report) = context.open(work).with_report().await;
-        let (requests, error) = match result {
-            Ok(requests) => (requests, None),
-            Err(Failed::Requests(requests, error)) => (requests, Some(error)),
-            Err(Failed::Open(error)) => (Vec::new(), Some(chain(&error))),
+        let (outcome, error) = match result {
+            Ok(outcome) => (outcome, None),
+            Err(Failed::Outcome(outcome, error)) => (outcome, Some(error)),
+            Err(Failed::Open(error)) => (JobOutcome::default(), Some(chain(&error))),
         };
         Attempted {
-            requests,
+            outcome,
             error,
             exit: report.map_or(Ended::NotOpened, |report| Ended::Reported(Box::new(report))),
         }
-    }
-
-    /// Why the job failed, if it did.
-    fn first_error(&self, requests: &[RequestOutcome]) -> Option<String> {
-        let count = requests.len();
-        requests.iter().enumerate().find_map(|(index, request)| {
-            let what = match (&request.error, request.status) {
-                (Some(error), _) => error.clone(),
-                (None, Some(status)) if self.fail_on_status && status >= 400 => {
-                    format!("status {status}")
-                }
-                _ => return None,
-            };
-            Some(format!("request {} of {count}: {what}", index + 1))
-        })
     }
 
     fn entry(
@@ -249,7 +237,7 @@ impl Shared {
         attempted: &Attempted,
     ) -> Entry {
         let mut adds = Tally::default();
-        adds.add_responses(&attempted.requests);
+        adds.add_outcome(&attempted.outcome);
         let exit = match &attempted.exit {
             Ended::Reported(report) => {
                 adds.add_exit(report);
@@ -262,8 +250,7 @@ impl Shared {
             Ended::NotOpened => Exit::without_report(Outcome::Failed),
         };
         let failed = attempted.error.is_some();
-        let asked = attempted.requests.iter();
-        let asked = asked.filter_map(|request| request.retry_after).max();
+        let asked = attempted.outcome.retry_after();
         if failed && let Some(wait) = self.retry.after(attempt, asked) {
             adds.retried = u64::from(attempt == 1);
             return Entry {
@@ -283,7 +270,8 @@ impl Shared {
             status: if failed { "failed" } else { "ok" },
             attempts: attempt,
             error: attempted.error.as_deref(),
-            requests: &attempted.requests,
+            requests: &attempted.outcome.requests,
+            websocket: attempted.outcome.websocket.as_deref(),
             exit,
         };
         Entry {
@@ -301,7 +289,12 @@ fn log_attempt(job: &Job, attempt: u32, attempted: &Attempted, disposition: Disp
         (None, _) => tracing::debug!(
             job = named(job),
             attempts = attempt,
-            requests = attempted.requests.len(),
+            requests = attempted.outcome.requests.len(),
+            messages = attempted
+                .outcome
+                .websocket
+                .as_ref()
+                .map(|one| one.received_messages),
             "a job is done"
         ),
         (Some(error), Disposition::Done) => {

@@ -11,7 +11,7 @@
 //! | folder | what |
 //! |---|---|
 //! | `job` | what a job is |
-//! | `attempt` | its requests, and when it is tried again |
+//! | `attempt` | its requests or its conversation, and when it is tried again |
 //! | `progress` | sums, for whoever looks |
 //! | `results` | result lines and rejected lines, in files that survive a crash |
 //! | `queue` | where jobs wait: `embedded` in `SQLite`, or `redis` |
@@ -39,14 +39,17 @@ pub mod results;
 mod run;
 mod telemetry;
 
+pub use attempt::converse::WebSocketOutcome;
+pub use attempt::outcome::JobOutcome;
 pub use attempt::retry::Retry;
-pub use attempt::send::{JobCode, RequestOutcome, send_all};
+pub use attempt::run_job::{JobCode, run_job};
+pub use attempt::send::RequestOutcome;
 pub use cli::demo::upstream;
 pub use cli::main;
 pub use failure::Failure;
 pub use input::{InputError, JobsFrom};
 pub use progress::Progress;
-pub use progress::tally::Tally;
+pub use progress::tally::{Tally, WebSockets};
 pub use queue::{QueueError, RedisAddress, RedisUrl, StateError};
 pub use results::output::{OutputError, Target};
 pub use results::rejects::Reject;

@@ -4,22 +4,19 @@
 //! any plug-in or helper would. Every response is read to its end, because a connection serves the
 //! next request only then.
 
-use std::error::Error;
-use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::{StreamExt, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use http_context::{ConnectionUse, RequestError, http_session};
+use http_context::{ConnectionUse, http_session};
 use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::attempt::error_text::{chain, request_error};
 use crate::attempt::retry_after::retry_after;
 use crate::job::{Job, RequestSpec};
 
-/// How long a request may take when its job does not say.
+/// How long a request or a conversation may take when its job does not say.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// What became of one request, as it stands in the result line.
@@ -40,24 +37,14 @@ pub struct RequestOutcome {
     pub retry_after: Option<Duration>,
 }
 
-/// The code of a job: it runs inside the job's context.
-pub type JobCode = fn(Arc<Job>) -> BoxFuture<'static, Vec<RequestOutcome>>;
-
 /// Sends the requests in order, as many at once as the job asks for. The outcomes are in the same
 /// order. A failed request does not keep the later ones from being sent.
-pub fn send_all(job: Arc<Job>) -> BoxFuture<'static, Vec<RequestOutcome>> {
-    async move {
-        let at_once = job.concurrency.max(1);
-        stream::iter(0..job.requests.len())
-            .map(|index| {
-                let job = Arc::clone(&job);
-                async move { send(&job.requests[index]).await }
-            })
-            .buffered(at_once)
-            .collect()
-            .await
-    }
-    .boxed()
+pub(crate) async fn send_all(job: &Job) -> Vec<RequestOutcome> {
+    stream::iter(&job.requests)
+        .map(send)
+        .buffered(job.concurrency.max(1))
+        .collect()
+        .await
 }
 
 /// Sends one request and reads its response to the end.
@@ -72,7 +59,7 @@ pub(crate) async fn send(spec: &RequestSpec) -> RequestOutcome {
         retry_after: None,
     };
     outcome.error = exchange(spec, &mut outcome).await.err();
-    outcome.duration_ms = (began.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+    outcome.duration_ms = millis_since(began);
     outcome
 }
 
@@ -84,7 +71,7 @@ async fn exchange(spec: &RequestSpec, outcome: &mut RequestOutcome) -> Result<()
         .map_or(DEFAULT_TIMEOUT, Duration::from_millis);
     let mut request = session
         .request(method, &spec.url)
-        .headers(headers(spec)?)
+        .headers(headers(&spec.headers)?)
         .timeout(timeout);
     if let Some(body) = &spec.body {
         request = request.body(body.clone());
@@ -110,41 +97,19 @@ async fn exchange(spec: &RequestSpec, outcome: &mut RequestOutcome) -> Result<()
     Ok(())
 }
 
-fn headers(spec: &RequestSpec) -> Result<HeaderMap, String> {
-    let mut headers = HeaderMap::with_capacity(spec.headers.len());
-    for (name, value) in &spec.headers {
+/// Milliseconds, to the microsecond.
+pub(crate) fn millis_since(began: Instant) -> f64 {
+    (began.elapsed().as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// The headers of a job as they are sent.
+pub(crate) fn headers(of_job: &[(String, String)]) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::with_capacity(of_job.len());
+    for (name, value) in of_job {
         headers.append(
             HeaderName::from_bytes(name.as_bytes()).map_err(|error| chain(&error))?,
             HeaderValue::from_bytes(value.as_bytes()).map_err(|error| chain(&error))?,
         );
     }
     Ok(headers)
-}
-
-/// The error in words, without the URL: its path may hold secrets that no list knows.
-fn request_error(error: &RequestError) -> String {
-    chain(error.source().unwrap_or(error))
-}
-
-/// An error and its causes, each said once, without URLs: their queries may hold secrets that no list
-/// knows.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = without_url(error.to_string());
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = without_url(cause.to_string());
-        if !text.contains(&cause_text) {
-            let _ = write!(text, ": {cause_text}");
-        }
-        next = cause.source();
-    }
-    text
-}
-
-/// The text of an error of `reqwest` without its URL, which comes last in it.
-fn without_url(mut text: String) -> String {
-    if let Some(at) = text.find(" for url (") {
-        text.truncate(at);
-    }
-    text
 }

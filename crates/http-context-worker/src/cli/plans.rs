@@ -7,7 +7,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::{Cli, Command, EnqueueArgs, RunArgs, ServeArgs, SharedArgs, WorkArgs};
 use crate::attempt::retry::Retry;
-use crate::attempt::send::send_all;
+use crate::attempt::run_job::run_job;
 use crate::input::JobsFrom;
 use crate::log::{self, LogLevel};
 use crate::queue::{RedisAddress, RedisUrl};
@@ -119,7 +119,7 @@ impl WorkArgs {
             fail_on_status: self.fail_on_status,
             drain_timeout: Duration::from_secs(self.drain_timeout),
             context: http_context::builder(),
-            code: send_all,
+            code: run_job,
         }
     }
 }

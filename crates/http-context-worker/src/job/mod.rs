@@ -4,22 +4,31 @@
 //! [`Job`], and is worked off by the handler. Everything that can be wrong with a line is found
 //! here, before it is queued: a job that is in the queue can be sent.
 //!
-//! Two forms are taken:
+//! Three forms are taken:
 //!
 //! ```json
 //! {"id": "a1", "requests": [{"method": "POST", "url": "https://…", "headers": {"…": "…"}, "body": "…", "timeout_ms": 5000}]}
 //! {"id": "a2", "url": "https://…"}
+//! {"id": "c1", "websocket": {"url": "wss://…", "send": ["text", {"base64": "AAEC"}], "receive": 3, "timeout_ms": 5000}}
 //! ```
 //!
 //! The short form takes the same optional fields beside its `url`. In both, `concurrency` says how
 //! many of the job's requests may run at once and `proxy` through which proxy they go. Fields that
 //! are not known are left alone, so a producer may keep its own notes in a job.
+//!
+//! The third form is a conversation over a WebSocket ([`WebSocketSpec`]), with optional `headers` and
+//! `subprotocols`; `proxy` holds for it as well. Its messages are strings for text and
+//! `{"base64": "…"}` for bytes, in the job and in its result.
 
 mod parse;
+mod websocket;
 
 use serde::{Deserialize, Serialize};
 
 pub use parse::{BadField, parse};
+pub use websocket::{
+    MAX_MESSAGE_BYTES, MAX_RECEIVE, MAX_RECEIVED_BYTES, WebSocketMessage, WebSocketSpec,
+};
 
 /// The longest line that is read, in bytes. A longer one is rejected without being held in memory.
 pub const MAX_LINE_BYTES: usize = 1024 * 1024;
@@ -30,7 +39,7 @@ pub const MAX_ID_BYTES: usize = 512;
 /// The most requests of one job that may run at once.
 pub const MAX_JOB_CONCURRENCY: u64 = 1000;
 
-/// The longest timeout of one request: a day, in milliseconds.
+/// The longest timeout of one request or conversation: a day, in milliseconds.
 pub const MAX_TIMEOUT_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// One job, as it waits in the queue.
@@ -38,8 +47,12 @@ pub const MAX_TIMEOUT_MS: u64 = 24 * 60 * 60 * 1000;
 pub struct Job {
     /// The name by which its result line is found. Unique among all jobs of one state.
     pub id: String,
-    /// The requests, in the order in which they start.
+    /// The requests, in the order in which they start. None where the job is a conversation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<RequestSpec>,
+    /// The conversation, where the job is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub websocket: Option<WebSocketSpec>,
     /// How many requests of this job may run at once. At least 1.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub concurrency: usize,

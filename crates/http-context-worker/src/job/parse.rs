@@ -4,6 +4,10 @@
 //! path (`requests[3].headers.accept`) nor more than the first rule of a type. No message repeats
 //! a value of the line: URLs, headers and bodies carry secrets.
 
+mod websocket;
+
+use std::ops::RangeInclusive;
+
 use http::{HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value};
 use url::Url;
@@ -32,6 +36,9 @@ impl BadField {
         Self::new("line", error)
     }
 }
+
+/// The schemes of requests.
+const SCHEMES: &[&str] = &["http", "https"];
 
 /// The fields that belong to a request. In the short form they stand beside the job's `id`.
 const REQUEST_FIELDS: [&str; 5] = ["url", "method", "headers", "body", "timeout_ms"];
@@ -66,9 +73,16 @@ pub fn parse(line: &[u8]) -> Result<Job, BadField> {
             kind(&value)
         )));
     };
+    let id = id(&object)?;
+    let websocket = websocket::websocket(&object)?;
+    let requests = match websocket {
+        Some(_) => Vec::new(),
+        None => requests(&object)?,
+    };
     Ok(Job {
-        id: id(&object)?,
-        requests: requests(&object)?,
+        id,
+        requests,
+        websocket,
         concurrency: concurrency(&object)?,
         proxy: proxy(&object)?,
     })
@@ -102,12 +116,21 @@ fn string<'a>(value: &'a Value, field: &str) -> Result<&'a str, BadField> {
         .ok_or_else(|| BadField::new(field, format!("must be a string, this is {}", kind(value))))
 }
 
-fn whole_number(value: &Value, field: &str, most: u64, unit: &str) -> Result<u64, BadField> {
+fn whole_number(
+    value: &Value,
+    field: &str,
+    range: RangeInclusive<u64>,
+    unit: &str,
+) -> Result<u64, BadField> {
     match value.as_u64() {
-        Some(n) if (1..=most).contains(&n) => Ok(n),
+        Some(n) if range.contains(&n) => Ok(n),
         _ => Err(BadField::new(
             field,
-            format!("must be a whole number{unit} from 1 to {most}"),
+            format!(
+                "must be a whole number{unit} from {} to {}",
+                range.start(),
+                range.end()
+            ),
         )),
     }
 }
@@ -137,7 +160,7 @@ fn requests(object: &Map<String, Value>) -> Result<Vec<RequestSpec>, BadField> {
         if given(object, "url").is_none() {
             return Err(BadField::new(
                 "url",
-                "is missing: a job needs a url, or a list of requests",
+                "is missing: a job needs a url, a list of requests, or a websocket",
             ));
         }
         return Ok(vec![request(object, "")?]);
@@ -181,19 +204,17 @@ fn request(object: &Map<String, Value>, at: &str) -> Result<RequestSpec, BadFiel
     };
     Ok(RequestSpec {
         method: method(object, &format!("{at}method"))?,
-        url: url(object, &format!("{at}url"))?,
+        url: url(object, &format!("{at}url"), SCHEMES)?,
         headers: headers(object, &format!("{at}headers"), body.as_deref())?,
-        timeout_ms: match given(object, "timeout_ms") {
-            Some(value) => Some(whole_number(
-                value,
-                &format!("{at}timeout_ms"),
-                MAX_TIMEOUT_MS,
-                " of milliseconds",
-            )?),
-            None => None,
-        },
+        timeout_ms: timeout_ms(object, &format!("{at}timeout_ms"))?,
         body,
     })
+}
+
+fn timeout_ms(object: &Map<String, Value>, field: &str) -> Result<Option<u64>, BadField> {
+    given(object, "timeout_ms")
+        .map(|value| whole_number(value, field, 1..=MAX_TIMEOUT_MS, " of milliseconds"))
+        .transpose()
 }
 
 /// A method is case-sensitive by the standard; the common ones are upper-cased, as browsers do.
@@ -222,18 +243,22 @@ fn method(object: &Map<String, Value>, field: &str) -> Result<String, BadField> 
         })
 }
 
-fn url(object: &Map<String, Value>, field: &str) -> Result<String, BadField> {
+fn url(object: &Map<String, Value>, field: &str, schemes: &[&str]) -> Result<String, BadField> {
     let Some(value) = given(object, "url") else {
         return Err(BadField::new(field, "is missing"));
     };
     let text = string(value, field)?;
     let url =
         Url::parse(text).map_err(|error| BadField::new(field, format!("is not a URL: {error}")))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(BadField::new(field, "must begin with http:// or https://"));
+    if !schemes.contains(&url.scheme()) {
+        let schemes: Vec<_> = schemes.iter().map(|name| format!("{name}://")).collect();
+        return Err(BadField::new(
+            field,
+            format!("must begin with {}", schemes.join(" or ")),
+        ));
     }
-    // The standard's parser already refuses an empty host for these two schemes; this is the same
-    // rule said here.
+    // The standard's parser already refuses an empty host for these schemes; this is the same rule
+    // said here.
     if url.host_str().is_none_or(str::is_empty) {
         return Err(BadField::new(field, "has no host"));
     }
@@ -292,7 +317,7 @@ fn shortened(name: &str) -> String {
 fn concurrency(object: &Map<String, Value>) -> Result<usize, BadField> {
     match given(object, "concurrency") {
         Some(value) => {
-            let n = whole_number(value, "concurrency", MAX_JOB_CONCURRENCY, "")?;
+            let n = whole_number(value, "concurrency", 1..=MAX_JOB_CONCURRENCY, "")?;
             Ok(usize::try_from(n).unwrap_or(usize::MAX))
         }
         None => Ok(1),

@@ -13,7 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::{LogFormat, LogLevel, subscriber};
-use crate::attempt::send::RequestOutcome;
+use crate::attempt::outcome::JobOutcome;
 use crate::job::Job;
 use crate::{JobsFrom, Plan, QueueAddress, Retry, Signals, Target, run};
 
@@ -40,10 +40,10 @@ impl Written {
 static KEPT: Mutex<Vec<HttpSession>> = Mutex::new(Vec::new());
 
 /// Keeps its session for ever.
-fn leaks(_: Arc<Job>) -> BoxFuture<'static, Vec<RequestOutcome>> {
+fn leaks(_: Arc<Job>) -> BoxFuture<'static, JobOutcome> {
     async {
         KEPT.lock().push(http_session().unwrap());
-        Vec::new()
+        JobOutcome::default()
     }
     .boxed()
 }

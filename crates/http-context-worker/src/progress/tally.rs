@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use http_context::{ExitReport, Outcome};
 use serde::{Deserialize, Serialize};
 
-use crate::attempt::send::RequestOutcome;
+use crate::attempt::outcome::JobOutcome;
 
 /// Sums over all jobs of a state, all their attempts included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,12 +29,34 @@ pub struct Tally {
     pub connections_opened: u64,
     /// Response heads received, by the use of their connection: `new`, `reused`, `unknown`.
     pub responses: BTreeMap<String, u64>,
+    /// Conversations: how many were opened, and what they carried.
+    pub websockets: WebSockets,
     /// Leaks found at exits, by kind.
     pub leaks: BTreeMap<String, u64>,
     /// Contexts that ended, by outcome.
     pub contexts: BTreeMap<String, u64>,
     /// How often code of a job opened a context inside the job's own.
     pub nested_opens: u64,
+}
+
+/// Sums over conversations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WebSockets {
+    /// WebSockets that were opened.
+    pub opened: u64,
+    /// Text and binary messages that went out.
+    pub sent_messages: u64,
+    /// Text and binary messages that came, those beyond what was waited for included.
+    pub received_messages: u64,
+}
+
+impl WebSockets {
+    fn add(&mut self, other: &Self) {
+        self.opened += other.opened;
+        self.sent_messages += other.sent_messages;
+        self.received_messages += other.received_messages;
+    }
 }
 
 impl Tally {
@@ -57,13 +79,17 @@ impl Tally {
             .or_default() += 1;
     }
 
-    /// Adds the responses of one attempt.
-    pub(crate) fn add_responses(&mut self, requests: &[RequestOutcome]) {
-        for request in requests.iter().filter(|request| request.status.is_some()) {
-            *self
-                .responses
-                .entry(request.connection.to_owned())
-                .or_default() += 1;
+    /// Adds the responses of one attempt, and what its conversation carried.
+    pub(crate) fn add_outcome(&mut self, outcome: &JobOutcome) {
+        for connection in outcome.connections() {
+            *self.responses.entry(connection.to_owned()).or_default() += 1;
+        }
+        if let Some(websocket) = &outcome.websocket {
+            self.websockets.add(&WebSockets {
+                opened: u64::from(websocket.status == Some(101)),
+                sent_messages: websocket.sent_messages,
+                received_messages: websocket.received_messages,
+            });
         }
     }
 
@@ -75,6 +101,7 @@ impl Tally {
         self.requests += other.requests;
         self.connections_opened += other.connections_opened;
         self.nested_opens += other.nested_opens;
+        self.websockets.add(&other.websockets);
         for (sums, more) in [
             (&mut self.responses, &other.responses),
             (&mut self.leaks, &other.leaks),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http_context::{ExitReport, HeldSocket, Leak, LeakProgress, Outcome};
 use serde::Serialize;
 
+use crate::attempt::converse::WebSocketOutcome;
 use crate::attempt::send::RequestOutcome;
 
 /// A line of the results.
@@ -15,14 +16,18 @@ use crate::attempt::send::RequestOutcome;
 pub struct ResultLine<'a> {
     /// The id of the job.
     pub id: &'a str,
-    /// `ok` when every request got a response, `failed` otherwise.
+    /// `ok` when every request got a response, or the conversation all that it waited for; `failed`
+    /// otherwise.
     pub status: &'static str,
     /// The attempts that were made, this one included.
     pub attempts: u32,
-    /// Why the job failed: its first request that did.
+    /// Why the job failed: its first request that did, or its conversation.
     pub error: Option<&'a str>,
     /// What became of each request in the last attempt, in the order of the job.
     pub requests: &'a [RequestOutcome],
+    /// What became of the conversation in the last attempt, where the job is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub websocket: Option<&'a WebSocketOutcome>,
     /// What the job's context reported at its exit.
     pub exit: Exit,
 }

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::attempt::retry::Retry;
-use crate::attempt::send::JobCode;
+use crate::attempt::run_job::JobCode;
 use crate::failure::Failure;
 use crate::handler::{JobHandler, Shared};
 use crate::input::{Input, JobsFrom};

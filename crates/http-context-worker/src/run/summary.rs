@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Ended;
 use crate::grouped::grouped;
+use crate::progress::tally::WebSockets;
 
 /// The summary object of `--json`, one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -14,6 +15,9 @@ pub struct Summary {
     pub jobs: Jobs,
     /// Requests sent, all attempts included.
     pub requests: u64,
+    /// Conversations, where there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub websockets: Option<WebSockets>,
     /// Connections opened.
     pub connections_opened: u64,
     /// Responses over a connection that was open already.
@@ -27,7 +31,7 @@ pub struct Summary {
 /// Jobs by what became of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Jobs {
-    /// Every request got a response.
+    /// Every request got a response, every conversation what it waited for.
     pub ok: u64,
     /// The last attempt failed.
     pub failed: u64,
@@ -48,6 +52,7 @@ impl From<&Ended> for Summary {
                 rejected: ended.progress.rejected,
             },
             requests: tally.requests,
+            websockets: (tally.websockets.opened > 0).then_some(tally.websockets),
             connections_opened: tally.connections_opened,
             connections_reused: tally.connections_reused(),
             leaks: tally.leaks() + sockets_left(ended),
@@ -100,6 +105,17 @@ impl Summary {
         }
         row("jobs", grouped(jobs.ok + jobs.failed), parts.join(", "));
         row("requests", grouped(self.requests), String::new());
+        if let Some(websockets) = &self.websockets {
+            row(
+                "websockets",
+                grouped(websockets.opened),
+                format!(
+                    "{} messages sent, {} received",
+                    grouped(websockets.sent_messages),
+                    grouped(websockets.received_messages)
+                ),
+            );
+        }
         let answered = ended.progress.tally.responses.values().sum::<u64>();
         row(
             "connections",
@@ -191,6 +207,7 @@ mod tests {
                 rejected,
             },
             requests: 0,
+            websockets: None,
             connections_opened: 0,
             connections_reused: 0,
             leaks,

@@ -17,8 +17,10 @@ use serde_json::{Value, json};
 
 use self::upstream::Upstream;
 use crate::admin::Admin;
+use crate::attempt::converse::CLOSE_TIMEOUT;
+use crate::attempt::outcome::JobOutcome;
 use crate::attempt::retry::Retry;
-use crate::attempt::send::{RequestOutcome, send_all};
+use crate::attempt::run_job::run_job;
 use crate::cli::DemoArgs;
 use crate::cli::progress_bar::Bar;
 use crate::cli::terminal::print;
@@ -40,6 +42,12 @@ const PLAIN_JOBS: usize = 240;
 const SECURE_JOBS: usize = 120;
 const MIXED_JOBS: usize = 40;
 const PLUG_IN_JOBS: usize = 20;
+const CONVERSATIONS: usize = 30;
+
+/// The jobs that a planned fault fails once.
+const FAILED_ONCE: u64 = 2;
+/// The jobs whose server never answers a Close frame.
+const UNANSWERED: u64 = 1;
 
 /// How long the servers may take to see that connections were closed.
 const CLOSED_WITHIN: Duration = Duration::from_secs(2);
@@ -117,10 +125,10 @@ pub(crate) async fn demo(args: &DemoArgs) -> Result<u8, Failure> {
 fn opening(upstream: &Upstream, admin: &Admin, jobs: usize) -> String {
     format!(
         "\n  {jobs} jobs, {AT_ONCE} at once, each in an HTTP context of its own.\n\n  \
-         servers     {}    HTTP/1.1\n              {}   HTTP/2 by TLS, certificate made a moment ago\n  \
+         servers     {}    HTTP/1.1\n              {}   HTTP/2 and WebSockets by TLS, certificate made a moment ago\n  \
          queue       SQLite, in a temporary directory\n  \
          admin page  {}\n  \
-         faults      planned: one 503, one connection hung up, a few slow answers\n\n",
+         faults      planned: one 503, one connection hung up, one Close never answered, a few slow answers\n\n",
         upstream.plain_url(),
         upstream.secure_url(),
         admin.url(),
@@ -156,6 +164,17 @@ fn jobs(upstream: &Upstream) -> Vec<Value> {
     for i in 0..PLUG_IN_JOBS {
         jobs.push(json!({"id": format!("plug-in-{i}"), "requests": items(&plain, 3)}));
     }
+    let websocket = secure.replacen("https", "wss", 1);
+    for i in 0..CONVERSATIONS {
+        jobs.push(json!({"id": format!("conversation-{i}"), "websocket": {
+            "url": format!("{websocket}/websocket"),
+            "send": ["hello", {"base64": "AAECAwQ="}, format!("this is {i}")],
+            "receive": 3,
+        }}));
+    }
+    jobs.push(json!({"id": "unanswered", "websocket": {
+        "url": format!("{websocket}/unanswered-close"), "send": ["hello"], "receive": 1,
+    }}));
     for i in 0..4 {
         jobs.push(json!({"id": format!("slow-{i}"), "url": format!("{secure}/slow")}));
     }
@@ -176,18 +195,18 @@ fn write_jobs(jobs: &[Value]) -> std::io::Result<tempfile::NamedTempFile> {
 }
 
 /// What a job of the demo does: some of them go through a plug-in.
-fn job_code(job: Arc<Job>) -> BoxFuture<'static, Vec<RequestOutcome>> {
+fn job_code(job: Arc<Job>) -> BoxFuture<'static, JobOutcome> {
     if job.id.starts_with("plug-in-") {
         plug_in(job).boxed()
     } else {
-        send_all(job)
+        run_job(job)
     }
 }
 
 /// Code that someone else wrote, and that opens a context because it cannot know whether there is
 /// one. It is given the session of the job, and the job's report says that it asked.
-async fn plug_in(job: Arc<Job>) -> Vec<RequestOutcome> {
-    http_context::open(async { Ok::<_, OpenError>(send_all(job).await) })
+async fn plug_in(job: Arc<Job>) -> JobOutcome {
+    http_context::open(async { Ok::<_, OpenError>(run_job(job).await) })
         .await
         .unwrap_or_default()
 }
@@ -212,16 +231,20 @@ fn checks(
     still_open: u64,
 ) -> Vec<Check> {
     let seen = upstream.seen();
+    let talked = ended.progress.tally.websockets;
     vec![
         Check {
             holds: summary.jobs.ok == jobs as u64,
             sentence: format!("{} of {jobs} jobs ended ok", grouped(summary.jobs.ok)),
         },
         Check {
-            holds: seen.faults == 2 && summary.jobs.retried == seen.faults,
+            holds: seen.faults == FAILED_ONCE + UNANSWERED && summary.jobs.retried == FAILED_ONCE,
             sentence: format!(
-                "{} planned faults were met, {} jobs were tried again because of them",
-                seen.faults, summary.jobs.retried
+                "{} planned faults were met, {} jobs were tried again because of them; a Close that is not \
+                 answered costs its job {} s",
+                seen.faults,
+                summary.jobs.retried,
+                CLOSE_TIMEOUT.as_secs()
             ),
         },
         Check {
@@ -232,6 +255,21 @@ fn checks(
                 grouped(seen.http1_requests),
                 grouped(seen.http2_requests),
                 grouped(summary.requests)
+            ),
+        },
+        Check {
+            holds: seen.websockets == talked.opened
+                && seen.received_messages == talked.sent_messages
+                && seen.sent_messages == talked.received_messages,
+            sentence: format!(
+                "the servers opened {} WebSockets, took {} messages and sent {}, the worker opened {}, sent {} \
+                 and took {}",
+                grouped(seen.websockets),
+                grouped(seen.received_messages),
+                grouped(seen.sent_messages),
+                grouped(talked.opened),
+                grouped(talked.sent_messages),
+                grouped(talked.received_messages)
             ),
         },
         Check {

@@ -7,9 +7,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
+use parking_lot::Mutex;
 use tokio::time::sleep;
 
 use super::counts::Counts;
+use super::websocket::{self, Opening};
 
 /// How long an item takes.
 const THINK: Duration = Duration::from_millis(8);
@@ -23,9 +25,11 @@ static LARGE: [u8; 64 * 1024] = [b'.'; 64 * 1024];
 #[error("hung up as planned")]
 pub(super) struct HangUp;
 
+/// Answers a request. Where it opens a WebSocket that is `opening` now.
 pub(super) async fn answer(
     request: Request<Incoming>,
     counts: Arc<Counts>,
+    opening: Arc<Mutex<Option<Opening>>>,
 ) -> Result<Response<Full<Bytes>>, HangUp> {
     counts.request(request.version());
     let path = request.uri().path().to_owned();
@@ -42,6 +46,11 @@ pub(super) async fn answer(
                 .map_err(|_| HangUp)?
                 .to_bytes();
             return Ok(Response::new(Full::new(body)));
+        }
+        "websocket" | "unanswered-close" => {
+            let (response, asked_for) = websocket::open(request, kind == "websocket");
+            *opening.lock() = asked_for;
+            return Ok(response);
         }
         "unavailable-once" if counts.fault_is_due(&path) => {
             return Ok(with_status(StatusCode::SERVICE_UNAVAILABLE));

@@ -19,7 +19,14 @@ pub struct Seen {
     pub http1_requests: u64,
     /// Requests over HTTP/2.
     pub http2_requests: u64,
-    /// Planned faults that were given: answers of 503, and connections hung up.
+    /// WebSockets opened.
+    pub websockets: u64,
+    /// Text and binary messages that came over them.
+    pub received_messages: u64,
+    /// Text and binary messages that were sent over them.
+    pub sent_messages: u64,
+    /// Planned faults that were given: answers of 503, connections hung up, and Close frames that were
+    /// not answered.
     pub faults: u64,
 }
 
@@ -36,6 +43,9 @@ pub(super) struct Counts {
     open: watch::Sender<u64>,
     http1_requests: AtomicU64,
     http2_requests: AtomicU64,
+    websockets: AtomicU64,
+    received_messages: AtomicU64,
+    sent_messages: AtomicU64,
     faults: AtomicU64,
     /// The paths of which the fault was given.
     given: Mutex<HashSet<String>>,
@@ -48,6 +58,9 @@ impl Default for Counts {
             open: watch::Sender::new(0),
             http1_requests: AtomicU64::new(0),
             http2_requests: AtomicU64::new(0),
+            websockets: AtomicU64::new(0),
+            received_messages: AtomicU64::new(0),
+            sent_messages: AtomicU64::new(0),
             faults: AtomicU64::new(0),
             given: Mutex::default(),
         }
@@ -61,6 +74,9 @@ impl Counts {
             open: *self.open.borrow(),
             http1_requests: self.http1_requests.load(Ordering::Relaxed),
             http2_requests: self.http2_requests.load(Ordering::Relaxed),
+            websockets: self.websockets.load(Ordering::Relaxed),
+            received_messages: self.received_messages.load(Ordering::Relaxed),
+            sent_messages: self.sent_messages.load(Ordering::Relaxed),
             faults: self.faults.load(Ordering::Relaxed),
         }
     }
@@ -77,13 +93,29 @@ impl Counts {
         }
     }
 
+    pub(super) fn websocket(&self) {
+        self.websockets.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn received_message(&self) {
+        self.received_messages.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn sent_message(&self) {
+        self.sent_messages.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Whether the fault of this path is due: the first time it is asked.
     pub(super) fn fault_is_due(&self, path: &str) -> bool {
         let due = self.given.lock().insert(path.to_owned());
         if due {
-            self.faults.fetch_add(1, Ordering::Relaxed);
+            self.fault();
         }
         due
+    }
+
+    pub(super) fn fault(&self) {
+        self.faults.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -12,11 +12,14 @@
 //! | `/echo` | the body of the request |
 //! | `/unavailable-once/{name}` | 503 the first time, then like an item |
 //! | `/hang-up-once/{name}` | closes the connection without an answer the first time, then like an item |
+//! | `/websocket` | a WebSocket that sends back what comes |
+//! | `/unanswered-close` | the same, and its server never answers a Close frame |
 
 mod answers;
 mod certificate;
 mod counts;
 mod serve;
+mod websocket;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -55,9 +56,17 @@ async fn serve(
     _open: OpenConnection,
     counts: Arc<Counts>,
 ) {
-    let service = service_fn(move |request| answer(request, Arc::clone(&counts)));
+    let opening = Arc::new(Mutex::new(None));
+    let service = {
+        let (counts, opening) = (Arc::clone(&counts), Arc::clone(&opening));
+        service_fn(move |request| answer(request, Arc::clone(&counts), Arc::clone(&opening)))
+    };
     // An error here is a connection that broke, or a fault that was planned.
     let _ = auto::Builder::new(TokioExecutor::new())
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection_with_upgrades(TokioIo::new(stream), service)
         .await;
+    let opening = opening.lock().take();
+    if let Some(websocket) = opening {
+        websocket.serve(&counts).await;
+    }
 }
