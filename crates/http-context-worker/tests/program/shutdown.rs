@@ -79,6 +79,23 @@ fn a_signal_lets_jobs_under_way_finish_and_leaves_the_rest_for_the_next_run() {
 }
 
 #[test]
+fn a_run_ends_as_soon_as_the_jobs_under_way_have() {
+    for jobs in [1, 2] {
+        let (files, gate) = (Files::new(), Gate::start());
+        files.write("jobs", jobs_at(&gate, jobs));
+        let mut run = Running::start(files.command(&[]).args(["--drain-timeout", "3600"]));
+        let under_way: Vec<_> = (0..jobs).map(|_| gate.next()).collect();
+        run.signal_heard("TERM");
+        for arrival in under_way {
+            arrival.answer();
+        }
+        // It waits for an hour otherwise.
+        run.wait();
+        assert_eq!(files.result_ids().len(), jobs);
+    }
+}
+
+#[test]
 fn jobs_that_outlive_the_drain_deadline_are_cut_off_in_bounded_time_and_run_again() {
     let (files, gate) = (Files::new(), Gate::start());
     let jobs = files.write("jobs", jobs_at(&gate, 3));

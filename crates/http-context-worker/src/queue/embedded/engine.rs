@@ -53,10 +53,11 @@ pub(super) async fn work<H: Handler>(
         () = stop.cancelled() => {}
         () = clock::bound_waits(pool) => {}
     }
-    // Paused, the engine takes no job but still finishes its housekeeping. It is not stopped:
-    // stopping counts the jobs that were fetched and not started as attempted.
-    let _ = context.pause();
-    engine_error(run.await)
+    // It is dropped: the jobs under way are tasks of their own, and what it had fetched is released with
+    // the queue. Stopped, it would count the jobs that were fetched and not started as attempted. Paused,
+    // it would not be polled on while it holds the database's one connection, and nothing be settled.
+    drop(run);
+    std::future::pending().await
 }
 
 fn engine_error<E: std::fmt::Display>(ended: Result<(), E>) -> QueueError {
