@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use http_context::websocket::{CloseFrame, Message, WebSocket, WebSocketError};
-use http_context::{ConnectionUse, Direction, MessageType, http_session};
+use http_context::{ConnectionUse, Direction, MessageType, Redaction, http_session};
 use serde::Serialize;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -255,7 +255,7 @@ impl fmt::Display for Ended {
                 if frame.reason.is_empty() {
                     return Ok(());
                 }
-                write!(f, ": {}", redacted(&frame.reason, &Default::default()))
+                write!(f, ": {}", redacted(&frame.reason, &Redaction::default()))
             }
             Self::Failed(error) => f.write_str(&chain(error)),
         }

@@ -55,7 +55,9 @@ pub(crate) enum Command {
 /// `run`
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// The jobs, one JSON object a line; - reads standard input
+    /// The jobs, one JSON object a line: {"id", "url"}, {"id", "requests": […]} for several requests, or
+    /// {"id", "websocket": {"url", "send": ["text", {"base64": "…"}], "receive": 3}} for a conversation;
+    /// - reads standard input
     #[arg(long, value_name = "FILE|-")]
     pub(crate) jobs: PathBuf,
     /// Where lines that are not jobs are reported; - is standard output [default: standard error]
@@ -97,7 +99,9 @@ pub(crate) struct EnqueueArgs {
     /// The Redis that keeps the queue: redis://[user:password@]host[:port][/database], or rediss:// for TLS
     #[arg(long, value_name = "URL")]
     pub(crate) queue: RedisUrl,
-    /// The jobs, one JSON object a line; - reads standard input
+    /// The jobs, one JSON object a line: {"id", "url"}, {"id", "requests": […]} for several requests, or
+    /// {"id", "websocket": {"url", "send": ["text", {"base64": "…"}], "receive": 3}} for a conversation;
+    /// - reads standard input
     #[arg(long, value_name = "FILE|-")]
     pub(crate) jobs: PathBuf,
     /// Where lines that are not jobs are reported; - is standard output [default: standard error]
@@ -149,7 +153,7 @@ pub(crate) struct WorkArgs {
     /// its own. A job with a proxy always has one of its own [default: as many as --concurrency]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = value_parser!(u32).range(0..=10_000))]
     pub(crate) pool: Option<u32>,
-    /// How often a job is tried before it has failed
+    /// How often a job is tried before it has failed; each attempt sends everything anew
     #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=1000))]
     pub(crate) max_attempts: u32,
     /// The wait before the second attempt; it doubles with each further attempt, up to a minute. A longer wait
@@ -161,7 +165,8 @@ pub(crate) struct WorkArgs {
     /// that is killed has
     #[arg(long, value_name = "N", default_value_t = 5, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=1000))]
     pub(crate) max_crashes: u32,
-    /// A response with status 400 or above fails its job
+    /// A response with status 400 or above fails its job. A WebSocket that is refused fails it also without
+    /// this
     #[arg(long)]
     pub(crate) fail_on_status: bool,
     /// How long jobs under way may go on after SIGTERM or SIGINT

@@ -31,6 +31,11 @@ fn mixed(url: &str) -> (Vec<u8>, Vec<(u64, &'static str)>) {
     );
     line(br"[1,2,3]");
     line(br#"{"url":"http://h/"}"#);
+    line(br#"{"id":"y1","websocket":{"send":["a"]}}"#);
+    line(br#"{"id":"y2","websocket":{"url":"ftp://h/"}}"#);
+    line(br#"{"id":"y3","websocket":{"url":"ws://h/","receive":-1}}"#);
+    line(br#"{"id":"y4","websocket":{"url":"ws://h/","send":["a",{"base64":"?"}]}}"#);
+    line(br#"{"id":"y5","websocket":{"url":"ws://h/"},"requests":[{"url":"http://h/"}]}"#);
     line(json!({"id": "last", "url": url}).to_string().as_bytes());
     let rejects = vec![
         (2, "line"),
@@ -45,6 +50,11 @@ fn mixed(url: &str) -> (Vec<u8>, Vec<(u64, &'static str)>) {
         (12, "line"),
         (13, "line"),
         (14, "id"),
+        (15, "websocket.url"),
+        (16, "websocket.url"),
+        (17, "websocket.receive"),
+        (18, "websocket.send[1].base64"),
+        (19, "requests"),
     ];
     (content, rejects)
 }
@@ -76,7 +86,7 @@ fn each_bad_line_is_reported_with_its_number_and_the_rest_runs() {
     assert_eq!(rejects[8]["error"], "stood on line 1 already");
     assert_eq!(
         done.summary()["jobs"],
-        json!({"ok": 2, "failed": 0, "retried": 0, "rejected": 12})
+        json!({"ok": 2, "failed": 0, "retried": 0, "rejected": 17})
     );
     assert_eq!(files.json("results").len(), 2);
 }
@@ -130,9 +140,15 @@ fn no_input_makes_the_program_panic() {
         state ^= state << 17;
         state
     };
-    let good = br#"{"id":"a","requests":[{"method":"POST","url":"http://127.0.0.1:9/","headers":{"a":"b"},"body":"c","timeout_ms":5}],"concurrency":2,"proxy":"http://127.0.0.1:9"}"#;
+    let requests = br#"{"id":"a","requests":[{"method":"POST","url":"http://127.0.0.1:9/","headers":{"a":"b"},"body":"c","timeout_ms":5}],"concurrency":2,"proxy":"http://127.0.0.1:9"}"#;
+    let websocket = br#"{"id":"b","websocket":{"url":"ws://127.0.0.1:9/","headers":{"a":"b"},"subprotocols":["c"],"send":["d",{"base64":"AAE="}],"receive":2,"timeout_ms":5},"proxy":"http://127.0.0.1:9"}"#;
     let mut content = Vec::new();
-    for _ in 0..4000 {
+    for turn in 0..6000 {
+        let good = if turn % 3 == 0 {
+            &websocket[..]
+        } else {
+            requests
+        };
         let mut line = good.to_vec();
         for _ in 0..=next() % 4 {
             let at = usize::try_from(next()).unwrap() % line.len();

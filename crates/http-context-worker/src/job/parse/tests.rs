@@ -60,7 +60,7 @@ fn each_bad_line_names_its_field() {
         (r#"{"id":7,"url":"http://h/"}"#, "id", "must be a string"),
         (r#"{"id":"","url":"http://h/"}"#, "id", "must not be empty"),
         (&long_id, "id", "at most 512 bytes"),
-        (r#"{"id":"a"}"#, "url", "is missing"),
+        (r#"{"id":"a"}"#, "url", "is missing: a job needs a url, a list of requests, or a websocket"),
         (r#"{"id":"a","url":7}"#, "url", "must be a string"),
         (r#"{"id":"a","url":""}"#, "url", "is not a URL"),
         (r#"{"id":"a","url":"/path"}"#, "url", "is not a URL"),

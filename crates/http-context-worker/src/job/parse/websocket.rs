@@ -142,3 +142,6 @@ fn message(value: &Value, field: &str) -> Result<WebSocketMessage, BadField> {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests;

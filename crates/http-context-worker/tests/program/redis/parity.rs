@@ -21,6 +21,11 @@ fn a_run_says_the_same_as_with_the_embedded_queue() {
             let url = server.url("/item/1");
             json!({"id": format!("job-{i}"), "requests": vec![json!({"url": url}); 3]})
         }));
+        jobs += &to_lines([
+            json!({"id": "talk", "websocket": {"url": server.url("/websocket"), "receive": 2, "send":
+                   ["hello", {"base64": "AAE="}], "headers": {"a": "b"}, "timeout_ms": 60_000}}),
+            json!({"id": "refused", "websocket": {"url": server.url("/item/1")}}),
+        ]);
         jobs += &job_lines([
             ("once".to_owned(), server.url("/unavailable-once/1")),
             ("missing".to_owned(), server.url("/there-is-no-such")),
@@ -44,6 +49,9 @@ fn a_run_says_the_same_as_with_the_embedded_queue() {
         for line in &mut lines {
             for request in line["requests"].as_array_mut().unwrap() {
                 request["duration_ms"] = Value::Null;
+            }
+            if let Some(websocket) = line.get_mut("websocket") {
+                websocket["duration_ms"] = Value::Null;
             }
         }
         let mut summary = done.summary();
@@ -73,7 +81,7 @@ fn a_run_says_the_same_as_with_the_embedded_queue() {
     // Started again it has nothing to do, and says the same.
     let again = run(&redis, &shared, &more);
     assert_eq!(again.summary()["jobs"], by_redis.1["jobs"]);
-    assert_eq!(shared.json("results").len(), 23);
+    assert_eq!(shared.json("results").len(), 25);
 }
 
 #[test]
