@@ -39,8 +39,7 @@ pub mod results;
 mod run;
 mod telemetry;
 
-pub use attempt::converse::WebSocketOutcome;
-pub use attempt::outcome::JobOutcome;
+pub use attempt::outcome::{JobOutcome, WebSocketOutcome};
 pub use attempt::retry::Retry;
 pub use attempt::run_job::{JobCode, run_job};
 pub use attempt::send::RequestOutcome;

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use crate::attempt::converse::WebSocketOutcome;
+use http_context::ConnectionUse;
+use serde::Serialize;
+
 use crate::attempt::send::RequestOutcome;
+use crate::job::WebSocketMessage;
 
 /// What the code of a job returns: what became of its requests, or of its conversation.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,5 +57,58 @@ impl JobOutcome {
             .map(|one| (one.status, one.connection));
         let responses = of_requests.chain(of_websocket);
         responses.filter_map(|(status, connection)| status.map(|_| connection))
+    }
+}
+
+/// What became of a conversation, as it stands in the result line.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WebSocketOutcome {
+    /// The status of the handshake's response, when there was one: 101 where the WebSocket was opened.
+    pub status: Option<u16>,
+    /// From the start of the handshake to the end of the close, in milliseconds.
+    pub duration_ms: f64,
+    /// Whether the connection was `new` or `reused`; `unknown` where no WebSocket was opened.
+    pub connection: &'static str,
+    /// The subprotocol that the server chose.
+    pub subprotocol: Option<String>,
+    /// The messages that were waited for and came, up to
+    /// [`MAX_RECEIVED_BYTES`](crate::job::MAX_RECEIVED_BYTES) of them.
+    pub received: Vec<WebSocketMessage>,
+    /// How many of them came beyond that, and are left out.
+    pub received_omitted: u64,
+    /// Text and binary messages that went out.
+    pub sent_messages: u64,
+    /// Bytes that went out, framing included.
+    pub sent_bytes: u64,
+    /// Text and binary messages that came, those beyond what was waited for included.
+    pub received_messages: u64,
+    /// Bytes that came, framing included.
+    pub received_bytes: u64,
+    /// The code of the server's Close frame, 1005 for one without; `null` where none came.
+    pub close_code: Option<u16>,
+    /// Why there was no whole conversation. Holds no URL and no header.
+    pub error: Option<String>,
+    /// How long a server that refuses the handshake asks to wait.
+    #[serde(skip)]
+    pub retry_after: Option<Duration>,
+}
+
+impl WebSocketOutcome {
+    pub(super) fn begun() -> Self {
+        Self {
+            status: None,
+            duration_ms: 0.0,
+            connection: ConnectionUse::Unknown.as_str(),
+            subprotocol: None,
+            received: Vec::new(),
+            received_omitted: 0,
+            sent_messages: 0,
+            sent_bytes: 0,
+            received_messages: 0,
+            received_bytes: 0,
+            close_code: None,
+            error: None,
+            retry_after: None,
+        }
     }
 }

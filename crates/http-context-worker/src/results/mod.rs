@@ -8,7 +8,7 @@ use std::time::Duration;
 use http_context::{ExitReport, HeldSocket, Leak, LeakProgress, Outcome};
 use serde::Serialize;
 
-use crate::attempt::converse::WebSocketOutcome;
+use crate::attempt::outcome::WebSocketOutcome;
 use crate::attempt::send::RequestOutcome;
 
 /// A line of the results.

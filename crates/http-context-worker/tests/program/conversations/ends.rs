@@ -76,6 +76,9 @@ fn a_server_that_closes_early_fails_the_job_with_its_code() {
         assert_eq!(line["error"], format!("websocket: {error}"));
         assert_eq!(line["exit"]["outcome"], "failed");
         assert_eq!(line["exit"]["leaks"], json!([]));
+        // It was answered.
+        wait_until(&server, |counts| counts.open == 0);
+        assert_eq!(server.seen(&url)[0].close_codes(), [code]);
     }
 }
 
