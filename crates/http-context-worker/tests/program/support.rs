@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use http_context_worker::upstream::{Seen, Upstream};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -207,8 +208,12 @@ impl Running {
     /// Waits until standard error has said that, since it was last waited for.
     pub(crate) fn read_stderr_until(&mut self, text: &str) {
         let stderr = self.0.stderr.as_mut().unwrap();
-        let mut byte = [0];
+        let (mut byte, begun) = ([0], Instant::now());
         while !self.1.ends_with(text) {
+            let left = Timespec::try_from(LIMIT.saturating_sub(begun.elapsed())).unwrap();
+            let mut readable = [PollFd::new(&*stderr, PollFlags::IN)];
+            let is_there = poll(&mut readable, Some(&left)).unwrap() > 0;
+            assert!(is_there, "{text:?} is not said: {}", self.1);
             stderr.read_exact(&mut byte).unwrap();
             self.1.push(char::from(byte[0]));
         }
