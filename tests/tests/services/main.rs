@@ -5,6 +5,8 @@
     reason = "a test that cannot go on fails, and says where"
 )]
 
+mod requests;
+
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::pin::Pin;

@@ -46,7 +46,12 @@ pub(crate) struct Bound {
 /// ```
 #[track_caller]
 pub fn http_session() -> Result<HttpSession, SessionError> {
-    let call_site = Location::caller();
+    http_session_at(Location::caller())
+}
+
+/// As [`http_session`], of a handle whose place is this one.
+#[inline]
+pub(crate) fn http_session_at(call_site: CallSite) -> Result<HttpSession, SessionError> {
     // Little is moved on the way that is taken nearly always: the error is a large type.
     match BOUND.try_with(|bound| bound.context.acquire_open(call_site)) {
         Ok(Some(session)) => Ok(session),

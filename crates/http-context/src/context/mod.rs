@@ -8,7 +8,9 @@ mod open_contexts;
 mod options;
 mod overdue;
 
-pub(crate) use current::{BOUND, Bound, bound, open_context, passes_through_unobserved};
+pub(crate) use current::{
+    BOUND, Bound, bound, http_session_at, open_context, passes_through_unobserved,
+};
 pub use current::{closing, current, http_session};
 pub use http_context::HttpContext;
 pub use open_contexts::open_contexts;

@@ -10,7 +10,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::captured::{ServiceFuture, send};
-use crate::context::http_session;
+use crate::context::http_session_at;
 use crate::error::SessionError;
 use crate::identity::CallSite;
 use crate::session::HttpSession;
@@ -76,11 +76,16 @@ impl AmbientSession {
     ///
     /// # Errors
     ///
-    /// As [`http_session`]; without [`NoContext`](crate::NoContext) where there is another session for
-    /// that.
+    /// As [`http_session`](crate::http_session); without [`NoContext`](crate::NoContext) where there is
+    /// another session for that.
     #[track_caller]
     pub fn session(&self) -> Result<HttpSession, SessionError> {
-        match (http_session(), &self.otherwise) {
+        self.session_at(Location::caller())
+    }
+
+    /// As [`session`](Self::session), by a handle whose place is this one.
+    fn session_at(&self, at: CallSite) -> Result<HttpSession, SessionError> {
+        match (http_session_at(at), &self.otherwise) {
             (Err(SessionError::NoContext(_)), Some(session)) => Ok(session.clone()),
             (found, _) => found,
         }
@@ -110,7 +115,7 @@ where
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
         let sent = self
-            .session()
+            .session_at(self.at)
             .map(|session| send(&session, self.at, request));
         ServiceFuture::new(async move { Ok(sent?.await?) })
     }
@@ -126,7 +131,7 @@ impl Service<reqwest::Request> for AmbientSession {
     }
 
     fn call(&mut self, request: reqwest::Request) -> Self::Future {
-        let sent = self.session();
+        let sent = self.session_at(self.at);
         let sent = sent.map(|session| session.execute_at(self.at, request, Extensions::new()));
         ServiceFuture::new(async move { Ok(sent?.await?) })
     }
