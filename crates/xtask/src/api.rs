@@ -14,7 +14,11 @@ use crate::{
 };
 
 /// The libraries whose API is committed.
-const LIBRARIES: [&str; 2] = ["http-context", "http-context-middleware"];
+const LIBRARIES: [&str; 3] = [
+    "http-context",
+    "http-context-adapters",
+    "http-context-middleware",
+];
 
 /// The auto traits in the list.
 const AUTO_TRAITS: [&str; 3] = [

@@ -34,9 +34,14 @@ struct Defended {
     reason: &'static str,
 }
 
-const COMPARED: [Compared; 3] = [
+const COMPARED: [Compared; 4] = [
     Compared {
         name: "http-context",
+        files: true,
+        defended: &[],
+    },
+    Compared {
+        name: "http-context-adapters",
         files: true,
         defended: &[],
     },

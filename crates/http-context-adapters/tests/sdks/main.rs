@@ -1,0 +1,10 @@
+//! SDKs inside a context: what the report says is what the server counted, and what is kept is found.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, and says where"
+)]
+
+#[cfg(feature = "object-store")]
+mod object_store;
+mod support;

@@ -1,0 +1,56 @@
+//! What a report is held against.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use http_context::{ContextBuilder, ExitReport, Leak, LeakKind, builder};
+use http_context_tests::Server;
+
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// A context that does not wait for what a test leaks on purpose.
+pub(crate) fn impatient() -> ContextBuilder {
+    builder().drain_timeout(Duration::ZERO)
+}
+
+/// Asserts that the report is clean and says what the server counted, of which so many bytes came that
+/// the SDK did not read.
+#[track_caller]
+pub(crate) fn accounted(server: &Server, report: Option<ExitReport>, unread: u64) {
+    let (report, counts) = (report.unwrap(), server.counts());
+    assert!(report.is_clean(), "{report}");
+    let reported = (
+        report.requests,
+        report.connections_opened,
+        report.bytes_sent,
+        report.bytes_received + unread,
+    );
+    let counted = (
+        counts.requests,
+        counts.accepted,
+        counts.request_bytes,
+        counts.response_bytes,
+    );
+    assert_eq!(reported, counted, "{report}");
+    assert_eq!(report.requests, counts.completed, "{report}");
+    assert!(report.requests > 1 && counts.request_bytes > 0, "{report}");
+}
+
+/// The one leak of this kind, which is of the line in the file of the caller.
+#[track_caller]
+pub(crate) fn leak_at(report: Option<ExitReport>, kind: LeakKind, line: u32) -> Leak {
+    let report = report.unwrap();
+    let mut leaks = report.leaks.iter().filter(|leak| leak.kind == kind);
+    let leak = leaks.next().unwrap_or_else(|| panic!("{report}")).clone();
+    assert!(leaks.next().is_none(), "{report}");
+    let place = leak.acquired_at.unwrap();
+    let here = std::panic::Location::caller();
+    assert_eq!((place.file(), place.line()), (here.file(), line), "{leak}");
+    leak
+}
+
+/// Whether an error or a source of it is of this type.
+pub(crate) fn contains<E: StdError + 'static>(error: &(dyn StdError + 'static)) -> bool {
+    let mut chain = std::iter::successors(Some(error), |&error| error.source());
+    chain.any(<dyn StdError>::is::<E>)
+}
