@@ -10,6 +10,7 @@
 //!
 //! | SDK | feature | trait | its errors are retried by |
 //! |---|---|---|---|
+//! | all of AWS (`aws-smithy-runtime-api` 1) | `aws-smithy` | `HttpClient`, `HttpConnector` | what its `ConnectorError` is |
 //! | `object_store` 0.14 | `object-store` | `HttpConnector`, `HttpService` | the kind of its `HttpError` |
 //!
 //! None is on by default.
@@ -47,6 +48,8 @@
 //! [`SessionAdapter::send`] and the [`SendError`] that it gives are all that the adapters are made of.
 
 mod adapter;
+#[cfg(feature = "aws-smithy")]
+mod aws_smithy;
 mod error;
 #[cfg(feature = "object-store")]
 mod object_store;

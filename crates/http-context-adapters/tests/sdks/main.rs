@@ -5,6 +5,8 @@
     reason = "a test that cannot go on fails, and says where"
 )]
 
+#[cfg(feature = "aws-smithy")]
+mod aws_smithy;
 #[cfg(feature = "object-store")]
 mod object_store;
 mod support;

@@ -73,7 +73,7 @@ async fn a_store_of_one_job_is_accounted_for_and_closes() {
         .with_report()
         .await;
     result.unwrap();
-    accounted(&server, report, UNREAD);
+    accounted(&server, report, UNREAD).await;
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn a_store_that_is_made_once_goes_by_the_session_of_each_job() {
     let store = store(&first, SessionAdapter::ambient());
     let (_, report) = builder().open(work(&store)).with_report().await;
     let requests = report.as_ref().unwrap().requests;
-    accounted(&first, report, UNREAD);
+    accounted(&first, report, UNREAD).await;
     let (_, report) = builder().open(work(&store)).with_report().await;
     let report = report.unwrap();
     assert!(report.is_clean(), "{report}");
@@ -107,7 +107,7 @@ async fn what_a_store_sends_in_tasks_of_its_own_goes_by_the_session_to_fall_back
         .with_report()
         .await;
     result.unwrap();
-    accounted(&server, report, UNREAD);
+    accounted(&server, report, UNREAD).await;
 }
 
 #[tokio::test]

@@ -15,9 +15,10 @@ pub(crate) fn impatient() -> ContextBuilder {
 
 /// Asserts that the report is clean and says what the server counted, of which so many bytes came that
 /// the SDK did not read.
-#[track_caller]
-pub(crate) fn accounted(server: &Server, report: Option<ExitReport>, unread: u64) {
-    let (report, counts) = (report.unwrap(), server.counts());
+pub(crate) async fn accounted(server: &Server, report: Option<ExitReport>, unread: u64) {
+    let report = report.unwrap();
+    let counts = server.wait_until(|counts| counts.in_flight() == 0 && counts.open() == 0);
+    let counts = counts.await;
     assert!(report.is_clean(), "{report}");
     let reported = (
         report.requests,
