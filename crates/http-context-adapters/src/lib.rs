@@ -11,6 +11,7 @@
 //! | SDK | feature | trait | its errors are retried by |
 //! |---|---|---|---|
 //! | all of AWS (`aws-smithy-runtime-api` 1) | `aws-smithy` | `HttpClient`, `HttpConnector` | what its `ConnectorError` is |
+//! | `oauth2` 5 (and `openidconnect` 4) | `oauth2` | `AsyncHttpClient` | nobody |
 //! | `object_store` 0.14 | `object-store` | `HttpConnector`, `HttpService` | the kind of its `HttpError` |
 //!
 //! None is on by default.
@@ -51,8 +52,12 @@ mod adapter;
 #[cfg(feature = "aws-smithy")]
 mod aws_smithy;
 mod error;
+#[cfg(feature = "oauth2")]
+mod oauth2;
 #[cfg(feature = "object-store")]
 mod object_store;
+#[cfg(feature = "oauth2")]
+mod whole;
 
 pub use adapter::SessionAdapter;
 pub use error::SendError;

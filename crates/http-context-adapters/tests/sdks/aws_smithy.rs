@@ -14,7 +14,7 @@ use http_context::{LeakKind, SessionClosed, SessionError, builder, http_session}
 use http_context_adapters::SessionAdapter;
 use http_context_tests::{RefusedPort, Server};
 
-use crate::support::{BoxError, accounted, contains, impatient, leak_at};
+use crate::support::{Beside, BoxError, accounted, contains, impatient, leak_at};
 
 /// Sends a request as an SDK does.
 async fn send(
@@ -70,7 +70,7 @@ async fn a_client_of_one_job_is_accounted_for_and_closes() {
         .with_report()
         .await;
     result.unwrap();
-    accounted(&server, report, 0).await;
+    accounted(&server, report, Beside::default()).await;
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn a_client_that_is_made_once_goes_by_the_session_of_the_job() {
     let (server, client) = (Server::start(), SessionAdapter::ambient());
     let (result, report) = builder().open(work(&client, &server)).with_report().await;
     result.unwrap();
-    accounted(&server, report, 0).await;
+    accounted(&server, report, Beside::default()).await;
     let error = work(&client, &server).await.unwrap_err();
     assert!(contains::<SessionError>(&*error), "{error:?}");
 }

@@ -7,6 +7,9 @@
 
 #[cfg(feature = "aws-smithy")]
 mod aws_smithy;
+#[cfg(feature = "oauth2")]
+mod oauth2;
 #[cfg(feature = "object-store")]
 mod object_store;
+#[allow(dead_code, reason = "no single feature uses all of it")]
 mod support;

@@ -12,7 +12,7 @@ use object_store::client::{HttpErrorKind, HttpRequestBody, HttpService as _};
 use object_store::http::{HttpBuilder, HttpStore};
 use object_store::{BackoffConfig, ObjectStoreExt as _, PutPayload, RetryConfig};
 
-use crate::support::{BoxError, accounted, contains, impatient, leak_at};
+use crate::support::{Beside, BoxError, accounted, contains, impatient, leak_at};
 
 /// Gives the range that is asked for of a hundred bytes.
 async fn ranged<B>(request: Request<B>) -> Response<ResponseBody> {
@@ -35,8 +35,11 @@ fn server() -> Server {
     Server::builder().handler("/ranged", ranged).start()
 }
 
-/// Bytes that answer what was put, which the store does not read.
-const UNREAD: u64 = 8;
+/// The store does not read what answers a put.
+const UNREAD: Beside = Beside {
+    handled: 0,
+    unread: 8,
+};
 
 fn store(server: &Server, adapter: SessionAdapter) -> HttpStore {
     HttpBuilder::new()

@@ -13,9 +13,17 @@ pub(crate) fn impatient() -> ContextBuilder {
     builder().drain_timeout(Duration::ZERO)
 }
 
-/// Asserts that the report is clean and says what the server counted, of which so many bytes came that
-/// the SDK did not read.
-pub(crate) async fn accounted(server: &Server, report: Option<ExitReport>, unread: u64) {
+/// What a server does not count of itself, and what a client does not read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Beside {
+    /// Bytes of request bodies that a handler of the test has read.
+    pub(crate) handled: u64,
+    /// Bytes of response bodies that the SDK does not read.
+    pub(crate) unread: u64,
+}
+
+/// Asserts that the report is clean and says what the server counted.
+pub(crate) async fn accounted(server: &Server, report: Option<ExitReport>, beside: Beside) {
     let report = report.unwrap();
     let counts = server.wait_until(|counts| counts.in_flight() == 0 && counts.open() == 0);
     let counts = counts.await;
@@ -24,17 +32,17 @@ pub(crate) async fn accounted(server: &Server, report: Option<ExitReport>, unrea
         report.requests,
         report.connections_opened,
         report.bytes_sent,
-        report.bytes_received + unread,
+        report.bytes_received + beside.unread,
     );
     let counted = (
         counts.requests,
         counts.accepted,
-        counts.request_bytes,
+        counts.request_bytes + beside.handled,
         counts.response_bytes,
     );
     assert_eq!(reported, counted, "{report}");
     assert_eq!(report.requests, counts.completed, "{report}");
-    assert!(report.requests > 1 && counts.request_bytes > 0, "{report}");
+    assert!(report.requests > 1 && report.bytes_sent > 0, "{report}");
 }
 
 /// The one leak of this kind, which is of the line in the file of the caller.
