@@ -11,5 +11,7 @@ mod aws_smithy;
 mod oauth2;
 #[cfg(feature = "object-store")]
 mod object_store;
+#[cfg(feature = "opentelemetry-http")]
+mod opentelemetry_http;
 #[allow(dead_code, reason = "no single feature uses all of it")]
 mod support;
