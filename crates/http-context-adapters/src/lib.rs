@@ -13,6 +13,7 @@
 //! | all of AWS (`aws-smithy-runtime-api` 1) | `aws-smithy` | `HttpClient`, `HttpConnector` | what its `ConnectorError` is |
 //! | `oauth2` 5 (and `openidconnect` 4) | `oauth2` | `AsyncHttpClient` | nobody |
 //! | `object_store` 0.14 | `object-store` | `HttpConnector`, `HttpService` | the kind of its `HttpError` |
+//! | `opendal` 0.59 | `opendal` | `HttpTransport`, and `Execute` for its tasks | whether its `Error` is temporary |
 //! | `opentelemetry-http` 0.33 | `opentelemetry-http` | `HttpClient` | nobody |
 //!
 //! None is on by default.
@@ -57,6 +58,8 @@ mod error;
 mod oauth2;
 #[cfg(feature = "object-store")]
 mod object_store;
+#[cfg(feature = "opendal")]
+mod opendal;
 #[cfg(feature = "opentelemetry-http")]
 mod opentelemetry_http;
 #[cfg(any(feature = "oauth2", feature = "opentelemetry-http"))]

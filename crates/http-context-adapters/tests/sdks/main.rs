@@ -11,6 +11,8 @@ mod aws_smithy;
 mod oauth2;
 #[cfg(feature = "object-store")]
 mod object_store;
+#[cfg(feature = "opendal")]
+mod opendal;
 #[cfg(feature = "opentelemetry-http")]
 mod opentelemetry_http;
 #[allow(dead_code, reason = "no single feature uses all of it")]
