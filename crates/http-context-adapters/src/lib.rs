@@ -3,7 +3,9 @@
 //! An SDK that asks for a `reqwest_middleware::ClientWithMiddleware` gets one from
 //! [`HttpSession::client`](http_context::HttpSession::client), and one that asks for a `tower` service
 //! of `http` requests takes an [`HttpSession`](http_context::HttpSession) or an
-//! [`AmbientSession`](http_context::AmbientSession) as it is. The others have a trait of their own:
+//! [`AmbientSession`](http_context::AmbientSession) as it is. `reqwest-websocket` is of the former kind:
+//! with its feature `middleware`, `session.client().get(url).upgrade()` opens a WebSocket that belongs to
+//! the context. The others have a trait of their own:
 //! [`SessionAdapter`] has those, one for each feature of this crate. Its requests go through the
 //! session like any other: same connections, same limits, same facts, and the exit of the context
 //! waits for their bodies.

@@ -1,10 +1,14 @@
 //! The traits of `object_store`.
 
 use std::error::Error as StdError;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use http_context::ErrorKind;
+use http_context::bytes::Bytes;
 use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody,
@@ -57,11 +61,20 @@ impl HttpService for SessionAdapter {
     }
 }
 
-/// One in memory stays so, since it can be sent again then.
+/// One in a single piece is handed on as it is, since it can be sent again then.
 fn into_body(body: HttpRequestBody) -> reqwest::Body {
-    match body.as_bytes() {
-        Some(bytes) => bytes.clone().into(),
-        None => reqwest::Body::wrap(body),
+    match first_piece(body.clone()) {
+        Some(piece) if piece.len() == body.content_length() => piece.into(),
+        _ => reqwest::Body::wrap(body),
+    }
+}
+
+/// What there is in memory is there at once.
+fn first_piece(mut body: HttpRequestBody) -> Option<Bytes> {
+    let mut cx = Context::from_waker(Waker::noop());
+    match Pin::new(&mut body).poll_frame(&mut cx) {
+        Poll::Ready(frame) => frame?.ok()?.into_data().ok(),
+        Poll::Pending => None,
     }
 }
 

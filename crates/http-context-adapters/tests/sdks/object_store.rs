@@ -199,3 +199,15 @@ async fn a_store_tries_again_what_broke() {
     result.unwrap();
     assert_eq!(report.unwrap().requests, 3);
 }
+
+#[tokio::test]
+async fn what_is_put_in_one_piece_is_sent_again_where_a_redirect_asks_for_it() {
+    let server = Server::builder().redirect("/a", 307, "/upload").start();
+    let store = store(&server, SessionAdapter::ambient());
+    let work = async {
+        store.put(&"a".into(), vec![0; 5000].into()).await?;
+        Ok::<_, BoxError>(())
+    };
+    builder().open(work).await.unwrap();
+    assert_eq!(server.counts().request_bytes, 5000);
+}

@@ -145,3 +145,16 @@ async fn an_error_is_temporary_where_the_request_may_fare_better() {
     let error = failing(&server.url("/ok")).await;
     assert!(!error.is_temporary(), "{error:?}");
 }
+
+#[tokio::test]
+async fn what_is_put_in_one_piece_is_sent_again_where_a_redirect_asks_for_it() {
+    let server = Server::builder().redirect("/a", 307, "/upload").start();
+    let work = async {
+        let request = Request::put(server.url("/a")).body(vec![0; 5000].into())?;
+        let transport = HttpTransporter::new(SessionAdapter::ambient());
+        let answer = transport.send(request).await?.into_body();
+        assert_eq!(answer.to_bytes(), "5000");
+        Ok::<_, BoxError>(())
+    };
+    builder().open(work).await.unwrap();
+}
