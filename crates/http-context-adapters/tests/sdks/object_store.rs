@@ -175,6 +175,27 @@ async fn an_error_is_of_the_kind_that_the_retries_of_the_store_go_by() {
 }
 
 #[tokio::test]
+async fn a_request_that_has_waited_for_too_long_in_the_queue_was_not_sent() {
+    let server = server();
+    let work = async {
+        let first = http_session()?.get(server.url("/slow-head")).send();
+        let second = async {
+            server.wait_until(|counts| counts.held == 1).await;
+            let kind = kind_of(&server.url("/ok")).await;
+            server.gate().open();
+            kind
+        };
+        let (first, second) = tokio::join!(first, second);
+        first?.bytes().await?;
+        Ok::<_, BoxError>(second)
+    };
+    let limited = builder().max_connections_per_host(1);
+    let limited = limited.queue_timeout(Duration::from_millis(20));
+    assert_eq!(limited.open(work).await.unwrap(), HttpErrorKind::Request);
+    assert_eq!(server.counts().requests, 1);
+}
+
+#[tokio::test]
 async fn a_store_tries_again_what_broke() {
     let server = server();
     let store = HttpBuilder::new()
