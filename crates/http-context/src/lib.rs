@@ -123,7 +123,9 @@
 //!
 //! Call [`http_session`] where a request is made, return its error like any other, and keep no
 //! handle in a struct: a handle that outlives its context only ever gives [`SessionClosed`]. SDKs
-//! that want a client of `reqwest_middleware` get one from [`HttpSession::client`].
+//! that want a client of `reqwest_middleware` get one from [`HttpSession::client`], those that want a
+//! `tower` service take an [`HttpSession`] or an [`AmbientSession`], and those with a trait of their own
+//! an adapter of `http-context-adapters`.
 //!
 //! # In executables
 //!
