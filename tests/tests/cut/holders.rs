@@ -120,6 +120,7 @@ async fn an_upload_that_nobody_reads() {
 
 /// In a task of the context, which does not hear of its end.
 #[tokio::test]
+#[cfg_attr(http_context_no_kernel, ignore = "nobody shows that it is held")]
 async fn an_upload_that_ignores_the_exit_costs_the_drain_and_little_more() {
     let (server, (_, context)) = (Server::builder().http1().start(), recorded());
     let (drain, never) = (Duration::from_secs(5), Duration::from_millis(6_500));

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::sync::{Arc, LazyLock, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http_context::ContextBuilder;
 use http_context_middleware::{Instrumentation, InstrumentationBuilder, Ledger, Spans};
@@ -109,6 +109,7 @@ impl Stage {
         way: Spans,
         options: impl FnOnce(InstrumentationBuilder) -> InstrumentationBuilder,
     ) -> Self {
+        BEGUN.with(|_| ());
         let tracer = EXPORT.0.tracer("tests");
         let subscriber = tracing_subscriber::registry()
             .with(tracing_opentelemetry::layer().with_tracer(tracer))
@@ -132,10 +133,19 @@ impl Stage {
     }
 }
 
-/// What was exported of the spans to a server, in the order of their ends.
+thread_local! {
+    /// When the test of this thread began.
+    static BEGUN: SystemTime = SystemTime::now();
+}
+
+/// What was exported of the spans to a server, in the order of their ends: without those of a test
+/// before this one, whose server may have had the same port.
 pub(crate) fn spans_to(port: u16) -> Vec<SpanData> {
+    let begun = BEGUN.with(|begun| *begun);
     let mut spans = EXPORT.1.get_finished_spans().unwrap();
-    spans.retain(|span| attribute(span, "server.port") == Some(i64::from(port).into()));
+    spans.retain(|span| {
+        attribute(span, "server.port") == Some(i64::from(port).into()) && span.start_time >= begun
+    });
     spans
 }
 

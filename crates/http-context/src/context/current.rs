@@ -50,7 +50,11 @@ pub fn http_session() -> Result<HttpSession, SessionError> {
 }
 
 /// As [`http_session`], of a handle whose place is this one.
-#[inline]
+#[expect(
+    clippy::inline_always,
+    reason = "a call of its own is a tenth of what a lookup costs"
+)]
+#[inline(always)]
 pub(crate) fn http_session_at(call_site: CallSite) -> Result<HttpSession, SessionError> {
     // Little is moved on the way that is taken nearly always: the error is a large type.
     match BOUND.try_with(|bound| bound.context.acquire_open(call_site)) {
