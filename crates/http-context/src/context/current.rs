@@ -46,17 +46,17 @@ pub(crate) struct Bound {
 /// ```
 #[track_caller]
 pub fn http_session() -> Result<HttpSession, SessionError> {
-    http_session_at(Location::caller())
+    let call_site = Location::caller();
+    // Little is moved on the way that is taken nearly always: the error is a large type.
+    match BOUND.try_with(|bound| bound.context.acquire_open(call_site)) {
+        Ok(Some(session)) => Ok(session),
+        _ => http_session_slowly(call_site),
+    }
 }
 
-/// As [`http_session`], of a handle whose place is this one.
-#[expect(
-    clippy::inline_always,
-    reason = "a call of its own is a tenth of what a lookup costs"
-)]
-#[inline(always)]
+/// As [`http_session`], of a handle whose place is this one. Written out there once more: a call of
+/// this one would be a tenth of what a lookup costs.
 pub(crate) fn http_session_at(call_site: CallSite) -> Result<HttpSession, SessionError> {
-    // Little is moved on the way that is taken nearly always: the error is a large type.
     match BOUND.try_with(|bound| bound.context.acquire_open(call_site)) {
         Ok(Some(session)) => Ok(session),
         _ => http_session_slowly(call_site),
