@@ -9,7 +9,6 @@ use http::header::{HeaderMap, HeaderName};
 use thiserror::Error;
 use tokio_tungstenite::tungstenite;
 
-use super::chain::chain;
 use super::context::SessionClosed;
 use super::request::RequestError;
 
@@ -105,11 +104,8 @@ impl WebSocketError {
     }
 
     fn of_io(error: io::Error) -> Self {
-        let closed = error.get_ref().and_then(|inner| {
-            chain(inner).find_map(|cause| cause.downcast_ref::<SessionClosed>().cloned())
-        });
-        match closed {
-            Some(closed) => Self::SessionClosed(closed),
+        match SessionClosed::find(&error) {
+            Some(closed) => Self::SessionClosed(closed.clone()),
             None => Self::ConnectionLost(error),
         }
     }

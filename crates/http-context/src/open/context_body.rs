@@ -10,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
 
-use super::run::{OnPanic, Running, panic_on_leaks};
+use super::run::{OnPanic, Running, drop_bound, panic_on_leaks};
 use crate::context::{BOUND, Bound};
 use crate::exit::Exit;
 use crate::facts::{LeakPolicy, Outcome};
@@ -35,7 +35,7 @@ pin_project! {
             let mut this = this.project();
             let Some(Kept { bound, .. }) = &*this.context else { return };
             // What the body drops may ask for its session.
-            BOUND.sync_scope(bound.clone(), || this.body.set(None));
+            drop_bound(bound, this.body.as_mut());
             if *this.has_ended && let Some(kept) = this.context.take() {
                 kept.end(Outcome::Completed);
             }
@@ -137,7 +137,7 @@ impl<B: Body> Body for ContextBody<B> {
         if let Some(outcome) = outcome
             && let Some(kept) = this.context.take()
         {
-            BOUND.sync_scope(kept.bound.clone(), || this.body.set(None));
+            drop_bound(&kept.bound, this.body);
             kept.end(outcome);
         }
         Poll::Ready(frame)

@@ -29,9 +29,8 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             if let (Stage::Bound { bound, .. }, true) = (&*this.stage, this.work.is_some()) {
-                // What the work drops may ask for its session. Unlike a scope alone, the future of
-                // one can also be dropped when the thread's locals are gone.
-                drop(BOUND.scope(bound.clone(), DropInScope(this.work)));
+                // What the work drops may ask for its session.
+                drop_bound(bound, this.work);
             }
         }
     }
@@ -211,6 +210,12 @@ fn poll_to_its_end<F: Future>(
     let output = ready!(running.expect(ENDED).poll(cx));
     work.set(None);
     Poll::Ready(output)
+}
+
+/// Drops this while the context is bound. Unlike a scope alone, the future of one can also be dropped
+/// when the thread's locals are gone.
+pub(super) fn drop_bound<T>(bound: &Bound, value: Pin<&mut Option<T>>) {
+    drop(BOUND.scope(bound.clone(), DropInScope(value)));
 }
 
 /// Drops the work when it is dropped itself, as the future of a scope.
