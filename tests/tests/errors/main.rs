@@ -1,8 +1,9 @@
 //! What the errors of requests say, and what they keep to themselves.
 //!
 //! `secrets` is about the errors of requests, `responses` about those of what is done with a
-//! response, `kinds` about what is known of an error behind the errors of others, `texts` holds the
-//! table of the documentation, and `random` throws secrets at all of it.
+//! response, `kinds` about what is known of an error behind the errors of others, `versions` about
+//! versions of HTTP, `texts` holds the table of the documentation, and `random` throws secrets at all
+//! of it.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +17,7 @@ mod random;
 mod responses;
 mod secrets;
 mod texts;
+mod versions;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 

@@ -18,6 +18,7 @@ mod redirect;
 mod request;
 mod secrets;
 mod upgrade;
+mod version_advice;
 #[cfg(feature = "websocket")]
 mod websocket;
 mod withheld;

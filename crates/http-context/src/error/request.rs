@@ -15,6 +15,7 @@ use super::kind::ErrorKind;
 use super::redact::Redaction;
 use super::redirect::RedirectError;
 use super::secrets::Secrets;
+use super::version_advice;
 use crate::identity::Origin;
 
 /// A request got no response.
@@ -42,6 +43,8 @@ struct Inner {
     findings: Findings,
     /// Said where the kind of failure is not known.
     otherwise: &'static str,
+    /// What to do about it, where that can be said.
+    advice: Option<&'static str>,
     method: Option<Method>,
     /// Redacted.
     url: Option<Url>,
@@ -69,6 +72,10 @@ impl RequestError {
         // Of one without a host nobody knows what is a secret in it: its scheme may be a user name.
         let url = failed.url.or(own).filter(|url| url.has_host());
         let origin = failed.origin.filter(|origin| !origin.host().is_empty());
+        let scheme = url
+            .map(Url::scheme)
+            .or(origin.map(|origin| origin.scheme()));
+        let is_clear = scheme == Some("http");
         let url = url.map(|url| failed.redaction.redact(url).into_owned());
         let secrets = Secrets::new(failed.redaction);
         let secrets = failed.url.into_iter().fold(secrets, Secrets::of_url);
@@ -79,6 +86,7 @@ impl RequestError {
         Self(Box::new(Inner {
             findings: Findings::of(failure.error(), false),
             otherwise,
+            advice: version_advice::advice(failure.error(), is_clear),
             failure,
             method: failed.method.cloned(),
             url,
@@ -178,7 +186,11 @@ impl fmt::Display for RequestError {
             (None, Some(origin)) => write!(f, " {}://{origin}", origin.scheme())?,
             (None, None) => {}
         }
-        write!(f, ": {}", self.what())
+        write!(f, ": {}", self.what())?;
+        match self.0.advice {
+            Some(advice) => write!(f, "; {advice}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -57,6 +57,11 @@ impl RequestBuilder {
     }
 
     /// Sets the HTTP version of the request.
+    ///
+    /// Over TLS both sides agree on a version, and a request that asks for another one fails. In clear
+    /// nothing is agreed upon: a request of `HTTP_2` goes by prior knowledge, as that of gRPC does,
+    /// over a connection beside those of HTTP/1.1, which all others go over. Where all requests are
+    /// to, there is [`http_versions`](crate::SessionOptions::http_versions).
     pub fn version(self, version: Version) -> Self {
         self.map(|inner| inner.version(version))
     }
