@@ -36,6 +36,8 @@ pub const DNS_QUESTION_NAME: &str = "dns.question.name";
 pub const HTTP_CONTEXT_ID: &str = "http_context.id";
 /// The name of the context, when it has one.
 pub const HTTP_CONTEXT_NAME: &str = "http_context.name";
+/// By whom the request was made, where that has a name.
+pub const HTTP_CONTEXT_CALLER: &str = "http_context.caller";
 /// The number of the connection.
 pub const HTTP_CONTEXT_CONNECTION_ID: &str = "http_context.connection.id";
 /// Whether the connection has carried a response before.
@@ -94,6 +96,7 @@ pub const REQUEST_SPAN: &[&str] = &[
     HTTP_REQUEST_RESEND_COUNT,
     URL_TEMPLATE,
     HTTP_CONTEXT_ID,
+    HTTP_CONTEXT_CALLER,
     HTTP_CONTEXT_CONNECTION_ID,
     HTTP_CONTEXT_CONNECTION_REUSED,
     HTTP_CONTEXT_CONNECTION_IDLE_MS,

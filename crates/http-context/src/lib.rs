@@ -119,6 +119,11 @@
 //! `server_sent_events` (`sse-stream`, connected anew with `Last-Event-ID` as `retry` allows) and
 //! `ndjson` (`LinesCodec` of `tokio-util`).
 //!
+//! # In programs of many parts
+//!
+//! Where the code of many SDKs and plug-ins runs under one context, [`caller`](caller()) says which of
+//! them makes a request: its name is in the spans, in the report, in what leaks, and on an admin page.
+//!
 //! # In libraries
 //!
 //! Call [`http_session`] where a request is made, return its error like any other, and keep no
@@ -149,6 +154,7 @@
 //! [`RequestBuilder`]; `cookies` lets a session have a cookie store; `tracing` lets [`spawn`] and its kin carry the caller's span; `testing` has
 //! what makes tests fail on a leak; `websocket` has [`websocket`].
 
+mod caller;
 mod children;
 mod connection;
 mod context;
@@ -177,6 +183,7 @@ pub mod websocket;
 /// The crates whose types stand in signatures of this one.
 pub use {bytes, http, reqwest, reqwest_middleware, rustls};
 
+pub use caller::{Caller, CallerScope, caller};
 pub use children::{FutureExt, InContext, JoinSet, spawn, spawn_blocking};
 pub use connection::{
     CloseEvent, CloseSink, ClosedSocket, ConnectionCloses, ConnectionClosesAlreadySet,
@@ -191,13 +198,13 @@ pub use error::{
 };
 pub use exchange::FinalUrl;
 pub use facts::{
-    AddressPair, AttemptAnswered, BodyEnd, BodyEndReason, CloseReason, ConnectAbandoned,
-    ConnectFailure, ConnectStarted, ConnectionClosed, ConnectionInfo, ConnectionUse, ContextInfo,
-    Direction, ExitReport, HeldSocket, Leak, LeakKind, LeakPolicy, LeakProgress, MessageType,
-    NameLookup, NestedOpen, NestedPolicy, Outcome, PoolCheckout, PoolCloseReason, PoolReturn,
-    PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect, RequestInfo, ResponseHead,
-    SessionEnded, SessionSource, SessionStarted, Upgrade, UpgradeEnd, UpgradeEndReason,
-    UpgradeProtocol, UpgradeTraffic,
+    AddressPair, AttemptAnswered, BodyEnd, BodyEndReason, CallerReport, CloseReason,
+    ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionClosed, ConnectionInfo,
+    ConnectionUse, ContextInfo, Direction, ExitReport, HeldSocket, Leak, LeakKind, LeakPolicy,
+    LeakProgress, MessageType, NameLookup, NestedOpen, NestedPolicy, Outcome, PoolCheckout,
+    PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect,
+    RequestInfo, ResponseHead, SessionEnded, SessionSource, SessionStarted, Upgrade, UpgradeEnd,
+    UpgradeEndReason, UpgradeProtocol, UpgradeTraffic,
 };
 #[cfg(feature = "testing")]
 pub use http_context_macros::test;

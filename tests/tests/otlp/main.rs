@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_context::{NestedPolicy, OpenError, http_session};
+use http_context::{NestedPolicy, OpenError, caller, http_session};
 use http_context_middleware::{
     Instrumentation, MetricKind, OpenTelemetryRecorder, Spans, UrlTemplate, attribute, catalogue,
 };
@@ -81,7 +81,8 @@ async fn everything_happens(instrumentation: &Arc<Instrumentation>) {
                 .get(upgrades.url("/"))
                 .header("upgrade", "websocket");
             let upgrade = upgrade.header("connection", "upgrade").build().unwrap();
-            drop(session.upgrade(upgrade).await.unwrap());
+            let chat = caller("chat").scope(session.upgrade(upgrade));
+            drop(chat.await.unwrap());
             let purge = reqwest::Method::from_bytes(b"PURGE").unwrap();
             session
                 .request(purge, server.url("/ok"))

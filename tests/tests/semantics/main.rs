@@ -11,6 +11,7 @@
 
 mod after_exit;
 mod building;
+mod callers;
 mod children;
 mod closing;
 mod errors;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use http_context::{OpenError, http_session};
+use http_context::{OpenError, caller, http_session};
 use http_context_middleware::{Instrumentation, SpanAttributes, Spans, UrlTemplate};
 use http_context_tests::Server;
 use opentelemetry::trace::{SpanKind, Status};
@@ -99,6 +99,27 @@ async fn a_span_says_of_which_context_and_connection_it_is() {
             let id = i64::try_from(id).unwrap();
             assert_eq!(attribute(span, name), Some(id.into()), "{way:?} {name}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_span_says_by_whom_its_request_is_made() {
+    for way in WAYS {
+        let (stage, server) = (Stage::new(way), Server::start());
+        let open = stage.context().open(async {
+            let get = || async {
+                let get = http_session().unwrap().get(server.url("/ok"));
+                get.send().await.unwrap();
+            };
+            caller("speech").scope(get()).await;
+            get().await;
+            Ok::<_, OpenError>(())
+        });
+        open.await.unwrap();
+        let spans = spans_to(server.addr().port());
+        let callers = spans.iter().map(|span| text(span, "http_context.caller"));
+        let callers: Vec<_> = callers.collect();
+        assert_eq!(callers, [Some("speech".to_owned()), None], "{way:?}");
     }
 }
 

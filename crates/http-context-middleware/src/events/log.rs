@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http_context::RequestInfo;
+use http_context::{Caller, RequestInfo};
 use tracing::{Level, Span};
 
 use super::upgrade_log::log_upgrade_end;
@@ -49,6 +49,7 @@ impl ContextEvent<'_> {
                 count = leak.count,
                 opened_at = %leak.opened_at,
                 acquired_at = %place(leak.acquired_at),
+                caller = leak.caller.map(Caller::name),
                 age_ms = millis(leak.age),
                 sent_bytes = leak.progress.map(|progress| progress.sent),
                 received_bytes = leak.progress.and_then(|progress| progress.received),

@@ -87,6 +87,10 @@ impl ContextEvent<'_> {
                         ("quiet_ms", progress.quiet_for.map(millis)),
                     ]
                 });
+                let caller = leak
+                    .caller
+                    .map(|caller| KeyValue::new("caller", caller.name()));
+                attributes.extend(caller);
                 attributes
                     .extend(progress.filter_map(|(name, value)| Some(KeyValue::new(name, value?))));
                 attributes

@@ -43,6 +43,7 @@ impl Instrumentation {
             url: &url,
             template: extensions.get::<UrlTemplate>().map(UrlTemplate::as_str),
             context: request.context().id(),
+            caller: request.caller(),
             context_span: request.context().attached(),
             more,
         };

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_context::{ConnectionId, ContextId, ErrorKind};
+use http_context::{Caller, ConnectionId, ContextId, ErrorKind};
 use reqwest::StatusCode;
 
 use super::context::ContextSpan;
@@ -28,6 +28,8 @@ pub(crate) struct Begin<'r> {
     pub(crate) url: &'r dyn Fn() -> String,
     pub(crate) template: Option<&'r str>,
     pub(crate) context: ContextId,
+    /// By whom it is made.
+    pub(crate) caller: Option<Caller>,
     /// The parent, when the caller has no span.
     pub(crate) context_span: Option<&'r ContextSpan>,
     pub(crate) more: Vec<SpanAttribute>,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use http_context::{
-    Direction, HeldSocket, LeakProgress, LiveContext, LiveUpgrade, MessageType, RecentLeak,
-    RecentNestedOpen, Redaction, Snapshot, UpgradeProtocol,
+    Caller, CallerReport, Direction, HeldSocket, LeakProgress, LiveContext, LiveUpgrade,
+    MessageType, RecentLeak, RecentNestedOpen, Redaction, Snapshot, UpgradeProtocol,
 };
 use serde_json::{Value, json};
 
@@ -52,9 +52,26 @@ fn context(live: &LiveContext) -> Value {
         "is_closing": live.is_closing,
         "requests_in_flight": live.requests_in_flight,
         "requests": live.requests,
+        "callers": live.callers.iter().map(caller_report).collect::<Vec<Value>>(),
         "children": live.children,
         "nested_opens": live.nested_opens,
     })
+}
+
+fn caller_report(report: &CallerReport) -> Value {
+    json!({
+        "caller": name_of(report.caller),
+        "requests": report.requests,
+        "connections_opened": report.connections_opened,
+        "connections_reused": report.connections_reused,
+        "bytes_sent": report.bytes_sent,
+        "bytes_received": report.bytes_received,
+    })
+}
+
+/// Whoever names a caller may have put a URL into its name.
+fn name_of(caller: Caller) -> String {
+    redacted(caller.name(), &Redaction::default())
 }
 
 fn upgraded(live: &LiveUpgrade) -> Value {
@@ -80,6 +97,7 @@ fn upgraded(live: &LiveUpgrade) -> Value {
         "name": name.map(|name| redacted(name, &Redaction::default())),
         "opened_at": live.opened_at.to_string(),
         "acquired_at": live.call_site.to_string(),
+        "caller": live.caller.map(name_of),
     })
 }
 
@@ -95,6 +113,7 @@ fn leak(recent: &RecentLeak) -> Value {
         "name": name.map(|name| redacted(name, &Redaction::default())),
         "opened_at": leak.opened_at.to_string(),
         "acquired_at": leak.acquired_at.map(ToString::to_string),
+        "caller": leak.caller.map(name_of),
         "detail": leak.detail,
         "progress": leak.progress.as_ref().map(leak_progress),
         "socket": leak.socket.map(HeldSocket::as_str),

@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::thread;
 
-use http_context::{OpenError, builder, http_session, open};
+use http_context::{OpenError, builder, caller, http_session, open};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -82,7 +82,8 @@ async fn upgraded_connections_and_nested_opens_are_shown_with_their_places() {
             .get(format!("http://{server}/"))
             .header("upgrade", "websocket");
         let request = request.header("connection", "upgrade").build().unwrap();
-        let mut io = session.upgrade(request).await.unwrap();
+        let upgraded = caller("talker").scope(session.upgrade(request));
+        let mut io = upgraded.await.unwrap();
         // A text of 20 bytes, by a mask that changes nothing.
         let frame = [&[0x81, 0x94, 0, 0, 0, 0][..], &[b'.'; 20]].concat();
         io.write_all(&frame).await.unwrap();
@@ -100,9 +101,12 @@ async fn upgraded_connections_and_nested_opens_are_shown_with_their_places() {
         assert_eq!(shown[4..6], ["26 B, 1 message", "26 B, 1 message"]);
         assert_eq!(
             shown[6],
-            "chat &lt;b&gt; https://REDACTED:REDACTED@host/?sig=REDACTED"
+            "chat &lt;b&gt; https://REDACTED:REDACTED@host/?sig=REDACTED, by talker"
         );
         here(&shown[7]);
+        let context = row(&dom, "contexts-rows");
+        assert_eq!(context[5], "talker 1");
+        here(&context[6]);
         let nested = row(&dom, "nested-rows");
         nested[3..].iter().for_each(|cell| here(cell));
 
@@ -115,6 +119,12 @@ async fn upgraded_connections_and_nested_opens_are_shown_with_their_places() {
         assert_eq!(one["opened_at"], debug["contexts"][0]["opened_at"]);
         assert!(one["quiet_ms"].as_u64() <= one["age_ms"].as_u64());
         assert!(one["connection"].is_u64());
+        assert_eq!(one["caller"], "talker");
+        let by = &debug["contexts"][0]["callers"][0];
+        assert_eq!(
+            (&by["caller"], &by["requests"]),
+            (&"talker".into(), &1.into())
+        );
         Ok::<_, OpenError>(())
     });
     work.await.unwrap();

@@ -8,10 +8,11 @@ use pin_project_lite::pin_project;
 use tokio::task::{JoinHandle, futures::TaskLocalFuture};
 
 use super::guard::{Binding, ChildGuard};
+use crate::caller::Caller;
 use crate::context::{BOUND, Bound};
 use crate::identity::CallSite;
 
-/// Spawns a task that carries the context of this one, as a child of it.
+/// Spawns a task that carries the context of this one, as a child of it, and its [`Caller`].
 ///
 /// The context knows its children: its exit waits for them up to the drain timeout, and reports
 /// those that live on as leaks. Where nothing is bound this is `tokio::spawn`.
@@ -64,6 +65,8 @@ where
 
 pub(super) fn bind_blocking<R>(f: impl FnOnce() -> R, spawned_at: CallSite) -> impl FnOnce() -> R {
     let child = Binding::of_current(spawned_at);
+    let caller = Caller::current();
+    let f = move || Caller::restore(caller, f);
     #[cfg(feature = "tracing")]
     let f = {
         let span = tracing::Span::current();
@@ -102,6 +105,7 @@ pin_project! {
         // Declared after the future, and so dropped after it: the child is one until it is gone.
         guard: Option<ChildGuard>,
         span: ChildSpan,
+        caller: Option<Caller>,
     }
 }
 
@@ -128,6 +132,7 @@ impl<F: Future> InContext<F> {
             future,
             guard,
             span: ChildSpan::current(),
+            caller: Caller::current(),
         }
     }
 }
@@ -137,10 +142,11 @@ impl<F: Future> Future for InContext<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let polled = this.span.in_scope(|| match this.future.project() {
+        let poll = || match this.future.project() {
             MaybeBoundProjection::Bound { future } => future.poll(cx),
             MaybeBoundProjection::Unbound { future } => future.poll(cx),
-        });
+        };
+        let polled = this.span.in_scope(|| Caller::restore(*this.caller, poll));
         if polled.is_ready() {
             // Before the task that waits for this one is woken: once it is joined, it is gone.
             this.guard.take();

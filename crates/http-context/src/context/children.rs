@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use slab::Slab;
 use tokio::time::Instant;
 
+use crate::caller::Caller;
 use crate::facts::{Leak, LeakKind};
 use crate::identity::CallSite;
 use crate::leak::sampled_backtrace;
@@ -16,6 +17,7 @@ use crate::scope::Scope;
 #[derive(Clone, Debug)]
 pub(crate) struct Child {
     spawned_at: CallSite,
+    caller: Option<Caller>,
     since: Instant,
     backtrace: Option<Arc<Backtrace>>,
     /// Whether it was reported as leaked.
@@ -27,6 +29,7 @@ impl Child {
     pub(crate) fn leak(&self, scope: &Scope) -> Leak {
         let age = self.since.elapsed();
         let mut leak = scope.leak(LeakKind::Task, Some(self.spawned_at), age);
+        leak.caller = self.caller;
         leak.backtrace.clone_from(&self.backtrace);
         leak
     }
@@ -41,6 +44,7 @@ impl Children {
     pub(crate) fn enter(&self, spawned_at: CallSite) -> usize {
         let child = Child {
             spawned_at,
+            caller: Caller::current(),
             since: Instant::now(),
             backtrace: sampled_backtrace(),
             is_reported: false,

@@ -45,6 +45,7 @@ impl Exchange {
         let info = &self.info;
         let age = info.started.elapsed();
         let mut leak = self.scope().leak(kind, Some(info.call_site), age);
+        leak.caller = info.caller;
         leak.detail = Some(format!("{} {}", info.method, info.origin));
         leak.progress = self.progress(reported);
         leak.backtrace.clone_from(&info.backtrace);

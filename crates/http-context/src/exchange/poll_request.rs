@@ -137,7 +137,7 @@ impl Exchange {
         };
         response.extensions_mut().insert(connection_use);
         if !self.info.upload.is_streamed() {
-            self.scope().stats.sent(self.info.upload.bytes());
+            self.count_sent(self.info.upload.bytes());
         }
         self.notify(|observer, request| observer.response_headers(request, response.headers()));
         let head = ResponseHead {

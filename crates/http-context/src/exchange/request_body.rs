@@ -71,7 +71,7 @@ impl http_body::Body for CountedBody {
             if let Some(Ok(frame)) = frame {
                 let length = frame.data_ref().map_or(0, Bytes::len);
                 upload.add(length);
-                scope.scope().stats.sent(length as u64);
+                scope.count_sent(length as u64);
             }
             if let Some(Err(_)) = frame {
                 upload.fail();

@@ -49,8 +49,6 @@ impl Requests {
         info: impl FnOnce() -> RequestInfo,
     ) -> Option<Arc<Exchange>> {
         self.in_flight.admit(is_open, |key| {
-            // Here, so that an exit which sees the request in flight reports it as well.
-            self.scope.stats.started();
             let driver = Driver {
                 requests: Arc::clone(self),
                 key,
@@ -285,7 +283,7 @@ impl Exchange {
     }
 
     pub(super) fn end_body(&self, end: BodyEnd) {
-        self.scope().stats.received(end.bytes);
+        self.count_received(end.bytes);
         self.notify(|observer, request| observer.response_body_ended(request, &end));
         self.deregister();
     }

@@ -161,9 +161,8 @@ impl Exchange {
         for waker in [reader, writer].into_iter().flatten() {
             waker.wake();
         }
-        let scope = self.scope();
-        scope.stats.sent(traffic.bytes(Direction::Sent));
-        scope.stats.received(traffic.bytes(Direction::Received));
+        self.count_sent(traffic.bytes(Direction::Sent));
+        self.count_received(traffic.bytes(Direction::Received));
         let end = UpgradeEnd {
             protocol,
             reason,

@@ -12,7 +12,7 @@ use super::{find, turn, verify};
 use crate::connection::{CLOSES_WITHIN, ClosedConnections};
 use crate::context::HttpContext;
 use crate::facts::{ExitReport, Leak, Outcome, PoolCloseReason};
-use crate::scope::{ContextStats, Scope};
+use crate::scope::Scope;
 use crate::session::Sessions;
 use crate::wait_until::wait_until;
 
@@ -248,7 +248,8 @@ impl Exit {
         context.end_exit();
         let now = Instant::now();
         let age = now.duration_since(scope.info.opened);
-        let total = |of: fn(&ContextStats) -> &AtomicU64| of(&scope.stats).load(Ordering::Relaxed);
+        let stats = &scope.stats;
+        let total = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let report = ExitReport {
             context: scope.info.id,
             name: scope.info.name.clone(),
@@ -258,13 +259,14 @@ impl Exit {
             exit_duration: self
                 .begun
                 .map_or(Duration::ZERO, |begun| now.duration_since(begun)),
-            requests: total(|stats| &stats.requests),
+            requests: total(&stats.requests.started),
             aborted: self.aborted,
-            connections_opened: total(|stats| &stats.connections_opened),
-            connections_reused: total(|stats| &stats.connections_reused),
-            bytes_sent: total(|stats| &stats.bytes_sent),
-            bytes_received: total(|stats| &stats.bytes_received),
-            websockets_borrowed: total(|stats| &stats.websockets_borrowed),
+            connections_opened: total(&stats.requests.connections_opened),
+            connections_reused: total(&stats.requests.connections_reused),
+            bytes_sent: total(&stats.requests.bytes_sent),
+            bytes_received: total(&stats.requests.bytes_received),
+            websockets_borrowed: total(&stats.websockets_borrowed),
+            callers: stats.callers(),
             nested_opens: self.nested_opens,
             leaks: std::mem::take(&mut self.leaks),
         };

@@ -21,6 +21,7 @@ pub(super) fn merge(leaks: &mut Vec<Leak>, leak: Leak) {
         other.kind == leak.kind
             && other.acquired_at == leak.acquired_at
             && other.detail == leak.detail
+            && other.caller == leak.caller
     };
     match leaks.iter_mut().find(same) {
         Some(known) => {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::caller::CallerReport;
 use super::leak::Leak;
 use crate::identity::{CallSite, ContextId};
 
@@ -75,6 +76,8 @@ pub struct ExitReport {
     pub bytes_received: u64,
     /// WebSockets that it borrowed from pools which other contexts own.
     pub websockets_borrowed: u64,
+    /// What the requests of each [`caller`](crate::caller()) came to, by name; empty when none has one.
+    pub callers: Vec<CallerReport>,
     /// How often `open` was called inside it.
     pub nested_opens: u64,
     /// What it left behind; empty when it closed clean.
@@ -88,7 +91,7 @@ impl ExitReport {
     }
 }
 
-/// One line, and one block for each leak.
+/// One line, one more for each caller, and one block for each leak.
 impl fmt::Display for ExitReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HTTP context {}", self.context)?;
@@ -106,6 +109,9 @@ impl fmt::Display for ExitReport {
             self.connections_reused,
             self.leaks.iter().map(|leak| leak.count).sum::<usize>(),
         )?;
+        for caller in &self.callers {
+            write!(f, "\n  caller     {caller}")?;
+        }
         for leak in &self.leaks {
             write!(f, "\n{leak}")?;
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::leak_progress::LeakProgress;
+use crate::caller::Caller;
 use crate::identity::{CallSite, ContextId};
 
 /// What leaked. The strings are the values of the label `kind`.
@@ -136,6 +137,9 @@ pub struct Leak {
     pub opened_at: CallSite,
     /// Where the thing was acquired, when that is known.
     pub acquired_at: Option<CallSite>,
+    /// By whom it was acquired, of a request, a body, an upgraded connection and a task, where that
+    /// [has a name](crate::caller()).
+    pub caller: Option<Caller>,
     /// How old the oldest of it is, or at most is where only its session's age is known.
     pub age: Duration,
     /// What was done with the socket of a leak of the kind [`Connection`](LeakKind::Connection).
@@ -167,6 +171,9 @@ impl fmt::Display for Leak {
         match self.acquired_at {
             Some(call_site) => write!(f, "\n  acquired   at {call_site}")?,
             None => write!(f, "\n  acquired   at an unknown call site")?,
+        }
+        if let Some(caller) = self.caller {
+            write!(f, "\n  caller     {caller}")?;
         }
         write!(f, "\n  age        {:?}", self.age)?;
         if let Some(progress) = &self.progress {
@@ -243,6 +250,7 @@ mod tests {
             name: Some("job 7".into()),
             opened_at: here,
             acquired_at: None,
+            caller: None,
             age: Duration::from_millis(1500),
             socket: None,
             detail: None,

@@ -2,6 +2,7 @@
 //!
 //! These types know no machinery. Everything that keeps a context going points down to them.
 
+mod caller;
 mod connection;
 mod context;
 mod exit;
@@ -16,6 +17,7 @@ mod session;
 mod upgrade;
 mod upgrade_traffic;
 
+pub use caller::CallerReport;
 pub use connection::{
     AddressPair, CloseReason, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionClosed,
     ConnectionInfo, ConnectionUse, NameLookup,

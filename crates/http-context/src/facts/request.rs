@@ -12,6 +12,7 @@ use reqwest::{Method, StatusCode, Url};
 use tokio::time::Instant;
 
 use super::context::ContextInfo;
+use crate::caller::Caller;
 use crate::error::KeptRequest;
 use crate::identity::{Attached, CallSite, Origin, RequestId, SessionId};
 
@@ -27,6 +28,7 @@ pub struct RequestInfo {
     /// its URL has secrets.
     pub(crate) kept: Option<Box<KeptRequest>>,
     pub(crate) call_site: CallSite,
+    pub(crate) caller: Option<Caller>,
     pub(crate) started: Instant,
     pub(crate) backtrace: Option<Arc<Backtrace>>,
     pub(crate) upload: Upload,
@@ -85,6 +87,11 @@ impl RequestInfo {
     /// or of [`HttpSession::client`](crate::HttpSession::client) for a request of that client.
     pub fn call_site(&self) -> CallSite {
         self.call_site
+    }
+
+    /// By whom it was made, where that [has a name](crate::caller()).
+    pub fn caller(&self) -> Option<Caller> {
+        self.caller
     }
 
     /// When it was admitted.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::caller::Caller;
 use crate::context::{HttpContext, open_contexts};
 use crate::exchange::{OpenUpgrade, open_upgrades};
-use crate::facts::Upgrade;
+use crate::facts::{CallerReport, Upgrade};
 use crate::identity::{CallSite, ContextId, Origin};
 use crate::leak::{RecentLeak, RecentNestedOpen, recent_leaks, recent_nested_opens};
 
@@ -40,6 +41,8 @@ pub struct LiveContext {
     pub requests_in_flight: usize,
     /// Requests that have been started so far.
     pub requests: u64,
+    /// What the requests of each [`caller`](crate::caller()) have come to so far, by name.
+    pub callers: Vec<CallerReport>,
     /// Child tasks that are alive.
     pub children: usize,
     /// How often `open` was called inside it.
@@ -58,6 +61,8 @@ pub struct LiveUpgrade {
     pub opened_at: CallSite,
     /// Where the request was made that upgraded it.
     pub call_site: CallSite,
+    /// By whom, where that has a name.
+    pub caller: Option<Caller>,
     /// The server.
     pub origin: Arc<Origin>,
     /// What it speaks, its connection, and what it has carried so far.
@@ -73,6 +78,7 @@ impl LiveUpgrade {
             name: context.name.clone(),
             opened_at: context.opened_at,
             call_site: request.call_site,
+            caller: request.caller,
             origin: request.destination(),
             upgrade: open.upgrade.clone(),
         })
@@ -97,7 +103,13 @@ pub fn snapshot() -> Snapshot {
                 .is_some_and(|threshold| age >= threshold),
             is_closing: context.is_closed(),
             requests_in_flight: context.requests_in_flight(),
-            requests: context.scope().stats.requests.load(Ordering::Relaxed),
+            requests: context
+                .scope()
+                .stats
+                .requests
+                .started
+                .load(Ordering::Relaxed),
+            callers: context.scope().stats.callers(),
             children: context.children(),
             nested_opens: context.nested_opens().count(),
             context,

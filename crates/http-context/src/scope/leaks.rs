@@ -33,6 +33,7 @@ impl Scope {
             name: self.info.name.clone(),
             opened_at: self.info.opened_at,
             acquired_at,
+            caller: None,
             age,
             socket: None,
             detail: None,

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 use self::leaks::ReportedLeaks;
 pub(crate) use self::request::{CURRENT_REQUEST, MadeConnection, RequestScope};
-pub(crate) use self::stats::ContextStats;
+pub(crate) use self::stats::{ContextStats, RequestStats};
 use crate::error::{ContextClosed, SessionClosed};
 use crate::facts::ContextInfo;
 use crate::identity::{CallSite, SessionId};

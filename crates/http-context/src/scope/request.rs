@@ -8,11 +8,11 @@ use http::HeaderMap;
 use parking_lot::Mutex;
 use reqwest::Url;
 
-use super::Scope;
+use super::{RequestStats, Scope};
 use crate::error::{
     FailedRequest, Redaction, RequestError, RequestFailure, Secrets, SessionClosed,
 };
-use crate::facts::{ConnectionInfo, QueueWait, Redirect, RequestInfo};
+use crate::facts::{ConnectionInfo, ConnectionUse, QueueWait, Redirect, RequestInfo};
 use crate::identity::Origin;
 use crate::observer::Observer;
 
@@ -26,6 +26,8 @@ tokio::task_local! {
 pub(crate) struct RequestScope<D: ?Sized = dyn Send + Sync> {
     pub(crate) info: RequestInfo,
     scope: Arc<Scope>,
+    /// What its caller's requests come to, where that has a name.
+    of_caller: Option<Arc<RequestStats>>,
     /// The connection that was made for it last, until it ends or is answered. Nothing of a user
     /// runs under it.
     made: Mutex<Option<Arc<dyn MadeConnection>>>,
@@ -33,13 +35,19 @@ pub(crate) struct RequestScope<D: ?Sized = dyn Send + Sync> {
 }
 
 impl<D> RequestScope<D> {
+    /// From here on it is counted: an exit that sees it has it in its report.
     pub(crate) fn new(info: RequestInfo, scope: Arc<Scope>, driver: D) -> Self {
-        Self {
+        let caller = info.caller;
+        let of_caller = caller.map(|caller| scope.stats.of_caller(caller));
+        let request = Self {
             info,
             scope,
+            of_caller,
             made: Mutex::default(),
             driver,
-        }
+        };
+        request.count(RequestStats::started);
+        request
     }
 }
 
@@ -105,6 +113,29 @@ impl<D: ?Sized> RequestScope<D> {
         self.made.lock().take()
     }
 
+    /// Counts for its context, and for its caller.
+    fn count(&self, count: impl Fn(&RequestStats)) {
+        count(&self.scope.stats.requests);
+        if let Some(stats) = &self.of_caller {
+            count(stats);
+        }
+    }
+
+    /// So many bytes of its body, or of the connection that it upgraded, were sent.
+    pub(crate) fn count_sent(&self, bytes: u64) {
+        self.count(|stats| stats.sent(bytes));
+    }
+
+    /// So many bytes came of the body of its response, or over the connection that it upgraded.
+    pub(crate) fn count_received(&self, bytes: u64) {
+        self.count(|stats| stats.received(bytes));
+    }
+
+    /// A head came over a connection, be it that of a redirect or of a middleware's attempt.
+    pub(crate) fn count_carried(&self, connection_use: ConnectionUse) {
+        self.count(|stats| stats.carried(connection_use));
+    }
+
     /// It is handed to `reqwest`, for the first time or again.
     pub(crate) fn note_attempt(&self) {
         self.info.attempts.fetch_add(1, Ordering::Relaxed);
@@ -131,7 +162,7 @@ impl<D: ?Sized> RequestScope<D> {
         connection: &Arc<ConnectionInfo>,
         made: Arc<dyn MadeConnection>,
     ) {
-        self.scope.stats.opened();
+        self.count(RequestStats::opened);
         *self.made.lock() = Some(made);
         self.notify(|observer, request| observer.connection_opened(request, connection));
     }

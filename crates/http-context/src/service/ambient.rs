@@ -10,6 +10,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::captured::{ServiceFuture, send};
+use crate::caller::Caller;
 use crate::context::http_session_at;
 use crate::error::SessionError;
 use crate::identity::CallSite;
@@ -50,6 +51,7 @@ pub struct AmbientSession {
     /// Where it was made, which is the place of its requests.
     at: CallSite,
     otherwise: Option<HttpSession>,
+    caller: Option<Caller>,
 }
 
 impl AmbientSession {
@@ -59,6 +61,7 @@ impl AmbientSession {
         Self {
             at: Location::caller(),
             otherwise: None,
+            caller: None,
         }
     }
 
@@ -69,7 +72,29 @@ impl AmbientSession {
         Self {
             at: Location::caller(),
             otherwise: Some(session),
+            caller: None,
         }
+    }
+
+    /// Names the SDK that is handed this service: its requests, in whatever task it makes them, are
+    /// those of the [`caller`](crate::caller()).
+    #[must_use]
+    pub fn with_caller(mut self, caller: Caller) -> Self {
+        self.caller = Some(caller);
+        self
+    }
+
+    /// Sends a request under the name of the caller, if that has one.
+    async fn send<T, E: Into<BoxError>>(
+        caller: Option<Caller>,
+        sent: Result<impl Future<Output = Result<T, E>>, SessionError>,
+    ) -> Result<T, BoxError> {
+        let sent = sent?;
+        match caller {
+            Some(caller) => caller.scope(sent).await,
+            None => sent.await,
+        }
+        .map_err(Into::into)
     }
 
     /// The session that a call here would use.
@@ -117,7 +142,7 @@ where
         let sent = self
             .session_at(self.at)
             .map(|session| send(&session, self.at, request));
-        ServiceFuture::new(async move { Ok(sent?.await?) })
+        ServiceFuture::new(Self::send(self.caller, sent))
     }
 }
 
@@ -133,6 +158,6 @@ impl Service<reqwest::Request> for AmbientSession {
     fn call(&mut self, request: reqwest::Request) -> Self::Future {
         let sent = self.session_at(self.at);
         let sent = sent.map(|session| session.execute_at(self.at, request, Extensions::new()));
-        ServiceFuture::new(async move { Ok(sent?.await?) })
+        ServiceFuture::new(Self::send(self.caller, sent))
     }
 }

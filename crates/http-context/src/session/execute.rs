@@ -12,6 +12,7 @@ use reqwest::{Request, Response};
 use tokio::time::Instant;
 
 use super::hold::{SessionHold, SessionRef};
+use crate::caller::Caller;
 use crate::error::{FailedRequest, KeptRequest, RequestError, RequestFailure};
 use crate::exchange::{Dispatch, Exchange, track_request_body};
 use crate::facts::{RequestInfo, Upload};
@@ -168,6 +169,7 @@ fn admit(
         origin: Arc::clone(&host.origin),
         kept: is_kept.then(|| Box::new(KeptRequest::of(request))),
         call_site: hold.call_site,
+        caller: Caller::current(),
         started: Instant::now(),
         backtrace: sampled_backtrace(),
         upload: Upload::default(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::{Method, StatusCode, Url};
 
+use crate::caller::Caller;
 use crate::error::ErrorKind;
 use crate::facts::{
     BodyEnd, ConnectionInfo, ExitReport, Leak, NameLookup, NestedOpen, PoolCheckout,
@@ -40,6 +41,7 @@ pub enum Fact {
         method: Method,
         url: Url,
         call_site: CallSite,
+        caller: Option<Caller>,
     },
     RequestQueued {
         request: RequestId,

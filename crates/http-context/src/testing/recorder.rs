@@ -166,6 +166,7 @@ impl Observer for Recorder {
             method: request.method().clone(),
             url: redaction.redact(head.url()).into_owned(),
             call_site: request.call_site(),
+            caller: request.caller(),
         });
     }
 

@@ -180,7 +180,7 @@ impl Follow {
                     let connection = client.connections.carried(&response, self.sent);
                     self.awaits = None;
                     if let Some(scope) = scope {
-                        scope.scope().stats.carried(connection.connection_use);
+                        scope.count_carried(connection.connection_use);
                     }
                     let head = Head {
                         response,

@@ -39,6 +39,9 @@ impl OtelTracer {
         if let Some(template) = begin.template {
             attributes.push(KeyValue::new(attribute::URL_TEMPLATE, template.to_owned()));
         }
+        if let Some(caller) = begin.caller {
+            attributes.push(KeyValue::new(attribute::HTTP_CONTEXT_CALLER, caller.name()));
+        }
         attributes.extend(begin.more.iter().map(KeyValue::from));
         let mut parent = propagation::current_context();
         if !parent.has_active_span()

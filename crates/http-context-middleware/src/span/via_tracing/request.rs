@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
+use http_context::Caller;
 use parking_lot::Mutex;
 use tracing::field::Empty;
 use tracing::{Id, Span, dispatcher, info_span, record_all};
@@ -54,6 +55,7 @@ impl TracingSpan {
             url.full = (begin.url)(),
             url.template = begin.template,
             http_context.id = to_i64(begin.context.get()),
+            http_context.caller = begin.caller.map(Caller::name),
         );
         if span.is_disabled() {
             return None;

@@ -1,0 +1,35 @@
+//! What the requests of one caller came to.
+
+use std::fmt;
+
+use crate::caller::Caller;
+
+/// The requests of one [`caller`](crate::caller()) in one context. What it counts is counted in the
+/// fields of the same names of the [`ExitReport`](crate::ExitReport) as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CallerReport {
+    /// Whose they are.
+    pub caller: Caller,
+    /// Requests that were started, whatever became of them.
+    pub requests: u64,
+    /// Connections that they opened.
+    pub connections_opened: u64,
+    /// Responses to them that came over a connection which had been used before.
+    pub connections_reused: u64,
+    /// Bytes of their bodies, and of their upgraded connections, that were sent.
+    pub bytes_sent: u64,
+    /// Bytes of the bodies of their responses, and of their upgraded connections, that were received.
+    pub bytes_received: u64,
+}
+
+/// One line.
+impl fmt::Display for CallerReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} requests, {} connections opened, {} reused",
+            self.caller, self.requests, self.connections_opened, self.connections_reused
+        )
+    }
+}
