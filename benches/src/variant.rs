@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http_context::{ContextBuilder, http_session};
-use http_context_middleware::{Instrumentation, Spans, with_catalogue_buckets};
+use http_context_middleware::{Instrumentation, Propagation, Spans, with_catalogue_buckets};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -170,9 +170,13 @@ fn context(variant: Variant) -> ContextBuilder {
         builder = builder.recorder(Arc::new(recorder));
     }
     if matches!(variant, Variant::DirectSpans | Variant::UnpropagatedSpans) {
-        let propagates = variant == Variant::DirectSpans;
-        builder = builder.spans(Spans::OpenTelemetry).propagation(propagates);
+        builder = builder.spans(Spans::OpenTelemetry);
     }
+    builder = builder.propagation(match variant {
+        Variant::DirectSpans | Variant::LeanTracingSpans => Propagation::TraceContext,
+        Variant::UnpropagatedSpans => Propagation::Off,
+        _ => Propagation::Global,
+    });
     install_tracer(variant);
     match variant {
         Variant::Session => context,

@@ -137,6 +137,7 @@ pub use self::metrics::OpenTelemetryRecorder;
 #[cfg(feature = "prometheus")]
 pub use self::metrics::with_catalogue_buckets;
 pub use self::metrics::{Metric, MetricKind, MetricNames, MetricUnit, catalogue};
+pub use self::propagation::Propagation;
 pub use self::span::Spans;
 #[cfg(feature = "opentelemetry")]
 pub use self::span::span_context_of;

@@ -16,3 +16,4 @@ mod resends;
 mod secrets;
 mod stage;
 mod upgrade_spans;
+mod w3c;

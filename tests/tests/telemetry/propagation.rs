@@ -2,7 +2,7 @@
 
 use http::{Request, Response, header};
 use http_context::{OpenError, http_session};
-use http_context_middleware::{Uninstrumented, UrlTemplate, WithoutPropagation};
+use http_context_middleware::{Propagation, Uninstrumented, UrlTemplate, WithoutPropagation};
 use http_context_tests::{ResponseBody, Server, empty_body};
 use hyper::body::Incoming;
 use reqwest::StatusCode;
@@ -75,7 +75,7 @@ async fn it_can_be_turned_off_for_a_request_for_a_host_and_altogether() {
             })
             .await
             .unwrap();
-        let stage = Stage::with(way, |builder| builder.propagation(false));
+        let stage = Stage::with(way, |builder| builder.propagation(Propagation::Off));
         stage
             .context()
             .open(async {

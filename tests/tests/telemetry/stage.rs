@@ -6,10 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use http_context::ContextBuilder;
 use http_context_middleware::{Instrumentation, InstrumentationBuilder, Ledger, Spans};
+use opentelemetry::propagation::TextMapCompositePropagator;
 use opentelemetry::trace::{SpanContext, TracerProvider as _};
 use opentelemetry::{Context, Key, Value};
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use opentelemetry_sdk::trace::{
     InMemorySpanExporter, Sampler, SamplingResult, SdkTracerProvider, ShouldSample, Span, SpanData,
     SpanProcessor,
@@ -87,7 +88,10 @@ static EXPORT: LazyLock<(SdkTracerProvider, InMemorySpanExporter)> = LazyLock::n
         .with_sampler(NotingSampler)
         .build();
     opentelemetry::global::set_tracer_provider(provider.clone());
-    opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
+    let trace_context = Box::new(TraceContextPropagator::new());
+    let propagators =
+        TextMapCompositePropagator::new(vec![trace_context, Box::new(BaggagePropagator::new())]);
+    opentelemetry::global::set_text_map_propagator(propagators);
     (provider, exporter)
 });
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http_context::{ContextBuilder, HttpVersions, Tls, builder, http_session};
 use http_context_benches::target::Target;
-use http_context_middleware::{Instrumentation, Spans, with_catalogue_buckets};
+use http_context_middleware::{Instrumentation, Propagation, Spans, with_catalogue_buckets};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -173,11 +173,14 @@ pub(crate) fn context(target: &Target, protocol: Protocol) -> ContextBuilder {
 
 fn observed(target: &Target, protocol: Protocol, spans: Spans) -> ContextBuilder {
     let recorder = with_catalogue_buckets(PrometheusBuilder::new()).build_recorder();
-    let propagates = !matches!(spans, Spans::Off);
+    let propagation = match spans {
+        Spans::Off => Propagation::Off,
+        _ => Propagation::TraceContext,
+    };
     let observer = Instrumentation::builder()
         .recorder(Arc::new(recorder))
         .spans(spans)
-        .propagation(propagates)
+        .propagation(propagation)
         .build();
     context(target, protocol).observer(observer)
 }

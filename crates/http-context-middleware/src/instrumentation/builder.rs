@@ -10,6 +10,7 @@ use metrics::Recorder;
 use super::options::Options;
 use crate::extensions::SpanAttributes;
 use crate::metrics::MetricNames;
+use crate::propagation::Propagation;
 use crate::span::Spans;
 
 /// Options of an [`Instrumentation`](crate::Instrumentation), from
@@ -99,9 +100,9 @@ impl InstrumentationBuilder {
         self
     }
 
-    /// Whether requests carry trace context. Default: `true`.
-    pub fn propagation(mut self, on: bool) -> Self {
-        self.options.propagates = on;
+    /// Which trace context requests carry. Default: [`Propagation::Global`].
+    pub fn propagation(mut self, propagation: Propagation) -> Self {
+        self.options.propagation = propagation;
         self
     }
 

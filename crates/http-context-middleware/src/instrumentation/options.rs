@@ -7,7 +7,7 @@ use http::Extensions;
 
 use crate::extensions::SpanAttributes;
 use crate::headers::HeaderList;
-use crate::propagation::ExcludedHosts;
+use crate::propagation::{ExcludedHosts, Propagation};
 use crate::span::Spans;
 
 type AttributesOf = dyn Fn(&reqwest::Request, &Extensions) -> SpanAttributes + Send + Sync;
@@ -26,7 +26,7 @@ pub(crate) struct Options {
     pub(crate) body_sizes: bool,
     pub(crate) lookup_names: bool,
     pub(crate) slow_queue: Duration,
-    pub(crate) propagates: bool,
+    pub(crate) propagation: Propagation,
     pub(crate) excluded_hosts: ExcludedHosts,
     pub(crate) request_headers: HeaderList,
     pub(crate) response_headers: HeaderList,
@@ -43,7 +43,7 @@ impl Default for Options {
             body_sizes: false,
             lookup_names: false,
             slow_queue: Duration::from_secs(1),
-            propagates: true,
+            propagation: Propagation::default(),
             excluded_hosts: ExcludedHosts::default(),
             request_headers: HeaderList::default(),
             response_headers: HeaderList::default(),

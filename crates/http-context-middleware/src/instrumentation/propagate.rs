@@ -18,11 +18,13 @@ impl Instrumentation {
         if !state.propagates || self.is_excluded(request) {
             return;
         }
+        let propagation = self.options.propagation;
         match &state.span {
-            Some(span) => span.inject(headers),
+            Some(span) => span.inject(propagation, headers),
             #[cfg(feature = "opentelemetry")]
             None => {
-                crate::propagation::inject(&crate::propagation::current_context(), headers);
+                let current = crate::propagation::current_context();
+                crate::propagation::inject(propagation, &current, headers);
             }
             #[cfg(not(feature = "opentelemetry"))]
             None => {}

@@ -14,6 +14,7 @@ use crate::extensions::{Uninstrumented, UrlTemplate, WithoutPropagation};
 use crate::ledger::ConnectionGauge;
 use crate::method::KnownMethod;
 use crate::metrics::End;
+use crate::propagation::Propagation;
 use crate::request::RequestState;
 use crate::span::{Head, NoHead};
 use crate::upgrade::UpgradeState;
@@ -41,7 +42,8 @@ impl Instrumentation {
             method,
             template,
             span,
-            self.options.propagates && extensions.get::<WithoutPropagation>().is_none(),
+            self.options.propagation != Propagation::Off
+                && extensions.get::<WithoutPropagation>().is_none(),
         ));
     }
 

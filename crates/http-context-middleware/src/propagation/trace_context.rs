@@ -1,10 +1,14 @@
-//! Trace context in the headers of a request, by the global propagator.
+//! Trace context in the headers of a request.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::Injector;
 use opentelemetry::trace::TraceContextExt;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use super::Propagation;
+use super::w3c::{self, TRACEPARENT, TRACESTATE};
 
 /// The context that a new span is a child of: that of the current `tracing` span, or the current
 /// OpenTelemetry context.
@@ -36,8 +40,11 @@ pub(crate) fn context_of(span: &tracing::Span) -> Context {
     }
 }
 
-/// Sets the headers of the propagator, and replaces those that are present.
-pub(crate) fn inject(context: &Context, headers: &mut HeaderMap) {
+/// Sets the headers of trace context, and replaces those that are present.
+pub(crate) fn inject(propagation: Propagation, context: &Context, headers: &mut HeaderMap) {
+    if propagation == Propagation::TraceContext && context.baggage().is_empty() {
+        return w3c::inject(context.span().span_context(), headers);
+    }
     opentelemetry::global::get_text_map_propagator(|propagator| {
         propagator.inject_context(context, &mut Headers(headers));
     });
@@ -49,8 +56,8 @@ impl Injector for Headers<'_> {
     fn set(&mut self, name: &str, value: String) {
         let name = match name {
             // Saves parsing the usual names.
-            "traceparent" => Ok(HeaderName::from_static("traceparent")),
-            "tracestate" => Ok(HeaderName::from_static("tracestate")),
+            "traceparent" => Ok(TRACEPARENT),
+            "tracestate" => Ok(TRACESTATE),
             "baggage" => Ok(HeaderName::from_static("baggage")),
             name => HeaderName::try_from(name),
         };

@@ -7,6 +7,7 @@ use super::data::{Head, Link, NoHead, Waiting};
 use super::via_otel::OtelSpan;
 use super::via_tracing::TracingSpan;
 use super::{delegate, entered};
+use crate::propagation::Propagation;
 
 /// The span of one request. Ends once.
 #[derive(Debug)]
@@ -31,9 +32,9 @@ impl RequestSpan {
         entered::pop();
     }
 
-    /// Adds trace context to the headers, by the global propagator.
-    pub(crate) fn inject(&self, headers: &mut HeaderMap) {
-        delegate!(self, span => span.inject(headers));
+    /// Adds trace context to the headers.
+    pub(crate) fn inject(&self, propagation: Propagation, headers: &mut HeaderMap) {
+        delegate!(self, span => span.inject(propagation, headers));
     }
 
     /// Begins the span of its wait for a slot.

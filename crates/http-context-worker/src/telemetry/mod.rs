@@ -9,7 +9,7 @@ use std::time::Duration;
 
 #[cfg(feature = "otlp")]
 use http_context_middleware::Spans;
-use http_context_middleware::{Instrumentation, with_catalogue_buckets};
+use http_context_middleware::{Instrumentation, Propagation, with_catalogue_buckets};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 #[cfg(feature = "otlp")]
 use metrics_util::layers::FanoutBuilder;
@@ -63,7 +63,7 @@ impl Telemetry {
             } else {
                 Spans::default()
             };
-            (otlp, builder.spans(spans))
+            (otlp, builder.spans(spans).propagation(Propagation::TraceContext))
         };
         #[cfg(feature = "otlp")]
         let is_set = match otlp.recorder() {

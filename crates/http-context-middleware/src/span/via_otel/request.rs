@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::OtelTracer;
 use crate::attribute;
-use crate::propagation;
+use crate::propagation::{self, Propagation};
 use crate::span::context::ContextSpan;
 use crate::span::data::{Begin, Head, Link, NoHead, Waiting, to_i64};
 use crate::span::entered::Entered;
@@ -86,8 +86,8 @@ impl OtelSpan {
         Entered::OpenTelemetry(self.context.clone().attach())
     }
 
-    pub(crate) fn inject(&self, headers: &mut HeaderMap) {
-        propagation::inject(&self.context, headers);
+    pub(crate) fn inject(&self, propagation: Propagation, headers: &mut HeaderMap) {
+        propagation::inject(propagation, &self.context, headers);
     }
 
     pub(crate) fn waits(&self, host: &dyn std::fmt::Display) -> Waiting {

@@ -9,6 +9,7 @@ use tracing::field::Empty;
 use tracing::{Id, Span, dispatcher, info_span, record_all};
 
 use crate::extensions::SpanAttribute;
+use crate::propagation::Propagation;
 use crate::span::context::ContextSpan;
 use crate::span::data::{Begin, Head, Link, NoHead, Waiting, to_i64};
 use crate::span::entered::{Entered, TracingEntered};
@@ -79,10 +80,11 @@ impl TracingSpan {
             reason = "only OpenTelemetry has a propagator"
         )
     )]
-    pub(crate) fn inject(&self, headers: &mut HeaderMap) {
+    pub(crate) fn inject(&self, propagation: Propagation, headers: &mut HeaderMap) {
         #[cfg(feature = "opentelemetry")]
         if let Some(span) = self.get() {
-            crate::propagation::inject(&crate::propagation::context_of(&span), headers);
+            let context = crate::propagation::context_of(&span);
+            crate::propagation::inject(propagation, &context, headers);
         }
     }
 
