@@ -156,6 +156,7 @@ mod error;
 mod exchange;
 mod exit;
 mod facts;
+pub mod guide;
 mod identity;
 mod inspect;
 mod leak;
@@ -194,10 +195,10 @@ pub use facts::{
     AddressPair, AttemptAnswered, BodyEnd, BodyEndReason, CloseReason, ConnectAbandoned,
     ConnectFailure, ConnectStarted, ConnectionClosed, ConnectionInfo, ConnectionUse, ContextInfo,
     Direction, ExitReport, HeldSocket, Leak, LeakKind, LeakPolicy, LeakProgress, MessageType,
-    NameLookup, NestedOpen, NestedPolicy, Outcome, PoolCheckout, PoolCloseReason, PoolReturn,
-    PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect, RequestInfo, ResponseHead,
-    SessionEnded, SessionSource, SessionStarted, Upgrade, UpgradeEnd, UpgradeEndReason,
-    UpgradeProtocol, UpgradeTraffic,
+    NameLookup, NestedOpen, NestedPolicy, Outcome, PlainRequest, PoolCheckout, PoolCloseReason,
+    PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect, RequestInfo,
+    ResponseHead, SessionEnded, SessionSource, SessionStarted, Upgrade, UpgradeEnd,
+    UpgradeEndReason, UpgradeProtocol, UpgradeTraffic,
 };
 #[cfg(feature = "testing")]
 pub use http_context_macros::test;

@@ -8,6 +8,7 @@ use crate::facts::ConnectionUse;
 #[derive(Debug, Default)]
 pub(crate) struct ContextStats {
     pub(crate) requests: AtomicU64,
+    pub(crate) plain_requests: AtomicU64,
     pub(crate) connections_opened: AtomicU64,
     pub(crate) connections_reused: AtomicU64,
     pub(crate) bytes_sent: AtomicU64,
@@ -18,6 +19,11 @@ pub(crate) struct ContextStats {
 impl ContextStats {
     pub(crate) fn started(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request of a plain client has ended.
+    pub(crate) fn plain_ended(&self) {
+        self.plain_requests.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn opened(&self) {
