@@ -10,57 +10,60 @@
     reason = "a test that cannot go on fails, and says where"
 )]
 
+mod ends;
+mod exported;
+mod inner;
 mod kept;
+mod options;
+mod pooled;
+mod redirects;
+#[path = "../truth/rig.rs"]
+#[allow(dead_code, reason = "the tests that it was made for use all of it")]
+mod rig;
 mod seen;
+mod storms;
 
+use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http_context::testing::Recorder;
 use http_context::{
-    ContextBuilder, ExitReport, HttpSession, LeakPolicy, SessionClosed, Tls, builder, http_session,
+    ContextBuilder, ExitReport, HttpSession, HttpVersions, LeakKind, LeakPolicy, SessionClosed,
+    Tls, builder, http_session,
 };
 use http_context_tests::{InvariantObserver, Server, tls};
 
+use crate::rig::Wire;
+
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Over what a client and a server speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wire {
-    Http1,
-    Tls1,
-    Tls2,
+fn server(wire: Wire) -> Server {
+    wire.server(Server::builder())
 }
 
-impl Wire {
-    const ALL: [Self; 3] = [Self::Http1, Self::Tls1, Self::Tls2];
-
-    fn server(self) -> Server {
-        match self {
-            Self::Http1 => Server::start(),
-            Self::Tls1 => Server::builder().http1().tls().start(),
-            Self::Tls2 => Server::builder().tls().start(),
-        }
+/// A context that trusts the servers.
+fn context(wire: Wire) -> ContextBuilder {
+    let builder = builder()
+        .leaks(LeakPolicy::Count)
+        .drain_timeout(Duration::from_secs(2))
+        .tls(Tls::Config(tls::client_config()));
+    match wire {
+        Wire::Http2 => builder.http_versions(HttpVersions::Http2),
+        _ => builder,
     }
 }
 
-/// A context that trusts the servers, whose facts are checked.
-fn checked() -> (Arc<InvariantObserver>, ContextBuilder) {
+/// One whose facts are checked.
+fn checked(wire: Wire) -> (Arc<InvariantObserver>, ContextBuilder) {
     let invariants = Arc::new(InvariantObserver::new());
-    (Arc::clone(&invariants), context().observer(invariants))
+    (Arc::clone(&invariants), context(wire).observer(invariants))
 }
 
-/// A context that trusts the servers, whose facts are recorded.
-fn recorded() -> (Arc<Recorder>, ContextBuilder) {
+/// One whose facts are recorded.
+fn recorded(wire: Wire) -> (Arc<Recorder>, ContextBuilder) {
     let recorder = Arc::new(Recorder::new());
-    (Arc::clone(&recorder), context().observer(recorder))
-}
-
-fn context() -> ContextBuilder {
-    builder()
-        .leaks(LeakPolicy::Count)
-        .tls(Tls::ClientBuilder)
-        .configure(tls::trusting)
+    (Arc::clone(&recorder), context(wire).observer(recorder))
 }
 
 /// Runs work in a context, and gives what it returned, and the report.
@@ -74,17 +77,35 @@ async fn run<T>(
     (result.unwrap(), report.unwrap())
 }
 
+async fn get(client: &reqwest::Client, url: String) -> reqwest::Result<String> {
+    client.get(url).send().await?.text().await
+}
+
+/// The kinds of the leaks, in order, and how many of each.
+fn kinds(report: &ExitReport) -> Vec<(LeakKind, usize)> {
+    let leaks = report.leaks.iter();
+    let mut kinds: Vec<_> = leaks.map(|leak| (leak.kind, leak.count)).collect();
+    kinds.sort_unstable();
+    kinds
+}
+
 /// Whether an error leads to [`SessionClosed`].
 fn is_session_closed(error: &reqwest::Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        if error.is::<SessionClosed>() {
-            return true;
-        }
-        source = error.source();
-    }
-    false
+    find::<SessionClosed>(error).is_some()
+}
+
+/// The first of this type among the sources of an error.
+fn find<E: StdError + 'static>(error: &reqwest::Error) -> Option<&E> {
+    sources(error).find_map(|source| source.downcast_ref())
+}
+
+fn sources(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    std::iter::successors(error.source(), |error| StdError::source(*error))
 }
 
 /// What an exit takes at the most that has nothing to wait for.
 const AT_ONCE: Duration = Duration::from_millis(50);
+
+/// A client that is kept, and its idle connection.
+const CLIENT_AND_CONNECTION: [(LeakKind, usize); 2] =
+    [(LeakKind::ClientClone, 1), (LeakKind::Connection, 1)];

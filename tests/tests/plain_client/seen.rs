@@ -5,13 +5,14 @@ use http_context::testing::Fact;
 use http_context::{ErrorKind, open_connections};
 use http_context_tests::{RefusedPort, sockets};
 
-use crate::{AT_ONCE, Wire, checked, recorded, run};
+use crate::rig::Wire;
+use crate::{AT_ONCE, checked, recorded, run, server};
 
 #[tokio::test]
 async fn requests_and_connections_are_those_that_the_server_counts() {
     for wire in Wire::ALL {
-        let server = wire.server();
-        let (invariants, context) = checked();
+        let server = server(wire);
+        let (invariants, context) = checked(wire);
         let ((), report) = run(&context, async |session| {
             let client = session.reqwest_client()?;
             drop(session);
@@ -59,8 +60,8 @@ async fn requests_and_connections_are_those_that_the_server_counts() {
 #[tokio::test]
 async fn each_hop_of_a_redirect_is_one() {
     for wire in Wire::ALL {
-        let server = wire.server();
-        let (invariants, context) = checked();
+        let server = server(wire);
+        let (invariants, context) = checked(wire);
         let (_, report) = run(&context, async |session| {
             let client = session.reqwest_client()?;
             Ok(client
@@ -78,8 +79,8 @@ async fn each_hop_of_a_redirect_is_one() {
 
 #[tokio::test]
 async fn a_stream_that_the_server_refuses_is_sent_again_and_seen_each_time() {
-    let server = Wire::Tls2.server();
-    let (recorder, context) = recorded();
+    let server = server(Wire::TlsHttp2);
+    let (recorder, context) = recorded(Wire::TlsHttp2);
     let (status, report) = run(&context, async |session| {
         let client = session.reqwest_client()?;
         // REFUSED_STREAM.
@@ -99,8 +100,8 @@ async fn a_stream_that_the_server_refuses_is_sent_again_and_seen_each_time() {
 
 #[tokio::test]
 async fn a_failure_is_one_and_its_kind_is_known() {
-    let server = Wire::Http1.server();
-    let (recorder, context) = recorded();
+    let server = server(Wire::Http1);
+    let (recorder, context) = recorded(Wire::Http1);
     let dead_port = RefusedPort::new();
     let dead = dead_port.addr();
     let ((), report) = run(&context, async |session| {
@@ -150,8 +151,8 @@ async fn a_failure_is_one_and_its_kind_is_known() {
 
 #[tokio::test]
 async fn what_cannot_be_seen_is_not_counted() {
-    let server = Wire::Http1.server();
-    let (_, context) = checked();
+    let server = server(Wire::Http1);
+    let (_, context) = checked(Wire::Http1);
     let ((), report) = run(&context, async |session| {
         let client = session.reqwest_client()?;
         // A body that cannot be sent again.
