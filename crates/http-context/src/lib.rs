@@ -124,8 +124,10 @@
 //! Call [`http_session`] where a request is made, return its error like any other, and keep no
 //! handle in a struct: a handle that outlives its context only ever gives [`SessionClosed`]. SDKs
 //! that want a client of `reqwest_middleware` get one from [`HttpSession::client`], those that want a
-//! `tower` service take an [`HttpSession`] or an [`AmbientSession`], and those with a trait of their own
-//! an adapter of `http-context-adapters`.
+//! `tower` service take an [`HttpSession`] or an [`AmbientSession`], those with a trait of their own
+//! an adapter of `http-context-adapters`, and those that take a `reqwest::Client` and nothing else
+//! [`HttpSession::reqwest_client`], by which less is seen. Which to take when is on
+//! [a page of its own](guide::ambient_or_captured).
 //!
 //! # In executables
 //!

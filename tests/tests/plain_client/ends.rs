@@ -1,9 +1,13 @@
 //! However a context ends, its plain client ends with it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_context::testing::Fact;
-use http_context::{LeakKind, LeakPolicy, http_session, spawn};
+use http_context::{
+    ConnectionInfo, ContextInfo, LeakKind, LeakPolicy, NameLookup, Observer, PlainRequest,
+    http_session, spawn,
+};
 use http_context_tests::{Server, UpgradeServer, sockets};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -157,4 +161,56 @@ async fn work_that_panics_leaves_no_socket() {
     server.wait_until(|counts| counts.open() == 0).await;
     let totals = invariants.settled().await;
     assert_eq!((totals.panicked, totals.leaks), (1, 0));
+}
+
+/// Closes the session of the context at a fact.
+struct Closes(&'static str);
+
+impl Closes {
+    fn at(&self, fact: &'static str) {
+        if fact == self.0 {
+            http_session().unwrap().close();
+        }
+    }
+}
+
+impl Observer for Closes {
+    fn plain_request_ended(&self, _: &ContextInfo, _: &PlainRequest<'_>) {
+        self.at("plain_request_ended");
+    }
+
+    fn plain_name_resolved(&self, _: &ContextInfo, _: &NameLookup) {
+        self.at("plain_name_resolved");
+    }
+
+    fn plain_connection_opened(&self, _: &ContextInfo, _: &Arc<ConnectionInfo>) {
+        self.at("plain_connection_opened");
+    }
+}
+
+#[tokio::test]
+async fn an_observer_may_close_the_session_at_any_fact_of_its_client() {
+    for (fact, is_sent) in [
+        ("plain_request_ended", true),
+        ("plain_name_resolved", false),
+        ("plain_connection_opened", false),
+    ] {
+        let server = Server::start();
+        let (invariants, context) = checked(Wire::Http1);
+        let context = context.observer(Arc::new(Closes(fact)));
+        let url = server.url("/ok").replace("127.0.0.1", "localhost");
+        let ((), report) = run(&context, async |session| {
+            let client = session.reqwest_client()?;
+            match client.get(url).send().await {
+                Ok(_) => assert!(is_sent, "{fact}"),
+                Err(error) => assert!(!is_sent && is_session_closed(&error), "{error:?}"),
+            }
+            Ok(())
+        })
+        .await;
+        assert!(report.is_clean(), "{fact}: {report}");
+        let counts = server.wait_until(|counts| counts.open() == 0).await;
+        assert_eq!(counts.requests, u64::from(is_sent), "{fact}");
+        invariants.settled().await;
+    }
 }

@@ -165,10 +165,11 @@ where
                 Some(attempt) => attempt.bind(|| inner.poll(cx)),
                 None => inner.poll(cx),
             });
-            if let Some(attempt) = this.attempt.take() {
-                attempt.end(&result, connect);
-            }
-            result
+            let closed = match this.attempt.take() {
+                Some(attempt) => attempt.end(&result, connect),
+                None => None,
+            };
+            closed.map_or(result, |closed| Err(closed.into()))
         };
         *this.connect = None;
         Poll::Ready(result)
@@ -227,7 +228,12 @@ impl Attempt {
         }
     }
 
-    fn end<C: Connection>(mut self, result: &Result<C, BoxError>, connect: &Connect) {
+    /// Gives an error, if nobody is to have the connection that was made.
+    fn end<C: Connection>(
+        mut self,
+        result: &Result<C, BoxError>,
+        connect: &Connect,
+    ) -> Option<SessionClosed> {
         self.is_open = false;
         let scope = match &self.asker {
             Asker::Request(request) => request.scope(),
@@ -245,6 +251,11 @@ impl Attempt {
                 }
                 // After that, so that its close is no news before its open.
                 connect.enter(&made);
+                // A request of a session that closes is ended by that. This one would go on, and
+                // whoever closes the session has cut off what was entered by then.
+                if matches!(self.asker, Asker::Plain(_)) && connect.is_closed() {
+                    return Some(self.closed_error());
+                }
             }
             Err(_) if scope.observers.is_empty() => {}
             Err(error) => {
@@ -266,6 +277,7 @@ impl Attempt {
                 }
             }
         }
+        None
     }
 
     fn opened(&self, connection: &impl Connection) -> Arc<ConnectionInfo> {

@@ -313,6 +313,11 @@ impl Connect {
         self.is_closed || self.closing.as_mut().poll(cx).is_ready()
     }
 
+    /// Whether its session has closed by now.
+    pub(super) fn is_closed(&self) -> bool {
+        self.session.connections.lock().is_closed
+    }
+
     /// It was made. Nobody finds it before it is [entered](Self::enter).
     pub(super) fn made(&self, info: Arc<ConnectionInfo>, observers: &Observers) -> Arc<Connection> {
         self.session.made(info, observers)

@@ -102,11 +102,15 @@ impl fmt::Display for ExitReport {
         }
         write!(
             f,
-            " opened at {}: {} after {:?}, {} requests, {} connections opened, {} reused, {} leaks",
-            self.opened_at,
-            self.outcome,
-            self.duration,
-            self.requests,
+            " opened at {}: {} after {:?}, {} requests",
+            self.opened_at, self.outcome, self.duration, self.requests,
+        )?;
+        if self.plain_requests > 0 {
+            write!(f, " and {} of plain clients", self.plain_requests)?;
+        }
+        write!(
+            f,
+            ", {} connections opened, {} reused, {} leaks",
             self.connections_opened,
             self.connections_reused,
             self.leaks.iter().map(|leak| leak.count).sum::<usize>(),

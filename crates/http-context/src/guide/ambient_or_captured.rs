@@ -125,13 +125,13 @@
 //!
 //! | | by the session | by a plain client |
 //! |---|---|---|
-//! | connections | made, failed, open and closed, in the report, the ledger and the metrics | the same |
+//! | connections | made, failed, given up, open and closed, in the report, the ledger and the metrics | the same, but for those that were given up in the making, by a `connect_timeout` for one |
 //! | what a connection is doing | active or idle, and how many requests it carried | not seen: `http.connection.state` is `unknown`, and [`ConnectionInfo::plain`](field@crate::ConnectionInfo::plain) names the place that asked for the client. Why this side closed one after [`keep_alive`](crate::SessionOptions::keep_alive) is `unknown` as well |
 //! | requests | each, from its start to the end of its body | each answer and each failure: [`ExitReport::plain_requests`](field@crate::ExitReport::plain_requests) and [`Observer::plain_request_ended`](crate::Observer::plain_request_ended). **Not seen**: one whose body is a stream; one that was dropped, or whose time ran out, before its head came; one that the exit cuts off; the fourth attempt at one that an HTTP/2 server has refused three times; and all of them, where `configure` sets a [`retry`](reqwest::ClientBuilder::retry) of its own |
 //! | redirects | part of their request | each hop is a request |
 //! | the connection of an answer | new or reused | not seen: `source` is `unknown` |
 //! | durations, spans, trace context | yes | none: nobody sees a request begin |
-//! | bodies | bytes, ends, leaks | not seen. One that is kept is seen as its connection |
+//! | bodies | bytes, ends, leaks | not seen: the bytes in the report and in the metrics are those of the session. One that is kept is seen as its connection |
 //! | host slots: [`max_connections_per_host`](crate::SessionOptions::max_connections_per_host) | each request takes one | none is taken; at most so many connections to a host stay idle |
 //! | middleware of the session | yes | no |
 //! | redirects with credentials | the credentials are removed for another origin | not followed where `reqwest` would send them there: [`PlainCredentials`](crate::RedirectError::PlainCredentials). Those that it removes itself (`Authorization` and cookies) are no obstacle to the first hop elsewhere. No `Referer` is sent |

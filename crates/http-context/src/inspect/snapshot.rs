@@ -40,6 +40,9 @@ pub struct LiveContext {
     pub requests_in_flight: usize,
     /// Requests that have been started so far.
     pub requests: u64,
+    /// Requests of plain clients that were answered or failed so far: see
+    /// [`ExitReport::plain_requests`](field@crate::ExitReport::plain_requests).
+    pub plain_requests: u64,
     /// Child tasks that are alive.
     pub children: usize,
     /// How often `open` was called inside it.
@@ -89,6 +92,7 @@ impl LiveUpgrade {
 pub fn snapshot() -> Snapshot {
     let live = |context: HttpContext| {
         let age = context.age();
+        let stats = &context.scope().stats;
         LiveContext {
             age,
             is_overdue: context
@@ -97,7 +101,8 @@ pub fn snapshot() -> Snapshot {
                 .is_some_and(|threshold| age >= threshold),
             is_closing: context.is_closed(),
             requests_in_flight: context.requests_in_flight(),
-            requests: context.scope().stats.requests.load(Ordering::Relaxed),
+            requests: stats.requests.load(Ordering::Relaxed),
+            plain_requests: stats.plain_requests.load(Ordering::Relaxed),
             children: context.children(),
             nested_opens: context.nested_opens().count(),
             context,
