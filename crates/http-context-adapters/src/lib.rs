@@ -5,7 +5,9 @@
 //! of `http` requests takes an [`HttpSession`](http_context::HttpSession) or an
 //! [`AmbientSession`](http_context::AmbientSession) as it is. `reqwest-websocket` is of the former kind:
 //! with its feature `middleware`, `session.client().get(url).upgrade()` opens a WebSocket that belongs to
-//! the context. The others have a trait of their own:
+//! the context. One that takes a `reqwest::Client` and nothing else gets a plain one from
+//! [`HttpSession::reqwest_client`](http_context::HttpSession::reqwest_client), by which less is seen.
+//! The others have a trait of their own:
 //! [`SessionAdapter`] has those, one for each feature of this crate. Its requests go through the
 //! session like any other: same connections, same limits, same facts, and the exit of the context
 //! waits for their bodies.

@@ -28,7 +28,7 @@ pub const HTTP_REQUEST_RESEND_COUNT: &str = "http.request.resend_count";
 pub const HTTP_REQUEST_BODY_SIZE: &str = "http.request.body.size";
 /// The announced size of the response's body in bytes; opt-in on spans.
 pub const HTTP_RESPONSE_BODY_SIZE: &str = "http.response.body.size";
-/// `active` or `idle`.
+/// `active`, `idle`, or `unknown`.
 pub const HTTP_CONNECTION_STATE: &str = "http.connection.state";
 /// The name that was looked up; opt-in.
 pub const DNS_QUESTION_NAME: &str = "dns.question.name";

@@ -76,7 +76,9 @@
 //!
 //! The connection of a request is known when its response head arrives. Until then the request
 //! counts as being on an idle one, so that the numbers of `active` and `idle` connections are right
-//! also with a server that is slow to answer.
+//! also with a server that is slow to answer. What the connections of a plain client
+//! ([`HttpSession::reqwest_client`](http_context::HttpSession::reqwest_client)) are doing nobody sees:
+//! their state is `unknown`, and so is the connection of its answers.
 //!
 //! # For those who know another library
 //!

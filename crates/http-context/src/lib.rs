@@ -129,8 +129,10 @@
 //! Call [`http_session`] where a request is made, return its error like any other, and keep no
 //! handle in a struct: a handle that outlives its context only ever gives [`SessionClosed`]. SDKs
 //! that want a client of `reqwest_middleware` get one from [`HttpSession::client`], those that want a
-//! `tower` service take an [`HttpSession`] or an [`AmbientSession`], and those with a trait of their own
-//! an adapter of `http-context-adapters`.
+//! `tower` service take an [`HttpSession`] or an [`AmbientSession`], those with a trait of their own
+//! an adapter of `http-context-adapters`, and those that take a `reqwest::Client` and nothing else
+//! [`HttpSession::reqwest_client`], by which less is seen. Which to take when is on
+//! [a page of its own](guide::ambient_or_captured).
 //!
 //! # In executables
 //!
@@ -162,6 +164,7 @@ mod error;
 mod exchange;
 mod exit;
 mod facts;
+pub mod guide;
 mod identity;
 mod inspect;
 mod leak;
@@ -201,10 +204,10 @@ pub use facts::{
     AddressPair, AttemptAnswered, BodyEnd, BodyEndReason, CallerReport, CloseReason,
     ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionClosed, ConnectionInfo,
     ConnectionUse, ContextInfo, Direction, ExitReport, HeldSocket, Leak, LeakKind, LeakPolicy,
-    LeakProgress, MessageType, NameLookup, NestedOpen, NestedPolicy, Outcome, PoolCheckout,
-    PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect,
-    RequestInfo, ResponseHead, SessionEnded, SessionSource, SessionStarted, Upgrade, UpgradeEnd,
-    UpgradeEndReason, UpgradeProtocol, UpgradeTraffic,
+    LeakProgress, MessageType, NameLookup, NestedOpen, NestedPolicy, Outcome, PlainRequest,
+    PoolCheckout, PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout,
+    QueueWait, Redirect, RequestInfo, ResponseHead, SessionEnded, SessionSource, SessionStarted,
+    Upgrade, UpgradeEnd, UpgradeEndReason, UpgradeProtocol, UpgradeTraffic,
 };
 #[cfg(feature = "testing")]
 pub use http_context_macros::test;

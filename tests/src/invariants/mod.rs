@@ -1,6 +1,7 @@
 //! An observer that checks that each fact fits those before it.
 
 mod state;
+mod totals;
 
 use std::{
     fmt,
@@ -10,13 +11,14 @@ use std::{
 use http::Extensions;
 use http_context::{
     BodyEnd, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionInfo, ContextInfo,
-    ExitReport, Leak, NestedOpen, Observer, PoolCheckout, PoolCloseReason, PoolReturn, PoolStatus,
-    RequestError, RequestInfo, ResponseHead, SessionEnded, SessionStarted, Upgrade, UpgradeEnd,
+    ExitReport, Leak, NestedOpen, Observer, PlainRequest, PoolCheckout, PoolCloseReason,
+    PoolReturn, PoolStatus, RequestError, RequestInfo, ResponseHead, SessionEnded, SessionStarted,
+    Upgrade, UpgradeEnd,
 };
 use tokio::sync::watch;
 
 use self::state::State;
-pub use self::state::{Balance, Totals};
+pub use self::totals::{Balance, Totals};
 
 /// An observer that checks what it receives, in memory that does not grow with what has ended.
 ///
@@ -219,6 +221,15 @@ impl Observer for InvariantObserver {
 
     fn connect_abandoned(&self, _: &RequestInfo, _: &ConnectAbandoned<'_>) {
         self.note(|state| state.connects(-1, |totals| &mut totals.connects_abandoned));
+    }
+
+    fn plain_request_ended(&self, context: &ContextInfo, request: &PlainRequest<'_>) {
+        let is_answered = request.outcome.is_ok();
+        self.note(|state| state.plain_request_ended(context.id(), is_answered));
+    }
+
+    fn plain_connection_opened(&self, context: &ContextInfo, connection: &Arc<ConnectionInfo>) {
+        self.note(|state| state.plain_connection_opened(context.id(), connection));
     }
 
     fn leak(&self, _: &ContextInfo, leak: &Leak) {

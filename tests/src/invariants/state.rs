@@ -1,101 +1,16 @@
-//! What is open, what was counted, and what did not fit.
+//! What is open, and what did not fit.
 
-use std::{
-    collections::{HashMap, HashSet},
-    fmt,
-};
+use std::collections::{HashMap, HashSet};
 
 use http_context::{
-    BodyEnd, BodyEndReason, ConnectionUse, ContextId, ExitReport, Leak, LeakKind, NestedPolicy,
-    Outcome, RequestId, RequestInfo, SessionId,
+    BodyEnd, BodyEndReason, ConnectionInfo, ConnectionUse, ContextId, ExitReport, Leak, LeakKind,
+    NestedPolicy, Outcome, RequestId, RequestInfo, SessionId,
 };
+
+use super::totals::{Balance, Totals};
 
 /// After this many, what does not fit is only counted.
 const MISFITS_KEPT: usize = 20;
-
-/// What an [`InvariantObserver`](super::InvariantObserver) counted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are those of the facts")]
-#[non_exhaustive]
-pub struct Totals {
-    pub contexts: u64,
-    pub completed: u64,
-    pub failed: u64,
-    pub cancelled: u64,
-    pub panicked: u64,
-    pub nested: HashMap<NestedPolicy, u64>,
-    pub sessions: u64,
-    pub requests: u64,
-    pub requests_queued: u64,
-    pub requests_answered: u64,
-    pub requests_failed: u64,
-    /// Of those that failed, the ones whose session closed under them.
-    pub requests_aborted: u64,
-    pub requests_cancelled: u64,
-    /// Facts that came after the end of what they are about, as is allowed where another thread was at
-    /// it: the start of a request after its session or context, its end after its context, a
-    /// nested open after the outer context.
-    pub late: u64,
-    pub answered_new: u64,
-    pub answered_reused: u64,
-    pub bodies_complete: u64,
-    pub bodies_failed: u64,
-    pub bodies_dropped: u64,
-    pub bodies_aborted: u64,
-    pub body_bytes: u64,
-    pub upgraded: u64,
-    pub connects: u64,
-    pub connections_opened: u64,
-    pub connects_failed: u64,
-    pub connects_abandoned: u64,
-    /// Things that leaked, each counted.
-    pub leaks: u64,
-    pub leaks_by_kind: HashMap<LeakKind, u64>,
-    pub pool_sessions_closed: u64,
-}
-
-/// What an [`InvariantObserver`](super::InvariantObserver) knows as open, and what did not fit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Balance {
-    /// What has begun and not ended, by what it is.
-    pub open: Vec<(&'static str, i64)>,
-    /// Facts that did not fit those before them, the first of them.
-    pub misfits: Vec<String>,
-}
-
-impl Balance {
-    /// Whether anything has begun and not ended.
-    pub fn is_open(&self) -> bool {
-        !self.open.is_empty()
-    }
-
-    /// Whether something is open that can still end.
-    pub(super) fn may_settle(&self) -> bool {
-        self.is_open() && self.open.iter().all(|(_, count)| *count > 0)
-    }
-
-    /// Whether nothing is open, and everything fitted.
-    pub fn is_even(&self) -> bool {
-        !self.is_open() && self.misfits.is_empty()
-    }
-}
-
-impl fmt::Display for Balance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_even() {
-            return f.write_str("everything that began has ended");
-        }
-        f.write_str("not everything fits, or has ended:")?;
-        for (what, count) in &self.open {
-            write!(f, "\n  open: {count} {what}")?;
-        }
-        for misfit in &self.misfits {
-            write!(f, "\n  misfit: {misfit}")?;
-        }
-        Ok(())
-    }
-}
 
 #[derive(Default)]
 pub(super) struct State {
@@ -118,6 +33,7 @@ pub(super) struct State {
 #[derive(Default)]
 struct Context {
     requests: u64,
+    plain_requests: u64,
     nested: u64,
     in_flight: u64,
     sessions_open: u64,
@@ -128,6 +44,7 @@ struct Context {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Owed {
     requests: u64,
+    plain_requests: u64,
     nested: u64,
 }
 
@@ -199,22 +116,29 @@ impl State {
         };
         let Context {
             requests,
+            plain_requests,
             nested,
             in_flight,
             sessions_open,
             ..
         } = context;
         let owed = report.requests.checked_sub(requests);
+        let owed = owed.zip(report.plain_requests.checked_sub(plain_requests));
         let owed = owed.zip(report.nested_opens.checked_sub(nested));
-        let owed = owed.map(|(requests, nested)| Owed { requests, nested });
+        let owed = owed.map(|((requests, plain_requests), nested)| Owed {
+            requests,
+            plain_requests,
+            nested,
+        });
         match owed {
             Some(owed) if owed == Owed::default() => {}
             Some(owed) => {
                 self.owed.insert(id, owed);
             }
             None => self.misfit(format!(
-                "context {id} reports {} requests and {} nested opens of {requests} and {nested}",
-                report.requests, report.nested_opens,
+                "context {id} reports {} requests, {} of plain clients, and {} nested opens of \
+                 {requests}, {plain_requests} and {nested}",
+                report.requests, report.plain_requests, report.nested_opens,
             )),
         }
         if sessions_open > 0 {
@@ -289,6 +213,29 @@ impl State {
         self.totals.requests_queued += 1;
         if !matches!(self.requests.get(&id), Some((_, Stage::OnItsWay))) {
             self.misfit(format!("request {id} is {what} and is not on its way"));
+        }
+    }
+
+    pub(super) fn plain_request_ended(&mut self, context: ContextId, is_answered: bool) {
+        self.totals.plain_requests += 1;
+        self.totals.plain_answered += u64::from(is_answered);
+        match self.contexts.get_mut(&context) {
+            Some(context) => context.plain_requests += 1,
+            None => self.pay(
+                context,
+                |owed| &mut owed.plain_requests,
+                "a plain request of",
+            ),
+        }
+    }
+
+    pub(super) fn plain_connection_opened(&mut self, context: ContextId, info: &ConnectionInfo) {
+        self.totals.plain_connections += 1;
+        if info.plain.is_none() || !self.contexts.contains_key(&context) {
+            let id = info.id;
+            self.misfit(format!(
+                "connection {id} is no plain one of context {context}"
+            ));
         }
     }
 

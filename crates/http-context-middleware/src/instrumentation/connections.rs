@@ -30,6 +30,7 @@ impl Instrumentation {
         let open = |opened_for| Arc::new(ConnectionGauge::new(ledger, info, server, opened_for));
         match state {
             Some(state) => state.connected(open),
+            None if info.plain.is_some() => open(OpenedFor::Plain),
             None => open(OpenedFor::Nobody),
         }
     }
@@ -42,8 +43,10 @@ impl Instrumentation {
         server.closed(closed.reason).increment(1);
         let version = closed.version.map(ProtocolVersion::of);
         server.connection_duration(version).record(closed.duration);
-        #[allow(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
-        server.connection_requests().record(closed.requests as f64);
+        if info.plain.is_none() {
+            #[allow(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
+            server.connection_requests().record(closed.requests as f64);
+        }
         self.ledger.closed(info, gauge, closed);
         // Last: who sees the gauge go down sees the rest.
         gauge.closed();

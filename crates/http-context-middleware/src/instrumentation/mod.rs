@@ -6,6 +6,7 @@ mod contexts;
 mod install;
 mod observer;
 mod options;
+mod plain;
 mod propagate;
 mod request_span;
 mod requests;

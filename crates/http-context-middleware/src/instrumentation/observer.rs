@@ -5,9 +5,10 @@ use std::sync::Arc;
 use http::{Extensions, HeaderMap};
 use http_context::{
     AttemptAnswered, BodyEnd, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionClosed,
-    ConnectionInfo, ContextInfo, ExitReport, Leak, NameLookup, NestedOpen, Observer, PoolCheckout,
-    PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect,
-    RequestError, RequestInfo, ResponseHead, SessionStarted, Upgrade, UpgradeEnd,
+    ConnectionInfo, ContextInfo, ExitReport, Leak, NameLookup, NestedOpen, Observer, PlainRequest,
+    PoolCheckout, PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout,
+    QueueWait, Redirect, RequestError, RequestInfo, ResponseHead, SessionStarted, Upgrade,
+    UpgradeEnd,
 };
 
 use super::Instrumentation;
@@ -166,10 +167,7 @@ impl Observer for Instrumentation {
     }
 
     fn name_resolved(&self, _: &RequestInfo, lookup: &NameLookup) {
-        let name = self.options.lookup_names.then_some(&*lookup.name);
-        let failed = lookup.addresses.is_none_or(|found| found == 0);
-        self.metrics
-            .name_resolved(lookup.duration.as_secs_f64(), failed, name);
+        self.note_lookup(lookup);
     }
 
     fn connect_started(&self, request: &RequestInfo, connect: &ConnectStarted<'_>) {
@@ -201,6 +199,28 @@ impl Observer for Instrumentation {
         if let Some(state) = request.attached::<RequestState>() {
             state.connect_abandoned(abandoned.duration);
         }
+    }
+
+    fn plain_request_ended(&self, _: &ContextInfo, request: &PlainRequest<'_>) {
+        self.note_plain_request(request);
+    }
+
+    fn plain_name_resolved(&self, _: &ContextInfo, lookup: &NameLookup) {
+        self.note_lookup(lookup);
+    }
+
+    fn plain_connection_opened(&self, _: &ContextInfo, connection: &Arc<ConnectionInfo>) {
+        let took = connection.create_duration;
+        let setup = self.note_setup(None, &connection.origin, took, None);
+        let known = self.connection_made(None, connection);
+        if let Some(setup) = setup {
+            let _ = known.setup.set(setup);
+        }
+        connection.attach(known);
+    }
+
+    fn plain_connect_failed(&self, _: &ContextInfo, failure: &ConnectFailure<'_>) {
+        self.not_connected(None, failure.origin, failure.duration, failure.kind());
     }
 
     fn connection_closed(&self, connection: &Arc<ConnectionInfo>, closed: &ConnectionClosed) {

@@ -1,4 +1,4 @@
-//! One connection in the gauge of open connections: active or idle.
+//! One connection in the gauge of open connections: active, idle, or one that nobody knows of.
 
 use std::sync::{Arc, OnceLock};
 
@@ -18,6 +18,8 @@ pub(crate) enum OpenedFor {
     Request,
     /// Nobody: the request that asked for it went another way.
     Nobody,
+    /// A plain client, whose requests are not seen on it.
+    Plain,
 }
 
 /// A connection, as the gauge of its server counts it. Kept with the connection.
@@ -29,6 +31,7 @@ pub(crate) struct ConnectionGauge {
     pub(crate) peer: Option<Peer>,
     /// The span of its making, for the requests to link to.
     pub(crate) setup: OnceLock<Link>,
+    is_plain: bool,
     /// Only data: the gauges are moved after the lock.
     counted: Mutex<Counted>,
 }
@@ -63,6 +66,7 @@ impl ConnectionGauge {
             server: Arc::clone(server),
             peer: info.addresses.map(|pair| pair.remote.into()),
             setup: OnceLock::new(),
+            is_plain: opened_for == OpenedFor::Plain,
             counted: Mutex::new(counted),
         };
         let busy = i64::from(opened_for == OpenedFor::Request);
@@ -106,6 +110,10 @@ impl ConnectionGauge {
     }
 
     fn move_gauges(&self, open: i64, busy: i64, waiting: i64) {
+        if self.is_plain {
+            self.server.move_connections(0, 0, open);
+            return;
+        }
         if (open, busy, waiting) == (0, 0, 0) {
             return;
         }
@@ -114,7 +122,7 @@ impl ConnectionGauge {
             counts.busy += busy;
             counts.waiting += waiting;
         });
-        self.server.move_connections(active, idle);
+        self.server.move_connections(active, idle, 0);
     }
 
     /// As the ledger shows it while it is open.
@@ -125,7 +133,9 @@ impl ConnectionGauge {
         let mut record = self.record(&connection.info);
         record.protocol_version = connection.version.map(version);
         record.requests = connection.requests;
-        record.state = if is_idle {
+        record.state = if self.is_plain {
+            ConnectionState::Unknown
+        } else if is_idle {
             ConnectionState::Idle
         } else {
             ConnectionState::Active
@@ -166,7 +176,11 @@ impl ConnectionGauge {
             opened: info.opened,
             create_duration: info.create_duration,
             requests: 0,
-            state: ConnectionState::Idle,
+            state: if self.is_plain {
+                ConnectionState::Unknown
+            } else {
+                ConnectionState::Idle
+            },
             idle_for: None,
             closed: None,
         }

@@ -29,7 +29,8 @@ pub struct ConnectionRecord {
     pub opened: Instant,
     /// How long it took to make it.
     pub create_duration: Duration,
-    /// Response heads that came over it.
+    /// Response heads that came over it, where they are seen: see
+    /// [`ConnectionInfo::plain`](field@http_context::ConnectionInfo::plain).
     pub requests: u64,
     /// What it does now, or did when it closed.
     pub state: ConnectionState,
@@ -47,6 +48,9 @@ pub enum ConnectionState {
     Active,
     /// None is.
     Idle,
+    /// Nobody sees what is on it: that of a
+    /// [plain client](field@http_context::ConnectionInfo::plain).
+    Unknown,
 }
 
 impl ConnectionState {
@@ -55,6 +59,7 @@ impl ConnectionState {
         match self {
             Self::Active => "active",
             Self::Idle => "idle",
+            Self::Unknown => "unknown",
         }
     }
 }

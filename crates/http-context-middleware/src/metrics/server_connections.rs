@@ -10,11 +10,13 @@ use crate::attribute::{ERROR_TYPE, HTTP_CONNECTION_STATE, NETWORK_PROTOCOL_VERSI
 use crate::version::ProtocolVersion;
 
 impl Server {
-    /// Moves the two gauges of open connections.
-    pub(crate) fn move_connections(&self, active: i64, idle: i64) {
+    /// Moves the gauges of open connections: those with a request, without one, and those of plain
+    /// clients.
+    pub(crate) fn move_connections(&self, active: i64, idle: i64, unknown: i64) {
         for (state, by, gauge) in [
             ("active", active, &self.connections_active),
             ("idle", idle, &self.connections_idle),
+            ("unknown", unknown, &self.connections_unknown),
         ] {
             if by == 0 {
                 continue;

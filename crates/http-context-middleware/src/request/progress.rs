@@ -178,7 +178,7 @@ impl Progress {
 
 fn wait(server: &Server, by: i64) {
     let (active, idle) = server.connections.change(|counts| counts.waiting += by);
-    server.move_connections(active, idle);
+    server.move_connections(active, idle, 0);
 }
 
 #[cfg(test)]

@@ -63,7 +63,10 @@ impl Telemetry {
             } else {
                 Spans::default()
             };
-            (otlp, builder.spans(spans).propagation(Propagation::TraceContext))
+            (
+                otlp,
+                builder.spans(spans).propagation(Propagation::TraceContext),
+            )
         };
         #[cfg(feature = "otlp")]
         let is_set = match otlp.recorder() {

@@ -114,7 +114,8 @@ impl Connection {
         cookie: Option<NonZeroU64>,
     ) -> Self {
         let state = State {
-            idle_since: Some(info.opened),
+            // Of one whose use is not seen it is never known.
+            idle_since: info.plain.is_none().then_some(info.opened),
             version: info.is_http2.then_some(Version::HTTP_2),
             ..State::default()
         };

@@ -35,7 +35,7 @@ impl HeldConnection {
     /// It as a leak of this context.
     pub(crate) fn leak(&self, scope: &Scope) -> Leak {
         let info = &self.connection.info;
-        let mut leak = scope.leak(LeakKind::Connection, None, info.opened.elapsed());
+        let mut leak = scope.leak(LeakKind::Connection, info.plain, info.opened.elapsed());
         leak.socket = Some(self.socket);
         leak.detail = info.addresses.map(|AddressPair { local, remote }| {
             let id = info.id;

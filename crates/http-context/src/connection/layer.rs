@@ -1,5 +1,6 @@
 //! Sees the connections of a session being made.
 
+use std::any::Any;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -11,10 +12,10 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::session_connections::{Connect, SessionConnections};
-use crate::error::withhold;
+use crate::error::{SessionClosed, withhold};
 use crate::facts::{AddressPair, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionInfo};
 use crate::identity::{Attached, ConnectionId, Origin};
-use crate::scope::{CURRENT_REQUEST, RequestScope};
+use crate::scope::{CURRENT_CONNECT, CURRENT_REQUEST, PlainConnect, PlainScope, RequestScope};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -24,6 +25,17 @@ pub(crate) struct ConnectionLayer {
     pub(crate) connections: Arc<SessionConnections>,
     /// Whether HTTP/2 is spoken on every connection, with no handshake that says so.
     pub(crate) is_http2: bool,
+    /// Of the connector of a plain client.
+    pub(crate) plain: Option<PlainOwner>,
+}
+
+/// Whose the connections of a plain client are.
+#[derive(Clone)]
+pub(crate) struct PlainOwner {
+    pub(crate) scope: Arc<PlainScope>,
+    /// Dropped with the last clone of the client, and the last of its requests that is under way.
+    #[expect(dead_code, reason = "it is there to be dropped")]
+    pub(crate) hold: Arc<dyn Any + Send + Sync>,
 }
 
 impl<S> Layer<S> for ConnectionLayer {
@@ -35,6 +47,7 @@ impl<S> Layer<S> for ConnectionLayer {
                 inner,
                 connections: Arc::clone(&self.connections),
                 is_http2: self.is_http2,
+                plain: self.plain.clone(),
             }),
             ready: None,
         }
@@ -53,6 +66,22 @@ struct Shared<S> {
     inner: S,
     connections: Arc<SessionConnections>,
     is_http2: bool,
+    plain: Option<PlainOwner>,
+}
+
+impl<S> Shared<S> {
+    /// Who asks for a connection, in this task.
+    fn asker(&self) -> Option<Asker> {
+        if let Some(owner) = &self.plain {
+            // Whatever request of a session this task works on besides.
+            let connect = PlainConnect::new(Arc::clone(&owner.scope));
+            return Some(Asker::Plain(Arc::new(connect)));
+        }
+        CURRENT_REQUEST
+            .try_with(Arc::clone)
+            .ok()
+            .map(Asker::Request)
+    }
 }
 
 impl<S> Clone for ObservedConnector<S> {
@@ -81,22 +110,17 @@ where
     fn call(&mut self, destination: R) -> Self::Future {
         // Called in the task of the request; the future may be finished by another task, when the
         // request was served by a connection that came free first.
-        let request = CURRENT_REQUEST.try_with(Arc::clone).ok();
-        let attempt = request.map(|request| {
-            let origin = request.info.destination();
-            let started = ConnectStarted { origin: &origin };
-            request.notify(|observer, request| observer.connect_started(request, &started));
-            Attempt {
-                origin,
-                request: Some(request),
-                is_http2: self.shared.is_http2,
-                started: Instant::now(),
-            }
-        });
+        let asker = self.shared.asker();
         let connector = self.ready.take();
         let mut connector = connector.unwrap_or_else(|| self.shared.inner.clone());
+        let attempt = asker.map(|asker| Attempt::begin(asker, self.shared.is_http2));
+        let inner = match &attempt {
+            // It asks for the proxy to take.
+            Some(attempt) => attempt.bind(|| connector.call(destination)),
+            None => connector.call(destination),
+        };
         Connecting {
-            inner: Some(connector.call(destination)),
+            inner: Some(inner),
             attempt,
             connect: Some(self.shared.connections.connect()),
         }
@@ -124,10 +148,6 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let request = this
-            .attempt
-            .as_ref()
-            .and_then(|attempt| attempt.request.clone());
         let (Some(inner), Some(connect)) =
             (this.inner.as_mut().as_pin_mut(), this.connect.as_mut())
         else {
@@ -135,64 +155,132 @@ where
         };
         let result = if connect.is_given_up(cx) {
             this.inner.set(None);
-            *this.attempt = None;
-            Err(request.map_or_else(
+            Err(this.attempt.take().map_or_else(
                 || "the session of the connection was closed".into(),
-                |request| request.closed_error().into(),
+                |attempt| attempt.closed_error().into(),
             ))
         } else {
             // Bound again, so that the resolver knows whose name it looks up in any task.
-            let result = ready!(match request {
-                Some(request) => CURRENT_REQUEST.sync_scope(request, || inner.poll(cx)),
+            let result = ready!(match this.attempt {
+                Some(attempt) => attempt.bind(|| inner.poll(cx)),
                 None => inner.poll(cx),
             });
-            if let Some(attempt) = this.attempt.take() {
-                attempt.end(&result, connect);
-            }
-            result
+            let closed = match this.attempt.take() {
+                Some(attempt) => attempt.end(&result, connect),
+                None => None,
+            };
+            closed.map_or(result, |closed| Err(closed.into()))
         };
         *this.connect = None;
         Poll::Ready(result)
     }
 }
 
+/// Who asks for a connection.
+#[derive(Clone)]
+enum Asker {
+    Request(Arc<RequestScope>),
+    Plain(Arc<PlainConnect>),
+}
+
 struct Attempt {
-    /// Taken by whoever notifies of the end.
-    request: Option<Arc<RequestScope>>,
-    origin: Arc<Origin>,
+    asker: Asker,
+    /// Whether observers have yet to be notified of its end.
+    is_open: bool,
+    /// Of a request; a plain client is asked for it later.
+    origin: Option<Arc<Origin>>,
     is_http2: bool,
     started: Instant,
 }
 
 impl Attempt {
-    fn end<C: Connection>(mut self, result: &Result<C, BoxError>, connect: &Connect) {
-        let Some(request) = self.request.take() else {
-            return;
+    fn begin(asker: Asker, is_http2: bool) -> Self {
+        let origin = match &asker {
+            Asker::Request(request) => {
+                let origin = request.info.destination();
+                let started = ConnectStarted { origin: &origin };
+                request.notify(|observer, request| observer.connect_started(request, &started));
+                Some(origin)
+            }
+            Asker::Plain(_) => None,
         };
-        match result {
-            Ok(connection) => {
-                let info = self.opened(connection, &request);
-                let made = connect.made(Arc::clone(&info), &request.scope().observers);
-                request.note_connection_opened(&info, Arc::clone(&made) as _);
-                // After that, so that its close is no news before its open.
-                connect.enter(&made);
-            }
-            Err(error) => {
-                // A resolver or a connector of others may write what it was given into it.
-                let is_observed = !request.scope().observers.is_empty();
-                let withheld = is_observed.then(|| withhold(&**error, &request.secrets()));
-                let withheld = withheld.flatten();
-                let failure = ConnectFailure {
-                    origin: &self.origin,
-                    error: withheld.as_ref().map_or(&**error, |withheld| withheld as _),
-                    duration: self.started.elapsed(),
-                };
-                request.notify(|observer, request| observer.connect_failed(request, &failure));
-            }
+        Self {
+            asker,
+            is_open: true,
+            origin,
+            is_http2,
+            started: Instant::now(),
         }
     }
 
-    fn opened(&self, connection: &impl Connection, request: &RequestScope) -> Arc<ConnectionInfo> {
+    /// For what works for it, and is not given it.
+    fn bind<T>(&self, work: impl FnOnce() -> T) -> T {
+        match &self.asker {
+            Asker::Request(request) => CURRENT_REQUEST.sync_scope(Arc::clone(request), work),
+            Asker::Plain(connect) => CURRENT_CONNECT.sync_scope(Arc::clone(connect), work),
+        }
+    }
+
+    fn closed_error(&self) -> SessionClosed {
+        match &self.asker {
+            Asker::Request(request) => request.closed_error(),
+            Asker::Plain(connect) => connect.plain.closed_error(),
+        }
+    }
+
+    /// Gives an error, if nobody is to have the connection that was made.
+    fn end<C: Connection>(
+        mut self,
+        result: &Result<C, BoxError>,
+        connect: &Connect,
+    ) -> Option<SessionClosed> {
+        self.is_open = false;
+        let scope = match &self.asker {
+            Asker::Request(request) => request.scope(),
+            Asker::Plain(connect) => &connect.plain.scope,
+        };
+        match result {
+            Ok(connection) => {
+                let info = self.opened(connection);
+                let made = connect.made(Arc::clone(&info), &scope.observers);
+                match &self.asker {
+                    Asker::Request(request) => {
+                        request.note_connection_opened(&info, Arc::clone(&made) as _);
+                    }
+                    Asker::Plain(connect) => connect.plain.note_connection_opened(&info),
+                }
+                // After that, so that its close is no news before its open.
+                connect.enter(&made);
+                // A request of a session that closes is ended by that. This one would go on, and
+                // whoever closes the session has cut off what was entered by then.
+                if matches!(self.asker, Asker::Plain(_)) && connect.is_closed() {
+                    return Some(self.closed_error());
+                }
+            }
+            Err(_) if scope.observers.is_empty() => {}
+            Err(error) => {
+                // A resolver or a connector of others may write what it was given into it.
+                let withheld = match &self.asker {
+                    Asker::Request(request) => withhold(&**error, &request.secrets()),
+                    Asker::Plain(connect) => withhold(&**error, &connect.plain.secrets()),
+                };
+                let origin = self.origin(None);
+                let failure = ConnectFailure {
+                    origin: &origin,
+                    error: withheld.as_ref().map_or(&**error, |withheld| withheld as _),
+                    duration: self.started.elapsed(),
+                };
+                match &self.asker {
+                    Asker::Request(request) => request
+                        .notify(|observer, request| observer.connect_failed(request, &failure)),
+                    Asker::Plain(connect) => connect.plain.note_connect_failed(&failure),
+                }
+            }
+        }
+        None
+    }
+
+    fn opened(&self, connection: &impl Connection) -> Arc<ConnectionInfo> {
         let now = Instant::now();
         let connected = connection.connected();
         let mut extras = http::Extensions::new();
@@ -201,10 +289,15 @@ impl Attempt {
             local: info.local_addr(),
             remote: info.remote_addr(),
         });
+        let (session, plain) = match &self.asker {
+            Asker::Request(request) => (request.info.session(), None),
+            Asker::Plain(connect) => (connect.plain.session, Some(connect.plain.call_site)),
+        };
         Arc::new(ConnectionInfo {
             id: ConnectionId::next(),
-            session: request.info.session(),
-            origin: Arc::clone(&self.origin),
+            session,
+            plain,
+            origin: self.origin(addresses),
             addresses,
             is_http2: self.is_http2 || connected.is_negotiated_h2(),
             create_duration: now.duration_since(self.started),
@@ -212,13 +305,29 @@ impl Attempt {
             attached: Attached::default(),
         })
     }
+
+    fn origin(&self, addresses: Option<AddressPair>) -> Arc<Origin> {
+        if let Some(origin) = &self.origin {
+            return Arc::clone(origin);
+        }
+        let Asker::Plain(connect) = &self.asker else {
+            unreachable!("that of a request is known");
+        };
+        let peer = addresses.map(|pair| pair.remote);
+        connect.origin().unwrap_or_else(|| match peer {
+            Some(peer) => connect.origin_of(&peer.ip().to_string(), peer.port()),
+            None => connect.origin_of("unknown", 0),
+        })
+    }
 }
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        if let Some(request) = self.request.take() {
+        if let (true, Asker::Request(request), Some(origin)) =
+            (self.is_open, &self.asker, &self.origin)
+        {
             let abandoned = ConnectAbandoned {
-                origin: &self.origin,
+                origin,
                 duration: self.started.elapsed(),
             };
             request.notify(|observer, request| observer.connect_abandoned(request, &abandoned));

@@ -38,7 +38,7 @@ pub(crate) use connection::Connection;
 pub use connection::ConnectionSnapshot;
 pub(crate) use cut::HeldConnection;
 pub use kernel::KernelCloses;
-pub(crate) use layer::ConnectionLayer;
+pub(crate) use layer::{ConnectionLayer, PlainOwner};
 pub use open_connections::open_connections;
 pub(crate) use ownership::{release, still_held};
 pub(crate) use resolve::{ObservedResolver, SystemResolver};

@@ -9,30 +9,47 @@ use tower_service::Service;
 
 use crate::error::NameNotResolved;
 use crate::facts::NameLookup;
-use crate::scope::{CURRENT_REQUEST, RequestScope};
+use crate::scope::{CURRENT_CONNECT, CURRENT_REQUEST, PlainConnect, RequestScope};
 
 /// Notifies of each lookup of the resolver that it wraps.
-pub(crate) struct ObservedResolver(pub(crate) Arc<dyn Resolve>);
+pub(crate) struct ObservedResolver {
+    pub(crate) resolver: Arc<dyn Resolve>,
+    /// Whether it is that of a plain client.
+    pub(crate) is_plain: bool,
+}
+
+/// For whom a name is looked up.
+enum Asker {
+    Request(Arc<RequestScope>),
+    Plain(Arc<PlainConnect>),
+}
 
 impl Resolve for ObservedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let request = CURRENT_REQUEST.try_with(Arc::clone).ok();
+        let asker = if self.is_plain {
+            CURRENT_CONNECT.try_with(Arc::clone).ok().map(Asker::Plain)
+        } else {
+            CURRENT_REQUEST
+                .try_with(Arc::clone)
+                .ok()
+                .map(Asker::Request)
+        };
         let text = name.as_str().to_owned();
-        let lookup = self.0.resolve(name);
+        let lookup = self.resolver.resolve(name);
         Box::pin(async move {
             let started = Instant::now();
             match lookup.await {
                 // Collected, to know how many there are; a handful at most.
                 Ok(addresses) => {
                     let addresses: Vec<_> = addresses.collect();
-                    notify(request.as_deref(), text, started, Some(addresses.len()));
+                    notify(asker.as_ref(), text, started, Some(addresses.len()));
                     if addresses.is_empty() {
                         return Err(NameNotResolved("it has no address".into()).into());
                     }
                     Ok(Box::new(addresses.into_iter()) as Addrs)
                 }
                 Err(error) => {
-                    notify(request.as_deref(), text, started, None);
+                    notify(asker.as_ref(), text, started, None);
                     Err(NameNotResolved(error).into())
                 }
             }
@@ -40,19 +57,18 @@ impl Resolve for ObservedResolver {
     }
 }
 
-fn notify(
-    request: Option<&RequestScope>,
-    name: String,
-    started: Instant,
-    addresses: Option<usize>,
-) {
-    if let Some(request) = request {
-        let lookup = NameLookup {
-            name,
-            duration: started.elapsed(),
-            addresses,
-        };
-        request.notify(|observer, request| observer.name_resolved(request, &lookup));
+fn notify(asker: Option<&Asker>, name: String, started: Instant, addresses: Option<usize>) {
+    let Some(asker) = asker else { return };
+    let lookup = NameLookup {
+        name,
+        duration: started.elapsed(),
+        addresses,
+    };
+    match asker {
+        Asker::Request(request) => {
+            request.notify(|observer, request| observer.name_resolved(request, &lookup));
+        }
+        Asker::Plain(connect) => connect.plain.note_name_resolved(&lookup),
     }
 }
 

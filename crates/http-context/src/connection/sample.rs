@@ -98,6 +98,7 @@ pub(super) fn info(addresses: AddressPair) -> Arc<ConnectionInfo> {
         session: SessionId::next(),
         origin: Arc::new(OriginKey::of(&url).to_origin()),
         addresses: Some(addresses),
+        plain: None,
         is_http2: false,
         create_duration: Duration::ZERO,
         opened: Instant::now(),

@@ -234,6 +234,21 @@ impl SessionConnections {
         gone.iter().for_each(release);
     }
 
+    /// Cuts off the sockets of all that were opened and not taken since, as far as that is wished and
+    /// the system allows it. They stay with this session.
+    ///
+    /// Takes about a microsecond for each descriptor of the process.
+    pub(crate) fn cut(&self) {
+        let connections = self.connections.lock();
+        let opened = connections.opened.values().filter(|one| one.can_be_cut());
+        let opened: Vec<_> = opened.cloned().collect();
+        drop(connections);
+        let sockets: Vec<_> = opened.iter().filter_map(|one| one.socket()).collect();
+        if !sockets.is_empty() {
+            kernel::cut(&sockets, |at| REGISTRY.has(&opened[at]));
+        }
+    }
+
     /// Takes every connection that was opened and not taken or forgotten since. Who takes them has
     /// to [`release`] them. They stay known to what they carry meanwhile.
     pub(crate) fn take(&self) -> Vec<Arc<Connection>> {
@@ -296,6 +311,11 @@ impl Connect {
     /// Whether it is to be given up. Otherwise the task is woken when it is.
     pub(super) fn is_given_up(&mut self, cx: &mut Context<'_>) -> bool {
         self.is_closed || self.closing.as_mut().poll(cx).is_ready()
+    }
+
+    /// Whether its session has closed by now.
+    pub(super) fn is_closed(&self) -> bool {
+        self.session.connections.lock().is_closed
     }
 
     /// It was made. Nobody finds it before it is [entered](Self::enter).

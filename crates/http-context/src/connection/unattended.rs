@@ -57,14 +57,18 @@ pub(crate) fn report_when_closed(scope: Arc<Scope>, connection: Arc<Connection>,
 
 /// Cuts off and reports what is left of these sockets in a while, since who has closed them waits for
 /// none of them. Those that cannot be cut off are released at once.
-pub(super) fn verify_later(scope: &Arc<Scope>, connections: Vec<Arc<Connection>>) {
+pub(super) fn verify_later(
+    scope: &Arc<Scope>,
+    connections: Vec<Arc<Connection>>,
+    within: Duration,
+) {
     let (verified, others): (Vec<_>, Vec<_>) =
         connections.into_iter().partition(|one| one.can_be_cut());
     others.iter().for_each(release);
     if verified.is_empty() {
         return;
     }
-    let gone_by = now() + CLOSES_WITHIN;
+    let gone_by = now() + within;
     look_after(verified.into_iter().map(|connection| Socket {
         scope: Arc::clone(scope),
         connection,

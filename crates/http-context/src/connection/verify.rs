@@ -29,12 +29,23 @@ pub(crate) struct ClosedConnections {
     connections: Vec<Arc<Connection>>,
     /// The context whose leaks those are that stay, if anybody looks for them.
     scope: Option<Arc<Scope>>,
+    /// How long they may take, where nobody waits for them.
+    within: Duration,
 }
 
 impl ClosedConnections {
-    /// `scope` is the context whose leaks those are that stay, if anybody is to look for them.
-    pub(crate) fn new(connections: Vec<Arc<Connection>>, scope: Option<Arc<Scope>>) -> Self {
-        Self { connections, scope }
+    /// `scope` is the context whose leaks those are that stay, if anybody is to look for them, and
+    /// `within` how long they may take to be gone where nobody waits for that.
+    pub(crate) fn new(
+        connections: Vec<Arc<Connection>>,
+        scope: Option<Arc<Scope>>,
+        within: Duration,
+    ) -> Self {
+        Self {
+            connections,
+            scope,
+            within,
+        }
     }
 
     /// Waits until the operating system shows none of their sockets, or until they are to be gone.
@@ -58,7 +69,7 @@ impl Drop for ClosedConnections {
     fn drop(&mut self) {
         let connections = std::mem::take(&mut self.connections);
         match &self.scope {
-            Some(scope) => verify_later(scope, connections),
+            Some(scope) => verify_later(scope, connections, self.within),
             None => connections.iter().for_each(release),
         }
     }
@@ -158,7 +169,11 @@ mod tests {
     fn an_exit_that_is_over_answers_for_no_socket() {
         let (connection, _ends) = connected();
         assert!(REGISTRY.has(&connection));
-        drop(ClosedConnections::new(vec![Arc::clone(&connection)], None));
+        drop(ClosedConnections::new(
+            vec![Arc::clone(&connection)],
+            None,
+            CLOSES_WITHIN,
+        ));
         assert!(!REGISTRY.has(&connection));
     }
 
@@ -209,7 +224,7 @@ mod tests {
                 .build()
                 .unwrap();
             let closed = (0..count).map(|_| connected().0).collect();
-            let closed = ClosedConnections::new(closed, None);
+            let closed = ClosedConnections::new(closed, None, CLOSES_WITHIN);
             let left = runtime.block_on(still_held(&closed.connections)).unwrap();
             assert!(left.is_empty());
             assert_eq!(started.load(Ordering::Relaxed), threads);

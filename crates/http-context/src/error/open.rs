@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::build::BuildError;
-use super::context::{ContextClosed, NestedDenied, NoContext};
+use super::context::{ContextClosed, NestedDenied, NoContext, SessionClosed};
 use super::pool::PoolError;
 
 /// A context could not be opened, or its work met no session.
@@ -29,6 +29,9 @@ pub enum OpenError {
     /// What is bound to the task that asked for a session has exited.
     #[error(transparent)]
     ContextClosed(#[from] ContextClosed),
+    /// The session that was asked for a client is closed.
+    #[error(transparent)]
+    SessionClosed(#[from] SessionClosed),
 }
 
 /// There is no session to be had here.
@@ -47,6 +50,9 @@ pub enum SessionError {
     /// The context has no permit of its pool, and none is free.
     #[error(transparent)]
     Pool(#[from] PoolError),
+    /// The session that was asked for a client is closed.
+    #[error(transparent)]
+    SessionClosed(#[from] SessionClosed),
 }
 
 impl From<SessionError> for OpenError {
@@ -56,6 +62,7 @@ impl From<SessionError> for OpenError {
             SessionError::ContextClosed(error) => error.into(),
             SessionError::Build(error) => error.into(),
             SessionError::Pool(error) => error.into(),
+            SessionError::SessionClosed(error) => error.into(),
         }
     }
 }

@@ -44,6 +44,14 @@ pub enum RedirectError {
          removes them there"
     )]
     DefaultCredentials,
+    /// It leads to another origin, or has led to one before, and the request has credentials that
+    /// `reqwest` would send there: a plain client follows no such redirect.
+    #[error(
+        "the redirect leads to another origin, or has come from one, and a plain `reqwest::Client` \
+         would send it credentials of the request; send the request by the session, which removes \
+         them, or follow the redirect where it is made"
+    )]
+    PlainCredentials,
     /// A policy made by [`RedirectPolicy::custom`](crate::RedirectPolicy::custom) refused it.
     #[error("the redirect policy refused the redirect")]
     Refused(#[source] BoxError),

@@ -16,6 +16,10 @@ use crate::scope::Scope;
 use crate::session::Sessions;
 use crate::wait_until::wait_until;
 
+/// How long what came over a plain client may take to be dropped, when the client was: until then its
+/// socket is open, and nobody knows what for.
+const PLAIN_CLOSES_WITHIN: Duration = Duration::from_millis(100);
+
 /// The exit of one context. It happens exactly once: awaited, or when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Exit {
@@ -111,8 +115,9 @@ impl Exit {
         // First, since what a session is made of may hold one: a middleware, or a body.
         drop_unpooled(&context);
         self.let_go(&context).await;
-        if has_permit(&context) {
-            // What is found here is why the pool closes it.
+        if has_permit(&context) || has_plain_connections(&context) {
+            // What is found here is why the pool closes it; and a request of a plain client lets go of
+            // the client when its connection is cut off.
             self.find_holders(&context);
         }
         self.settle(&context);
@@ -197,12 +202,23 @@ impl Exit {
             return;
         };
         verify::wait_until_given_up(sessions, gone_by).await;
+        // Both are taken first: what is dropped in the middle of this is looked after in the background.
+        let plain = take_plain(context, sessions);
         let closed = take_closed(context, sessions);
         if verifies(context) {
-            let held = closed.verify(gone_by).await;
-            if !held.is_empty() {
-                self.defer(context.scope());
-                verify::add_leaks(context.scope(), held, &mut self.leaks);
+            // What holds the client holds its idle connections, for as long as it likes.
+            let within = if sessions.has_holders() {
+                Duration::ZERO
+            } else {
+                PLAIN_CLOSES_WITHIN
+            };
+            let plain_gone_by = gone_by.min(Instant::now() + within);
+            for (closed, gone_by) in [(plain, plain_gone_by), (closed, gone_by)] {
+                let held = closed.verify(gone_by).await;
+                if !held.is_empty() {
+                    self.defer(context.scope());
+                    verify::add_leaks(context.scope(), held, &mut self.leaks);
+                }
             }
         }
     }
@@ -260,6 +276,7 @@ impl Exit {
                 .begun
                 .map_or(Duration::ZERO, |begun| now.duration_since(begun)),
             requests: total(&stats.requests.started),
+            plain_requests: total(&stats.plain_requests),
             aborted: self.aborted,
             connections_opened: total(&stats.requests.connections_opened),
             connections_reused: total(&stats.requests.connections_reused),
@@ -312,17 +329,23 @@ async fn drain(context: &HttpContext, farewells: &Farewells) {
     let _ = timeout(context.options().drain_timeout, is_drained).await;
 }
 
-/// Drops the client that goes back to no pool.
+/// Drops the clients that go back to no pool.
 fn drop_unpooled(context: &HttpContext) {
-    if let Some(sessions) = context.sessions_if_any()
-        && !sessions.has_permit()
-    {
-        sessions.drop_transport();
+    if let Some(sessions) = context.sessions_if_any() {
+        sessions.drop_plain_client(None);
+        if !sessions.has_permit() {
+            sessions.drop_transport();
+        }
     }
 }
 
 fn has_permit(context: &HttpContext) -> bool {
     context.sessions_if_any().is_some_and(|s| s.has_permit())
+}
+
+fn has_plain_connections(context: &HttpContext) -> bool {
+    let sessions = context.sessions_if_any();
+    sessions.is_some_and(|s| s.has_plain_connections())
 }
 
 fn has_connections(context: &HttpContext) -> bool {
@@ -338,14 +361,26 @@ fn verifies(context: &HttpContext) -> bool {
 /// The connections of the sessions that were dropped.
 fn take_closed(context: &HttpContext, sessions: &Sessions) -> ClosedConnections {
     let scope = verifies(context).then(|| Arc::clone(context.scope()));
-    ClosedConnections::new(sessions.take_connections(), scope)
+    ClosedConnections::new(sessions.take_connections(), scope, CLOSES_WITHIN)
+}
+
+/// The connections of the plain clients of those.
+fn take_plain(context: &HttpContext, sessions: &Sessions) -> ClosedConnections {
+    let scope = verifies(context).then(|| Arc::clone(context.scope()));
+    ClosedConnections::new(
+        sessions.take_plain_connections(),
+        scope,
+        PLAIN_CLOSES_WITHIN,
+    )
 }
 
 /// Closes the session, and leaves it to others to look at what is left of its sockets.
 fn close_unverified(context: &HttpContext, sessions: &Arc<Sessions>) {
+    sessions.drop_plain_client(None);
     sessions.drop_transport();
     if let Some(permit) = sessions.take_permit() {
         permit.close(PoolCloseReason::Unverified);
     }
     drop(take_closed(context, sessions));
+    drop(take_plain(context, sessions));
 }

@@ -10,7 +10,7 @@ use reqwest::Version;
 use tokio::time::Instant;
 
 use crate::error::ErrorKind;
-use crate::identity::{Attached, ConnectionId, Origin, SessionId};
+use crate::identity::{Attached, CallSite, ConnectionId, Origin, SessionId};
 
 /// Whether a response came over a connection that had been used before. The strings are the values
 /// of the label `source`.
@@ -59,7 +59,14 @@ pub struct ConnectionInfo {
     pub id: ConnectionId,
     /// The session that opened it.
     pub session: SessionId,
+    /// Where the plain client was first asked for that opened it, by
+    /// [`HttpSession::reqwest_client`](crate::HttpSession::reqwest_client); `None` of one that the
+    /// session opened for a request. What the connection of a plain client carries is not seen.
+    pub plain: Option<CallSite>,
     /// The origin that it was opened for: that of the request, or of a redirect on its way.
+    ///
+    /// Of a plain client for whose requests `configure` has chosen a proxy it is the address of the
+    /// peer, without a scheme, and of one that goes by a Unix socket it is `unknown`.
     pub origin: Arc<Origin>,
     /// Its two ends, when they are known. Through a proxy the peer is the proxy.
     pub addresses: Option<AddressPair>,
@@ -151,7 +158,8 @@ pub struct ConnectionClosed {
     pub reason: CloseReason,
     /// From when it was made to its close.
     pub duration: Duration,
-    /// How many response heads came over it.
+    /// How many response heads came over it. 0 where that is not seen: see
+    /// [`ConnectionInfo::plain`](field@ConnectionInfo::plain).
     pub requests: u64,
     /// The HTTP version it spoke, once a response or the TLS handshake said so.
     pub version: Option<Version>,
@@ -176,7 +184,8 @@ pub enum CloseReason {
     IdleTimeout,
     /// The other end closed or reset it first.
     Remote,
-    /// Not known, since nobody sees closes in this process.
+    /// Not known, since nobody sees closes in this process; or this side closed a connection of a
+    /// plain client that was older than an idle one may be, for that or for another reason.
     Unknown,
 }
 

@@ -61,10 +61,15 @@ pub struct ExitReport {
     pub exit_duration: Duration,
     /// Requests that were started, whatever became of them.
     pub requests: u64,
+    /// Requests of plain clients ([`HttpSession::reqwest_client`](crate::HttpSession::reqwest_client))
+    /// that were answered or failed, as often as they were sent: each redirect, and each time that
+    /// `reqwest` sends one again. They are not among the [`requests`](field@Self::requests). Which of
+    /// them cannot be seen [is in a table](crate::guide::ambient_or_captured).
+    pub plain_requests: u64,
     /// Requests and bodies that were cut off at the drain deadline, or at once when the context
     /// was cancelled or panicked.
     pub aborted: u64,
-    /// Connections that the context's requests opened.
+    /// Connections that the context's requests opened, those of plain clients included.
     pub connections_opened: u64,
     /// Responses that came over a connection which had been used before, with those that redirect
     /// and those that a middleware answers by sending again.
@@ -100,11 +105,15 @@ impl fmt::Display for ExitReport {
         }
         write!(
             f,
-            " opened at {}: {} after {:?}, {} requests, {} connections opened, {} reused, {} leaks",
-            self.opened_at,
-            self.outcome,
-            self.duration,
-            self.requests,
+            " opened at {}: {} after {:?}, {} requests",
+            self.opened_at, self.outcome, self.duration, self.requests,
+        )?;
+        if self.plain_requests > 0 {
+            write!(f, " and {} of plain clients", self.plain_requests)?;
+        }
+        write!(
+            f,
+            ", {} connections opened, {} reused, {} leaks",
             self.connections_opened,
             self.connections_reused,
             self.leaks.iter().map(|leak| leak.count).sum::<usize>(),

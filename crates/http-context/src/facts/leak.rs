@@ -15,7 +15,8 @@ use crate::identity::{CallSite, ContextId};
 pub enum LeakKind {
     /// A session handle, or a request builder of it, was kept past the exit.
     SessionHandle,
-    /// A client given out by [`HttpSession::client`](crate::HttpSession::client) was kept.
+    /// A client given out by [`HttpSession::client`](crate::HttpSession::client) or
+    /// [`HttpSession::reqwest_client`](crate::HttpSession::reqwest_client) was kept.
     ClientClone,
     /// A request had no response at the drain deadline, and was cut off.
     RequestInFlight,

@@ -10,6 +10,7 @@ mod leak;
 mod leak_progress;
 mod nested;
 mod phase;
+mod plain;
 mod pool;
 mod request;
 mod response;
@@ -28,6 +29,7 @@ pub use leak::{HeldSocket, Leak, LeakKind, LeakPolicy};
 pub use leak_progress::LeakProgress;
 pub use nested::{NestedOpen, NestedPolicy};
 pub(crate) use phase::Phase;
+pub use plain::PlainRequest;
 pub use pool::{
     PoolCheckout, PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout,
 };

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 
+use http::Uri;
 use reqwest::Url;
 
 use super::attached::Attached;
@@ -81,15 +82,24 @@ pub(crate) struct OriginKey<'u> {
 
 impl<'u> OriginKey<'u> {
     pub(crate) fn of(url: &'u Url) -> Self {
-        let host = url.host_str().unwrap_or_default();
-        let host = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'))
-            .unwrap_or(host);
+        let port = url.port_or_known_default().unwrap_or_default();
+        Self::of_parts(url.scheme(), url.host_str().unwrap_or_default(), port)
+    }
+
+    /// That of a request as it is sent, whose URI has a scheme and a host.
+    pub(crate) fn of_uri(uri: &'u Uri) -> Self {
+        let scheme = uri.scheme_str().unwrap_or_default();
+        let default = if scheme == "https" { 443 } else { 80 };
+        let port = uri.port_u16().unwrap_or(default);
+        Self::of_parts(scheme, uri.host().unwrap_or_default(), port)
+    }
+
+    /// That of these parts.
+    pub(crate) fn of_parts(scheme: &'u str, host: &'u str, port: u16) -> Self {
         Self {
-            scheme: url.scheme(),
-            host,
-            port: url.port_or_known_default().unwrap_or_default(),
+            scheme,
+            host: without_brackets(host),
+            port,
         }
     }
 
@@ -101,6 +111,13 @@ impl<'u> OriginKey<'u> {
             attached: Attached::default(),
         }
     }
+}
+
+fn without_brackets(host: &str) -> &str {
+    let inner = host.strip_prefix('[');
+    inner
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host)
 }
 
 #[cfg(test)]

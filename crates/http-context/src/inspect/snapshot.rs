@@ -43,6 +43,9 @@ pub struct LiveContext {
     pub requests: u64,
     /// What the requests of each [`caller`](crate::caller()) have come to so far, by name.
     pub callers: Vec<CallerReport>,
+    /// Requests of plain clients that were answered or failed so far: see
+    /// [`ExitReport::plain_requests`](field@crate::ExitReport::plain_requests).
+    pub plain_requests: u64,
     /// Child tasks that are alive.
     pub children: usize,
     /// How often `open` was called inside it.
@@ -95,6 +98,7 @@ impl LiveUpgrade {
 pub fn snapshot() -> Snapshot {
     let live = |context: HttpContext| {
         let age = context.age();
+        let stats = &context.scope().stats;
         LiveContext {
             age,
             is_overdue: context
@@ -103,13 +107,9 @@ pub fn snapshot() -> Snapshot {
                 .is_some_and(|threshold| age >= threshold),
             is_closing: context.is_closed(),
             requests_in_flight: context.requests_in_flight(),
-            requests: context
-                .scope()
-                .stats
-                .requests
-                .started
-                .load(Ordering::Relaxed),
-            callers: context.scope().stats.callers(),
+            requests: stats.requests.started.load(Ordering::Relaxed),
+            callers: stats.callers(),
+            plain_requests: stats.plain_requests.load(Ordering::Relaxed),
             children: context.children(),
             nested_opens: context.nested_opens().count(),
             context,

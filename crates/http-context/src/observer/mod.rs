@@ -11,9 +11,10 @@ use reqwest_middleware::Middleware;
 use crate::error::RequestError;
 use crate::facts::{
     AttemptAnswered, BodyEnd, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionClosed,
-    ConnectionInfo, ContextInfo, ExitReport, Leak, NameLookup, NestedOpen, PoolCheckout,
-    PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect,
-    RequestInfo, ResponseHead, SessionEnded, SessionStarted, Upgrade, UpgradeEnd,
+    ConnectionInfo, ContextInfo, ExitReport, Leak, NameLookup, NestedOpen, PlainRequest,
+    PoolCheckout, PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout,
+    QueueWait, Redirect, RequestInfo, ResponseHead, SessionEnded, SessionStarted, Upgrade,
+    UpgradeEnd,
 };
 
 pub use default::{ObserverAlreadySet, set_default_observer};
@@ -181,7 +182,21 @@ pub trait Observer: Send + Sync + 'static {
     /// a middleware sends it again.
     fn connect_abandoned(&self, request: &RequestInfo, abandoned: &ConnectAbandoned<'_>) {}
 
-    /// A connection is closed; once for each `connection_opened`. It may have outlived its request and
+    /// A request of a plain client was answered or has failed. All that is known of it comes at once,
+    /// and none of the facts of a request is of it. Which of them are not seen
+    /// [is in a table](crate::guide::ambient_or_captured).
+    fn plain_request_ended(&self, context: &ContextInfo, request: &PlainRequest<'_>) {}
+
+    /// A plain client has resolved the name of a host, or could not.
+    fn plain_name_resolved(&self, context: &ContextInfo, lookup: &NameLookup) {}
+
+    /// A plain client has made a connection. `connection_closed` follows.
+    fn plain_connection_opened(&self, context: &ContextInfo, connection: &Arc<ConnectionInfo>) {}
+
+    /// A plain client could not make a connection.
+    fn plain_connect_failed(&self, context: &ContextInfo, failure: &ConnectFailure<'_>) {}
+
+    /// A connection is closed; once for each `connection_opened` and `plain_connection_opened`. It may have outlived its request and
     /// its context, in a pool.
     fn connection_closed(&self, connection: &Arc<ConnectionInfo>, closed: &ConnectionClosed) {}
 

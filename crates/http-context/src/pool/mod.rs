@@ -118,6 +118,11 @@ struct Limits {
 pub(crate) type CheckingOut = Pin<Box<dyn Future<Output = Result<Checkout, PoolError>> + Send>>;
 
 impl SessionPool {
+    /// What its sessions are built from.
+    pub(crate) fn session_options(&self) -> &Arc<SessionOptions> {
+        &self.0.session
+    }
+
     /// Options for a pool, with the defaults.
     pub fn builder() -> PoolBuilder {
         PoolBuilder::default()

@@ -4,6 +4,7 @@
 //! The context itself, which keeps them, points down to it.
 
 mod leaks;
+mod plain;
 mod request;
 mod stats;
 
@@ -14,6 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use self::leaks::ReportedLeaks;
+pub(crate) use self::plain::{CURRENT_CONNECT, PlainConnect, PlainScope};
 pub(crate) use self::request::{CURRENT_REQUEST, MadeConnection, RequestScope};
 pub(crate) use self::stats::{ContextStats, RequestStats};
 use crate::error::{ContextClosed, SessionClosed};

@@ -12,6 +12,7 @@ use crate::facts::{CallerReport, ConnectionUse};
 #[derive(Debug, Default)]
 pub(crate) struct ContextStats {
     pub(crate) requests: RequestStats,
+    pub(crate) plain_requests: AtomicU64,
     pub(crate) websockets_borrowed: AtomicU64,
     /// Of those that have a name; apart, since few contexts have any. Nothing of a user runs under the lock, and no other is taken
     /// under it.
@@ -21,6 +22,11 @@ pub(crate) struct ContextStats {
 type Callers = Vec<(Caller, Arc<RequestStats>)>;
 
 impl ContextStats {
+    /// A request of a plain client has ended.
+    pub(crate) fn plain_ended(&self) {
+        self.plain_requests.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The counts of one caller.
     pub(super) fn of_caller(&self, caller: Caller) -> Arc<RequestStats> {
         let mut callers = self.callers.get_or_init(Box::default).lock();

@@ -32,6 +32,8 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 /// | a client that is made once, and called by jobs | `AmbientSession` |
 /// | the same, which also works in tasks of its own | `AmbientSession::or` with the session of the service |
 ///
+/// [More of that](crate::guide::ambient_or_captured) is in the guide.
+///
 /// ```
 /// # async fn example() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 /// use http_context::AmbientSession;

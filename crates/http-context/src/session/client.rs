@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use http::Extensions;
 use reqwest::{Client, Request, Response};
 use reqwest_middleware::{ClientWithMiddleware, Middleware, Next};
+use thiserror::Error;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -86,10 +87,16 @@ where
     }
 
     fn call(&mut self, _: R) -> Self::Future {
-        std::future::ready(Err(
-            "this `reqwest::Client` only builds requests: send them through the \
-             `ClientWithMiddleware` of the session"
-                .into(),
-        ))
+        std::future::ready(Err(InnerClient.into()))
     }
 }
+
+/// A request was sent by the client that is in the one of `reqwest_middleware`.
+#[derive(Debug, Error)]
+#[error(
+    "this `reqwest::Client` is the inner one of `HttpSession::client()`, and only builds requests: \
+     send them by the `ClientWithMiddleware` itself; for code that takes a `reqwest::Client`, use \
+     `HttpSession::reqwest_client()`, and for other code the session as a `tower::Service`, or an \
+     adapter of `http-context-adapters`"
+)]
+struct InnerClient;

@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use http::Extensions;
-use reqwest::{IntoUrl, Method, Request, Response};
+use reqwest::{Client, IntoUrl, Method, Request, Response};
 use reqwest_middleware::ClientWithMiddleware;
 
 use super::client;
@@ -14,7 +14,7 @@ use super::hold::{SessionHold, SessionRef};
 use super::request::{RequestBuilder, not_built};
 use super::sessions::Sessions;
 use super::upgrade::{self, Upgraded};
-use crate::error::{RequestError, UpgradeError};
+use crate::error::{RequestError, SessionError, UpgradeError};
 use crate::facts::{ContextInfo, Leak, LeakKind};
 use crate::identity::{CallSite, SessionId};
 use crate::leak::{CallSiteIndex, Released};
@@ -143,14 +143,59 @@ impl HttpSession {
     /// It goes through the session: same pool, same limits, same telemetry. It is revoked with the
     /// session, and counted as a leak when it is kept past the exit. Requests must go through the
     /// [`ClientWithMiddleware`]; the [`reqwest::Client`] that its `AsRef` shows can build requests,
-    /// but refuses to connect.
+    /// but refuses to connect, at once and with an error that names what to use instead. To `reqwest`
+    /// that is a connection that failed, and so it is to whoever retries those: where code sends by
+    /// that client, give it [`reqwest_client`](Self::reqwest_client).
     #[track_caller]
     pub fn client(&self) -> ClientWithMiddleware {
         client::facade(self.hold(Location::caller()))
     }
 
+    /// A plain [`reqwest::Client`] of this session, for SDKs that take no other.
+    ///
+    /// It has the options of the session: TLS, proxies, resolver, cookies, default headers, time limits
+    /// and all that `configure` sets. One is built for each session, when it is first asked for; what
+    /// this returns are clones of it, with one pool of connections, which is not that of the session.
+    /// Whatever else takes requests sees more of them, and is to be preferred: a
+    /// [`tower::Service`](tower_service::Service), which the session is itself, [`client`](Self::client),
+    /// or an adapter of `http-context-adapters`. [A table](crate::guide::ambient_or_captured) says what
+    /// is not seen through a plain client.
+    ///
+    /// It belongs to its session. Once that is closed it makes no connection any more
+    /// ([`SessionClosed`](crate::SessionClosed) is among the sources of the error), and the exit closes
+    /// those that it has: whoever keeps a clone, or a body that came over it, has a
+    /// [`Leak`] of the kind [`ClientClone`](LeakKind::ClientClone), or
+    /// [`Connection`](LeakKind::Connection), at the place that asked for the client. All places that
+    /// asked for one of the session are named, since they share it.
+    ///
+    /// Redirects are followed by the session's [policy](crate::RedirectPolicy), but for those with
+    /// which `reqwest` would send credentials to a stranger: that is
+    /// [`RedirectError::PlainCredentials`](crate::RedirectError::PlainCredentials). No `Referer` is sent.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # struct Sdk; impl Sdk { fn with_client(_: reqwest::Client) -> Self { Sdk } async fn call(&self) {} }
+    /// use http_context::http_session;
+    ///
+    /// let sdk = Sdk::with_client(http_session()?.reqwest_client()?);
+    /// sdk.call().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::SessionClosed`] when the session is closed, and [`SessionError::Build`] when the
+    /// client cannot be built.
+    #[track_caller]
+    pub fn reqwest_client(&self) -> Result<Client, SessionError> {
+        self.session.plain_client(Location::caller())
+    }
+
     /// Closes the session now, while its context is open: requests in flight and bodies end with
-    /// [`SessionClosed`](crate::SessionClosed), idle connections are closed. The next
+    /// [`SessionClosed`](crate::SessionClosed), idle connections are closed, and those of its
+    /// [plain client](Self::reqwest_client) are cut off, at about a microsecond for each descriptor of the
+    /// process. The next
     /// `http_session()` builds a fresh one. Does nothing if it is closed already. Blocks for as long as
     /// another thread is opening or closing a session of the same context.
     pub fn close(&self) {

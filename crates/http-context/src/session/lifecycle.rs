@@ -138,6 +138,8 @@ impl Sessions {
         if let Some(transport) = &transport {
             transport.connections.note_closed();
         }
+        self.drop_plain_client(Some(id));
+        self.cut_plain_connections();
         for exchange in self.requests.all() {
             if exchange.info.session == id {
                 exchange.abort();
@@ -156,6 +158,7 @@ impl Sessions {
         if let Some(id) = self.open_id()
             && self.close_gate(id)
         {
+            self.refuse_plain_client();
             self.notify_closed(id);
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! [`HttpSession`] is the handle; [`Sessions`] is what a context keeps for them: one session after
 //! another, at most one of them open ([`lifecycle`]). Its transport is built for it or comes with a
-//! permit of a pool ([`permit`]).
+//! permit of a pool ([`permit`]). Clients for SDKs are made of it: [`client`], and [`plain`].
 
 #[cfg(feature = "websocket")]
 mod borrowed;
@@ -13,6 +13,7 @@ mod handle;
 mod hold;
 mod lifecycle;
 mod permit;
+mod plain;
 mod request;
 mod sessions;
 mod transport_build;

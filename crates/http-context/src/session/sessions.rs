@@ -8,6 +8,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, ReentrantMutex};
 use tokio::time::Instant;
 
+use super::plain::PlainClients;
 use crate::connection::{Connection, RetiredSessions};
 
 use crate::exchange::{RequestOptions, Requests};
@@ -44,6 +45,8 @@ pub(crate) struct Sessions {
     /// Live things that another context owns, by the call site that borrowed them. Most contexts
     /// borrow nothing.
     pub(super) borrowed: OnceLock<Box<CallSiteCounts>>,
+    /// Most contexts ask for none.
+    pub(super) plain: OnceLock<Box<PlainClients>>,
 }
 
 /// Where sessions come from.
@@ -69,6 +72,7 @@ impl Sessions {
             handles: CallSiteCounts::default(),
             clients: CallSiteCounts::default(),
             borrowed: OnceLock::new(),
+            plain: OnceLock::new(),
         }
     }
 
@@ -176,10 +180,11 @@ impl Sessions {
         for connections in self.retired.all() {
             connections.wait_until_given_up().await;
         }
+        self.wait_until_plain_given_up().await;
     }
 
     pub(crate) fn has_connections(&self) -> bool {
-        self.retired.has_connections()
+        self.retired.has_connections() || self.has_plain_connections()
     }
 
     /// Whether any was opened so far.

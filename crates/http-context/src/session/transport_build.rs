@@ -60,10 +60,10 @@ impl Sessions {
 }
 
 /// While a session is built on this thread: what builds it cannot wait for it.
-struct Building;
+pub(super) struct Building;
 
 impl Building {
-    fn begin(sessions: &Sessions) -> Result<Self, BuildError> {
+    pub(super) fn begin(sessions: &Sessions) -> Result<Self, BuildError> {
         let key = std::ptr::from_ref(sessions).addr();
         BUILDING.with_borrow_mut(|building| {
             if building.contains(&key) {

@@ -111,6 +111,27 @@ pub enum Fact {
         request: RequestId,
         duration: Duration,
     },
+    /// The origin as `scheme://host:port`.
+    PlainRequestEnded {
+        context: ContextId,
+        session: SessionId,
+        method: Method,
+        origin: String,
+        outcome: Result<StatusCode, ErrorKind>,
+    },
+    PlainNameResolved {
+        context: ContextId,
+        lookup: NameLookup,
+    },
+    PlainConnectionOpened {
+        context: ContextId,
+        connection: Arc<ConnectionInfo>,
+    },
+    PlainConnectFailed {
+        context: ContextId,
+        kind: ErrorKind,
+        duration: Duration,
+    },
     Leak(Leak),
     LeakResolved(Leak),
     PoolWaitStarted(PoolStatus),
@@ -148,6 +169,10 @@ impl Fact {
             Self::ConnectionOpened { .. } => "connection_opened",
             Self::ConnectFailed { .. } => "connect_failed",
             Self::ConnectAbandoned { .. } => "connect_abandoned",
+            Self::PlainRequestEnded { .. } => "plain_request_ended",
+            Self::PlainNameResolved { .. } => "plain_name_resolved",
+            Self::PlainConnectionOpened { .. } => "plain_connection_opened",
+            Self::PlainConnectFailed { .. } => "plain_connect_failed",
             Self::Leak(_) => "leak",
             Self::LeakResolved(_) => "leak_resolved",
             Self::PoolWaitStarted(_) => "pool_wait_started",

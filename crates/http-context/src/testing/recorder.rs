@@ -10,9 +10,9 @@ use super::fact::Fact;
 use crate::error::RequestError;
 use crate::facts::{
     BodyEnd, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionInfo, ContextInfo,
-    ExitReport, Leak, NameLookup, NestedOpen, PoolCheckout, PoolCloseReason, PoolReturn,
-    PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect, RequestInfo, ResponseHead,
-    SessionEnded, SessionStarted, Upgrade, UpgradeEnd,
+    ExitReport, Leak, NameLookup, NestedOpen, PlainRequest, PoolCheckout, PoolCloseReason,
+    PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout, QueueWait, Redirect, RequestInfo,
+    ResponseHead, SessionEnded, SessionStarted, Upgrade, UpgradeEnd,
 };
 use crate::identity::Origin;
 use crate::observer::Observer;
@@ -278,6 +278,38 @@ impl Observer for Recorder {
         self.note(Fact::ConnectAbandoned {
             request: request.id(),
             duration: abandoned.duration,
+        });
+    }
+
+    fn plain_request_ended(&self, context: &ContextInfo, request: &PlainRequest<'_>) {
+        self.note(Fact::PlainRequestEnded {
+            context: context.id(),
+            session: request.session,
+            method: request.method.clone(),
+            origin: text(request.origin),
+            outcome: request.outcome,
+        });
+    }
+
+    fn plain_name_resolved(&self, context: &ContextInfo, lookup: &NameLookup) {
+        self.note(Fact::PlainNameResolved {
+            context: context.id(),
+            lookup: lookup.clone(),
+        });
+    }
+
+    fn plain_connection_opened(&self, context: &ContextInfo, connection: &Arc<ConnectionInfo>) {
+        self.note(Fact::PlainConnectionOpened {
+            context: context.id(),
+            connection: Arc::clone(connection),
+        });
+    }
+
+    fn plain_connect_failed(&self, context: &ContextInfo, failure: &ConnectFailure<'_>) {
+        self.note(Fact::PlainConnectFailed {
+            context: context.id(),
+            kind: failure.kind(),
+            duration: failure.duration,
         });
     }
 

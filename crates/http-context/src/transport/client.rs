@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use reqwest::dns::Resolve;
-use reqwest::{Client, ClientBuilder, redirect};
+use reqwest::{Client, ClientBuilder, Proxy, redirect};
 
 use super::options::SessionOptions;
 use super::proxies;
@@ -16,36 +16,62 @@ pub(super) fn client_builder(
     versions: HttpVersions,
     connections: Arc<SessionConnections>,
 ) -> Result<ClientBuilder, BuildError> {
-    let resolver = options
-        .resolver
-        .as_ref()
-        .map_or_else(system_resolver, Arc::clone);
-    let mut builder = Client::builder()
+    let resolver = ObservedResolver {
+        resolver: resolver(options),
+        is_plain: false,
+    };
+    let builder = Client::builder().redirect(redirect::Policy::none());
+    let builder = base_builder(builder, options, versions, resolver, None)?;
+    // Last, and so outermost: what a connection costs includes what other layers add.
+    Ok(
+        configured(builder, options).connector_layer(ConnectionLayer {
+            connections,
+            is_http2: versions == HttpVersions::Http2,
+            plain: None,
+        }),
+    )
+}
+
+/// Sets what every client of a session has, before [`configured`]. `first_proxy` is asked before all
+/// others, where that is possible.
+pub(super) fn base_builder(
+    builder: ClientBuilder,
+    options: &SessionOptions,
+    versions: HttpVersions,
+    resolver: ObservedResolver,
+    first_proxy: Option<Proxy>,
+) -> Result<ClientBuilder, BuildError> {
+    let mut builder = builder
         .pool_idle_timeout(options.keep_alive)
-        .redirect(redirect::Policy::none())
-        .dns_resolver(Arc::new(ObservedResolver(resolver)));
+        .dns_resolver(Arc::new(resolver));
     builder = match versions {
         HttpVersions::All => builder,
         HttpVersions::Http1 => builder.http1_only(),
         HttpVersions::Http2 => builder.http2_prior_knowledge(),
     };
     builder = if options.proxies.is_empty() {
-        proxies::set(builder)
+        proxies::set(builder, first_proxy)
     } else {
         let given = options.proxies.iter().cloned();
-        given.fold(builder, ClientBuilder::proxy)
+        let all = first_proxy.into_iter().chain(given);
+        all.fold(builder, ClientBuilder::proxy)
     };
-    if let Some(tls) = options.tls.client_config(versions)? {
-        builder = builder.tls_backend_preconfigured(tls);
-    }
-    for configure in options.cookies.iter().chain(&options.configure) {
-        builder = configure(builder);
-    }
-    // Last, and so outermost: what a connection costs includes what other layers add.
-    Ok(builder.connector_layer(ConnectionLayer {
-        connections,
-        is_http2: versions == HttpVersions::Http2,
-    }))
+    Ok(match options.tls.client_config(versions)? {
+        Some(tls) => builder.tls_backend_preconfigured(tls),
+        None => builder,
+    })
+}
+
+/// Has users set what they like.
+pub(super) fn configured(builder: ClientBuilder, options: &SessionOptions) -> ClientBuilder {
+    let configure = options.cookies.iter().chain(&options.configure);
+    configure.fold(builder, |builder, configure| configure(builder))
+}
+
+/// The resolver of host names, which is not observed.
+pub(super) fn resolver(options: &SessionOptions) -> Arc<dyn Resolve> {
+    let own = options.resolver.as_ref();
+    own.map_or_else(system_resolver, Arc::clone)
 }
 
 /// One for all sessions, since it has no state.

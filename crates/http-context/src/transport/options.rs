@@ -178,7 +178,8 @@ macro_rules! with_session_setters {
             }
 
             /// Sets any option of [`reqwest::ClientBuilder`]; called for each session that is
-            /// built, with the options above already set and no lock held.
+            /// built, and for each [plain client](crate::HttpSession::reqwest_client), with the options
+            /// above already set and no lock held.
             ///
             /// TLS options take effect only with [`Tls::ClientBuilder`].
             ///

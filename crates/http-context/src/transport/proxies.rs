@@ -5,18 +5,22 @@ use std::borrow::Cow;
 use reqwest::{ClientBuilder, NoProxy, Proxy};
 
 /// Where the operating system has settings of its own, which `reqwest` reads.
-const HAS_SYSTEM_PROXIES: bool = cfg!(any(target_os = "macos", windows));
+pub(super) const HAS_SYSTEM_PROXIES: bool = cfg!(any(target_os = "macos", windows));
 
 /// Sets the proxies of the environment, as `curl` reads it: a variable that is empty is as one that
 /// is not set, and `*` in `NO_PROXY` is for addresses as for names.
 ///
 /// `reqwest` alone sends requests to addresses through the proxy then.
-pub(super) fn set(builder: ClientBuilder) -> ClientBuilder {
+///
+/// `first` is asked before all of them. It is left out where the settings of the operating system are
+/// read, which `reqwest` does only where no proxy is set.
+pub(super) fn set(builder: ClientBuilder, first: Option<Proxy>) -> ClientBuilder {
     match of(|name| std::env::var(name).ok()) {
         Some(proxies) if proxies.is_empty() && HAS_SYSTEM_PROXIES => builder,
         proxies => {
             let proxies = proxies.into_iter().flatten();
-            proxies.fold(builder.no_proxy(), ClientBuilder::proxy)
+            let all = first.into_iter().chain(proxies);
+            all.fold(builder.no_proxy(), ClientBuilder::proxy)
         }
     }
 }

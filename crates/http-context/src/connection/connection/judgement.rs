@@ -52,7 +52,9 @@ impl Connection {
                 had_reason || gone.counters.is_some() && may_close_when_asked(state)
             }
         };
-        let reason = if !is_ours {
+        let reason = if self.info.plain.is_some() && first.is_none() {
+            self.reason_unseen(end, at)
+        } else if !is_ours {
             CloseReason::Remote
         } else if first.is_none() && self.is_idle_for_too_long(state, at) {
             CloseReason::IdleTimeout
@@ -61,6 +63,20 @@ impl Connection {
         };
         let dropped = state.dropped.filter(|_| is_ours && was_dropped(state, at));
         (reason, dropped.map_or(at, |dropped| dropped.min(at)))
+    }
+
+    /// Why one closed whose use nobody sees, and whose session had not closed: what this side did may
+    /// be for anything, but that it was idle for too long takes that time.
+    fn reason_unseen(&self, end: FirstEnd, at: Instant) -> CloseReason {
+        let age = at.saturating_duration_since(self.info.opened);
+        match end {
+            FirstEnd::Surely(SocketEnd::Peer) | FirstEnd::Likely(SocketEnd::Peer) => {
+                CloseReason::Remote
+            }
+            FirstEnd::Unknown => CloseReason::Unknown,
+            _ if age >= self.traffic.keep_alive => CloseReason::Unknown,
+            _ => CloseReason::SessionClosed,
+        }
     }
 
     /// Who sent the first FIN or RST: what the operating system shows of it, and else what it has
@@ -81,10 +97,10 @@ impl Connection {
     }
 
     /// Whether it has carried nothing for so long that this side has closed it, by its `keep_alive`:
-    /// for where nobody can be asked. Of one that nobody observes it is not known when it carried
+    /// for where nobody can be asked. Of one that nobody observes, or a plain client has, it is not known when it carried
     /// something, and its age decides.
     pub(in crate::connection) fn is_long_idle(&self, now: Instant) -> bool {
-        let since = if self.is_observed() {
+        let since = if self.is_observed() && self.info.plain.is_none() {
             self.state.lock().idle_since
         } else {
             Some(self.info.opened)

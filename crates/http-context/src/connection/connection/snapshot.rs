@@ -8,7 +8,8 @@ use tokio::time::Instant;
 use super::Connection;
 use crate::facts::ConnectionInfo;
 
-/// An open connection, as it was a moment ago. What is on it is known where it has an observer.
+/// An open connection, as it was a moment ago. What is on it is known where it has an observer, and
+/// was not opened by a [plain client](field@ConnectionInfo::plain).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnectionSnapshot {

@@ -50,8 +50,8 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 #[derive(Clone)]
 pub struct RedirectPolicy {
     kind: Kind,
-    pub(super) sends_referer: bool,
-    pub(super) credential_headers: Arc<[HeaderName]>,
+    pub(in crate::transport) sends_referer: bool,
+    pub(in crate::transport) credential_headers: Arc<[HeaderName]>,
 }
 
 #[derive(Clone)]
@@ -106,12 +106,15 @@ impl RedirectPolicy {
     }
 
     /// Whether it follows none, whatever they are.
-    pub(super) fn is_none(&self) -> bool {
+    pub(in crate::transport) fn is_none(&self) -> bool {
         matches!(self.kind, Kind::None)
     }
 
     /// Whether to follow, or to hand the response to the caller.
-    pub(super) fn follows(&self, attempt: &RedirectAttempt<'_>) -> Result<bool, RedirectError> {
+    pub(in crate::transport) fn follows(
+        &self,
+        attempt: &RedirectAttempt<'_>,
+    ) -> Result<bool, RedirectError> {
         match &self.kind {
             Kind::None => Ok(false),
             Kind::Limited(limit) if attempt.previous.len() > *limit => {
@@ -150,9 +153,9 @@ impl fmt::Debug for RedirectPolicy {
 
 /// A redirect that a policy decides on. Its URLs may contain secrets, and its `Debug` shows none.
 pub struct RedirectAttempt<'a> {
-    pub(super) status: StatusCode,
-    pub(super) url: &'a Url,
-    pub(super) previous: &'a [Url],
+    pub(in crate::transport) status: StatusCode,
+    pub(in crate::transport) url: &'a Url,
+    pub(in crate::transport) previous: &'a [Url],
 }
 
 impl RedirectAttempt<'_> {

@@ -179,7 +179,7 @@ fn location(response: &Response, from: &Url) -> Result<Option<Url>, RedirectErro
     Ok(Some(url))
 }
 
-fn is_same_origin(one: &Url, other: &Url) -> bool {
+pub(in crate::transport) fn is_same_origin(one: &Url, other: &Url) -> bool {
     one.scheme() == other.scheme()
         && one.host() == other.host()
         && one.port_or_known_default() == other.port_or_known_default()

@@ -1,0 +1,3 @@
+//! Pages on one subject each, without code of their own.
+
+pub mod ambient_or_captured;
