@@ -48,6 +48,7 @@
 //! | to run | with the context | without |
 //! |---|---|---|
 //! | a task | [`spawn`] | `tokio::spawn` |
+//! | a task that is not `Send` | [`spawn_local`] | `tokio::task::spawn_local` |
 //! | blocking code on Tokio's threads | [`spawn_blocking()`] | `tokio::task::spawn_blocking` |
 //! | a set of tasks | [`JoinSet`] | `tokio::task::JoinSet` |
 //! | a future that something else polls | [`FutureExt::in_current_http_context`] | |
@@ -151,13 +152,15 @@
 //! # Features
 //!
 //! None is on by default. `json`, `form`, `query` and `multipart` add the methods of those names to
-//! [`RequestBuilder`]; `cookies` lets a session have a cookie store; `tracing` lets [`spawn`] and its kin carry the caller's span; `testing` has
+//! [`RequestBuilder`]; `cookies` lets a context keep cookies
+//! ([`cookie_store`](ContextBuilder::cookie_store)); `tracing` lets [`spawn`] and its kin carry the caller's span; `testing` has
 //! what makes tests fail on a leak; `websocket` has [`websocket`].
 
 mod caller;
 mod children;
 mod connection;
 mod context;
+mod defaults;
 mod error;
 mod exchange;
 mod exit;
@@ -184,17 +187,20 @@ pub mod websocket;
 pub use {bytes, http, reqwest, reqwest_middleware, rustls};
 
 pub use caller::{Caller, CallerScope, caller};
-pub use children::{FutureExt, InContext, JoinSet, spawn, spawn_blocking};
+pub use children::{FutureExt, InContext, JoinSet, spawn, spawn_blocking, spawn_local};
 pub use connection::{
     CloseEvent, CloseSink, ClosedSocket, ConnectionCloses, ConnectionClosesAlreadySet,
     ConnectionSnapshot, KernelCloses, NoCloses, SocketEnd, open_connections,
     sees_connection_closes, set_connection_closes,
 };
 pub use context::{HttpContext, closing, current, http_session, open_contexts};
+pub use defaults::DefaultAuth;
+#[cfg(feature = "cookies")]
+pub use defaults::{Cookie, CookieJar};
 pub use error::{
-    BodyTooLarge, BuildError, ContextClosed, ErrorKind, NestedDenied, NoContext, OpenError,
-    PoolError, PoolExhausted, QueueTimeout, ReadTimeout, Redaction, RedirectError, RequestError,
-    RequestFailure, SessionClosed, SessionError, UpgradeError, WithheldError,
+    BodyTooLarge, BuildError, ConnectTimeout, ContextClosed, ErrorKind, NestedDenied, NoContext,
+    OpenError, PoolError, PoolExhausted, QueueTimeout, ReadTimeout, Redaction, RedirectError,
+    RequestError, RequestFailure, SessionClosed, SessionError, UpgradeError, WithheldError,
 };
 pub use exchange::FinalUrl;
 pub use facts::{

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper_util::client::legacy::connect::{Connection, HttpInfo};
 use pin_project_lite::pin_project;
@@ -10,6 +11,7 @@ use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::connect_limit::ConnectLimit;
 use super::session_connections::{Connect, SessionConnections};
 use crate::error::withhold;
 use crate::facts::{AddressPair, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionInfo};
@@ -24,6 +26,8 @@ pub(crate) struct ConnectionLayer {
     pub(crate) connections: Arc<SessionConnections>,
     /// Whether HTTP/2 is spoken on every connection, with no handshake that says so.
     pub(crate) is_http2: bool,
+    /// How long it may take, unless its request says otherwise.
+    pub(crate) connect_timeout: Option<Duration>,
 }
 
 impl<S> Layer<S> for ConnectionLayer {
@@ -35,6 +39,7 @@ impl<S> Layer<S> for ConnectionLayer {
                 inner,
                 connections: Arc::clone(&self.connections),
                 is_http2: self.is_http2,
+                connect_timeout: self.connect_timeout,
             }),
             ready: None,
         }
@@ -53,6 +58,7 @@ struct Shared<S> {
     inner: S,
     connections: Arc<SessionConnections>,
     is_http2: bool,
+    connect_timeout: Option<Duration>,
 }
 
 impl<S> Clone for ObservedConnector<S> {
@@ -82,6 +88,10 @@ where
         // Called in the task of the request; the future may be finished by another task, when the
         // request was served by a connection that came free first.
         let request = CURRENT_REQUEST.try_with(Arc::clone).ok();
+        let of_request = request
+            .as_ref()
+            .and_then(|request| request.info.connect_timeout);
+        let limit = of_request.or(self.shared.connect_timeout);
         let attempt = request.map(|request| {
             let origin = request.info.destination();
             let started = ConnectStarted { origin: &origin };
@@ -97,6 +107,7 @@ where
         let mut connector = connector.unwrap_or_else(|| self.shared.inner.clone());
         Connecting {
             inner: Some(connector.call(destination)),
+            limit: ConnectLimit::begin(limit),
             attempt,
             connect: Some(self.shared.connections.connect()),
         }
@@ -109,6 +120,7 @@ pin_project! {
     pub(crate) struct Connecting<F> {
         #[pin]
         inner: Option<F>,
+        limit: Option<ConnectLimit>,
         attempt: Option<Attempt>,
         // Dropped last: by then the socket is gone, or known.
         connect: Option<Connect>,
@@ -142,10 +154,20 @@ where
             ))
         } else {
             // Bound again, so that the resolver knows whose name it looks up in any task.
-            let result = ready!(match request {
+            let polled = match request {
                 Some(request) => CURRENT_REQUEST.sync_scope(request, || inner.poll(cx)),
                 None => inner.poll(cx),
-            });
+            };
+            let result = match (polled, this.limit) {
+                (Poll::Ready(result), _) => result,
+                (Poll::Pending, None) => return Poll::Pending,
+                (Poll::Pending, Some(limit)) => {
+                    let timeout = ready!(limit.poll(cx));
+                    // What was made of it so far goes before anybody hears of the end.
+                    this.inner.set(None);
+                    Err(timeout.into_io().into())
+                }
+            };
             if let Some(attempt) = this.attempt.take() {
                 attempt.end(&result, connect);
             }

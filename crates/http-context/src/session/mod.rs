@@ -14,6 +14,8 @@ mod hold;
 mod lifecycle;
 mod permit;
 mod request;
+mod request_content;
+mod request_parts;
 mod sessions;
 mod transport_build;
 mod upgrade;

@@ -8,7 +8,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Body, IntoUrl, Method, Request, Response, Version};
 
 use super::client::building_client;
-use super::execute::{self, Execute};
+use super::execute::{self, Execute, OwnLimits};
 use super::hold::{SessionHold, SessionRef};
 use super::upgrade::{self, Upgraded};
 #[cfg(feature = "websocket")]
@@ -25,18 +25,33 @@ pub struct RequestBuilder {
     /// For the error of one that cannot be built, which has no more of it.
     method: Method,
     extensions: Extensions,
-    read_timeout: Option<Duration>,
+    limits: OwnLimits,
+    /// In place of that of its context.
+    fails_on_status: Option<bool>,
 }
 
 impl RequestBuilder {
     pub(super) fn new(hold: SessionHold, method: Method, url: impl IntoUrl) -> Self {
-        let inner = building_client().request(method.clone(), url);
+        let defaults = hold.session.sessions.scope().defaults.as_ref();
+        let inner = match defaults {
+            None => building_client().request(method.clone(), url),
+            Some(defaults) => {
+                // A method of the sealed trait below `IntoUrl`: without it this does not compile.
+                let url = defaults.resolve(url.as_str());
+                building_client().request(method.clone(), &*url)
+            }
+        };
+        Self::of(hold, method, inner)
+    }
+
+    pub(super) fn of(hold: SessionHold, method: Method, inner: reqwest::RequestBuilder) -> Self {
         Self {
             hold,
             inner,
             method,
             extensions: Extensions::new(),
-            read_timeout: None,
+            limits: OwnLimits::default(),
+            fails_on_status: None,
         }
     }
 
@@ -112,62 +127,52 @@ impl RequestBuilder {
     /// # }
     /// ```
     pub fn read_timeout(mut self, limit: Duration) -> Self {
-        self.read_timeout = Some(limit);
+        self.limits.read_timeout = Some(limit);
         self
     }
 
-    /// Sends a multipart form.
-    #[cfg(feature = "multipart")]
-    pub fn multipart(self, form: reqwest::multipart::Form) -> Self {
-        self.map(|inner| inner.multipart(form))
-    }
-
-    /// Adds these to the query of the URL.
-    #[cfg(feature = "query")]
-    pub fn query<T: serde::Serialize + ?Sized>(self, query: &T) -> Self {
-        self.map(|inner| inner.query(query))
-    }
-
-    /// Sends a URL-encoded form.
-    #[cfg(feature = "form")]
-    pub fn form<T: serde::Serialize + ?Sized>(self, form: &T) -> Self {
-        self.map(|inner| inner.form(form))
-    }
-
-    /// Sends JSON.
-    #[cfg(feature = "json")]
-    pub fn json<T: serde::Serialize + ?Sized>(self, json: &T) -> Self {
-        self.map(|inner| inner.json(json))
-    }
-
-    #[cfg(not(feature = "query"))]
-    #[doc(hidden)]
-    pub fn query<T: super::features::WithQueryFeature + ?Sized>(self, _: &T) -> Self {
+    /// Limits the time that making a connection for it takes, where one is made: the lookup of its
+    /// host's name, a proxy and TLS included. Default: that of the session,
+    /// [`ContextBuilder::connect_timeout`](crate::ContextBuilder::connect_timeout).
+    ///
+    /// What fails by it has a [`ConnectTimeout`](crate::ConnectTimeout) as a source. The wait for a slot
+    /// of the host has a limit of its own,
+    /// [`queue_timeout`](crate::ContextBuilder::queue_timeout). Over HTTP/2 requests share a
+    /// connection, which is made within the limit of the one that makes it, and fails those that wait
+    /// for it with that one. What [`build`](Self::build) gives has the limit of the session.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.limits.connect_timeout = Some(limit);
         self
     }
 
-    #[cfg(not(feature = "form"))]
-    #[doc(hidden)]
-    pub fn form<T: super::features::WithFormFeature + ?Sized>(self, _: &T) -> Self {
-        self
-    }
-
-    #[cfg(not(feature = "json"))]
-    #[doc(hidden)]
-    pub fn json<T: super::features::WithJsonFeature + ?Sized>(self, _: &T) -> Self {
-        self
-    }
-
-    #[cfg(not(feature = "multipart"))]
-    #[doc(hidden)]
-    #[allow(clippy::needless_pass_by_value, reason = "as with the feature")]
-    pub fn multipart<T: super::features::WithMultipartFeature>(self, _: T) -> Self {
+    /// Whether [`send`](Self::send) fails where the status of the response is 4xx or 5xx. Default: as
+    /// [`ContextBuilder::error_for_status`](crate::ContextBuilder::error_for_status) says of the
+    /// context, which is `false`.
+    ///
+    /// [`RequestError::status`] has the status then, and the body is dropped unread. For observers it is
+    /// a response as any other. It does not concern [`upgrade`](Self::upgrade), nor what
+    /// [`build`](Self::build) gives.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let request = http_context::http_session()?.get("https://example.com/items/7");
+    /// match request.error_for_status(true).send().await {
+    ///     Ok(response) => println!("{}", response.text().await?),
+    ///     Err(error) if error.status().is_some_and(|status| status == 404) => println!("none"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn error_for_status(mut self, fails: bool) -> Self {
+        self.fails_on_status = Some(fails);
         self
     }
 
     /// Hands a value to the middleware of the session.
     ///
-    /// To have what the middleware hands back, send what [`build`](Self::build) gives by
+    /// To have what the middleware hands back, send what
+    /// [`build_with_extensions`](Self::build_with_extensions) gives by
     /// [`HttpSession::execute_with_extensions`](crate::HttpSession::execute_with_extensions).
     pub fn with_extension<T: Clone + Send + Sync + 'static>(mut self, extension: T) -> Self {
         self.extensions.insert(extension);
@@ -186,12 +191,18 @@ impl RequestBuilder {
             hold: self.hold.clone(),
             method: self.method.clone(),
             extensions: self.extensions.clone(),
-            read_timeout: self.read_timeout,
+            limits: self.limits,
+            fails_on_status: self.fails_on_status,
         })
     }
 
     /// The request, to look at or to hand to
     /// [`HttpSession::execute`](crate::HttpSession::execute).
+    ///
+    /// A request of `reqwest` has room for its [`timeout`](Self::timeout), and for nothing else that
+    /// is not sent: what it is to carry for the middleware comes out of
+    /// [`build_with_extensions`](Self::build_with_extensions), and its other limits of time are then
+    /// those of the session.
     ///
     /// # Errors
     ///
@@ -200,12 +211,41 @@ impl RequestBuilder {
         build(self.inner, &self.method, &self.hold.session)
     }
 
+    /// As [`build`](Self::build), and what it carries for the middleware of the session: both for
+    /// [`HttpSession::execute_with_extensions`](crate::HttpSession::execute_with_extensions).
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// #[derive(Clone)]
+    /// struct Tenant(u32);
+    ///
+    /// let session = http_context::http_session()?;
+    /// let request = session.get("https://example.com/").with_extension(Tenant(7));
+    /// let (request, mut extensions) = request.build_with_extensions()?;
+    /// assert_eq!(extensions.get::<Tenant>().map(|tenant| tenant.0), Some(7));
+    /// let response = session.execute_with_extensions(request, &mut extensions).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`build`](Self::build).
+    pub fn build_with_extensions(self) -> Result<(Request, Extensions), RequestError> {
+        let request = build(self.inner, &self.method, &self.hold.session)?;
+        Ok((request, self.extensions))
+    }
+
+    pub(super) fn hold(&self) -> &SessionHold {
+        &self.hold
+    }
+
     /// Sends the request.
     ///
     /// # Errors
     ///
     /// See [`RequestError`], with a table of what it says. A response with an error status is a
-    /// response.
+    /// response, unless [`error_for_status`](Self::error_for_status) was asked for.
     ///
     /// # Secrets in the URL
     ///
@@ -221,7 +261,13 @@ impl RequestBuilder {
         match build(self.inner, &self.method, &self.hold.session) {
             Ok(request) => {
                 let extensions = self.extensions.into();
-                execute::execute_within(self.hold, request, extensions, self.read_timeout)
+                let fails_on_status = self.fails_on_status.unwrap_or_else(|| {
+                    let scope = self.hold.session.sessions.scope();
+                    let defaults = scope.defaults.as_ref();
+                    defaults.is_some_and(|defaults| defaults.fails_on_status)
+                });
+                let sent = execute::execute_within(self.hold, request, extensions, self.limits);
+                sent.failing_on_status(fails_on_status)
             }
             Err(error) => Execute::refused(error),
         }
@@ -239,7 +285,7 @@ impl RequestBuilder {
     /// As for [`HttpSession::execute`](crate::HttpSession::execute).
     pub async fn upgrade(self) -> Result<Upgraded, UpgradeError> {
         let request = build(self.inner, &self.method, &self.hold.session)?;
-        upgrade::upgrade(self.hold, request, self.extensions, self.read_timeout).await
+        upgrade::upgrade(self.hold, request, self.extensions, self.limits).await
     }
 
     /// As [`upgrade`](Self::upgrade), with what `prepare` makes of the request.
@@ -250,7 +296,7 @@ impl RequestBuilder {
     ) -> Result<Upgraded, UpgradeError> {
         let mut request = build(self.inner, &self.method, &self.hold.session)?;
         prepare(&mut request);
-        upgrade::upgrade(self.hold, request, self.extensions, self.read_timeout).await
+        upgrade::upgrade(self.hold, request, self.extensions, self.limits).await
     }
 
     /// How its context redacts.
@@ -260,7 +306,10 @@ impl RequestBuilder {
         info.redaction.clone()
     }
 
-    fn map(mut self, f: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder) -> Self {
+    pub(super) fn map(
+        mut self,
+        f: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
+    ) -> Self {
         self.inner = f(self.inner);
         self
     }

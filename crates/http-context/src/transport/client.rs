@@ -38,13 +38,14 @@ pub(super) fn client_builder(
     if let Some(tls) = options.tls.client_config(versions)? {
         builder = builder.tls_backend_preconfigured(tls);
     }
-    for configure in options.cookies.iter().chain(&options.configure) {
+    for configure in &options.configure {
         builder = configure(builder);
     }
     // Last, and so outermost: what a connection costs includes what other layers add.
     Ok(builder.connector_layer(ConnectionLayer {
         connections,
         is_http2: versions == HttpVersions::Http2,
+        connect_timeout: options.connect_timeout,
     }))
 }
 
