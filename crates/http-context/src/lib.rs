@@ -151,10 +151,23 @@
 //!
 //! # Features
 //!
-//! None is on by default. `json`, `form`, `query` and `multipart` add the methods of those names to
-//! [`RequestBuilder`]; `cookies` lets a context keep cookies
-//! ([`cookie_store`](ContextBuilder::cookie_store)); `tracing` lets [`spawn`] and its kin carry the caller's span; `testing` has
-//! what makes tests fail on a leak; `websocket` has [`websocket`].
+//! None is on by default.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `json`, `form`, `query`, `multipart` | the methods of those names to [`RequestBuilder`] |
+//! | `cookies` | contexts that keep cookies: [`cookie_store`](ContextBuilder::cookie_store) |
+//! | `gzip`, `brotli`, `zstd`, `deflate` | response bodies in these encodings are asked for (`Accept-Encoding`) and unpacked |
+//! | `websocket` | [`websocket`] |
+//! | `tracing` | [`spawn`] and its kin carry the caller's span |
+//! | `testing` | what makes tests fail on a leak |
+//!
+//! Features of `reqwest` are those of the whole build: whoever turns `reqwest/gzip` on turns it on here
+//! as well. [`configure`](ContextBuilder::configure) turns an encoding off for a session
+//! (`no_gzip`), and a header `Accept-Encoding` of a request stands in place of what the client would
+//! ask for. A body that was unpacked has no `Content-Length` and no `Content-Encoding`, and wherever
+//! bytes of a body are counted or limited ([`BodyEnd`], [`ExitReport`], metrics,
+//! [`max_response_body`](ContextBuilder::max_response_body)) they are those that came out.
 
 mod caller;
 mod children;
