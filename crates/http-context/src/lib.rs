@@ -143,6 +143,12 @@
 //! call site: for an admin page. [`ContextBuilder::overdue_after`] reports contexts that are open for too
 //! long, and [`sample_backtraces`] adds backtraces to some leaks, at any time.
 //!
+//! # Coming from somewhere else
+//!
+//! [`guide`] has a page for those who come from
+//! [`aiohttp` and livekit's `http_context`](guide::from_aiohttp), and one from a
+//! [global `reqwest::Client`](guide::from_reqwest).
+//!
 //! # What a context costs
 //!
 //! An open context takes a few hundred bytes until its first request, and building a session
@@ -178,6 +184,7 @@ mod error;
 mod exchange;
 mod exit;
 mod facts;
+pub mod guide;
 mod identity;
 mod inspect;
 mod leak;
