@@ -55,6 +55,20 @@ async fn a_response_is_a_response_unless_its_context_or_its_request_says_otherwi
 }
 
 #[tokio::test]
+async fn a_copy_fails_as_the_request_that_it_is_of() {
+    let server = Server::start();
+    let work = builder().open(async {
+        let request = http_session()?.get(server.url("/status/404"));
+        let request = request.error_for_status(true);
+        let copy = request.try_clone().unwrap().send().await.unwrap_err();
+        assert_eq!(copy.status(), request.send().await.unwrap_err().status());
+        Ok::<_, BoxError>(())
+    });
+    work.await.unwrap();
+    assert_eq!(server.counts().requests, 2);
+}
+
+#[tokio::test]
 async fn the_error_has_the_status_and_no_secret() {
     let server = Server::builder()
         .redirect("/", 302, "/status/404?sig=hunter2&page=2")

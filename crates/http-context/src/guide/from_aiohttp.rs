@@ -133,7 +133,7 @@
 //! | `cookies` | a header `Cookie`, which stands in place of the jar's; they are not merged |
 //! | `raise_for_status` | [`error_for_status`](crate::RequestBuilder::error_for_status) |
 //! | `timeout` | [`timeout`](crate::RequestBuilder::timeout), [`connect_timeout`](crate::RequestBuilder::connect_timeout), [`read_timeout`](crate::RequestBuilder::read_timeout) |
-//! | `allow_redirects`, `max_redirects` | [`RedirectPolicy`](crate::RedirectPolicy), of the session; a [`custom`](crate::RedirectPolicy::custom) one decides by the URL |
+//! | `allow_redirects=False`, `max_redirects` | [`without_redirects`](crate::RequestBuilder::without_redirects), [`RedirectPolicy`](crate::RedirectPolicy), of the session; a [`custom`](crate::RedirectPolicy::custom) one decides by the URL |
 //! | `middlewares`, `trace_request_ctx` | [`with_extension`](crate::RequestBuilder::with_extension), for middleware and observers of the session |
 //! | `chunked`, `compress`, `expect100` | a body that is a stream is chunked; what is packed is the caller's, with `Content-Encoding`; nothing waits for a `100` |
 //! | `proxy`, `proxy_headers`, `ssl`, `server_hostname` | those of the session: open a [`job`](crate::job) with others |

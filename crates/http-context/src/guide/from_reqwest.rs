@@ -116,7 +116,7 @@
 //! |---|---|
 //! | `get(url)` and its kin | a relative URL is joined to [`base_url`](crate::ContextBuilder::base_url), where there is one |
 //! | `send` | its error is a [`RequestError`](crate::RequestError): `is_timeout`, `is_connect`, `status` and `url` are there, and [`as_reqwest`](crate::RequestError::as_reqwest). It fails on an error status where [that was asked for](crate::RequestBuilder::error_for_status) |
-//! | `read_timeout`, `connect_timeout`, `error_for_status`, `upgrade` | are there for one request as well |
+//! | `read_timeout`, `connect_timeout`, `error_for_status`, `without_redirects`, `upgrade` | are there for one request as well |
 //! | `build` | [`build_with_extensions`](crate::RequestBuilder::build_with_extensions) keeps what `with_extension` gave it |
 //! | `build_split`, `from_parts` | with an `HttpSession` in place of a client |
 //! | `fetch_mode_no_cors` and its kin | are for browsers |

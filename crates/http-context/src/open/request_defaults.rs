@@ -9,7 +9,7 @@ use crate::defaults::CookieOption;
 use crate::defaults::DefaultAuth;
 
 /// What its requests get that have it not themselves. It is the context's own, also where the session
-/// is one of a pool.
+/// is one of a pool; an `open` that passes through to a context has what that one has.
 impl ContextBuilder {
     /// The URL that relative ones are joined to, as [`Url::join`](reqwest::Url::join) does it and as a
     /// page's links are: what is after the last `/` of its path is replaced, so that it ends with one

@@ -21,30 +21,31 @@ use crate::leak::sampled_backtrace;
 use crate::scope::RequestScope;
 use crate::transport::{Host, LentExtensions, Transport};
 
-/// The limits of time that a request has in place of those of its session.
+/// What a request has in place of what its session has.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct OwnLimits {
+pub(super) struct OwnOptions {
     pub(super) read_timeout: Option<Duration>,
     pub(super) connect_timeout: Option<Duration>,
+    pub(super) ignores_redirects: bool,
 }
 
 /// Sends a request through a session. It is admitted when the future is first polled.
 pub(super) fn execute(hold: SessionHold, request: Request, extensions: LentExtensions) -> Execute {
-    execute_within(hold, request, extensions, OwnLimits::default())
+    execute_within(hold, request, extensions, OwnOptions::default())
 }
 
-/// As [`execute`], within these limits.
+/// As [`execute`], with these options.
 pub(super) fn execute_within(
     hold: SessionHold,
     request: Request,
     extensions: LentExtensions,
-    limits: OwnLimits,
+    own: OwnOptions,
 ) -> Execute {
     Execute::of(State::Built {
         hold,
         request,
         extensions,
-        limits,
+        own,
     })
 }
 
@@ -80,7 +81,7 @@ enum State {
         hold: SessionHold,
         request: Request,
         extensions: LentExtensions,
-        limits: OwnLimits,
+        own: OwnOptions,
     },
     /// It could not be built.
     Refused(RequestError),
@@ -112,9 +113,9 @@ impl Execute {
                 hold,
                 request,
                 extensions,
-                limits,
+                own,
             } => {
-                let (exchange, admitted) = admit(&hold, &request, limits)?;
+                let (exchange, admitted) = admit(&hold, &request, own)?;
                 // From here on the request ends with this future, also by a panic in what follows.
                 self.state = State::InFlight(Arc::clone(&exchange));
                 admitted.start(&exchange, request, extensions);
@@ -178,7 +179,7 @@ struct Admitted {
 fn admit(
     hold: &SessionHold,
     request: &Request,
-    limits: OwnLimits,
+    own: OwnOptions,
 ) -> Result<(Arc<Exchange>, Admitted), RequestError> {
     let SessionRef { sessions, id } = &hold.session;
     let redaction = &sessions.scope().info.redaction;
@@ -208,8 +209,9 @@ fn admit(
         started: Instant::now(),
         backtrace: sampled_backtrace(),
         upload: Upload::default(),
-        read_timeout: limits.read_timeout.or(transport.read_timeout()),
-        connect_timeout: limits.connect_timeout,
+        read_timeout: own.read_timeout.or(transport.read_timeout()),
+        connect_timeout: own.connect_timeout,
+        ignores_redirects: own.ignores_redirects,
         destination: Mutex::default(),
         attempts: AtomicU32::new(0),
         attached: Attached::default(),

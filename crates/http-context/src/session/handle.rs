@@ -9,7 +9,7 @@ use reqwest::{IntoUrl, Method, Request, Response};
 use reqwest_middleware::ClientWithMiddleware;
 
 use super::client;
-use super::execute::{self, OwnLimits};
+use super::execute::{self, OwnOptions};
 use super::hold::{SessionHold, SessionRef};
 use super::request::{RequestBuilder, not_built};
 use super::sessions::Sessions;
@@ -144,7 +144,7 @@ impl HttpSession {
         request: Request,
     ) -> impl Future<Output = Result<Upgraded, UpgradeError>> + Send + use<> {
         let hold = self.hold(Location::caller());
-        upgrade::upgrade(hold, request, Extensions::new(), OwnLimits::default())
+        upgrade::upgrade(hold, request, Extensions::new(), OwnOptions::default())
     }
 
     /// A client of this session for SDKs that want one of `reqwest_middleware`.

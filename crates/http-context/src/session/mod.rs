@@ -15,6 +15,7 @@ mod lifecycle;
 mod permit;
 mod request;
 mod request_content;
+mod request_options;
 mod request_parts;
 mod sessions;
 mod transport_build;

@@ -8,7 +8,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Body, IntoUrl, Method, Request, Response, Version};
 
 use super::client::building_client;
-use super::execute::{self, Execute, OwnLimits};
+use super::execute::{self, Execute, OwnOptions};
 use super::hold::{SessionHold, SessionRef};
 use super::upgrade::{self, Upgraded};
 #[cfg(feature = "websocket")]
@@ -25,9 +25,9 @@ pub struct RequestBuilder {
     /// For the error of one that cannot be built, which has no more of it.
     method: Method,
     extensions: Extensions,
-    limits: OwnLimits,
+    pub(super) own: OwnOptions,
     /// In place of that of its context.
-    fails_on_status: Option<bool>,
+    pub(super) fails_on_status: Option<bool>,
 }
 
 impl RequestBuilder {
@@ -50,7 +50,7 @@ impl RequestBuilder {
             inner,
             method,
             extensions: Extensions::new(),
-            limits: OwnLimits::default(),
+            own: OwnOptions::default(),
             fails_on_status: None,
         }
     }
@@ -106,69 +106,6 @@ impl RequestBuilder {
         self.map(|inner| inner.timeout(timeout))
     }
 
-    /// Limits the time from one read of the response to the next, however long all of it takes: for
-    /// streams, which [`timeout`](Self::timeout) would end. Default: that of the session,
-    /// [`ContextBuilder::read_timeout`](crate::ContextBuilder::read_timeout).
-    ///
-    /// As that of `reqwest`, it begins when the request is sent, or a redirect of it, and ends it when
-    /// the head has not come by then; whatever is read gives it the whole limit again. Of the body it
-    /// counts only the time in which somebody waits for it, so that a slow reader does not end it.
-    /// What fails by it has a [`ReadTimeout`](crate::ReadTimeout) as its source. A connection that
-    /// was upgraded has no such limit, and what [`build`](Self::build) gives has that of the session.
-    ///
-    /// ```
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// use std::time::Duration;
-    ///
-    /// // As long as it likes, with a sign of life twice a minute.
-    /// let request = http_context::http_session()?.get("https://example.com/events");
-    /// let response = request.read_timeout(Duration::from_secs(30)).send().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn read_timeout(mut self, limit: Duration) -> Self {
-        self.limits.read_timeout = Some(limit);
-        self
-    }
-
-    /// Limits the time that making a connection for it takes, where one is made: the lookup of its
-    /// host's name, a proxy and TLS included. Default: that of the session,
-    /// [`ContextBuilder::connect_timeout`](crate::ContextBuilder::connect_timeout).
-    ///
-    /// What fails by it has a [`ConnectTimeout`](crate::ConnectTimeout) as a source. The wait for a slot
-    /// of the host has a limit of its own,
-    /// [`queue_timeout`](crate::ContextBuilder::queue_timeout). Over HTTP/2 requests share a
-    /// connection, which is made within the limit of the one that makes it, and fails those that wait
-    /// for it with that one. What [`build`](Self::build) gives has the limit of the session.
-    pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.limits.connect_timeout = Some(limit);
-        self
-    }
-
-    /// Whether [`send`](Self::send) fails where the status of the response is 4xx or 5xx. Default: as
-    /// [`ContextBuilder::error_for_status`](crate::ContextBuilder::error_for_status) says of the
-    /// context, which is `false`.
-    ///
-    /// [`RequestError::status`] has the status then, and the body is dropped unread. For observers it is
-    /// a response as any other. It does not concern [`upgrade`](Self::upgrade), nor what
-    /// [`build`](Self::build) gives.
-    ///
-    /// ```
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// let request = http_context::http_session()?.get("https://example.com/items/7");
-    /// match request.error_for_status(true).send().await {
-    ///     Ok(response) => println!("{}", response.text().await?),
-    ///     Err(error) if error.status().is_some_and(|status| status == 404) => println!("none"),
-    ///     Err(error) => return Err(error.into()),
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn error_for_status(mut self, fails: bool) -> Self {
-        self.fails_on_status = Some(fails);
-        self
-    }
-
     /// Hands a value to the middleware of the session.
     ///
     /// To have what the middleware hands back, send what
@@ -191,7 +128,7 @@ impl RequestBuilder {
             hold: self.hold.clone(),
             method: self.method.clone(),
             extensions: self.extensions.clone(),
-            limits: self.limits,
+            own: self.own,
             fails_on_status: self.fails_on_status,
         })
     }
@@ -201,8 +138,8 @@ impl RequestBuilder {
     ///
     /// A request of `reqwest` has room for its [`timeout`](Self::timeout), and for nothing else that
     /// is not sent: what it is to carry for the middleware comes out of
-    /// [`build_with_extensions`](Self::build_with_extensions), and its other limits of time are then
-    /// those of the session.
+    /// [`build_with_extensions`](Self::build_with_extensions), and all else
+    /// that a method of this sets for one request is then that of the session.
     ///
     /// # Errors
     ///
@@ -266,7 +203,7 @@ impl RequestBuilder {
                     let defaults = scope.defaults.as_ref();
                     defaults.is_some_and(|defaults| defaults.fails_on_status)
                 });
-                let sent = execute::execute_within(self.hold, request, extensions, self.limits);
+                let sent = execute::execute_within(self.hold, request, extensions, self.own);
                 sent.failing_on_status(fails_on_status)
             }
             Err(error) => Execute::refused(error),
@@ -285,7 +222,7 @@ impl RequestBuilder {
     /// As for [`HttpSession::execute`](crate::HttpSession::execute).
     pub async fn upgrade(self) -> Result<Upgraded, UpgradeError> {
         let request = build(self.inner, &self.method, &self.hold.session)?;
-        upgrade::upgrade(self.hold, request, self.extensions, self.limits).await
+        upgrade::upgrade(self.hold, request, self.extensions, self.own).await
     }
 
     /// As [`upgrade`](Self::upgrade), with what `prepare` makes of the request.
@@ -296,7 +233,7 @@ impl RequestBuilder {
     ) -> Result<Upgraded, UpgradeError> {
         let mut request = build(self.inner, &self.method, &self.hold.session)?;
         prepare(&mut request);
-        upgrade::upgrade(self.hold, request, self.extensions, self.limits).await
+        upgrade::upgrade(self.hold, request, self.extensions, self.own).await
     }
 
     /// How its context redacts.

@@ -10,7 +10,7 @@ use hyper::upgrade::OnUpgrade;
 use reqwest::{Body, Request};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::execute::{self, OwnLimits};
+use super::execute::{self, OwnOptions};
 use super::hold::SessionHold;
 use crate::error::UpgradeError;
 use crate::exchange::UpgradeHandle;
@@ -94,11 +94,11 @@ pub(super) async fn upgrade(
     hold: SessionHold,
     mut request: Request,
     extensions: http::Extensions,
-    limits: OwnLimits,
+    own: OwnOptions,
 ) -> Result<Upgraded, UpgradeError> {
     let connection = request.headers_mut().entry(header::CONNECTION);
     connection.or_insert(header::HeaderValue::from_static("upgrade"));
-    let answered = execute::execute_within(hold, request, extensions.into(), limits);
+    let answered = execute::execute_within(hold, request, extensions.into(), own);
     let mut response = answered.await?;
     let Some(upgrade) = response.extensions_mut().remove::<OnUpgrade>() else {
         return Err(UpgradeError::Refused(Box::new(response)));

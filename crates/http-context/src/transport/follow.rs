@@ -115,7 +115,9 @@ impl Follow {
         client.set_defaults(request);
         let of_session = client.options.read_timeout;
         let read_timeout = scope.map_or(of_session, |scope| scope.info.read_timeout);
-        let next = (!client.rules.follow_none()).then(|| NextHop::after(request));
+        let ignores_redirects = scope.is_some_and(|scope| scope.info.ignores_redirects);
+        let is_followed = !(ignores_redirects || client.rules.follow_none());
+        let next = is_followed.then(|| NextHop::after(request));
         Self {
             step: Step::Over,
             slot,
