@@ -48,6 +48,7 @@
 //! | to run | with the context | without |
 //! |---|---|---|
 //! | a task | [`spawn`] | `tokio::spawn` |
+//! | a task that is not `Send` | [`spawn_local`] | `tokio::task::spawn_local` |
 //! | blocking code on Tokio's threads | [`spawn_blocking()`] | `tokio::task::spawn_blocking` |
 //! | a set of tasks | [`JoinSet`] | `tokio::task::JoinSet` |
 //! | a future that something else polls | [`FutureExt::in_current_http_context`] | |
@@ -144,6 +145,12 @@
 //! call site: for an admin page. [`ContextBuilder::overdue_after`] reports contexts that are open for too
 //! long, and [`sample_backtraces`] adds backtraces to some leaks, at any time.
 //!
+//! # Coming from somewhere else
+//!
+//! [`guide`] has a page for those who come from
+//! [`aiohttp` and livekit's `http_context`](guide::from_aiohttp), and one from a
+//! [global `reqwest::Client`](guide::from_reqwest).
+//!
 //! # What a context costs
 //!
 //! An open context takes a few hundred bytes until its first request, and building a session
@@ -152,14 +159,29 @@
 //!
 //! # Features
 //!
-//! None is on by default. `json`, `form`, `query` and `multipart` add the methods of those names to
-//! [`RequestBuilder`]; `cookies` lets a session have a cookie store; `tracing` lets [`spawn`] and its kin carry the caller's span; `testing` has
-//! what makes tests fail on a leak; `websocket` has [`websocket`].
+//! None is on by default.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `json`, `form`, `query`, `multipart` | the methods of those names to [`RequestBuilder`] |
+//! | `cookies` | contexts that keep cookies: [`cookie_store`](ContextBuilder::cookie_store) |
+//! | `gzip`, `brotli`, `zstd`, `deflate` | response bodies in these encodings are asked for (`Accept-Encoding`) and unpacked |
+//! | `websocket` | [`websocket`] |
+//! | `tracing` | [`spawn`] and its kin carry the caller's span |
+//! | `testing` | what makes tests fail on a leak |
+//!
+//! Features of `reqwest` are those of the whole build: whoever turns `reqwest/gzip` on turns it on here
+//! as well. [`configure`](ContextBuilder::configure) turns an encoding off for a session
+//! (`no_gzip`), and a header `Accept-Encoding` of a request stands in place of what the client would
+//! ask for. A body that was unpacked has no `Content-Length` and no `Content-Encoding`, and wherever
+//! bytes of a body are counted or limited ([`BodyEnd`], [`ExitReport`], metrics,
+//! [`max_response_body`](ContextBuilder::max_response_body)) they are those that came out.
 
 mod caller;
 mod children;
 mod connection;
 mod context;
+mod defaults;
 mod error;
 mod exchange;
 mod exit;
@@ -187,17 +209,20 @@ pub mod websocket;
 pub use {bytes, http, reqwest, reqwest_middleware, rustls};
 
 pub use caller::{Caller, CallerScope, caller};
-pub use children::{FutureExt, InContext, JoinSet, spawn, spawn_blocking};
+pub use children::{FutureExt, InContext, JoinSet, spawn, spawn_blocking, spawn_local};
 pub use connection::{
     CloseEvent, CloseSink, ClosedSocket, ConnectionCloses, ConnectionClosesAlreadySet,
     ConnectionSnapshot, KernelCloses, NoCloses, SocketEnd, open_connections,
     sees_connection_closes, set_connection_closes,
 };
 pub use context::{HttpContext, closing, current, http_session, open_contexts};
+pub use defaults::DefaultAuth;
+#[cfg(feature = "cookies")]
+pub use defaults::{Cookie, CookieJar};
 pub use error::{
-    BodyTooLarge, BuildError, ContextClosed, ErrorKind, NestedDenied, NoContext, OpenError,
-    PoolError, PoolExhausted, QueueTimeout, ReadTimeout, Redaction, RedirectError, RequestError,
-    RequestFailure, SessionClosed, SessionError, UpgradeError, WithheldError,
+    BodyTooLarge, BuildError, ConnectTimeout, ContextClosed, ErrorKind, NestedDenied, NoContext,
+    OpenError, PoolError, PoolExhausted, QueueTimeout, ReadTimeout, Redaction, RedirectError,
+    RequestError, RequestFailure, SessionClosed, SessionError, UpgradeError, WithheldError,
 };
 pub use exchange::FinalUrl;
 pub use facts::{

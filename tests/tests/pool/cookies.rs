@@ -1,4 +1,4 @@
-//! A pool shares no cookies: sessions with a cookie store are not built in one.
+//! A pool shares no cookies: sessions whose client has a cookie store are not built in one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,8 +39,6 @@ async fn open_pooled(session: SessionOptions) -> Result<(), OpenError> {
 #[tokio::test]
 async fn a_store_is_refused_however_it_is_set() {
     for session in [
-        SessionOptions::new().cookie_provider(Arc::<Jar>::default()),
-        SessionOptions::new().cookie_provider(Arc::<Asked>::default()),
         configured(|client| client.cookie_store(true)),
         configured(|client| client.cookie_provider(Arc::<Jar>::default())),
         configured(|client| client.cookie_provider(Arc::<Asked>::default())),
@@ -59,9 +57,6 @@ async fn what_is_no_store_is_not_refused() {
     let cookie = HeaderMap::from_iter([(COOKIE, HeaderValue::from_static("cookie_store=true"))]);
     for session in [
         SessionOptions::new(),
-        SessionOptions::new()
-            .cookie_provider(Arc::<Jar>::default())
-            .without_cookies(),
         configured(|client| client.cookie_store(true)).without_configure(),
         configured(|client| client.cookie_store(true).cookie_store(false)),
         configured(move |client| client.default_headers(cookie.clone())),

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_context::{
-    BuildError, ContextBuilder, HttpVersions, OpenError, RedirectPolicy, SessionError,
+    BuildError, ContextBuilder, DefaultAuth, HttpVersions, OpenError, RedirectPolicy, SessionError,
     SessionOptions, SessionPool, Tls, builder, current, http_session,
 };
 use http_context_tests::Edit;
 use reqwest::Proxy;
-use reqwest::cookie::Jar;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue};
 
 type Setter = fn(ContextBuilder) -> ContextBuilder;
 
@@ -54,10 +53,17 @@ const SETTERS: &[(&str, Setter)] = &[
     ("default_headers", |b| b.default_headers(HeaderMap::new())),
     ("dns_resolver", |b| b.dns_resolver(Arc::new(Nowhere))),
     ("without_dns_resolver", ContextBuilder::without_dns_resolver),
-    ("cookie_provider", |b| {
-        b.cookie_provider(Arc::<Jar>::default())
+    ("connect_timeout", |b| {
+        b.connect_timeout(Duration::from_secs(1))
     }),
-    ("without_cookies", ContextBuilder::without_cookies),
+    (
+        "without_connect_timeout",
+        ContextBuilder::without_connect_timeout,
+    ),
+    ("user_agent", |b| {
+        b.user_agent(HeaderValue::from_static("x"))
+    }),
+    ("without_user_agent", ContextBuilder::without_user_agent),
     ("with", |b| b.with(edit())),
     ("with_arc", |b| b.with_arc(Arc::new(edit()))),
     ("without_middleware", ContextBuilder::without_middleware),
@@ -142,6 +148,10 @@ async fn options_of_a_context_alone_are_set_on_either_side_of_the_pool() {
         .lazy()
         .queue_timeout(Duration::from_secs(1))
         .max_response_body(1)
+        .base_url("http://host/")
+        .auth(DefaultAuth::bearer("x"))
+        .error_for_status(true)
+        .cookie_store(true)
         .drain_timeout(Duration::from_secs(1))
         .verify_sockets(false);
     let open = context.open(async { Ok::<_, OpenError>(http_session().map(drop)?) });

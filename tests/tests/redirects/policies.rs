@@ -4,7 +4,7 @@ use http_context::{
     ErrorKind, OpenError, RedirectAction, RedirectError, RedirectPolicy, RequestError, builder,
     http_session,
 };
-use http_context_tests::Server;
+use http_context_tests::{Edit, Server};
 
 /// The status that a policy ends with, or the error.
 async fn status(policy: RedirectPolicy, url: String) -> Result<u16, RequestError> {
@@ -102,4 +102,30 @@ async fn a_function_can_stop_or_refuse() {
         panic!("{error:?}")
     };
     assert_eq!(reason.to_string(), "not today");
+}
+
+#[tokio::test]
+async fn a_request_may_be_given_the_redirect_itself() {
+    for with_middleware in [false, true] {
+        let server = Server::start();
+        let mut context = builder();
+        if with_middleware {
+            context = context.with(Edit(|_: &mut reqwest::Request, _: &http::Extensions| {}));
+        }
+        let work = context.open(async {
+            let session = http_session()?;
+            let request = session.get(server.url("/redirect/2")).without_redirects();
+            let copy = request.try_clone().unwrap();
+            for request in [request, copy] {
+                let response = request.send().await.unwrap();
+                assert_eq!(response.status(), 302);
+                assert_eq!(response.headers()["location"], "/redirect/1");
+            }
+            let followed = session.get(server.url("/redirect/2")).send().await.unwrap();
+            assert_eq!(followed.status(), 200);
+            Ok::<_, OpenError>(())
+        });
+        work.await.unwrap();
+        assert_eq!(server.counts().requests, 2 + 3);
+    }
 }

@@ -6,4 +6,4 @@ mod spawn;
 mod sync_scope;
 
 pub use join_set::JoinSet;
-pub use spawn::{FutureExt, InContext, spawn, spawn_blocking};
+pub use spawn::{FutureExt, InContext, spawn, spawn_blocking, spawn_local};

@@ -46,6 +46,43 @@ where
     tokio::spawn(future.in_current_http_context())
 }
 
+/// As [`spawn`], of a future that stays on this thread: a task of the current `LocalSet`, or of a
+/// `LocalRuntime`.
+///
+/// Where nothing is bound this is `tokio::task::spawn_local`. A task that is left in its `LocalSet`
+/// when that is no longer polled does not end, and is reported as a leak of its context.
+///
+/// # Panics
+///
+/// When called outside of a `LocalSet` and of a `LocalRuntime`, as `tokio::task::spawn_local` does.
+///
+/// # Examples
+///
+/// ```
+/// use std::rc::Rc;
+///
+/// # use http_context::{OpenError, http_session};
+/// # use tokio::task::LocalSet;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), OpenError> {
+/// let work = http_context::open(async {
+///     let mine = Rc::new(7);
+///     let child = http_context::spawn_local(async move { (mine, http_session().is_ok()) });
+///     assert_eq!(child.await.expect("does not panic"), (Rc::new(7), true));
+///     Ok(())
+/// });
+/// LocalSet::new().run_until(work).await
+/// # }
+/// ```
+#[track_caller]
+pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    tokio::task::spawn_local(future.in_current_http_context())
+}
+
 /// Runs a closure on a thread for blocking work, with the context of this task bound there.
 ///
 /// It is a child of the context like a task of [`spawn`]. Aborting its handle does not stop it

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper_util::client::legacy::connect::{Connection, HttpInfo};
 use pin_project_lite::pin_project;
@@ -11,6 +12,7 @@ use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::connect_limit::ConnectLimit;
 use super::session_connections::{Connect, SessionConnections};
 use crate::error::{SessionClosed, withhold};
 use crate::facts::{AddressPair, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionInfo};
@@ -25,6 +27,8 @@ pub(crate) struct ConnectionLayer {
     pub(crate) connections: Arc<SessionConnections>,
     /// Whether HTTP/2 is spoken on every connection, with no handshake that says so.
     pub(crate) is_http2: bool,
+    /// How long it may take, unless its request says otherwise.
+    pub(crate) connect_timeout: Option<Duration>,
     /// Of the connector of a plain client.
     pub(crate) plain: Option<PlainOwner>,
 }
@@ -47,6 +51,7 @@ impl<S> Layer<S> for ConnectionLayer {
                 inner,
                 connections: Arc::clone(&self.connections),
                 is_http2: self.is_http2,
+                connect_timeout: self.connect_timeout,
                 plain: self.plain.clone(),
             }),
             ready: None,
@@ -66,6 +71,7 @@ struct Shared<S> {
     inner: S,
     connections: Arc<SessionConnections>,
     is_http2: bool,
+    connect_timeout: Option<Duration>,
     plain: Option<PlainOwner>,
 }
 
@@ -111,6 +117,8 @@ where
         // Called in the task of the request; the future may be finished by another task, when the
         // request was served by a connection that came free first.
         let asker = self.shared.asker();
+        let of_request = asker.as_ref().and_then(Asker::connect_timeout);
+        let limit = of_request.or(self.shared.connect_timeout);
         let connector = self.ready.take();
         let mut connector = connector.unwrap_or_else(|| self.shared.inner.clone());
         let attempt = asker.map(|asker| Attempt::begin(asker, self.shared.is_http2));
@@ -121,6 +129,7 @@ where
         };
         Connecting {
             inner: Some(inner),
+            limit: ConnectLimit::begin(limit),
             attempt,
             connect: Some(self.shared.connections.connect()),
         }
@@ -133,6 +142,7 @@ pin_project! {
     pub(crate) struct Connecting<F> {
         #[pin]
         inner: Option<F>,
+        limit: Option<ConnectLimit>,
         attempt: Option<Attempt>,
         // Dropped last: by then the socket is gone, or known.
         connect: Option<Connect>,
@@ -161,10 +171,20 @@ where
             ))
         } else {
             // Bound again, so that the resolver knows whose name it looks up in any task.
-            let result = ready!(match this.attempt {
+            let polled = match this.attempt {
                 Some(attempt) => attempt.bind(|| inner.poll(cx)),
                 None => inner.poll(cx),
-            });
+            };
+            let result = match (polled, this.limit) {
+                (Poll::Ready(result), _) => result,
+                (Poll::Pending, None) => return Poll::Pending,
+                (Poll::Pending, Some(limit)) => {
+                    let timeout = ready!(limit.poll(cx));
+                    // What was made of it so far goes before anybody hears of the end.
+                    this.inner.set(None);
+                    Err(timeout.into_io().into())
+                }
+            };
             let closed = match this.attempt.take() {
                 Some(attempt) => attempt.end(&result, connect),
                 None => None,
@@ -181,6 +201,16 @@ where
 enum Asker {
     Request(Arc<RequestScope>),
     Plain(Arc<PlainConnect>),
+}
+
+impl Asker {
+    /// How long it waits for one, where it says so.
+    fn connect_timeout(&self) -> Option<Duration> {
+        match self {
+            Self::Request(request) => request.info.connect_timeout,
+            Self::Plain(_) => None,
+        }
+    }
 }
 
 struct Attempt {

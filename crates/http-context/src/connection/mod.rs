@@ -8,6 +8,7 @@
 
 mod awaits_head;
 mod closes;
+mod connect_limit;
 #[expect(
     clippy::module_inception,
     reason = "one connection is the idea of this file"

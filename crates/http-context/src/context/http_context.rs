@@ -67,7 +67,12 @@ impl HttpContext {
         let observers = Observers::with_default(options.observers.clone());
         let is_listed = options.leaks != LeakPolicy::Off;
         let context = Self(Arc::new(ContextInner {
-            scope: Arc::new(Scope::new(info, observers)),
+            // What cannot be is reported where the session is.
+            scope: Arc::new(Scope::new(
+                info,
+                observers,
+                options.defaults.resolve().ok().flatten(),
+            )),
             options,
             sessions: OnceLock::new(),
             children: Children::default(),

@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use crate::defaults::DefaultOptions;
 use crate::error::{BuildError, Redaction};
 use crate::exchange::RequestOptions;
 use crate::facts::{LeakPolicy, NestedPolicy};
@@ -21,6 +22,7 @@ pub(crate) struct ContextOptions {
     pub(crate) overdue_after: Option<Duration>,
     pub(crate) drain_timeout: Duration,
     pub(crate) requests: RequestOptions,
+    pub(crate) defaults: DefaultOptions,
     pub(crate) observers: Option<Arc<[Arc<dyn Observer>]>>,
     pub(crate) redaction: Redaction,
     pub(crate) session: Arc<SessionOptions>,
@@ -35,8 +37,10 @@ impl ContextOptions {
     ///
     /// # Errors
     ///
-    /// When an option of the session was set beside a pool: it would have no effect.
+    /// When an option of the session was set beside a pool, where it would have no effect, and when
+    /// what requests get by default cannot be.
     pub(crate) fn session_origin(&self) -> Result<SessionOrigin, BuildError> {
+        self.defaults.resolve()?;
         match (&self.pool, self.set_beside_pool) {
             (None, _) => Ok(SessionOrigin::Options(Arc::clone(&self.session))),
             (Some(pool), None) => Ok(SessionOrigin::Pool(pool.clone())),
@@ -62,6 +66,7 @@ impl Default for ContextOptions {
             overdue_after: None,
             drain_timeout: Duration::from_secs(5),
             requests: RequestOptions::default(),
+            defaults: DefaultOptions::default(),
             observers: None,
             redaction: Redaction::default(),
             session: Arc::default(),

@@ -28,13 +28,33 @@ pub enum BuildError {
         /// What it is set to.
         path: PathBuf,
     },
-    /// The options of a pool set a cookie store.
+    /// `configure` sets a cookie store in the options of a pool.
     #[error(
-        "a session with a cookie store cannot be pooled, since one job's cookies would go out with \
-         the requests of the next: set none in the options of the pool, nor in `configure`, or \
-         open without the pool"
+        "`configure` has set a cookie store for the sessions of a pool, by which one job's cookies \
+         would go out with the requests of the next: set `cookie_store` on the contexts"
     )]
     PooledCookies,
+    /// `configure` may have set a cookie store beside that of the context.
+    #[error(
+        "the context keeps cookies, and `configure` has set a cookie store as well, or may have: \
+         set one of them"
+    )]
+    ConfiguredCookies,
+    /// What was given as the base URL is none.
+    #[error("`base_url` cannot be the base of requests: {reason}")]
+    BaseUrl {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The default credentials cannot stand in a header.
+    #[error("`auth` has credentials that cannot be sent in a header")]
+    InvalidAuth,
+    /// Nothing says whom the default credentials are for.
+    #[error(
+        "`auth` was set, and nothing says which origin it is for: set `base_url`, or name it with \
+         `DefaultAuth::for_origin`"
+    )]
+    AuthForNobody,
     /// `configure` sets a redirect policy.
     #[error(
         "`configure` has set a redirect policy, by which `reqwest` would follow redirects unseen: \

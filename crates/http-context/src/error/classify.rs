@@ -7,6 +7,7 @@ use h2::Reason;
 use hyper_util::client::legacy;
 
 use super::chain::chain;
+use super::connect_timeout::ConnectTimeout;
 use super::context::SessionClosed;
 use super::kind::{ErrorKind, Specificity};
 use super::queue_timeout::QueueTimeout;
@@ -88,7 +89,7 @@ pub(super) fn of_one(error: &(dyn StdError + 'static)) -> ErrorKind {
     if error.is::<QueueTimeout>() {
         return ErrorKind::QueueTimeout;
     }
-    if error.is::<ReadTimeout>() {
+    if error.is::<ReadTimeout>() || error.is::<ConnectTimeout>() {
         return ErrorKind::Timeout;
     }
     if error.is::<RedirectError>() {

@@ -1,11 +1,11 @@
-//! A request got no response.
+//! A request got no response, or none that is a success.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
 use http::HeaderValue;
-use reqwest::{Method, Url};
+use reqwest::{Method, StatusCode, Url};
 
 use super::chain::chain;
 use super::classify::Findings;
@@ -18,7 +18,7 @@ use super::secrets::Secrets;
 use super::version_advice;
 use crate::identity::Origin;
 
-/// A request got no response.
+/// A request got no response, or one whose status is an error where that was asked for.
 ///
 /// As text it says the method, the URL without its query, and what happened; its
 /// [`source`](StdError::source) says why, and so on down to the first cause. What failed it is its
@@ -45,6 +45,8 @@ struct Inner {
     otherwise: &'static str,
     /// What to do about it, where that can be said.
     advice: Option<&'static str>,
+    /// That of the response, where it is the error.
+    status: Option<StatusCode>,
     method: Option<Method>,
     /// Redacted.
     url: Option<Url>,
@@ -82,11 +84,14 @@ impl RequestError {
         let credentials = failed.credentials.iter();
         let secrets = credentials.fold(secrets, Secrets::of_credentials);
         let otherwise = failure.said();
+        let status = chain(failure.error())
+            .find_map(|error| error.downcast_ref().and_then(reqwest::Error::status));
         let failure = failure.without(secrets);
         Self(Box::new(Inner {
             findings: Findings::of(failure.error(), false),
             otherwise,
             advice: version_advice::advice(failure.error(), is_clear),
+            status,
             failure,
             method: failed.method.cloned(),
             url,
@@ -115,7 +120,14 @@ impl RequestError {
         self.0.url.as_ref()
     }
 
-    /// What kind of failure it is.
+    /// The status of the response, where that is the error: see
+    /// [`RequestBuilder::error_for_status`](crate::RequestBuilder::error_for_status).
+    pub fn status(&self) -> Option<StatusCode> {
+        self.0.status
+    }
+
+    /// What kind of failure it is. Of a status that is an error it is
+    /// [`Other`](ErrorKind::Other), since there was a response.
     pub fn kind(&self) -> ErrorKind {
         self.0.findings.kind
     }
@@ -186,7 +198,12 @@ impl fmt::Display for RequestError {
             (None, Some(origin)) => write!(f, " {}://{origin}", origin.scheme())?,
             (None, None) => {}
         }
-        write!(f, ": {}", self.what())?;
+        match self.0.status {
+            Some(status) if self.kind() == ErrorKind::Other => {
+                write!(f, ": the response has the status {status}")?;
+            }
+            _ => write!(f, ": {}", self.what())?,
+        }
         match self.0.advice {
             Some(advice) => write!(f, "; {advice}"),
             None => Ok(()),

@@ -77,7 +77,8 @@ pub struct ExitReport {
     /// Bytes of request bodies sent: of streamed ones what was handed to the connection, of others that
     /// of the requests which were answered.
     pub bytes_sent: u64,
-    /// Bytes of response bodies received, as the caller saw them.
+    /// Bytes of response bodies received, as the caller saw them: of those that came packed, and are
+    /// unpacked by a feature, what came out. Of what went over the wire a session knows nothing.
     pub bytes_received: u64,
     /// WebSockets that it borrowed from pools which other contexts own.
     pub websockets_borrowed: u64,

@@ -34,6 +34,10 @@ pub struct RequestInfo {
     pub(crate) upload: Upload,
     /// How long it waits for the next bytes of its response.
     pub(crate) read_timeout: Option<Duration>,
+    /// How long a connection for it may take to be made, where it is not as its session has it.
+    pub(crate) connect_timeout: Option<Duration>,
+    /// Whether a redirect is a response as any other.
+    pub(crate) ignores_redirects: bool,
     /// Where it is on its way to, when that is another origin than the one it was made for. Nothing
     /// of a user runs under it.
     pub(crate) destination: Mutex<Option<Arc<Origin>>>,

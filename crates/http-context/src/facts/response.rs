@@ -47,7 +47,8 @@ pub struct AttemptAnswered {
 pub struct BodyEnd {
     /// What ended it.
     pub reason: BodyEndReason,
-    /// Bytes that the caller was given.
+    /// Bytes that the caller was given: where the server has packed the body, and a feature unpacks
+    /// it, those that came out.
     pub bytes: u64,
     /// From the response head to the end.
     pub duration: Duration,

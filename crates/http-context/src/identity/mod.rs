@@ -9,4 +9,4 @@ pub(crate) use attached::Attached;
 pub use call_site::CallSite;
 pub use id::{ConnectionId, ContextId, PoolId, RequestId, SessionId};
 pub use origin::Origin;
-pub(crate) use origin::OriginKey;
+pub(crate) use origin::{OriginKey, is_same_origin};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::Resolve;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{ClientBuilder, Proxy};
 use reqwest_middleware::Middleware;
 
@@ -245,7 +245,7 @@ impl ContextBuilder {
         ContextLayer::new(self.0)
     }
 
-    fn set(mut self, set: impl FnOnce(&mut ContextOptions)) -> Self {
+    pub(super) fn set(mut self, set: impl FnOnce(&mut ContextOptions)) -> Self {
         set(Arc::make_mut(&mut self.0.options));
         self
     }

@@ -10,6 +10,7 @@ mod future;
 mod http_layer;
 mod layer;
 mod output;
+mod request_defaults;
 mod run;
 mod start;
 mod work;

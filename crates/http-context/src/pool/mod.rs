@@ -48,7 +48,8 @@ use crate::transport::{SessionOptions, Transport};
 ///   connections are closed by [`keep_alive`](SessionOptions::keep_alive) at any rate;
 /// - when it was used on another Tokio runtime: connections live on the runtime that opened them.
 ///
-/// Sessions with a cookie store are not built in a pool: one job's cookies are not the next one's.
+/// Its clients have no cookie store, since one job's cookies are not the next one's: cookies are the
+/// context's ([`cookie_store`](crate::ContextBuilder::cookie_store)).
 ///
 /// Sockets of pooled connections are no leak of the context that opened them. They are verified
 /// when the pool [closes](Self::close).

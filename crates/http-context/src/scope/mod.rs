@@ -18,6 +18,7 @@ use self::leaks::ReportedLeaks;
 pub(crate) use self::plain::{CURRENT_CONNECT, PlainConnect, PlainScope};
 pub(crate) use self::request::{CURRENT_REQUEST, MadeConnection, RequestScope};
 pub(crate) use self::stats::{ContextStats, RequestStats};
+use crate::defaults::Defaults;
 use crate::error::{ContextClosed, SessionClosed};
 use crate::facts::ContextInfo;
 use crate::identity::{CallSite, SessionId};
@@ -32,6 +33,8 @@ pub(crate) struct Scope {
     /// Notified when the exit begins, and when the last request, body or child is gone, or a holder
     /// let go, and an exit may wait for that.
     pub(crate) changed: Notify,
+    /// What its requests get. Boxed, since few contexts have any.
+    pub(crate) defaults: Option<Box<Defaults>>,
     /// Of the `open`, when it was sampled.
     backtrace: Option<Arc<Backtrace>>,
     /// What was reported of the context as leaked. Taken under no other lock, and nothing of a user
@@ -40,10 +43,15 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    pub(crate) fn new(info: ContextInfo, observers: Observers) -> Self {
+    pub(crate) fn new(
+        info: ContextInfo,
+        observers: Observers,
+        defaults: Option<Box<Defaults>>,
+    ) -> Self {
         Self {
             info,
             observers,
+            defaults,
             stats: ContextStats::default(),
             changed: Notify::new(),
             backtrace: crate::leak::sampled_backtrace(),

@@ -21,23 +21,31 @@ use crate::leak::sampled_backtrace;
 use crate::scope::RequestScope;
 use crate::transport::{Host, LentExtensions, Transport};
 
-/// Sends a request through a session. It is admitted when the future is first polled.
-pub(super) fn execute(hold: SessionHold, request: Request, extensions: LentExtensions) -> Execute {
-    execute_within(hold, request, extensions, None)
+/// What a request has in place of what its session has.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct OwnOptions {
+    pub(super) read_timeout: Option<Duration>,
+    pub(super) connect_timeout: Option<Duration>,
+    pub(super) ignores_redirects: bool,
 }
 
-/// As [`execute`]; what is read of the response comes within the limit, or that of the session.
+/// Sends a request through a session. It is admitted when the future is first polled.
+pub(super) fn execute(hold: SessionHold, request: Request, extensions: LentExtensions) -> Execute {
+    execute_within(hold, request, extensions, OwnOptions::default())
+}
+
+/// As [`execute`], with these options.
 pub(super) fn execute_within(
     hold: SessionHold,
     request: Request,
     extensions: LentExtensions,
-    read_timeout: Option<Duration>,
+    own: OwnOptions,
 ) -> Execute {
-    Execute(State::Built {
+    Execute::of(State::Built {
         hold,
         request,
         extensions,
-        read_timeout,
+        own,
     })
 }
 
@@ -58,7 +66,11 @@ pub(super) async fn execute_lent(
 ///
 /// Written by hand, because a request is large and an `async fn` would copy it from one state into
 /// the next.
-pub(super) struct Execute(State);
+pub(super) struct Execute {
+    state: State,
+    /// Whether a response whose status is an error is one.
+    fails_on_status: bool,
+}
 
 #[expect(
     clippy::large_enum_variant,
@@ -69,7 +81,7 @@ enum State {
         hold: SessionHold,
         request: Request,
         extensions: LentExtensions,
-        read_timeout: Option<Duration>,
+        own: OwnOptions,
     },
     /// It could not be built.
     Refused(RequestError),
@@ -78,22 +90,34 @@ enum State {
 }
 
 impl Execute {
+    fn of(state: State) -> Self {
+        Self {
+            state,
+            fails_on_status: false,
+        }
+    }
+
     pub(super) fn refused(error: RequestError) -> Self {
-        Self(State::Refused(error))
+        Self::of(State::Refused(error))
+    }
+
+    pub(super) fn failing_on_status(mut self, fails: bool) -> Self {
+        self.fails_on_status = fails;
+        self
     }
 
     /// Admits the request and sends it on its way.
     fn begin(&mut self) -> Result<(), RequestError> {
-        match std::mem::replace(&mut self.0, State::Over) {
+        match std::mem::replace(&mut self.state, State::Over) {
             State::Built {
                 hold,
                 request,
                 extensions,
-                read_timeout,
+                own,
             } => {
-                let (exchange, admitted) = admit(&hold, &request, read_timeout)?;
+                let (exchange, admitted) = admit(&hold, &request, own)?;
                 // From here on the request ends with this future, also by a panic in what follows.
-                self.0 = State::InFlight(Arc::clone(&exchange));
+                self.state = State::InFlight(Arc::clone(&exchange));
                 admitted.start(&exchange, request, extensions);
                 Ok(())
             }
@@ -109,24 +133,36 @@ impl Future for Execute {
     type Output = Result<Response, RequestError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if !matches!(self.0, State::InFlight(_)) {
+        if !matches!(self.state, State::InFlight(_)) {
             self.begin()?;
         }
-        let State::InFlight(exchange) = &self.0 else {
+        let State::InFlight(exchange) = &self.state else {
             unreachable!("it has begun");
         };
-        let polled = exchange.poll_request(cx);
+        let mut polled = exchange.poll_request(cx);
         if polled.is_ready() {
             exchange.drop_request();
-            self.0 = State::Over;
+            if self.fails_on_status {
+                polled = polled.map(|answered| answered.and_then(|head| checked(exchange, head)));
+            }
+            self.state = State::Over;
         }
         polled
     }
 }
 
+/// The response, unless its status is an error.
+fn checked(exchange: &Exchange, response: Response) -> Result<Response, RequestError> {
+    response.error_for_status().map_err(|error| {
+        // That of the last hop, without secrets.
+        let url = error.url().cloned();
+        exchange.failed(url.as_ref(), error.into())
+    })
+}
+
 impl Drop for Execute {
     fn drop(&mut self) {
-        if let State::InFlight(exchange) = &self.0 {
+        if let State::InFlight(exchange) = &self.state {
             exchange.drop_request();
         }
     }
@@ -143,7 +179,7 @@ struct Admitted {
 fn admit(
     hold: &SessionHold,
     request: &Request,
-    read_timeout: Option<Duration>,
+    own: OwnOptions,
 ) -> Result<(Arc<Exchange>, Admitted), RequestError> {
     let SessionRef { sessions, id } = &hold.session;
     let redaction = &sessions.scope().info.redaction;
@@ -173,7 +209,9 @@ fn admit(
         started: Instant::now(),
         backtrace: sampled_backtrace(),
         upload: Upload::default(),
-        read_timeout: read_timeout.or(transport.read_timeout()),
+        read_timeout: own.read_timeout.or(transport.read_timeout()),
+        connect_timeout: own.connect_timeout,
+        ignores_redirects: own.ignores_redirects,
         destination: Mutex::default(),
         attempts: AtomicU32::new(0),
         attached: Attached::default(),

@@ -9,11 +9,13 @@ use reqwest::{Client, IntoUrl, Method, Request, Response};
 use reqwest_middleware::ClientWithMiddleware;
 
 use super::client;
-use super::execute;
+use super::execute::{self, OwnOptions};
 use super::hold::{SessionHold, SessionRef};
 use super::request::{RequestBuilder, not_built};
 use super::sessions::Sessions;
 use super::upgrade::{self, Upgraded};
+#[cfg(feature = "cookies")]
+use crate::defaults::CookieJar;
 use crate::error::{RequestError, SessionError, UpgradeError};
 use crate::facts::{ContextInfo, Leak, LeakKind};
 use crate::identity::{CallSite, SessionId};
@@ -45,6 +47,13 @@ impl HttpSession {
             session: SessionRef { sessions, id },
             call_site,
         }
+    }
+
+    /// One more handle of what is held, acquired where that was.
+    pub(super) fn acquired_by(hold: &SessionHold) -> Self {
+        let SessionRef { sessions, id } = &hold.session;
+        let index = sessions.handles.acquire(hold.call_site);
+        Self::new(Arc::clone(sessions), *id, index)
     }
 
     method_shorthands! {
@@ -135,7 +144,7 @@ impl HttpSession {
         request: Request,
     ) -> impl Future<Output = Result<Upgraded, UpgradeError>> + Send + use<> {
         let hold = self.hold(Location::caller());
-        upgrade::upgrade(hold, request, Extensions::new(), None)
+        upgrade::upgrade(hold, request, Extensions::new(), OwnOptions::default())
     }
 
     /// A client of this session for SDKs that want one of `reqwest_middleware`.
@@ -207,6 +216,17 @@ impl HttpSession {
         !self.session.is_open()
     }
 
+    /// The cookies of its context, where that has
+    /// [`cookie_store`](crate::ContextBuilder::cookie_store), or a [`CookieJar`] as its
+    /// [`cookie_provider`](crate::ContextBuilder::cookie_provider).
+    ///
+    /// They are those of every session of the context, and stay readable past its exit.
+    #[cfg(feature = "cookies")]
+    pub fn cookies(&self) -> Option<Arc<CookieJar>> {
+        let defaults = self.sessions().scope().defaults.as_ref()?;
+        defaults.jar().cloned()
+    }
+
     /// Its number in this process.
     pub fn id(&self) -> SessionId {
         self.session.id
@@ -256,7 +276,7 @@ impl HttpSession {
         &self.session.sessions
     }
 
-    fn hold(&self, call_site: CallSite) -> SessionHold {
+    pub(super) fn hold(&self, call_site: CallSite) -> SessionHold {
         SessionHold::new(self.session.clone(), call_site)
     }
 }

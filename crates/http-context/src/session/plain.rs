@@ -61,6 +61,7 @@ impl PlainClient {
             options.keep_alive,
             options.cut_held_sockets,
         ));
+        let defaults = sessions.scope().defaults.as_deref();
         let scope = Arc::clone(sessions.scope());
         let scope = Arc::new(PlainScope::new(scope, session.id, call_site));
         let holders = Arc::<Holders>::default();
@@ -70,7 +71,7 @@ impl PlainClient {
         };
         Ok(Self {
             session: session.id,
-            client: plain_client(options, owner, Arc::clone(&connections))?,
+            client: plain_client(options, defaults, owner, Arc::clone(&connections))?,
             scope,
             connections,
             holders,

@@ -8,7 +8,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Body, IntoUrl, Method, Request, Response, Version};
 
 use super::client::building_client;
-use super::execute::{self, Execute};
+use super::execute::{self, Execute, OwnOptions};
 use super::hold::{SessionHold, SessionRef};
 use super::upgrade::{self, Upgraded};
 #[cfg(feature = "websocket")]
@@ -25,18 +25,33 @@ pub struct RequestBuilder {
     /// For the error of one that cannot be built, which has no more of it.
     method: Method,
     extensions: Extensions,
-    read_timeout: Option<Duration>,
+    pub(super) own: OwnOptions,
+    /// In place of that of its context.
+    pub(super) fails_on_status: Option<bool>,
 }
 
 impl RequestBuilder {
     pub(super) fn new(hold: SessionHold, method: Method, url: impl IntoUrl) -> Self {
-        let inner = building_client().request(method.clone(), url);
+        let defaults = hold.session.sessions.scope().defaults.as_ref();
+        let inner = match defaults {
+            None => building_client().request(method.clone(), url),
+            Some(defaults) => {
+                // A method of the sealed trait below `IntoUrl`: without it this does not compile.
+                let url = defaults.resolve(url.as_str());
+                building_client().request(method.clone(), &*url)
+            }
+        };
+        Self::of(hold, method, inner)
+    }
+
+    pub(super) fn of(hold: SessionHold, method: Method, inner: reqwest::RequestBuilder) -> Self {
         Self {
             hold,
             inner,
             method,
             extensions: Extensions::new(),
-            read_timeout: None,
+            own: OwnOptions::default(),
+            fails_on_status: None,
         }
     }
 
@@ -91,83 +106,10 @@ impl RequestBuilder {
         self.map(|inner| inner.timeout(timeout))
     }
 
-    /// Limits the time from one read of the response to the next, however long all of it takes: for
-    /// streams, which [`timeout`](Self::timeout) would end. Default: that of the session,
-    /// [`ContextBuilder::read_timeout`](crate::ContextBuilder::read_timeout).
-    ///
-    /// As that of `reqwest`, it begins when the request is sent, or a redirect of it, and ends it when
-    /// the head has not come by then; whatever is read gives it the whole limit again. Of the body it
-    /// counts only the time in which somebody waits for it, so that a slow reader does not end it.
-    /// What fails by it has a [`ReadTimeout`](crate::ReadTimeout) as its source. A connection that
-    /// was upgraded has no such limit, and what [`build`](Self::build) gives has that of the session.
-    ///
-    /// ```
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// use std::time::Duration;
-    ///
-    /// // As long as it likes, with a sign of life twice a minute.
-    /// let request = http_context::http_session()?.get("https://example.com/events");
-    /// let response = request.read_timeout(Duration::from_secs(30)).send().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn read_timeout(mut self, limit: Duration) -> Self {
-        self.read_timeout = Some(limit);
-        self
-    }
-
-    /// Sends a multipart form.
-    #[cfg(feature = "multipart")]
-    pub fn multipart(self, form: reqwest::multipart::Form) -> Self {
-        self.map(|inner| inner.multipart(form))
-    }
-
-    /// Adds these to the query of the URL.
-    #[cfg(feature = "query")]
-    pub fn query<T: serde::Serialize + ?Sized>(self, query: &T) -> Self {
-        self.map(|inner| inner.query(query))
-    }
-
-    /// Sends a URL-encoded form.
-    #[cfg(feature = "form")]
-    pub fn form<T: serde::Serialize + ?Sized>(self, form: &T) -> Self {
-        self.map(|inner| inner.form(form))
-    }
-
-    /// Sends JSON.
-    #[cfg(feature = "json")]
-    pub fn json<T: serde::Serialize + ?Sized>(self, json: &T) -> Self {
-        self.map(|inner| inner.json(json))
-    }
-
-    #[cfg(not(feature = "query"))]
-    #[doc(hidden)]
-    pub fn query<T: super::features::WithQueryFeature + ?Sized>(self, _: &T) -> Self {
-        self
-    }
-
-    #[cfg(not(feature = "form"))]
-    #[doc(hidden)]
-    pub fn form<T: super::features::WithFormFeature + ?Sized>(self, _: &T) -> Self {
-        self
-    }
-
-    #[cfg(not(feature = "json"))]
-    #[doc(hidden)]
-    pub fn json<T: super::features::WithJsonFeature + ?Sized>(self, _: &T) -> Self {
-        self
-    }
-
-    #[cfg(not(feature = "multipart"))]
-    #[doc(hidden)]
-    #[allow(clippy::needless_pass_by_value, reason = "as with the feature")]
-    pub fn multipart<T: super::features::WithMultipartFeature>(self, _: T) -> Self {
-        self
-    }
-
     /// Hands a value to the middleware of the session.
     ///
-    /// To have what the middleware hands back, send what [`build`](Self::build) gives by
+    /// To have what the middleware hands back, send what
+    /// [`build_with_extensions`](Self::build_with_extensions) gives by
     /// [`HttpSession::execute_with_extensions`](crate::HttpSession::execute_with_extensions).
     pub fn with_extension<T: Clone + Send + Sync + 'static>(mut self, extension: T) -> Self {
         self.extensions.insert(extension);
@@ -186,12 +128,18 @@ impl RequestBuilder {
             hold: self.hold.clone(),
             method: self.method.clone(),
             extensions: self.extensions.clone(),
-            read_timeout: self.read_timeout,
+            own: self.own,
+            fails_on_status: self.fails_on_status,
         })
     }
 
     /// The request, to look at or to hand to
     /// [`HttpSession::execute`](crate::HttpSession::execute).
+    ///
+    /// A request of `reqwest` has room for its [`timeout`](Self::timeout), and for nothing else that
+    /// is not sent: what it is to carry for the middleware comes out of
+    /// [`build_with_extensions`](Self::build_with_extensions), and all else
+    /// that a method of this sets for one request is then that of the session.
     ///
     /// # Errors
     ///
@@ -200,12 +148,41 @@ impl RequestBuilder {
         build(self.inner, &self.method, &self.hold.session)
     }
 
+    /// As [`build`](Self::build), and what it carries for the middleware of the session: both for
+    /// [`HttpSession::execute_with_extensions`](crate::HttpSession::execute_with_extensions).
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// #[derive(Clone)]
+    /// struct Tenant(u32);
+    ///
+    /// let session = http_context::http_session()?;
+    /// let request = session.get("https://example.com/").with_extension(Tenant(7));
+    /// let (request, mut extensions) = request.build_with_extensions()?;
+    /// assert_eq!(extensions.get::<Tenant>().map(|tenant| tenant.0), Some(7));
+    /// let response = session.execute_with_extensions(request, &mut extensions).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`build`](Self::build).
+    pub fn build_with_extensions(self) -> Result<(Request, Extensions), RequestError> {
+        let request = build(self.inner, &self.method, &self.hold.session)?;
+        Ok((request, self.extensions))
+    }
+
+    pub(super) fn hold(&self) -> &SessionHold {
+        &self.hold
+    }
+
     /// Sends the request.
     ///
     /// # Errors
     ///
     /// See [`RequestError`], with a table of what it says. A response with an error status is a
-    /// response.
+    /// response, unless [`error_for_status`](Self::error_for_status) was asked for.
     ///
     /// # Secrets in the URL
     ///
@@ -221,7 +198,13 @@ impl RequestBuilder {
         match build(self.inner, &self.method, &self.hold.session) {
             Ok(request) => {
                 let extensions = self.extensions.into();
-                execute::execute_within(self.hold, request, extensions, self.read_timeout)
+                let fails_on_status = self.fails_on_status.unwrap_or_else(|| {
+                    let scope = self.hold.session.sessions.scope();
+                    let defaults = scope.defaults.as_ref();
+                    defaults.is_some_and(|defaults| defaults.fails_on_status)
+                });
+                let sent = execute::execute_within(self.hold, request, extensions, self.own);
+                sent.failing_on_status(fails_on_status)
             }
             Err(error) => Execute::refused(error),
         }
@@ -239,7 +222,7 @@ impl RequestBuilder {
     /// As for [`HttpSession::execute`](crate::HttpSession::execute).
     pub async fn upgrade(self) -> Result<Upgraded, UpgradeError> {
         let request = build(self.inner, &self.method, &self.hold.session)?;
-        upgrade::upgrade(self.hold, request, self.extensions, self.read_timeout).await
+        upgrade::upgrade(self.hold, request, self.extensions, self.own).await
     }
 
     /// As [`upgrade`](Self::upgrade), with what `prepare` makes of the request.
@@ -250,7 +233,7 @@ impl RequestBuilder {
     ) -> Result<Upgraded, UpgradeError> {
         let mut request = build(self.inner, &self.method, &self.hold.session)?;
         prepare(&mut request);
-        upgrade::upgrade(self.hold, request, self.extensions, self.read_timeout).await
+        upgrade::upgrade(self.hold, request, self.extensions, self.own).await
     }
 
     /// How its context redacts.
@@ -260,7 +243,10 @@ impl RequestBuilder {
         info.redaction.clone()
     }
 
-    fn map(mut self, f: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder) -> Self {
+    pub(super) fn map(
+        mut self,
+        f: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
+    ) -> Self {
         self.inner = f(self.inner);
         self
     }

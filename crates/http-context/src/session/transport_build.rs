@@ -30,11 +30,19 @@ impl Sessions {
     pub(super) fn obtain_transport(&self) -> Result<Built, BuildError> {
         let _building = Building::begin(self)?;
         match &self.origin {
-            SessionOrigin::Options(options) => Ok(Built {
-                transport: Arc::new(Transport::build(options, &self.scope().observers)?),
-                source: SessionSource::Created,
-                build_time: None,
-            }),
+            SessionOrigin::Options(options) => {
+                let scope = self.scope();
+                let keeps_cookies = scope
+                    .defaults
+                    .as_ref()
+                    .is_some_and(|defaults| defaults.keeps_cookies());
+                let transport = Transport::build(options, &scope.observers, keeps_cookies)?;
+                Ok(Built {
+                    transport: Arc::new(transport),
+                    source: SessionSource::Created,
+                    build_time: None,
+                })
+            }
             SessionOrigin::Pool(pool) => {
                 let warm = self
                     .permit

@@ -4,14 +4,13 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use http::header;
 use hyper::upgrade::OnUpgrade;
 use reqwest::{Body, Request};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::execute;
+use super::execute::{self, OwnOptions};
 use super::hold::SessionHold;
 use crate::error::UpgradeError;
 use crate::exchange::UpgradeHandle;
@@ -95,11 +94,11 @@ pub(super) async fn upgrade(
     hold: SessionHold,
     mut request: Request,
     extensions: http::Extensions,
-    read_timeout: Option<Duration>,
+    own: OwnOptions,
 ) -> Result<Upgraded, UpgradeError> {
     let connection = request.headers_mut().entry(header::CONNECTION);
     connection.or_insert(header::HeaderValue::from_static("upgrade"));
-    let answered = execute::execute_within(hold, request, extensions.into(), read_timeout);
+    let answered = execute::execute_within(hold, request, extensions.into(), own);
     let mut response = answered.await?;
     let Some(upgrade) = response.extensions_mut().remove::<OnUpgrade>() else {
         return Err(UpgradeError::Refused(Box::new(response)));

@@ -27,6 +27,7 @@ pub(super) fn client_builder(
         configured(builder, options).connector_layer(ConnectionLayer {
             connections,
             is_http2: versions == HttpVersions::Http2,
+            connect_timeout: options.connect_timeout,
             plain: None,
         }),
     )
@@ -64,7 +65,7 @@ pub(super) fn base_builder(
 
 /// Has users set what they like.
 pub(super) fn configured(builder: ClientBuilder, options: &SessionOptions) -> ClientBuilder {
-    let configure = options.cookies.iter().chain(&options.configure);
+    let configure = options.configure.iter();
     configure.fold(builder, |builder, configure| configure(builder))
 }
 

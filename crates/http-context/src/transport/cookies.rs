@@ -1,4 +1,5 @@
-//! Keeps cookie stores out of pools: one job's cookies are not the next one's.
+//! Keeps cookie stores out of clients: of those of pools, since one job's cookies are not the next
+//! one's, and of those of contexts that keep cookies themselves.
 
 use reqwest::ClientBuilder;
 
@@ -7,11 +8,21 @@ use crate::error::BuildError;
 
 /// # Errors
 ///
+/// When a client beside the cookies of its context has a store, or may have one.
+pub(super) fn refuse_beside_jar(
+    options: &SessionOptions,
+    builder: &ClientBuilder,
+) -> Result<(), BuildError> {
+    refuse_in_pool(options, builder).map_err(|_| BuildError::ConfiguredCookies)
+}
+
+/// # Errors
+///
 /// When the sessions of these options have a cookie store, or may have one.
-pub(super) fn refuse(options: &SessionOptions, builder: &ClientBuilder) -> Result<(), BuildError> {
-    if options.cookies.is_some() {
-        return Err(BuildError::PooledCookies);
-    }
+pub(super) fn refuse_in_pool(
+    options: &SessionOptions,
+    builder: &ClientBuilder,
+) -> Result<(), BuildError> {
     if options.configure.is_empty() {
         return Ok(());
     }

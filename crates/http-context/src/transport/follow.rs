@@ -15,6 +15,7 @@ use super::next_hop::NextHop;
 use super::read_limit::ReadLimit;
 use super::slot_wait::SlotWait;
 use crate::connection::{AwaitsHead, ResponseConnection};
+use crate::defaults::Defaults;
 use crate::error::{ErrorKind, RedirectError, RequestFailure};
 use crate::facts::Redirect;
 use crate::scope::RequestScope;
@@ -108,10 +109,15 @@ impl Follow {
         slot: Option<Slot>,
         limits: Limits,
     ) -> Self {
+        if let Some(defaults) = scope.and_then(defaults_of) {
+            defaults.authorize(request);
+        }
         client.set_defaults(request);
         let of_session = client.options.read_timeout;
         let read_timeout = scope.map_or(of_session, |scope| scope.info.read_timeout);
-        let next = (!client.rules.follow_none()).then(|| NextHop::after(request));
+        let ignores_redirects = scope.is_some_and(|scope| scope.info.ignores_redirects);
+        let is_followed = !(ignores_redirects || client.rules.follow_none());
+        let next = is_followed.then(|| NextHop::after(request));
         Self {
             step: Step::Over,
             slot,
@@ -181,6 +187,9 @@ impl Follow {
                     self.awaits = None;
                     if let Some(scope) = scope {
                         scope.count_carried(connection.connection_use);
+                        if let Some(defaults) = defaults_of(scope) {
+                            defaults.keep_cookies(response.headers(), response.url());
+                        }
                     }
                     let head = Head {
                         response,
@@ -307,6 +316,10 @@ impl Follow {
     fn depart(&mut self, client: &HopClient, scope: Option<&RequestScope>, mut request: Request) {
         if let Some(scope) = scope {
             scope.note_attempt();
+            if let Some(defaults) = defaults_of(scope) {
+                // Of this hop alone: what a redirect is followed with was kept before.
+                defaults.add_cookies(&mut request);
+            }
             scope.note_sending(request.headers_mut());
             if !scope.scope().observers.is_empty() {
                 self.awaits = Some(client.connections.await_head());
@@ -329,6 +342,11 @@ impl Head {
         }
         self.connection.end_response(self.response);
     }
+}
+
+/// What the context of a request gives it.
+fn defaults_of(scope: &RequestScope) -> Option<&Defaults> {
+    scope.scope().defaults.as_deref()
 }
 
 fn note_redirected(scope: &RequestScope, status: StatusCode, host: &Host, request: &Request) {

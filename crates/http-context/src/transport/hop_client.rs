@@ -73,6 +73,11 @@ impl HopClient {
     }
 
     fn add_default_headers(&self, headers: &mut HeaderMap) {
+        if let Some(name) = &self.options.user_agent
+            && let Entry::Vacant(vacant) = headers.entry(header::USER_AGENT)
+        {
+            vacant.insert(name.clone());
+        }
         let defaults = &self.options.default_headers;
         for name in defaults.keys() {
             if let Entry::Vacant(vacant) = headers.entry(name) {

@@ -64,11 +64,18 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
+    /// Builds one for a context, which may keep cookies itself.
     pub(crate) fn build(
         options: &Arc<SessionOptions>,
         observers: &Observers,
+        keeps_cookies: bool,
     ) -> Result<Self, BuildError> {
-        Self::build_from(options, observers, |_| Ok(()))
+        Self::build_from(options, observers, |builder| {
+            if keeps_cookies {
+                cookies::refuse_beside_jar(options, builder)?;
+            }
+            Ok(())
+        })
     }
 
     /// Builds one that outlives its context.
@@ -77,7 +84,7 @@ impl Transport {
         observers: &Observers,
     ) -> Result<Self, BuildError> {
         let mut transport = Self::build_from(options, observers, |builder| {
-            cookies::refuse(options, builder)
+            cookies::refuse_in_pool(options, builder)
         })?;
         transport.runtime = Some(RuntimeMark::default());
         Ok(transport)

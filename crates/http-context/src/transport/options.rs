@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::Resolve;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{ClientBuilder, Proxy};
 use reqwest_middleware::Middleware;
 
@@ -92,6 +92,18 @@ macro_rules! with_session_setters {
                 options.default_headers = headers;
             }
 
+            /// The `User-Agent` of each request that has none, in place of the one that
+            /// [`default_headers`](Self::default_headers) may have. Default: none is sent.
+            fn user_agent(name: HeaderValue) |options| {
+                options.user_agent = Some(name);
+            }
+
+            /// Sends no `User-Agent` but that of the request, or of
+            /// [`default_headers`](Self::default_headers). This is the default.
+            fn without_user_agent() |options| {
+                options.user_agent = None;
+            }
+
             /// Limits the time of each request that has no limit of its own: from the end of the queue
             /// to the end of the body, with the redirects that it follows. Default: no limit.
             ///
@@ -121,6 +133,22 @@ macro_rules! with_session_setters {
                 options.read_timeout = None;
             }
 
+            /// Limits the time that making a connection takes, the lookup of its host's name, a proxy
+            /// and TLS included, for each request that has no such limit of its own: see
+            /// [`RequestBuilder::connect_timeout`](crate::RequestBuilder::connect_timeout). Default: no
+            /// limit.
+            ///
+            /// One that is set in [`configure`](Self::configure) holds beside it, and for requests
+            /// that have their own as well.
+            fn connect_timeout(limit: Duration) |options| {
+                options.connect_timeout = Some(limit);
+            }
+
+            /// Sets no limit to the time that making a connection takes. This is the default.
+            fn without_connect_timeout() |options| {
+                options.connect_timeout = None;
+            }
+
             /// Uses no proxy that was given so far.
             fn without_proxies() |options| {
                 options.proxies.clear();
@@ -137,26 +165,6 @@ macro_rules! with_session_setters {
             /// Resolves host names as the operating system does. This is the default.
             fn without_dns_resolver() |options| {
                 options.resolver = None;
-            }
-
-            /// Where cookies are kept and taken from, by all requests of a session, and by all
-            /// sessions that are built from these options. Default: nowhere.
-            ///
-            /// Sessions of a pool have none, since one job's cookies would go out with the requests
-            /// of the next: see [`BuildError::PooledCookies`](crate::BuildError::PooledCookies).
-            #[cfg(feature = "cookies")]
-            fn cookie_provider(
-                provider: Arc<impl reqwest::cookie::CookieStore + 'static>
-            ) |options| {
-                options.cookies = Some(Arc::new(move |client: ClientBuilder| {
-                    client.cookie_provider(Arc::clone(&provider))
-                }));
-            }
-
-            /// Keeps no cookies. This is the default.
-            #[cfg(feature = "cookies")]
-            fn without_cookies() |options| {
-                options.cookies = None;
             }
 
             /// Adds a middleware to the chain, in the order of the calls; the first is outermost.
@@ -228,11 +236,11 @@ pub struct SessionOptions {
     pub(crate) proxies: Vec<Proxy>,
     pub(crate) redirects: RedirectPolicy,
     pub(crate) default_headers: HeaderMap,
+    pub(crate) user_agent: Option<HeaderValue>,
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) read_timeout: Option<Duration>,
+    pub(crate) connect_timeout: Option<Duration>,
     pub(crate) resolver: Option<Arc<dyn Resolve>>,
-    /// Sets the cookie store.
-    pub(crate) cookies: Option<Arc<Configure>>,
     pub(crate) middleware: Vec<Arc<dyn Middleware>>,
     pub(crate) configure: Vec<Arc<Configure>>,
 }
@@ -270,10 +278,11 @@ impl Default for SessionOptions {
             proxies: Vec::new(),
             redirects: RedirectPolicy::default(),
             default_headers: HeaderMap::new(),
+            user_agent: None,
             request_timeout: None,
             read_timeout: None,
+            connect_timeout: None,
             resolver: None,
-            cookies: None,
             middleware: Vec::new(),
             configure: Vec::new(),
         }

@@ -71,7 +71,9 @@ async fn rendered() -> String {
     }
     page.push_str(
         "\nA response is a response, whatever its status. What becomes an error of it is an error of \
-         `reqwest`:\n\n| status | `send` | `error_for_status` |\n|---|---|---|\n",
+         `reqwest`, unless `send` was [asked](crate::RequestBuilder::error_for_status) for one:\n\n\
+         | status | `send` | `error_for_status` of the response | `send`, asked for an error |\n\
+         |---|---|---|---|\n",
     );
     for row in statuses::rows().await {
         writeln!(page, "{row}").unwrap();

@@ -84,7 +84,7 @@ async fn not_connected() -> Vec<String> {
     let said = "failed to lookup address information: Name or service not known";
     let no_names = builder().dns_resolver(Arc::new(NoNames(said)));
     let late = get_fails(short, at(silent.addr())).await;
-    let late = row_of("the connect takes too long", &late);
+    let late = row_of("the connect takes too long for `configure`", &late);
     // The timer of the connector and that of the client run out at once, and either may win.
     let connector = "`` tcp connect error `` ← `` deadline has elapsed ``";
     let late = late.replace(connector, "`` operation timed out ``");
@@ -92,6 +92,10 @@ async fn not_connected() -> Vec<String> {
         row_of(
             "the connect is refused",
             &get_fails(builder(), at(refused.addr())).await,
+        ),
+        row_of(
+            "the connect takes too long",
+            &get_fails(builder().connect_timeout(SOON), at(silent.addr())).await,
         ),
         late,
         row_of(

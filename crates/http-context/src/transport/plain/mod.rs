@@ -19,12 +19,14 @@ use super::options::SessionOptions;
 use super::proxies::HAS_SYSTEM_PROXIES;
 use super::tls::HttpVersions;
 use crate::connection::{ConnectionLayer, ObservedResolver, PlainOwner, SessionConnections};
+use crate::defaults::Defaults;
 use crate::error::BuildError;
 use crate::scope::PlainConnect;
 
-/// Builds it. Its connections are entered in these.
+/// Builds it. Its connections are entered in these. Of the defaults of its context it has the cookies.
 pub(crate) fn plain_client(
     options: &SessionOptions,
+    defaults: Option<&Defaults>,
     owner: PlainOwner,
     connections: Arc<SessionConnections>,
 ) -> Result<Client, BuildError> {
@@ -52,7 +54,14 @@ pub(crate) fn plain_client(
         resolver,
         Some(asked_for_proxy()),
     )?;
-    builder = configured(builder, options)
+    builder = configured(builder, options);
+    #[cfg(feature = "cookies")]
+    if let Some(cookies) = defaults.and_then(Defaults::cookie_provider) {
+        builder = builder.cookie_provider(Arc::new(cookies));
+    }
+    #[cfg(not(feature = "cookies"))]
+    let _ = defaults;
+    builder = builder
         .redirect(redirects.into_policy())
         // It would show a stranger all of the URL before.
         .referer(false);
@@ -64,6 +73,7 @@ pub(crate) fn plain_client(
         .connector_layer(ConnectionLayer {
             connections,
             is_http2: versions == HttpVersions::Http2,
+            connect_timeout: options.connect_timeout,
             plain: Some(owner),
         })
         .build()

@@ -16,7 +16,8 @@ use reqwest::{StatusCode, Url};
 
 use super::credentials::{Credentials, SentCredentials};
 use crate::error::RedirectError;
-use crate::transport::redirect::{RedirectAttempt, RedirectPolicy, is_same_origin};
+use crate::identity::is_same_origin;
+use crate::transport::redirect::{RedirectAttempt, RedirectPolicy};
 
 /// So many ways of requests with credentials are remembered. Beyond that, every way counts as one.
 const MOST_WAYS: usize = 4096;

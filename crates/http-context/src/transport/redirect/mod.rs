@@ -4,4 +4,4 @@ mod policy;
 mod rules;
 
 pub use self::policy::{RedirectAction, RedirectAttempt, RedirectPolicy};
-pub(super) use self::rules::{Redirected, Rules, is_same_origin};
+pub(super) use self::rules::{Redirected, Rules};

@@ -7,6 +7,7 @@ use reqwest::{Method, Response, StatusCode, Url};
 
 use super::policy::{RedirectAttempt, RedirectPolicy};
 use crate::error::RedirectError;
+use crate::identity::is_same_origin;
 use crate::transport::configured::Configured;
 
 /// Headers that say who the caller is.
@@ -177,12 +178,6 @@ fn location(response: &Response, from: &Url) -> Result<Option<Url>, RedirectErro
         url.set_fragment(from.fragment());
     }
     Ok(Some(url))
-}
-
-pub(in crate::transport) fn is_same_origin(one: &Url, other: &Url) -> bool {
-    one.scheme() == other.scheme()
-        && one.host() == other.host()
-        && one.port_or_known_default() == other.port_or_known_default()
 }
 
 /// By the policy `strict-origin-when-cross-origin`.

@@ -1,0 +1,73 @@
+//! What cannot be is an error at open, or in a lazy context where the session is asked for.
+
+use std::sync::Arc;
+
+use http_context::{
+    BuildError, ContextBuilder, CookieJar, DefaultAuth, OpenError, SessionError, builder,
+    http_session,
+};
+
+type Is = fn(&BuildError) -> bool;
+
+#[tokio::test]
+async fn options_that_cannot_be_are_refused_whoever_opens() {
+    let nobody = || DefaultAuth::bearer("x");
+    let store = |context: ContextBuilder| context.configure(|client| client.cookie_store(true));
+    let is_base: Is = |error| matches!(error, BuildError::BaseUrl { .. });
+    let is_cookies: Is = |error| matches!(error, BuildError::ConfiguredCookies);
+    let all: [(ContextBuilder, Is); 9] = [
+        (builder().base_url("/v1/"), is_base),
+        (builder().base_url("mailto:me@host"), is_base),
+        (builder().base_url("ftp://host/"), is_base),
+        (builder().auth(nobody().for_origin("host")), is_base),
+        (builder().auth(nobody()), |error| {
+            matches!(error, BuildError::AuthForNobody)
+        }),
+        (
+            builder()
+                .base_url("http://host/")
+                .auth(DefaultAuth::bearer("a\nb")),
+            |error| matches!(error, BuildError::InvalidAuth),
+        ),
+        (store(builder().cookie_store(true)), is_cookies),
+        (store(builder()).cookie_store(true), is_cookies),
+        (
+            store(builder().cookie_provider(Arc::new(CookieJar::new()))),
+            is_cookies,
+        ),
+    ];
+    for (context, is_it) in all {
+        let open = context.clone().open(async { Ok::<_, OpenError>(()) });
+        let OpenError::Build(error) = open.await.unwrap_err() else {
+            panic!("{context:?}")
+        };
+        assert!(is_it(&error), "{error:?}");
+        let job = context.job(async { http_session().map(drop) });
+        let SessionError::Build(error) = job.await.unwrap_err() else {
+            panic!("lazy")
+        };
+        assert!(is_it(&error), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_taken_back_is_not_refused() {
+    for context in [
+        builder().base_url("/v1/").without_base_url(),
+        builder().auth(DefaultAuth::bearer("x")).without_auth(),
+        builder()
+            .cookie_store(true)
+            .configure(|client| client.cookie_store(true))
+            .cookie_store(false),
+        builder()
+            .cookie_store(true)
+            .configure(|client| client.cookie_store(true))
+            .without_configure(),
+        builder()
+            .cookie_store(true)
+            .configure(|client| client.referer(false)),
+    ] {
+        let open = context.open(async { Ok::<_, OpenError>(http_session()?.id()) });
+        open.await.unwrap();
+    }
+}
