@@ -9,6 +9,7 @@
 mod awaits_head;
 mod closes;
 mod connect_limit;
+mod connecting;
 #[expect(
     clippy::module_inception,
     reason = "one connection is the idea of this file"
@@ -18,7 +19,6 @@ mod counters;
 mod cut;
 mod kernel;
 mod layer;
-
 mod open_connections;
 mod ownership;
 mod registry;
@@ -39,7 +39,7 @@ pub(crate) use connection::Connection;
 pub use connection::ConnectionSnapshot;
 pub(crate) use cut::HeldConnection;
 pub use kernel::KernelCloses;
-pub(crate) use layer::{ConnectionLayer, PlainOwner};
+pub(crate) use layer::{ConnectOptions, PlainLayer, PlainOwner, SessionLayer};
 pub use open_connections::open_connections;
 pub(crate) use ownership::{release, still_held};
 pub(crate) use resolve::{ObservedResolver, SystemResolver};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hyper::ext::ReasonPhrase;
 use reqwest::{Body, Response, Url};
 
+use super::state::Exchange;
 use crate::error::{Redaction, Secrets};
 use crate::transport::set_url;
 
@@ -43,24 +44,42 @@ impl fmt::Debug for FinalUrl {
     }
 }
 
+impl Exchange {
+    /// How the URL of its response is shown, where there is anything in it that is not. Of a request
+    /// that was sent once, without middleware, the URL was looked at when it was admitted.
+    fn redaction_of_response(&self) -> Option<&Redaction> {
+        let is_known = self.info.kept.is_none() && self.info.resends() == 0;
+        (!is_known).then(|| self.redaction())
+    }
+}
+
 /// The same response without secrets in its URL.
-pub(super) fn without_secrets(response: Response, redaction: &Redaction) -> Response {
-    if redaction.has_secret(response.url()) {
-        redact(response, redaction).into()
+pub(super) fn without_secrets(response: Response, exchange: &Exchange) -> Response {
+    let redaction = exchange.redaction_of_response();
+    if let Some(redaction) = redaction.filter(|redaction| redaction.has_secret(response.url())) {
+        redact(response, Some(redaction)).into()
     } else {
         response
     }
 }
 
 /// The parts of a response, without secrets in its URL.
-pub(super) fn redact(response: Response, redaction: &Redaction) -> http::Response<Body> {
+pub(super) fn parts_without_secrets(
+    response: Response,
+    exchange: &Exchange,
+) -> http::Response<Body> {
+    redact(response, exchange.redaction_of_response())
+}
+
+fn redact(response: Response, redaction: Option<&Redaction>) -> http::Response<Body> {
     let url = response.url();
-    let (url, whole) = match redaction.redact(url) {
-        Cow::Borrowed(url) => (url.clone(), None),
-        Cow::Owned(redacted) => (redacted, Some(url.clone())),
+    let redacted = redaction.map(|redaction| (redaction.redact(url), redaction));
+    let (url, whole) = match redacted {
+        Some((Cow::Owned(redacted), redaction)) => (redacted, Some((url.clone(), redaction))),
+        _ => (url.clone(), None),
     };
     let (mut parts, body) = http::Response::<Body>::from(response).into_parts();
-    if let Some(whole) = whole {
+    if let Some((whole, redaction)) = whole {
         // The error of a status has it in its text.
         if let Some(reason) = parts.extensions.get::<ReasonPhrase>() {
             let reason = String::from_utf8_lossy(reason.as_bytes());

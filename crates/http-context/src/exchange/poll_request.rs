@@ -110,7 +110,7 @@ impl Exchange {
         let has_body = upgrade.is_none() && content_length != Some(0);
         let (mut response, next) = if let Some(upgrade) = upgrade {
             self.upgrade(upgrade, slot, ending);
-            let response = final_url::without_secrets(response, self.redaction());
+            let response = final_url::without_secrets(response, self);
             (response, Stage::Upgraded)
         } else if has_body {
             let (response, body) = response_body::track(response, Arc::clone(self));
@@ -129,7 +129,7 @@ impl Exchange {
             (response, Stage::Body)
         } else {
             drop(slot);
-            let response = final_url::without_secrets(response, self.redaction());
+            let response = final_url::without_secrets(response, self);
             if let Some(connection) = ending {
                 connection.response_ended(true, closes);
             }

@@ -16,7 +16,7 @@ use super::upgraded_io::Upgraded;
 use crate::connection::Connection;
 use crate::error::RequestError;
 use crate::facts::{BodyEnd, BodyEndReason, Leak, RequestInfo, UpgradeEndReason, UpgradeTraffic};
-use crate::scope::{RequestScope, Scope};
+use crate::scope::{Connectors, RequestScope, Scope};
 use crate::transport::Slot;
 
 /// The requests of a context that have not ended, their bodies included.
@@ -46,6 +46,7 @@ impl Requests {
     pub(crate) fn admit(
         self: &Arc<Self>,
         is_open: impl FnOnce() -> bool,
+        connectors: &Arc<Connectors>,
         info: impl FnOnce() -> RequestInfo,
     ) -> Option<Arc<Exchange>> {
         self.in_flight.admit(is_open, |key| {
@@ -57,7 +58,8 @@ impl Requests {
                 state: Mutex::default(),
                 driven: Mutex::default(),
             };
-            RequestScope::new(info(), Arc::clone(&self.scope), driver)
+            let scope = Arc::clone(&self.scope);
+            RequestScope::new(info(), scope, Arc::clone(connectors), driver)
         })
     }
 

@@ -3,6 +3,7 @@
 //! A [`Scope`] is what sessions, requests and connections know of the context that they belong to.
 //! The context itself, which keeps them, points down to it.
 
+mod connectors;
 mod leaks;
 mod plain;
 mod request;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+pub(crate) use self::connectors::Connectors;
 use self::leaks::ReportedLeaks;
 pub(crate) use self::plain::{CURRENT_CONNECT, PlainConnect, PlainScope};
 pub(crate) use self::request::{CURRENT_REQUEST, MadeConnection, RequestScope};

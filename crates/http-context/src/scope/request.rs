@@ -8,7 +8,7 @@ use http::HeaderMap;
 use parking_lot::Mutex;
 use reqwest::Url;
 
-use super::{RequestStats, Scope};
+use super::{Connectors, RequestStats, Scope};
 use crate::error::{
     FailedRequest, Redaction, RequestError, RequestFailure, Secrets, SessionClosed,
 };
@@ -26,6 +26,8 @@ tokio::task_local! {
 pub(crate) struct RequestScope<D: ?Sized = dyn Send + Sync> {
     pub(crate) info: RequestInfo,
     scope: Arc<Scope>,
+    /// Of the session that it goes by.
+    pub(super) connectors: Arc<Connectors>,
     /// What its caller's requests come to, where that has a name.
     of_caller: Option<Arc<RequestStats>>,
     /// The connection that was made for it last, until it ends or is answered. Nothing of a user
@@ -36,12 +38,18 @@ pub(crate) struct RequestScope<D: ?Sized = dyn Send + Sync> {
 
 impl<D> RequestScope<D> {
     /// From here on it is counted: an exit that sees it has it in its report.
-    pub(crate) fn new(info: RequestInfo, scope: Arc<Scope>, driver: D) -> Self {
+    pub(crate) fn new(
+        info: RequestInfo,
+        scope: Arc<Scope>,
+        connectors: Arc<Connectors>,
+        driver: D,
+    ) -> Self {
         let caller = info.caller;
         let of_caller = caller.map(|caller| scope.stats.of_caller(caller));
         let request = Self {
             info,
             scope,
+            connectors,
             of_caller,
             made: Mutex::default(),
             driver,

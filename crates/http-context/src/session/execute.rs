@@ -218,7 +218,7 @@ fn admit(
     };
     let exchange = sessions
         .requests
-        .admit(|| hold.session.is_open(), info)
+        .admit(|| hold.session.is_open(), transport.connectors(), info)
         .ok_or_else(closed)?;
     Ok((exchange, Admitted { transport, host }))
 }

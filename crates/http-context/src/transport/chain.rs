@@ -141,12 +141,19 @@ impl<'c> Attempt<'c> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, RequestFailure>> {
-        let Some(scope) = self.scope.upgrade() else {
-            return self.follow.poll(self.client, None, cx);
-        };
-        // Bound again, for the connector, since a middleware may poll it in any task.
         let (client, follow) = (self.client, &mut self.follow);
-        CURRENT_REQUEST.sync_scope(Arc::clone(&scope), || follow.poll(client, Some(&scope), cx))
+        let scope = self.scope.upgrade();
+        let is_apart = self.chained.is_none();
+        let mut send = || match scope.as_deref() {
+            Some(scope) if !is_apart => follow.poll(client, Some(scope), cx),
+            // Whatever request it is sent within may be one of another session.
+            scope => client.connectors.bind(|| follow.poll(client, scope, cx)),
+        };
+        match &scope {
+            // Bound again, for the connector, since a middleware may poll it in any task.
+            Some(scope) => CURRENT_REQUEST.sync_scope(Arc::clone(scope), send),
+            None => send(),
+        }
     }
 }
 

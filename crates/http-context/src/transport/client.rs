@@ -8,13 +8,15 @@ use reqwest::{Client, ClientBuilder, Proxy, redirect};
 use super::options::SessionOptions;
 use super::proxies;
 use super::tls::HttpVersions;
-use crate::connection::{ConnectionLayer, ObservedResolver, SessionConnections, SystemResolver};
+use crate::connection::{
+    ConnectOptions, ObservedResolver, SessionConnections, SessionLayer, SystemResolver,
+};
 use crate::error::BuildError;
 
-pub(super) fn client_builder(
+pub(super) fn client_builder<const AT: usize>(
     options: &SessionOptions,
     versions: HttpVersions,
-    connections: Arc<SessionConnections>,
+    layer: SessionLayer<AT>,
 ) -> Result<ClientBuilder, BuildError> {
     let resolver = ObservedResolver {
         resolver: resolver(options),
@@ -23,14 +25,22 @@ pub(super) fn client_builder(
     let builder = Client::builder().redirect(redirect::Policy::none());
     let builder = base_builder(builder, options, versions, resolver, None)?;
     // Last, and so outermost: what a connection costs includes what other layers add.
-    Ok(
-        configured(builder, options).connector_layer(ConnectionLayer {
-            connections,
+    Ok(configured(builder, options).connector_layer(layer))
+}
+
+impl SessionOptions {
+    /// What the connections of a client are made with, which speaks these versions.
+    pub(super) fn connect(
+        &self,
+        versions: HttpVersions,
+        connections: &Arc<SessionConnections>,
+    ) -> ConnectOptions {
+        ConnectOptions {
+            connections: Arc::clone(connections),
             is_http2: versions == HttpVersions::Http2,
-            connect_timeout: options.connect_timeout,
-            plain: None,
-        }),
-    )
+            connect_timeout: self.connect_timeout,
+        }
+    }
 }
 
 /// Sets what every client of a session has, before [`configured`]. `first_proxy` is asked before all

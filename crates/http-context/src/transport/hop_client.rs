@@ -11,7 +11,8 @@ use super::host_slots::HostSlots;
 use super::options::SessionOptions;
 use super::redirect::Rules;
 use super::tls::HttpVersions;
-use crate::connection::SessionConnections;
+use crate::connection::{SessionConnections, SessionLayer};
+use crate::scope::Connectors;
 
 /// A client that is made when it is first wanted; `None` in it when it could not be made.
 #[derive(Default)]
@@ -26,6 +27,8 @@ pub(super) struct HopClient {
     pub(super) http2: Beside,
     pub(super) hosts: HostSlots,
     pub(super) connections: Arc<SessionConnections>,
+    /// Those of these clients. Whoever sends by one of them finds them in its request.
+    pub(super) connectors: Arc<Connectors>,
     pub(super) rules: Rules,
     /// Default headers and limits of time are set from them and not by the client, which would add
     /// to each hop what a redirect has removed, and begin to count anew.
@@ -33,6 +36,11 @@ pub(super) struct HopClient {
 }
 
 impl HopClient {
+    /// The places of their connectors.
+    pub(super) const MAIN: usize = 0;
+    const HTTP1: usize = 1;
+    const HTTP2: usize = 2;
+
     /// The client for a request.
     pub(super) fn client_of(&self, request: &Request) -> &Client {
         let is_clear = request.url().scheme() == "http";
@@ -43,22 +51,29 @@ impl HopClient {
                 HttpVersions::Http2 => true,
             };
             if may_be_http2 {
-                return self.beside(&self.http1, HttpVersions::Http1);
+                return self.beside::<{ Self::HTTP1 }>(&self.http1, HttpVersions::Http1);
             }
         } else if request.version() == Version::HTTP_2
             && is_clear
             && self.options.http_versions != HttpVersions::Http2
         {
             // Else nobody could tell: in clear nothing is agreed upon.
-            return self.beside(&self.http2, HttpVersions::Http2);
+            return self.beside::<{ Self::HTTP2 }>(&self.http2, HttpVersions::Http2);
         }
         &self.client
     }
 
-    fn beside<'c>(&'c self, beside: &'c Beside, versions: HttpVersions) -> &'c Client {
+    fn beside<'c, const AT: usize>(
+        &'c self,
+        beside: &'c Beside,
+        versions: HttpVersions,
+    ) -> &'c Client {
         let made = beside.0.get_or_init(|| {
-            let connections = Arc::clone(&self.connections);
-            let builder = client_builder(&self.options, versions, connections);
+            let layer = SessionLayer::<AT> {
+                connectors: Arc::clone(&self.connectors),
+                options: self.options.connect(versions, &self.connections),
+            };
+            let builder = client_builder(&self.options, versions, layer);
             builder.ok()?.build().ok()
         });
         made.as_ref().unwrap_or(&self.client)

@@ -47,10 +47,10 @@ use self::runtime_mark::RuntimeMark;
 pub(crate) use self::sending::{Answer, Sending};
 pub(crate) use self::slot_wait::SlotWait;
 pub use self::tls::{HttpVersions, Tls, warm_up};
-use crate::connection::SessionConnections;
+use crate::connection::{SessionConnections, SessionLayer};
 use crate::error::{BuildError, RequestFailure};
 use crate::observer::{Observer, Observers};
-use crate::scope::RequestScope;
+use crate::scope::{Connectors, RequestScope};
 
 /// Dropping it closes the client and its idle connections. Requests on their way keep it alive, so
 /// an exit ends those first.
@@ -99,7 +99,12 @@ impl Transport {
             options.keep_alive,
             options.cut_held_sockets,
         ));
-        let builder = client_builder(options, options.http_versions, Arc::clone(&connections))?;
+        let connectors = Arc::default();
+        let layer = SessionLayer::<{ HopClient::MAIN }> {
+            connectors: Arc::clone(&connectors),
+            options: options.connect(options.http_versions, &connections),
+        };
+        let builder = client_builder(options, options.http_versions, layer)?;
         check(&builder)?;
         let client = builder
             .build()
@@ -119,6 +124,7 @@ impl Transport {
             http2: Beside::default(),
             hosts: HostSlots::new(options.max_connections_per_host),
             connections: Arc::clone(&connections),
+            connectors,
             rules: Rules::new(&options.redirects, configured),
             options: Arc::clone(options),
         });
@@ -137,6 +143,11 @@ impl Transport {
     /// The host that a request to this URL needs a slot of.
     pub(crate) fn host(&self, url: &reqwest::Url) -> Arc<Host> {
         self.client.hosts.host(url)
+    }
+
+    /// What its requests connect with.
+    pub(crate) fn connectors(&self) -> &Arc<Connectors> {
+        &self.client.connectors
     }
 
     /// How long a request of it waits for the next bytes of its response.

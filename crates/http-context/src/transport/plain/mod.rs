@@ -1,7 +1,7 @@
 //! The plain client of a session: a `reqwest::Client` of its options that anybody may keep, whose
 //! requests go their own way.
 //!
-//! What `reqwest` lets others see of it is little: its connector ([`ConnectionLayer`]), each attempt to
+//! What `reqwest` lets others see of it is little: its connector ([`PlainLayer`]), each attempt to
 //! send a request ([`requests`]), and each redirect ([`redirects`]).
 
 mod credentials;
@@ -17,8 +17,7 @@ use self::redirects::PlainRedirects;
 use super::client::{base_builder, configured, resolver};
 use super::options::SessionOptions;
 use super::proxies::HAS_SYSTEM_PROXIES;
-use super::tls::HttpVersions;
-use crate::connection::{ConnectionLayer, ObservedResolver, PlainOwner, SessionConnections};
+use crate::connection::{ObservedResolver, PlainLayer, PlainOwner, SessionConnections};
 use crate::defaults::Defaults;
 use crate::error::BuildError;
 use crate::scope::PlainConnect;
@@ -70,11 +69,9 @@ pub(crate) fn plain_client(
         builder = builder.proxy(asked_for_proxy());
     }
     builder
-        .connector_layer(ConnectionLayer {
-            connections,
-            is_http2: versions == HttpVersions::Http2,
-            connect_timeout: options.connect_timeout,
-            plain: Some(owner),
+        .connector_layer(PlainLayer {
+            owner,
+            options: options.connect(versions, &connections),
         })
         .build()
         .map_err(|error| BuildError::Client(Arc::new(error)))
