@@ -47,7 +47,7 @@ pub(crate) const ALL: &[Step] = &[
     Step {
         name: "fmt",
         about: "rustfmt changes nothing",
-        run: |_, _| run(&mut cargo_plain(&["fmt", "--all", "--check"])).into(),
+        run: |workspace, _| fmt(workspace).into(),
     },
     Step {
         name: "msrv",
@@ -78,6 +78,11 @@ pub(crate) const ALL: &[Step] = &[
         name: "test",
         about: "unit, integration and documentation tests, with all features",
         run: |_, toolbox| test(toolbox).into(),
+    },
+    Step {
+        name: "sdks",
+        about: "whole SDKs inside a context: clippy and tests of `tests/sdks`, a workspace of its own",
+        run: |workspace, _| sdks(workspace).into(),
     },
     Step {
         name: "no-kernel",
@@ -114,11 +119,21 @@ pub(crate) const ALL: &[Step] = &[
     },
 ];
 
+/// A workspace of its own.
+const SDKS: &str = "tests/sdks/Cargo.toml";
+
 /// Without `--locked`, which `cargo fmt` does not support.
 fn cargo_plain(arguments: &[&str]) -> Command {
     let mut command = Command::new(cargo(&[]).get_program());
     command.args(arguments);
     command
+}
+
+/// Also of the workspace that is none of this one's members.
+fn fmt(workspace: &Workspace) -> Result<(), String> {
+    let mut sdks = cargo_plain(&["fmt", "--check", "--manifest-path"]);
+    run(&mut cargo_plain(&["fmt", "--all", "--check"]))?;
+    run(sdks.arg(workspace.root.join(SDKS)))
 }
 
 fn clippy(arguments: &[&str]) -> Result<(), String> {
@@ -173,6 +188,24 @@ fn test(toolbox: &Toolbox) -> Result<(), String> {
     let mut command = cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
     command.env("PATH", toolbox.search_path());
     run(&mut command)
+}
+
+/// In a workspace and a folder of their own, so that the lock file and the build of the libraries stay
+/// as small as they are.
+fn sdks(workspace: &Workspace) -> Result<(), String> {
+    println!("what these SDKs need is built first, which takes minutes where it was not yet");
+    let in_sdks = |arguments: &[&str]| {
+        let mut command = cargo(arguments);
+        command.arg("--manifest-path");
+        command.arg(workspace.root.join(SDKS));
+        command.arg("--target-dir");
+        command.arg(workspace.target.join("sdks"));
+        command.env("CARGO_INCREMENTAL", "0");
+        command
+    };
+    let mut clippy = in_sdks(&["clippy", "--quiet", "--all-targets"]);
+    run(clippy.args(["--", "-D", "warnings"]))?;
+    run(&mut in_sdks(&["test"]))
 }
 
 /// As on a system that the library cannot ask for sockets. In a folder of its own, since all that is

@@ -19,5 +19,6 @@ mod open;
 mod pool;
 mod requests;
 mod rig;
+mod uploads;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;

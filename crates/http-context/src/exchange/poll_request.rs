@@ -195,6 +195,7 @@ impl Exchange {
             }
             // The future goes first: before observers hear of the end, its connection is released.
             drop(dispatch);
+            self.info.upload.end();
             self.notify(Observer::request_cancelled);
             self.deregister();
         } else {

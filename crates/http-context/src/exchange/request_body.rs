@@ -9,6 +9,7 @@ use http_body::{Frame, SizeHint};
 use reqwest::header::{self, HeaderValue};
 use reqwest::{Body, Method, Request};
 
+use crate::facts::UploadCut;
 use crate::scope::RequestScope;
 
 /// A body in memory is counted at once, so that it can still be cloned for a retry; a streamed one
@@ -24,10 +25,11 @@ pub(crate) fn track(request: &mut Request, scope: &Arc<RequestScope>) {
         upload.complete();
         return;
     }
-    upload.begin();
+    let cut = upload.begin();
     let inner = std::mem::take(body);
     *body = Body::wrap(CountedBody {
         inner,
+        cut,
         scope: Arc::downgrade(scope),
     });
 }
@@ -49,8 +51,29 @@ fn announce_empty(request: &mut Request) {
     }
 }
 
+/// A body that fails with what resets a stream of HTTP/2 as cancelled. Nobody else sees that: the request
+/// has ended.
+fn cancelled() -> Body {
+    struct Cancelled;
+
+    impl http_body::Body for Cancelled {
+        type Data = Bytes;
+        type Error = h2::Error;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+            Poll::Ready(Some(Err(h2::Reason::CANCEL.into())))
+        }
+    }
+
+    Body::wrap(Cancelled)
+}
+
 struct CountedBody {
     inner: Body,
+    cut: Arc<UploadCut>,
     /// Weak: the exchange of this scope holds the future that holds this body.
     scope: Weak<RequestScope>,
 }
@@ -63,6 +86,13 @@ impl http_body::Body for CountedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, reqwest::Error>>> {
+        if !self.cut.is_cut() {
+            self.cut.wake(cx.waker());
+        }
+        if self.cut.is_cut() {
+            self.inner = cancelled();
+            return Pin::new(&mut self.inner).poll_frame(cx);
+        }
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
         if let Poll::Ready(frame) = &polled
             && let Some(scope) = self.scope.upgrade()

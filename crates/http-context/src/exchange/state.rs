@@ -241,6 +241,7 @@ impl Exchange {
     }
 
     pub(super) fn end_failed(&self, error: &RequestError) {
+        self.info.upload.end();
         self.notify(|observer, request| observer.request_failed(request, error));
         self.deregister();
     }
@@ -267,6 +268,9 @@ impl Exchange {
         // The connection is released, or closed, before observers hear of the end.
         drop(body);
         drop(slot);
+        if !is_whole {
+            self.info.upload.end();
+        }
         if let Some(connection) = connection {
             connection.response_ended(is_whole, closes);
         }

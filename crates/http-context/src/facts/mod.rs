@@ -33,8 +33,8 @@ pub use plain::PlainRequest;
 pub use pool::{
     PoolCheckout, PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus, PoolTimeout,
 };
-pub(crate) use request::Upload;
 pub use request::{QueueWait, Redirect, RequestInfo};
+pub(crate) use request::{Upload, UploadCut};
 pub use response::{AttemptAnswered, BodyEnd, BodyEndReason, ResponseHead};
 pub use session::{SessionEnded, SessionSource, SessionStarted};
 pub use upgrade::{Upgrade, UpgradeEnd, UpgradeEndReason, UpgradeProtocol};

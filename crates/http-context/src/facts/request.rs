@@ -3,10 +3,12 @@
 use std::any::Any;
 use std::backtrace::Backtrace;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::Waker;
 use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use reqwest::{Method, StatusCode, Url};
 use tokio::time::Instant;
@@ -178,8 +180,32 @@ pub(crate) struct Upload {
     bytes: AtomicU64,
     /// 0 when there is no body.
     state: AtomicU8,
-    /// Whether it goes on its way piece by piece.
-    is_streamed: AtomicBool,
+    /// There is one that goes on its way piece by piece.
+    cut: OnceLock<Arc<UploadCut>>,
+}
+
+/// Ends a body that is still sent once nobody waits for the response any more. Over HTTP/2 the stream
+/// would go on without that: whoever sends it holds it apart from the response.
+#[derive(Debug, Default)]
+pub(crate) struct UploadCut {
+    is_cut: AtomicBool,
+    sender: AtomicWaker,
+}
+
+impl UploadCut {
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::Acquire)
+    }
+
+    /// Wakes this task when it is cut off. It looks again after that, since it may have been meanwhile.
+    pub(crate) fn wake(&self, sender: &Waker) {
+        self.sender.register(sender);
+    }
+
+    fn cut(&self) {
+        self.is_cut.store(true, Ordering::Release);
+        self.sender.wake();
+    }
 }
 
 /// Some of it is still to come, or will never.
@@ -216,13 +242,21 @@ impl Upload {
 
     /// Whether it goes on its way piece by piece, and may do so beyond the response head.
     pub(crate) fn is_streamed(&self) -> bool {
-        self.is_streamed.load(Ordering::Relaxed)
+        self.cut.get().is_some()
     }
 
-    /// There is a body, and some of it is still to come.
-    pub(crate) fn begin(&self) {
-        self.is_streamed.store(true, Ordering::Relaxed);
+    /// There is a body, and some of it is still to come. It ends when that says so. A body that is
+    /// streamed cannot be sent twice, so that there is one at most.
+    pub(crate) fn begin(&self) -> Arc<UploadCut> {
         self.set(PARTIAL);
+        Arc::clone(self.cut.get_or_init(Arc::default))
+    }
+
+    /// Sends nothing more of it: the request has ended, and not well.
+    pub(crate) fn end(&self) {
+        if let Some(cut) = self.cut.get() {
+            cut.cut();
+        }
     }
 
     /// All of it was handed on.
