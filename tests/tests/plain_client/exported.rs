@@ -1,5 +1,7 @@
 //! What is exported of plain clients is what the server counts, and nothing that nobody has seen.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use http_context::{CloseReason, http_session};
 use http_context_middleware::ConnectionState;
@@ -117,4 +119,21 @@ async fn connections_that_the_server_closes_are_told_as_its_own() {
         closed(CloseReason::Unknown),
     );
     assert_eq!(found, expected, "{exported}");
+}
+
+#[tokio::test]
+#[cfg_attr(http_context_no_kernel, ignore = "nobody shows when they close")]
+async fn why_this_side_closes_one_is_not_guessed_once_it_may_have_been_idle_for_too_long() {
+    let (server, rig) = (Server::start(), Rig::new(Wire::Http1));
+    let context = rig.context().keep_alive(Duration::from_millis(20));
+    let work = context.open(async {
+        let client = http_session()?.reqwest_client()?;
+        get(&client, server.url("/ok")).await?;
+        server.wait_until(|counts| counts.open() == 0).await;
+        // While the session is open.
+        let is_told = |exported: &Exported| exported.closed(CloseReason::Unknown) == 1;
+        rig.wait_until(is_told).await;
+        Ok::<_, BoxError>(())
+    });
+    work.await.unwrap();
 }

@@ -2,11 +2,11 @@
 
 use futures_util::future::join_all;
 use http_context::testing::Fact;
-use http_context::{ErrorKind, open_connections};
+use http_context::{ErrorKind, caller, open_connections};
 use http_context_tests::{RefusedPort, sockets};
 
 use crate::rig::Wire;
-use crate::{AT_ONCE, checked, recorded, run, server};
+use crate::{AT_ONCE, checked, get, recorded, run, server};
 
 #[tokio::test]
 async fn requests_and_connections_are_those_that_the_server_counts() {
@@ -177,4 +177,38 @@ async fn what_cannot_be_seen_is_not_counted() {
     .await;
     assert!(report.is_clean(), "{report}");
     assert_eq!((report.plain_requests, server.counts().requests), (1, 4));
+}
+
+#[tokio::test]
+async fn callers_are_told_apart_where_they_await_what_they_send() {
+    let server = server(Wire::Http1);
+    let (_, context) = checked(Wire::Http1);
+    let ((), report) = run(&context, async |session| {
+        let client = session.reqwest_client()?;
+        for (name, times) in [("one", 2), ("other", 3)] {
+            let all = async {
+                for _ in 0..times {
+                    get(&client, server.url("/ok")).await?;
+                }
+                Ok::<_, reqwest::Error>(())
+            };
+            caller(name).scope(all).await?;
+        }
+        // A task of an SDK's own is in nobody's scope.
+        let own = get(&client, server.url("/ok"));
+        caller("one").scope(async { drop(own) }).await;
+        let alone = tokio::spawn(client.get(server.url("/ok")).send());
+        caller("one").scope(alone).await??.bytes().await?;
+        Ok(())
+    })
+    .await;
+    let callers = report.callers.iter().map(|one| {
+        let name = one.caller.name();
+        (name, one.plain_requests, one.connections_opened)
+    });
+    assert_eq!(
+        callers.collect::<Vec<_>>(),
+        [("one", 2, 1), ("other", 3, 0)]
+    );
+    assert_eq!((report.plain_requests, report.connections_opened), (6, 1));
 }

@@ -17,6 +17,7 @@ pub use self::scope::CallerScope;
 /// |---|---|
 /// | a request, its body, its upgraded connection | the innermost scope in which its future is first polled |
 /// | a task of [`spawn`](crate::spawn) and its kin, and what it does | the scope in which it is spawned |
+/// | a request of a [plain client](crate::HttpSession::reqwest_client), and a connection made for it | the innermost scope in which it is awaited, but in no task of the SDK's own |
 /// | what an SDK sends by an ambient service | [`AmbientSession::with_caller`](crate::AmbientSession::with_caller), in tasks of its own as well |
 ///
 /// A name is for people, and so are its limits: of one that is longer than 64 bytes the rest is cut

@@ -191,7 +191,7 @@ impl Attempt {
                     Asker::Request(request) => {
                         request.note_connection_opened(&info, Arc::clone(&made) as _);
                     }
-                    Asker::Plain(connect) => connect.plain.note_connection_opened(&info),
+                    Asker::Plain(connect) => connect.note_opened(&info),
                 }
                 // After that, so that its close is no news before its open.
                 connect.enter(&made);

@@ -276,7 +276,7 @@ impl Exit {
                 .begun
                 .map_or(Duration::ZERO, |begun| now.duration_since(begun)),
             requests: total(&stats.requests.started),
-            plain_requests: total(&stats.plain_requests),
+            plain_requests: total(&stats.requests.plain),
             aborted: self.aborted,
             connections_opened: total(&stats.requests.connections_opened),
             connections_reused: total(&stats.requests.connections_reused),

@@ -13,6 +13,9 @@ pub struct CallerReport {
     pub caller: Caller,
     /// Requests that were started, whatever became of them.
     pub requests: u64,
+    /// Requests of plain clients that were answered or failed in its scope, as often as they were sent:
+    /// see [`ExitReport::plain_requests`](field@crate::ExitReport::plain_requests).
+    pub plain_requests: u64,
     /// Connections that they opened.
     pub connections_opened: u64,
     /// Responses to them that came over a connection which had been used before.
@@ -26,10 +29,14 @@ pub struct CallerReport {
 /// One line.
 impl fmt::Display for CallerReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} requests", self.caller, self.requests)?;
+        if self.plain_requests > 0 {
+            write!(f, " and {} of plain clients", self.plain_requests)?;
+        }
         write!(
             f,
-            "{}: {} requests, {} connections opened, {} reused",
-            self.caller, self.requests, self.connections_opened, self.connections_reused
+            ", {} connections opened, {} reused",
+            self.connections_opened, self.connections_reused
         )
     }
 }

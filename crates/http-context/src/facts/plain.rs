@@ -3,6 +3,7 @@
 use reqwest::{Method, StatusCode};
 use std::sync::Arc;
 
+use crate::caller::Caller;
 use crate::error::ErrorKind;
 use crate::identity::{Origin, SessionId};
 
@@ -16,6 +17,8 @@ use crate::identity::{Origin, SessionId};
 pub struct PlainRequest<'e> {
     /// The session that its client belongs to.
     pub session: SessionId,
+    /// In whose scope it was awaited, where that [has a name](crate::caller()).
+    pub caller: Option<Caller>,
     /// Its method.
     pub method: &'e Method,
     /// Where it was sent.

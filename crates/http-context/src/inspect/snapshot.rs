@@ -109,7 +109,7 @@ pub fn snapshot() -> Snapshot {
             requests_in_flight: context.requests_in_flight(),
             requests: stats.requests.started.load(Ordering::Relaxed),
             callers: stats.callers(),
-            plain_requests: stats.plain_requests.load(Ordering::Relaxed),
+            plain_requests: stats.requests.plain.load(Ordering::Relaxed),
             children: context.children(),
             nested_opens: context.nested_opens().count(),
             context,

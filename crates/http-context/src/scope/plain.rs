@@ -7,7 +7,8 @@ use http::Uri;
 use parking_lot::Mutex;
 use reqwest::{Method, StatusCode, Url};
 
-use super::Scope;
+use super::{RequestStats, Scope};
+use crate::caller::Caller;
 use crate::error::{ErrorKind, Secrets, SessionClosed};
 use crate::facts::{ConnectFailure, ConnectionInfo, NameLookup, PlainRequest};
 use crate::identity::{CallSite, Origin, OriginKey, SessionId};
@@ -59,7 +60,8 @@ impl PlainScope {
         if !*counts {
             return;
         }
-        self.scope.stats.plain_ended();
+        let caller = Caller::current();
+        self.scope.stats.count(caller, RequestStats::plain_ended);
         drop(counts);
         if self.scope.observers.is_empty() {
             return;
@@ -67,6 +69,7 @@ impl PlainScope {
         let origin = self.origin(&OriginKey::of_uri(uri));
         let request = PlainRequest {
             session: self.session,
+            caller,
             method,
             origin: &origin,
             outcome,
@@ -75,8 +78,8 @@ impl PlainScope {
             .notify(|observer| observer.plain_request_ended(&self.scope.info, &request));
     }
 
-    pub(crate) fn note_connection_opened(&self, connection: &Arc<ConnectionInfo>) {
-        self.scope.stats.requests.opened();
+    fn note_connection_opened(&self, caller: Option<Caller>, connection: &Arc<ConnectionInfo>) {
+        self.scope.stats.count(caller, RequestStats::opened);
         self.scope
             .notify(|observer| observer.plain_connection_opened(&self.scope.info, connection));
     }
@@ -117,6 +120,8 @@ tokio::task_local! {
 /// A connection that a plain client makes.
 pub(crate) struct PlainConnect {
     pub(crate) plain: Arc<PlainScope>,
+    /// Who makes the request that asks for it, where that has a name.
+    caller: Option<Caller>,
     /// Where it leads, once `reqwest` has asked which proxy to take. Nothing of a user runs under it.
     origin: Mutex<Option<Arc<Origin>>>,
 }
@@ -125,6 +130,7 @@ impl PlainConnect {
     pub(crate) fn new(plain: Arc<PlainScope>) -> Self {
         Self {
             plain,
+            caller: Caller::current(),
             origin: Mutex::default(),
         }
     }
@@ -136,6 +142,11 @@ impl PlainConnect {
             let origin = connect.plain.origin(&OriginKey::of(url));
             *connect.origin.lock() = Some(origin);
         });
+    }
+
+    /// It was made.
+    pub(crate) fn note_opened(&self, connection: &Arc<ConnectionInfo>) {
+        self.plain.note_connection_opened(self.caller, connection);
     }
 
     /// Where it leads, where that was asked for.

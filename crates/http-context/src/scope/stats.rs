@@ -12,7 +12,6 @@ use crate::facts::{CallerReport, ConnectionUse};
 #[derive(Debug, Default)]
 pub(crate) struct ContextStats {
     pub(crate) requests: RequestStats,
-    pub(crate) plain_requests: AtomicU64,
     pub(crate) websockets_borrowed: AtomicU64,
     /// Of those that have a name; apart, since few contexts have any. Nothing of a user runs under the lock, and no other is taken
     /// under it.
@@ -22,9 +21,12 @@ pub(crate) struct ContextStats {
 type Callers = Vec<(Caller, Arc<RequestStats>)>;
 
 impl ContextStats {
-    /// A request of a plain client has ended.
-    pub(crate) fn plain_ended(&self) {
-        self.plain_requests.fetch_add(1, Ordering::Relaxed);
+    /// Counts for the context, and for its caller where that has a name.
+    pub(super) fn count(&self, caller: Option<Caller>, count: impl Fn(&RequestStats)) {
+        count(&self.requests);
+        if let Some(caller) = caller {
+            count(&self.of_caller(caller));
+        }
     }
 
     /// The counts of one caller.
@@ -46,6 +48,7 @@ impl ContextStats {
         let report = |(caller, stats): &(Caller, Arc<RequestStats>)| CallerReport {
             caller: *caller,
             requests: of(&stats.started),
+            plain_requests: of(&stats.plain),
             connections_opened: of(&stats.connections_opened),
             connections_reused: of(&stats.connections_reused),
             bytes_sent: of(&stats.bytes_sent),
@@ -66,6 +69,8 @@ impl ContextStats {
 #[derive(Debug, Default)]
 pub(crate) struct RequestStats {
     pub(crate) started: AtomicU64,
+    /// Of plain clients, those that have ended.
+    pub(crate) plain: AtomicU64,
     pub(crate) connections_opened: AtomicU64,
     pub(crate) connections_reused: AtomicU64,
     pub(crate) bytes_sent: AtomicU64,
@@ -75,6 +80,10 @@ pub(crate) struct RequestStats {
 impl RequestStats {
     pub(super) fn started(&self) {
         self.started.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn plain_ended(&self) {
+        self.plain.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn opened(&self) {
