@@ -40,6 +40,9 @@ pub(crate) fn plain_client(
         .pool_max_idle_per_host(options.max_connections_per_host)
         .default_headers(options.default_headers.clone())
         .retry(requests::seen(Arc::clone(&owner.scope), sent));
+    if let Some(name) = &options.user_agent {
+        builder = builder.user_agent(name);
+    }
     if let Some(limit) = options.request_timeout {
         builder = builder.timeout(limit);
     }
