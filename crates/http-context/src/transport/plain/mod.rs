@@ -27,7 +27,7 @@ pub(crate) fn plain_client(
     options: &SessionOptions,
     defaults: Option<&Defaults>,
     owner: PlainOwner,
-    connections: Arc<SessionConnections>,
+    connections: &Arc<SessionConnections>,
 ) -> Result<Client, BuildError> {
     let versions = options.http_versions;
     let sent = Arc::new(SentCredentials::new(&options.redirects));
@@ -74,7 +74,7 @@ pub(crate) fn plain_client(
     builder
         .connector_layer(PlainLayer {
             owner,
-            options: options.connect(versions, &connections),
+            options: options.connect(versions, connections),
         })
         .build()
         .map_err(|error| BuildError::Client(Arc::new(error)))
