@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use http_context::testing::{Fact, Recorder};
 use http_context::{
-    ConnectTimeout, ErrorKind, OpenError, RequestError, SessionPool, builder, http_session,
+    ConnectTimeout, ErrorKind, HttpVersions, OpenError, RequestError, SessionPool, builder,
+    http_session,
 };
 use http_context_tests::{Edit, Server, SilentPort};
 
@@ -97,6 +98,26 @@ async fn what_takes_long_afterwards_is_not_late() {
         let (held, ()) = tokio::join!(held, meanwhile);
         assert_eq!(held?.text().await?, "ok");
         Ok::<_, BoxError>(())
+    });
+    work.await.unwrap();
+}
+
+#[tokio::test]
+async fn over_http2_those_who_wait_for_a_connection_fail_with_the_one_that_makes_it() {
+    let silent = SilentPort::new();
+    let url = format!("http://{}/", silent.addr());
+    let work = builder().http_versions(HttpVersions::Http2).open(async {
+        let session = http_session()?;
+        let makes = session.get(&url).connect_timeout(LIMIT).send();
+        let waits = session.get(&url).connect_timeout(LONG).send();
+        let (makes, waits) = tokio::join!(makes, waits);
+        is_it(&makes.unwrap_err());
+        let error = waits.unwrap_err();
+        assert!(
+            error.is_connect() && ConnectTimeout::find(&error).is_none(),
+            "{error:?}"
+        );
+        Ok::<_, OpenError>(())
     });
     work.await.unwrap();
 }

@@ -14,6 +14,7 @@ mod decompression;
 mod headers;
 mod local;
 mod parts;
+mod plain_client;
 mod refused;
 mod status;
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use http_context::{
-    BuildError, ContextBuilder, CookieJar, DefaultAuth, OpenError, SessionError, builder,
-    http_session,
+    BuildError, ContextBuilder, CookieJar, DefaultAuth, OpenError, SessionError, SessionOptions,
+    SessionPool, builder, http_session,
 };
+use reqwest::header::{COOKIE, HeaderMap, HeaderValue};
 
 type Is = fn(&BuildError) -> bool;
 
@@ -15,7 +16,23 @@ async fn options_that_cannot_be_are_refused_whoever_opens() {
     let store = |context: ContextBuilder| context.configure(|client| client.cookie_store(true));
     let is_base: Is = |error| matches!(error, BuildError::BaseUrl { .. });
     let is_cookies: Is = |error| matches!(error, BuildError::ConfiguredCookies);
-    let all: [(ContextBuilder, Is); 9] = [
+    let user_info = || builder().base_url("http://me:pw@host/");
+    let is_twice: Is = |error| matches!(error, BuildError::AuthTwice);
+    let cookie = || HeaderMap::from_iter([(COOKIE, HeaderValue::from_static("a=b"))]);
+    let is_header: Is = |error| matches!(error, BuildError::CookieHeader);
+    let pool = SessionOptions::new().default_headers(cookie());
+    let pool = SessionPool::builder().session(pool).build();
+    let all: [(ContextBuilder, Is); 13] = [
+        (user_info().auth(nobody()), is_twice),
+        (
+            user_info().auth(nobody().for_origin("http://host:80/x")),
+            is_twice,
+        ),
+        (
+            builder().default_headers(cookie()).cookie_store(true),
+            is_header,
+        ),
+        (builder().cookie_store(true).pool(pool), is_header),
         (builder().base_url("/v1/"), is_base),
         (builder().base_url("mailto:me@host"), is_base),
         (builder().base_url("ftp://host/"), is_base),
@@ -54,6 +71,9 @@ async fn options_that_cannot_be_are_refused_whoever_opens() {
 async fn what_is_taken_back_is_not_refused() {
     for context in [
         builder().base_url("/v1/").without_base_url(),
+        builder()
+            .base_url("http://me:pw@host/")
+            .auth(DefaultAuth::bearer("x").for_origin("https://host/")),
         builder().auth(DefaultAuth::bearer("x")).without_auth(),
         builder()
             .cookie_store(true)

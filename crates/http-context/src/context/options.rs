@@ -3,6 +3,8 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use http::header::COOKIE;
+
 use crate::defaults::DefaultOptions;
 use crate::error::{BuildError, Redaction};
 use crate::exchange::RequestOptions;
@@ -41,6 +43,10 @@ impl ContextOptions {
     /// what requests get by default cannot be.
     pub(crate) fn session_origin(&self) -> Result<SessionOrigin, BuildError> {
         self.defaults.resolve()?;
+        let headers = &self.session_options().default_headers;
+        if self.defaults.keep_cookies() && headers.contains_key(COOKIE) {
+            return Err(BuildError::CookieHeader);
+        }
         match (&self.pool, self.set_beside_pool) {
             (None, _) => Ok(SessionOrigin::Options(Arc::clone(&self.session))),
             (Some(pool), None) => Ok(SessionOrigin::Pool(pool.clone())),

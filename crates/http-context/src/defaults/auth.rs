@@ -72,7 +72,7 @@ impl DefaultAuth {
 
     /// # Errors
     ///
-    /// When they cannot be sent, or nothing says where to.
+    /// When they cannot be sent, nothing says where to, or the base URL has others for there.
     pub(super) fn resolve(&self, base_url: Option<&Url>) -> Result<AuthOfOrigin, BuildError> {
         let Some(header) = self.header.clone() else {
             return Err(BuildError::InvalidAuth);
@@ -82,6 +82,11 @@ impl DefaultAuth {
             (None, Some(base)) => base.clone(),
             (None, None) => return Err(BuildError::AuthForNobody),
         };
+        let has_user_info = |url: &Url| !url.username().is_empty() || url.password().is_some();
+        let is_twice = |base: &Url| has_user_info(base) && is_same_origin(base, &origin);
+        if base_url.is_some_and(is_twice) {
+            return Err(BuildError::AuthTwice);
+        }
         Ok(AuthOfOrigin { header, origin })
     }
 }

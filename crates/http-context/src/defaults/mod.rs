@@ -55,6 +55,10 @@ impl Defaults {
     }
 
     /// Whether there is a jar.
+    #[cfg_attr(
+        not(feature = "cookies"),
+        allow(clippy::unused_self, reason = "the same call with and without cookies")
+    )]
     pub(crate) fn keeps_cookies(&self) -> bool {
         #[cfg(feature = "cookies")]
         return self.cookies.is_some();

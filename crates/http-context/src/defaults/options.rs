@@ -42,11 +42,21 @@ impl DefaultOptions {
         })))
     }
 
-    fn are_none(&self) -> bool {
+    /// Whether contexts keep cookies.
+    #[cfg_attr(
+        not(feature = "cookies"),
+        allow(clippy::unused_self, reason = "the same call with and without cookies")
+    )]
+    pub(crate) fn keep_cookies(&self) -> bool {
         #[cfg(feature = "cookies")]
-        if self.cookies.is_on() {
-            return false;
-        }
-        self.base_url.is_none() && self.auth.is_none() && !self.fails_on_status
+        return self.cookies.is_on();
+        #[cfg(not(feature = "cookies"))]
+        false
+    }
+
+    fn are_none(&self) -> bool {
+        !(self.keep_cookies() || self.fails_on_status)
+            && self.base_url.is_none()
+            && self.auth.is_none()
     }
 }

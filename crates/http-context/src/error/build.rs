@@ -40,6 +40,12 @@ pub enum BuildError {
          set one of them"
     )]
     ConfiguredCookies,
+    /// A `Cookie` of `default_headers` would stand in place of all that the context keeps.
+    #[error(
+        "the context keeps cookies, and `default_headers` have a `Cookie`, which would be sent in \
+         their place: put it into the jar"
+    )]
+    CookieHeader,
     /// What was given as the base URL is none.
     #[error("`base_url` cannot be the base of requests: {reason}")]
     BaseUrl {
@@ -49,6 +55,9 @@ pub enum BuildError {
     /// The default credentials cannot stand in a header.
     #[error("`auth` has credentials that cannot be sent in a header")]
     InvalidAuth,
+    /// The user info of the base URL would stand in place of the default credentials.
+    #[error("`base_url` has user info, and `auth` is for the same origin: set one of them")]
+    AuthTwice,
     /// Nothing says whom the default credentials are for.
     #[error(
         "`auth` was set, and nothing says which origin it is for: set `base_url`, or name it with \

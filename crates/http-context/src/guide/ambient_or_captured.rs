@@ -125,7 +125,7 @@
 //!
 //! | | by the session | by a plain client |
 //! |---|---|---|
-//! | connections | made, failed, given up, open and closed, in the report, the ledger and the metrics | the same, but for those that were given up in the making, by a `connect_timeout` for one |
+//! | connections | made, failed, given up, open and closed, in the report, the ledger and the metrics | the same, but for those that were given up in the making, by a `connect_timeout` of `configure` for one |
 //! | what a connection is doing | active or idle, and how many requests it carried | not seen: `http.connection.state` is `unknown`, and [`ConnectionInfo::plain`](field@crate::ConnectionInfo::plain) names the place that asked for the client. Why this side closed one after [`keep_alive`](crate::SessionOptions::keep_alive) is `unknown` as well |
 //! | requests | each, from its start to the end of its body | each answer and each failure: [`ExitReport::plain_requests`](field@crate::ExitReport::plain_requests) and [`Observer::plain_request_ended`](crate::Observer::plain_request_ended). **Not seen**: one whose body is a stream; one that was dropped, or whose time ran out, before its head came; one that the exit cuts off; the fourth attempt at one that an HTTP/2 server has refused three times; and all of them, where `configure` sets a [`retry`](reqwest::ClientBuilder::retry) of its own |
 //! | redirects | part of their request | each hop is a request |
@@ -137,6 +137,7 @@
 //! | redirects with credentials | the credentials are removed for another origin | not followed where `reqwest` would send them there: [`PlainCredentials`](crate::RedirectError::PlainCredentials). Those that it removes itself (`Authorization` and cookies) are no obstacle to the first hop elsewhere. No `Referer` is sent |
 //! | errors | without secrets of the URL | those of `reqwest`, with all of the URL |
 //! | [`default_headers`](crate::SessionOptions::default_headers) | all values of a name | the last value of a name |
+//! | what the [context](crate::ContextBuilder::base_url) gives its requests | base URL, credentials, cookies | cookies |
 //! | HTTP/2 in clear | for requests that ask for it | for all or none, by [`http_versions`](crate::SessionOptions::http_versions) |
 //! | upgraded connections | belong to the context | seen as connections alone; over TLS with HTTP/2 they are refused |
 //! | at the exit | requests and bodies are waited for, up to [`drain_timeout`](crate::ContextBuilder::drain_timeout) | nobody is waited for, but children of the context and, for 100 ms, whoever is about to let go. What is open then is cut off, and reported as [`ClientClone`](crate::LeakKind::ClientClone) or [`Connection`](crate::LeakKind::Connection) |

@@ -62,6 +62,7 @@
 //! |---|---|
 //! | a `ClientWithMiddleware` | [`HttpSession::client`](crate::HttpSession::client) |
 //! | a `tower::Service` | an [`HttpSession`](crate::HttpSession), or an [`AmbientSession`](crate::AmbientSession) where it is built once for many jobs |
+//! | a `reqwest::Client` and nothing else | [`HttpSession::reqwest_client`](crate::HttpSession::reqwest_client), of which less is seen |
 //! | a trait of its own | the adapters of `http-context-adapters` |
 //!
 //! # `ClientBuilder`

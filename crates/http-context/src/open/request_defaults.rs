@@ -22,7 +22,8 @@ impl ContextBuilder {
     ///
     /// It holds for the requests that are begun on a session of the context, WebSockets included, and
     /// for no request that is built elsewhere. User info in it goes with each request that is joined
-    /// to it, as basic authentication; where errors show the URL it is redacted, as anywhere.
+    /// to it, as basic authentication; where errors show the URL it is redacted, as anywhere. A query
+    /// of it goes with nothing but the reference to the base itself, `""`.
     ///
     /// It belongs to the context, whether or not its session is one of a pool. One that is relative
     /// itself, or no `http` or `https` URL, is [`BuildError::BaseUrl`](crate::BuildError::BaseUrl): of
@@ -50,7 +51,8 @@ impl ContextBuilder {
     }
 
     /// Credentials for the requests to one origin that have no `Authorization` of their own:
-    /// whoever makes them, by the session, by a client or a service of it. Default: none.
+    /// whoever makes them, by the session, by a client or a service of it. A
+    /// [plain client](crate::HttpSession::reqwest_client) has none. Default: none.
     ///
     /// They go to the origin of the [`base_url`](Self::base_url), or to the one that
     /// [`DefaultAuth`] names, and nowhere else: see there. They win over what
@@ -58,8 +60,10 @@ impl ContextBuilder {
     /// session sees them.
     ///
     /// It belongs to the context, whether or not its session is one of a pool. Without an origin it is
-    /// [`BuildError::AuthForNobody`](crate::BuildError::AuthForNobody), and with what no header can
-    /// have [`BuildError::InvalidAuth`](crate::BuildError::InvalidAuth), as for `base_url`.
+    /// [`BuildError::AuthForNobody`](crate::BuildError::AuthForNobody), with what no header can have
+    /// [`BuildError::InvalidAuth`](crate::BuildError::InvalidAuth), and beside user info of `base_url`
+    /// for the same origin [`BuildError::AuthTwice`](crate::BuildError::AuthTwice): of `open`, and in a
+    /// lazy context of `http_session()`.
     pub fn auth(self, auth: DefaultAuth) -> Self {
         self.set(|options| options.defaults.auth = Some(auth))
     }
@@ -86,11 +90,13 @@ impl ContextBuilder {
     /// The jar is the context's and not its session's: a session that was closed early and one of a
     /// pool make no difference to it, and one job never sees the cookies of another. Cookies are set
     /// and sent on each hop of a redirect, by the URL of that hop, and for whatever makes the request:
-    /// the session, a client or a service of it, a WebSocket. A request with a header `Cookie` of its
+    /// the session, a client or a service of it, a plain client, a WebSocket. A request with a header `Cookie` of its
     /// own gets no others, and no middleware of the session sees those of the jar.
     ///
     /// A cookie store that [`configure`](Self::configure) sets beside it is
-    /// [`BuildError::ConfiguredCookies`](crate::BuildError::ConfiguredCookies).
+    /// [`BuildError::ConfiguredCookies`](crate::BuildError::ConfiguredCookies), and a `Cookie` of
+    /// [`default_headers`](Self::default_headers)
+    /// [`BuildError::CookieHeader`](crate::BuildError::CookieHeader).
     ///
     /// ```no_run
     /// # use http_context::{builder, http_session};

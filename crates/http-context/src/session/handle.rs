@@ -162,10 +162,12 @@ impl HttpSession {
 
     /// A plain [`reqwest::Client`] of this session, for SDKs that take no other.
     ///
-    /// It has the options of the session: TLS, proxies, resolver, cookies, default headers, time limits
-    /// and all that `configure` sets. One is built for each session, when it is first asked for; what
-    /// this returns are clones of it, with one pool of connections, which is not that of the session.
-    /// Whatever else takes requests sees more of them, and is to be preferred: a
+    /// It has the options of the session: TLS, proxies, resolver, default headers, time limits and all
+    /// that `configure` sets. Of what its context gives requests it has the cookies, and neither
+    /// [`base_url`](crate::ContextBuilder::base_url) nor [`auth`](crate::ContextBuilder::auth).
+    ///
+    /// One is built for each session, when it is first asked for; what this returns are clones of it,
+    /// with one pool of connections, which is not that of the session. Whatever else takes requests sees more of them, and is to be preferred: a
     /// [`tower::Service`](tower_service::Service), which the session is itself, [`client`](Self::client),
     /// or an adapter of `http-context-adapters`. [A table](crate::guide::ambient_or_captured) says what
     /// is not seen through a plain client.

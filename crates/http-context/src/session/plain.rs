@@ -71,7 +71,7 @@ impl PlainClient {
         };
         Ok(Self {
             session: session.id,
-            client: plain_client(options, defaults, owner, Arc::clone(&connections))?,
+            client: plain_client(options, defaults, owner, &connections)?,
             scope,
             connections,
             holders,

@@ -66,9 +66,9 @@ impl RequestBuilder {
     /// [`ContextBuilder::error_for_status`](crate::ContextBuilder::error_for_status) says of the
     /// context, which is `false`.
     ///
-    /// [`RequestError::status`](crate::RequestError::status) has the status then, and the body is dropped unread. For observers it is
-    /// a response as any other. It does not concern [`upgrade`](Self::upgrade), nor what
-    /// [`build`](Self::build) gives.
+    /// [`RequestError::status`](crate::RequestError::status) has the status then, and the body is
+    /// dropped unread. For observers it is a response as any other. It does not concern
+    /// [`upgrade`](Self::upgrade), nor what [`build`](Self::build) gives.
     ///
     /// ```
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {

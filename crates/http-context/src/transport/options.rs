@@ -93,7 +93,8 @@ macro_rules! with_session_setters {
             }
 
             /// The `User-Agent` of each request that has none, in place of the one that
-            /// [`default_headers`](Self::default_headers) may have. Default: none is sent.
+            /// [`default_headers`](Self::default_headers) or [`configure`](Self::configure) may have.
+            /// Default: none is sent.
             fn user_agent(name: HeaderValue) |options| {
                 options.user_agent = Some(name);
             }

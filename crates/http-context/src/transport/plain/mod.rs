@@ -27,7 +27,7 @@ pub(crate) fn plain_client(
     options: &SessionOptions,
     defaults: Option<&Defaults>,
     owner: PlainOwner,
-    connections: Arc<SessionConnections>,
+    connections: &Arc<SessionConnections>,
 ) -> Result<Client, BuildError> {
     let versions = options.http_versions;
     let sent = Arc::new(SentCredentials::new(&options.redirects));
@@ -40,6 +40,9 @@ pub(crate) fn plain_client(
         .pool_max_idle_per_host(options.max_connections_per_host)
         .default_headers(options.default_headers.clone())
         .retry(requests::seen(Arc::clone(&owner.scope), sent));
+    if let Some(name) = &options.user_agent {
+        builder = builder.user_agent(name);
+    }
     if let Some(limit) = options.request_timeout {
         builder = builder.timeout(limit);
     }
@@ -71,7 +74,7 @@ pub(crate) fn plain_client(
     builder
         .connector_layer(PlainLayer {
             owner,
-            options: options.connect(versions, &connections),
+            options: options.connect(versions, connections),
         })
         .build()
         .map_err(|error| BuildError::Client(Arc::new(error)))
