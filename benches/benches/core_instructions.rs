@@ -36,7 +36,7 @@ mod committed {
     pub(super) const LAZY: u64 = 248_500;
     pub(super) const POOLED: u64 = 665_500;
     pub(super) const REQUESTS_BARE: u64 = 6_123_448;
-    /// Alone, which is the dearer case.
+    /// Among a hundred thousand others, which is the dearer case.
     pub(super) const REQUESTS_IN_CONTEXT: u64 = 7_177_000;
 }
 
