@@ -125,7 +125,7 @@
 //!
 //! | | by the session | by a plain client |
 //! |---|---|---|
-//! | connections | made, failed, given up, open and closed, in the report, the ledger and the metrics | the same, but for those that were given up in the making, by a `connect_timeout` for one |
+//! | connections | made, failed, given up, open and closed, in the report, the ledger and the metrics | the same, but for those that were given up in the making, by a `connect_timeout` of `configure` for one |
 //! | what a connection is doing | active or idle, and how many requests it carried | not seen: `http.connection.state` is `unknown`, and [`ConnectionInfo::plain`](field@crate::ConnectionInfo::plain) names the place that asked for the client. Why this side closed one after [`keep_alive`](crate::SessionOptions::keep_alive) is `unknown` as well |
 //! | requests | each, from its start to the end of its body | each answer and each failure: [`ExitReport::plain_requests`](field@crate::ExitReport::plain_requests) and [`Observer::plain_request_ended`](crate::Observer::plain_request_ended). **Not seen**: one whose body is a stream; one that was dropped, or whose time ran out, before its head came; one that the exit cuts off; the fourth attempt at one that an HTTP/2 server has refused three times; and all of them, where `configure` sets a [`retry`](reqwest::ClientBuilder::retry) of its own |
 //! | redirects | part of their request | each hop is a request |
