@@ -2,6 +2,7 @@
 
 use http_context::http_session;
 use http_context_tests::{RefusedPort, Server};
+use reqwest_retry::Retryable;
 
 use crate::rig::Wire;
 use crate::{context, sources};
@@ -37,8 +38,11 @@ async fn it_fails_at_once_and_names_what_to_use() {
             ] {
                 assert!(texts(&error).contains(way_out), "{}", texts(&error));
             }
-            // What `reqwest` makes of any error of a connector; whoever goes by this retries it.
+            // What `reqwest` makes of any error of a connector. Whoever goes by this retries it: an
+            // error that is fatal to them is not to be had from there.
             assert!(error.is_connect() && !error.is_timeout());
+            let retried = reqwest_retry::default_on_request_failure(&error.into());
+            assert!(matches!(retried, Some(Retryable::Transient)));
         }
         client.get(server.url("/ok")).send().await?.text().await?;
         Ok::<_, crate::BoxError>(())

@@ -140,7 +140,7 @@
 //! | what the [context](crate::ContextBuilder::base_url) gives its requests | base URL, credentials, cookies | cookies |
 //! | HTTP/2 in clear | for requests that ask for it | for all or none, by [`http_versions`](crate::SessionOptions::http_versions) |
 //! | upgraded connections | belong to the context | seen as connections alone; over TLS with HTTP/2 they are refused |
-//! | at the exit | requests and bodies are waited for, up to [`drain_timeout`](crate::ContextBuilder::drain_timeout) | nobody is waited for, but children of the context and, for 100 ms, whoever is about to let go. What is open then is cut off, and reported as [`ClientClone`](crate::LeakKind::ClientClone) or [`Connection`](crate::LeakKind::Connection) |
+//! | at the exit | requests and bodies are waited for, up to [`drain_timeout`](crate::ContextBuilder::drain_timeout) | nobody is waited for, but children of the context and, for 100 ms, whoever is about to let go; meanwhile no connection is made, and those that are open may go on. What is open then is cut off, and reported as [`ClientClone`](crate::LeakKind::ClientClone) or [`Connection`](crate::LeakKind::Connection) |
 //! | after the exit | every call fails with [`SessionClosed`] | connecting fails with it, and a connection that was cut off with an error of I/O. Where [sockets are not cut off](crate::SessionOptions::cut_held_sockets), whoever keeps the client may go on with an idle connection |
 //!
 //! [`spawn`]: crate::spawn
