@@ -20,4 +20,5 @@ mod openai;
 mod opentelemetry_otlp;
 mod reqwest_websocket;
 mod s3;
+mod servers;
 mod tonic;

@@ -92,8 +92,9 @@ async fn a_client_that_hangs_up_ends_the_stream_of_the_other_side() {
     let report = scene.reports(1).await.pop().unwrap();
     assert!(report.is_clean(), "{report}");
     assert_eq!(report.outcome, Outcome::Cancelled);
-    let counts = scene.desk.wait_until(|counts| counts.open == 0).await;
-    assert_eq!((counts.in_flight, counts.completed), (0, 0));
+    let desk = &scene.desk;
+    let counts = desk.wait_until(|counts| counts.open == 0 && counts.in_flight == 0);
+    assert_eq!(counts.await.completed, 0);
 }
 
 #[tokio::test]

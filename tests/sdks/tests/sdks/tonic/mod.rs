@@ -3,8 +3,8 @@
 //! takes the layer that contexts have for servers.
 
 mod gateway;
-mod quotes;
-mod service;
+pub(crate) mod quotes;
+pub(crate) mod service;
 
 use futures_util::{TryStreamExt as _, stream};
 use http_context::{AmbientSession, LeakKind, SessionClosed, builder, http_session};
