@@ -50,6 +50,52 @@
 //! Timeouts, proxies, TLS and redirects are those of the session. What an SDK sets for a client that
 //! it would make itself does nothing here, but where the documentation says so.
 //!
+//! # Each kind of SDK
+//!
+//! Examples of whole SDKs, each of which is held against what its server counted, are in
+//! `tests/sdks/tests/sdks`: `cargo xtask test --only sdks` runs them.
+//!
+//! | kind | way | example |
+//! |---|---|---|
+//! | axum: JSON, a streaming proxy | layer: `builder().http_layer()` | `axum_service.rs` |
+//! | axum: server-sent events, ranges, WebSockets, clients that hang up | the same | `servers/` |
+//! | tonic, as a client | service: `HttpSession`, `AmbientSession` | `tonic/mod.rs` |
+//! | tonic, as a server | layer: `builder().http_layer()` | `tonic/gateway.rs` |
+//! | `kube`: version, watch, exec | service, which it calls in a task of its own: `HttpSession`, or `AmbientSession::or` | `kube/mod.rs` |
+//! | `octocrab` | the same | `octocrab.rs` |
+//! | `async-openai`, with its feature `middleware` | service: `AmbientSession` | `async_openai.rs` |
+//! | `reqwest-websocket`, with its feature `middleware` | `HttpSession::client` | `reqwest_websocket.rs` |
+//! | `rig-core`, with `reqwest-middleware` of `rig-reqwest` | `HttpSession::client` | |
+//! | `genai`, and others that take a `reqwest::Client` and nothing else | plain client: `HttpSession::reqwest_client` | `genai.rs` |
+//! | `object_store` | [`SessionAdapter`] | `object_store.rs` |
+//! | `aws-sdk-s3`, and all of AWS | [`SessionAdapter`] | `aws_sdk_s3.rs` |
+//! | `oauth2` | [`SessionAdapter`] | `oauth2.rs` |
+//! | `opentelemetry-otlp` over HTTP, without a span of its own | [`SessionAdapter`] with `Uninstrumented` | `opentelemetry_otlp.rs` |
+//! | `apalis` | layer: `builder().layer()`, inside of `parallelize` | `apalis.rs` |
+//! | `reqwest-tracing`, `http-cache-reqwest`, `reqwest-retry` | middleware of the context: `builder().with(…)` | `middleware.rs` |
+//! | a library that depends on `http-context` alone, and its tests | [`http_session`](http_context::http_session), `#[http_context::test]` | `library.rs` |
+//! | server-sent events, without an SDK | [`http_session`](http_context::http_session) | `crates/http-context/examples` |
+//! | WebSockets, without an SDK | `HttpSession::websocket` | the module `websocket` of `http-context` |
+//!
+//! # Versions that clash
+//!
+//! What an SDK is given must be of the version that it was built with: `http` 1, `tower` 0.5, `reqwest`
+//! 0.13, `reqwest-middleware` 0.5, OpenTelemetry 0.33. Two versions of a crate build side by side, and
+//! the compiler then says that a type is not what it seems to be.
+//!
+//! | what | clashes | what to do |
+//! |---|---|---|
+//! | `oauth2` 5.0 | a client of its own, of `reqwest` 0.12 | `default-features = false`: it is not needed |
+//! | `reqwest-eventsource` 0.6 | takes a `RequestBuilder` of `reqwest` 0.12 | `sse-stream` on the body of a response, as in the example of the core |
+//! | `http-cache-reqwest` 0.16 | `reqwest-middleware` 0.4 | 1.0.0-alpha.10, pinned with `=` |
+//! | `reqwest-tracing` 0.7 | carries trace context by OpenTelemetry up to 0.32 | none of its features: its spans are of `tracing`, and `http-context-middleware` carries the trace context |
+//! | `object_store` 0.14 | with `aws`, `gcp` or `azure` a client of its own | `aws-base` and its like, with `aws-lc-rs`: without one there is nothing to sign with, which it says at the first request |
+//! | `kube` 5, `octocrab` 0.54 | `ring` beside the provider of cryptography of the session | `default-features = false`: TLS is that of the session |
+//! | `async-openai` 0.43 | TLS of its own | `default-features = false`, with `middleware` and the parts of the API that are called |
+//! | `axum` 0.8, `reqwest-websocket` 0.6 | other versions of `tungstenite` than the session | nothing: no type of it goes from one to the other but text and bytes |
+//! | `rig-core` 0.46, `rig-reqwest` 0.46 | ask for Rust 1.97 | 0.44 |
+//! | whatever takes a client of `reqwest` 0.11 or 0.12, or `http` 0.2 | all of it | wait for its next release, or, where it has a trait for its transport, implement that by [`SessionAdapter::send`] |
+//!
 //! # Other SDKs
 //!
 //! [`SessionAdapter::send`] and the [`SendError`] that it gives are all that the adapters are made of.

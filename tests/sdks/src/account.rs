@@ -1,6 +1,8 @@
 //! What a report is held against.
 
 use std::error::Error as StdError;
+use std::fs;
+use std::panic::Location;
 use std::time::Duration;
 
 use http_context::{ContextBuilder, ExitReport, Leak, LeakKind, LeakPolicy, builder};
@@ -50,19 +52,25 @@ pub fn impatient() -> ContextBuilder {
     context.drain_timeout(Duration::ZERO)
 }
 
-/// The one leak of this kind, which was acquired in this line of the caller's file.
+/// The one leak of this kind, whose place is the only line in the caller's file with this code.
 ///
 /// # Panics
 ///
 /// When there is none, or another one.
 #[track_caller]
-pub fn leak_at(report: &ExitReport, kind: LeakKind, line: u32) -> Leak {
+pub fn leak_at(report: &ExitReport, kind: LeakKind, code: &str) -> Leak {
     let mut leaks = report.leaks.iter().filter(|leak| leak.kind == kind);
     let leak = leaks.next().unwrap_or_else(|| panic!("no leak: {report}"));
     assert!(leaks.next().is_none(), "{report}");
     let place = leak.acquired_at.expect("what is acquired has a place");
-    let here = std::panic::Location::caller();
-    assert_eq!((place.file(), place.line()), (here.file(), line), "{leak}");
+    assert_eq!(place.file(), Location::caller().file(), "{leak}");
+    let source = fs::read_to_string(place.file()).expect("tests run where their sources are");
+    // The test that looks for it has it between quotes.
+    let quoted = format!("\"{code}\"");
+    let lines = (1..).zip(source.lines());
+    let lines = lines.filter(|(_, line)| line.contains(code) && !line.contains(&quoted));
+    let lines: Vec<u32> = lines.map(|(number, _)| number).collect();
+    assert_eq!(lines, [place.line()], "{leak}");
     leak.clone()
 }
 

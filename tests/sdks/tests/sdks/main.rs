@@ -5,10 +5,20 @@
     reason = "a test that cannot go on fails, and says where"
 )]
 
+mod apalis;
+mod async_openai;
+mod aws_sdk_s3;
 mod axum_service;
+mod genai;
 mod kube;
+mod library;
+mod middleware;
 mod oauth2;
 mod object_store;
 mod octocrab;
+mod openai;
+mod opentelemetry_otlp;
+mod reqwest_websocket;
 mod s3;
+mod servers;
 mod tonic;

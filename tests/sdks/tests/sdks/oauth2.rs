@@ -48,15 +48,13 @@ async fn tokens_are_accounted_for() {
 #[tokio::test]
 async fn a_client_that_keeps_a_session_is_a_leak_of_the_line_that_asked_for_it() {
     let server = server();
-    let mut line = 0;
     let work = async {
-        line = line!() + 1;
         let http = SessionAdapter::captured(http_session()?);
         job(&http, server.url("/token")).await?;
         Ok::<_, BoxError>(http)
     };
     let (kept, report) = impatient().open(work).with_report().await;
-    leak_at(&report.unwrap(), LeakKind::SessionHandle, line);
+    leak_at(&report.unwrap(), LeakKind::SessionHandle, "let http = ");
     let error = job(&kept.unwrap(), server.url("/token")).await.unwrap_err();
     assert!(
         http_context::SessionClosed::find(&*error).is_some(),

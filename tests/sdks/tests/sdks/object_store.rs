@@ -48,7 +48,7 @@ async fn a_store_is_accounted_for_and_closes() {
 #[tokio::test]
 async fn a_body_that_is_kept_is_a_leak_of_the_line_that_made_the_store() {
     let server = s3::server();
-    let (line, http) = (line!(), SessionAdapter::ambient());
+    let http = SessionAdapter::ambient();
     let store = store(server.url(""), http).unwrap();
     let work = async {
         let path = Path::from("large.bin");
@@ -56,7 +56,7 @@ async fn a_body_that_is_kept_is_a_leak_of_the_line_that_made_the_store() {
         Ok::<_, BoxError>(store.get(&path).await?)
     };
     let (kept, report) = impatient().open(work).with_report().await;
-    leak_at(&report.unwrap(), LeakKind::ResponseBody, line);
+    leak_at(&report.unwrap(), LeakKind::ResponseBody, "let http =");
     // It is cut off, and the store asks for the rest of it, under no context any more.
     let error = kept.unwrap().bytes().await.unwrap_err();
     assert!(caused_by::<SessionError>(&error), "{error:?}");

@@ -65,7 +65,7 @@ async fn read(
 }
 
 /// `bytes=10-14`.
-fn range_of(range: &str) -> (usize, usize) {
+pub(crate) fn range_of(range: &str) -> (usize, usize) {
     let (start, end) = range["bytes=".len()..].split_once('-').unwrap();
     (start.parse().unwrap(), end.parse().unwrap())
 }

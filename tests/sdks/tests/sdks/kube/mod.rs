@@ -80,14 +80,16 @@ async fn version_watch_and_exec_are_accounted_for() {
 #[tokio::test]
 async fn a_process_that_is_kept_is_a_leak_of_the_line_that_asked_for_the_session() {
     let server = api::server();
-    let mut line = 0;
     let work = async {
-        line = line!() + 1;
         let client = client(http_session()?, &config(&server))?;
         cat(client).await
     };
     let (kept, report) = impatient().open(work).with_report().await;
-    leak_at(&report.unwrap(), LeakKind::UpgradedConnection, line);
+    leak_at(
+        &report.unwrap(),
+        LeakKind::UpgradedConnection,
+        "client(http_session()?, &config(",
+    );
     assert!(kept.unwrap().join().await.is_err());
     server.wait_until(|counts| counts.open == 0).await;
 }

@@ -76,6 +76,28 @@ async fn both_directions_of_a_stream_go_on_side_by_side() {
 }
 
 #[tokio::test]
+async fn a_client_that_hangs_up_ends_the_stream_of_the_other_side() {
+    let scene = Scene::new();
+    let work = async {
+        let (say, items) = mpsc::channel(1);
+        let mut prices = talk(&scene, items).await?;
+        say.send(Item::new("mill")).await?;
+        assert_eq!(prices.message().await?.unwrap().cents, 400);
+        drop(prices);
+        // Nobody takes what it says any more.
+        say.closed().await;
+        Ok::<_, BoxError>(())
+    };
+    builder().open(work).await.unwrap();
+    let report = scene.reports(1).await.pop().unwrap();
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(report.outcome, Outcome::Cancelled);
+    let desk = &scene.desk;
+    let counts = desk.wait_until(|counts| counts.open == 0 && counts.in_flight == 0);
+    assert_eq!(counts.await.completed, 0);
+}
+
+#[tokio::test]
 async fn a_desk_that_goes_away_reaches_the_client_as_an_error() {
     let scene = Scene::new();
     let Scene { desk, gateway, .. } = &scene;

@@ -17,7 +17,7 @@ use super::quotes::client::QuotesClient;
 use super::quotes::server::{Quotes, QuotesServer};
 use super::quotes::{Item, Price};
 
-pub(super) struct Desk;
+pub(crate) struct Desk;
 
 /// A hundred for each letter.
 fn price(item: &Item) -> Price {
@@ -56,8 +56,8 @@ impl Quotes for Desk {
 }
 
 /// It has no client: each call asks by the session of its context.
-pub(super) struct Gateway {
-    pub(super) desk: String,
+pub(crate) struct Gateway {
+    pub(crate) desk: String,
 }
 
 impl Gateway {
@@ -105,7 +105,12 @@ pub(super) fn serve_in_contexts(quotes: impl Quotes, observer: Arc<Recorder>) ->
 }
 
 fn router(quotes: impl Quotes) -> Router {
-    let quotes = tonic::service::Routes::new(QuotesServer::new(quotes));
     let health = Router::new().route("/health", get(async || "well"));
-    quotes.into_axum_router().merge(health)
+    routes(quotes).merge(health)
+}
+
+/// The paths of the service alone.
+pub(crate) fn routes(quotes: impl Quotes) -> Router {
+    let service = QuotesServer::new(quotes);
+    Router::new().route_service("/quotes.Quotes/{*method}", service)
 }
