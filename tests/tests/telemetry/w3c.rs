@@ -83,13 +83,13 @@ async fn the_span_of_the_request_is_what_it_carries_and_baggage_goes_with_it() {
         let stage = Stage::with(way, |builder| {
             builder.propagation(Propagation::TraceContext)
         });
-        let state = TraceState::from_key_value([("of", "all")]).unwrap();
+        let of_all = TraceState::from_key_value([("of", "all")]).unwrap();
         let parent = SpanContext::new(
             TraceId::from(7),
             SpanId::from(9),
             TraceFlags::SAMPLED,
             true,
-            state,
+            of_all,
         );
         let parent = Context::new().with_remote_span_context(parent);
         let with_baggage = parent.with_baggage([KeyValue::new("user", "1;2")]);
