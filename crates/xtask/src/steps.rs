@@ -131,7 +131,7 @@ fn cargo_plain(arguments: &[&str]) -> Command {
 
 /// Also of the workspace that is none of this one's members.
 fn fmt(workspace: &Workspace) -> Result<(), String> {
-    let mut sdks = cargo_plain(&["fmt", "--check", "--manifest-path"]);
+    let mut sdks = cargo_plain(&["fmt", "--all", "--check", "--manifest-path"]);
     run(&mut cargo_plain(&["fmt", "--all", "--check"]))?;
     run(sdks.arg(workspace.root.join(SDKS)))
 }
@@ -203,9 +203,9 @@ fn sdks(workspace: &Workspace) -> Result<(), String> {
         command.env("CARGO_INCREMENTAL", "0");
         command
     };
-    let mut clippy = in_sdks(&["clippy", "--quiet", "--all-targets"]);
+    let mut clippy = in_sdks(&["clippy", "--quiet", "--workspace", "--all-targets"]);
     run(clippy.args(["--", "-D", "warnings"]))?;
-    run(&mut in_sdks(&["test"]))
+    run(&mut in_sdks(&["test", "--workspace"]))
 }
 
 /// As on a system that the library cannot ask for sockets. In a folder of its own, since all that is
