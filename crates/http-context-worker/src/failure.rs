@@ -13,6 +13,9 @@ use crate::results::output::OutputError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
+    /// The worker was put together in a way that cannot be.
+    #[error("{0}")]
+    Worker(String),
     /// The jobs cannot be read.
     #[error(transparent)]
     Input(#[from] InputError),

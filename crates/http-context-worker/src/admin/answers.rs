@@ -16,6 +16,8 @@ use super::{contexts, host};
 const PAGE: &str = include_str!("page.html");
 /// Stands in the page for what is made anew for each answer.
 const NONCE: &str = "{{nonce}}";
+/// Stands in the page for the name of the program.
+const NAME: &str = "{{name}}";
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -40,14 +42,10 @@ pub(super) fn answer<B>(
         );
     }
     match request.uri().path() {
-        "/" => page(),
+        "/" => page(&state.name),
         "/metrics" => text(StatusCode::OK, EXPOSITION, state.prometheus.render()),
         "/debug/contexts" => {
-            let progress = state
-                .progress
-                .get()
-                .map(|progress| progress.borrow().clone());
-            let json = contexts::to_json(&http_context::snapshot(), progress.as_ref());
+            let json = contexts::to_json(&http_context::snapshot(), state.run.get());
             text(StatusCode::OK, "application/json", json)
         }
         "/livez" => text(StatusCode::OK, TEXT, "alive\n"),
@@ -58,28 +56,33 @@ pub(super) fn answer<B>(
 
 fn ready(state: &AdminState) -> Response<Full<Bytes>> {
     let unavailable = StatusCode::SERVICE_UNAVAILABLE;
-    match state.progress.get() {
+    match state.run.get() {
         None => text(unavailable, TEXT, "starting\n"),
-        Some(progress) if progress.borrow().draining => text(unavailable, TEXT, "draining\n"),
+        Some(run) if run.progress.borrow().draining => text(unavailable, TEXT, "draining\n"),
         Some(_) => text(StatusCode::OK, TEXT, "ready\n"),
     }
 }
 
 /// Nothing but the page's own script and style may run in it, and it may ask nobody but us: should
 /// a name from a job ever be taken for markup, it would still do nothing.
-fn page() -> Response<Full<Bytes>> {
+fn page(name: &str) -> Response<Full<Bytes>> {
     let nonce = ulid::Ulid::generate().to_string();
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
          connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
-    let page = PAGE.replace(NONCE, &nonce);
+    let page = PAGE.replace(NONCE, &nonce).replace(NAME, &escaped(name));
     let mut response = text(StatusCode::OK, "text/html; charset=utf-8", page);
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         let headers = response.headers_mut();
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
     response
+}
+
+/// A name as text of the page.
+fn escaped(name: &str) -> String {
+    name.replace('&', "&amp;").replace('<', "&lt;")
 }
 
 fn text(

@@ -24,11 +24,10 @@ use std::sync::{Arc, OnceLock};
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::failure::Failure;
-use crate::progress::Progress;
+use crate::run::RunView;
 
 /// The port that exporters of OpenTelemetry metrics have for Prometheus.
 pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:9464";
@@ -42,9 +41,11 @@ pub(crate) struct Admin {
 
 /// What it shows.
 struct AdminState {
+    /// Of the program.
+    name: String,
     prometheus: PrometheusHandle,
     /// There once the queue is open.
-    progress: OnceLock<watch::Receiver<Progress>>,
+    run: OnceLock<RunView>,
 }
 
 impl Admin {
@@ -55,14 +56,16 @@ impl Admin {
     /// [`Failure::Admin`] when the operating system does not let it.
     pub(crate) async fn start(
         address: SocketAddr,
+        name: &str,
         prometheus: PrometheusHandle,
     ) -> Result<Self, Failure> {
         let refused = |source| Failure::Admin { address, source };
         let listener = TcpListener::bind(address).await.map_err(refused)?;
         let bound = listener.local_addr().map_err(refused)?;
         let state = Arc::new(AdminState {
+            name: name.to_owned(),
             prometheus,
-            progress: OnceLock::new(),
+            run: OnceLock::new(),
         });
         let server = tokio::spawn(server::serve(listener, Arc::clone(&state))).abort_handle();
         Ok(Self {
@@ -77,10 +80,10 @@ impl Admin {
         format!("http://{}/", self.address)
     }
 
-    /// The queue is open. `progress` is how far the run is.
-    pub(crate) fn follow(&self, progress: watch::Receiver<Progress>) {
+    /// The queue is open, and the run begins.
+    pub(crate) fn follow(&self, run: RunView) {
         // A run begins once: there is nothing to replace.
-        let _ = self.state.progress.set(progress);
+        let _ = self.state.run.set(run);
     }
 }
 

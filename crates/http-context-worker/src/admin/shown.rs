@@ -72,7 +72,7 @@ fn row(dom: &str, id: &str) -> Vec<String> {
 async fn upgraded_connections_and_nested_opens_are_shown_with_their_places() {
     let prometheus = PrometheusBuilder::new().build_recorder().handle();
     let address = "127.0.0.1:0".parse().unwrap();
-    let admin = Admin::start(address, prometheus).await.unwrap();
+    let admin = Admin::start(address, "a worker", prometheus).await.unwrap();
     let name = "chat <b> https://me:pw@host/?sig=abc";
     let work = builder().name(name).open(async {
         open(async { Ok::<_, OpenError>(()) }).await?;

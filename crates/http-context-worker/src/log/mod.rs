@@ -46,6 +46,14 @@ impl LogLevel {
     }
 }
 
+impl LogLevel {
+    /// And what these targets say, from this level on.
+    pub(crate) fn and_of(self, targets: &[String], level: LevelFilter) -> Self {
+        let add = |known: Targets, target: &String| known.with_target(target.clone(), level);
+        Self(targets.iter().fold(self.0, add))
+    }
+}
+
 /// A level, or a list such as `http_context=info,apalis_core=debug`.
 impl FromStr for LogLevel {
     type Err = String;

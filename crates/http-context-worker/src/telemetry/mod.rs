@@ -51,13 +51,13 @@ impl Telemetry {
     ///
     /// [`Failure::Telemetry`] when the process has either already, and [`Failure::Otlp`] when the
     /// exporters cannot be made.
-    pub(crate) fn install() -> Result<Self, Failure> {
+    pub(crate) fn install(service: &str) -> Result<Self, Failure> {
         let recorder = with_catalogue_buckets(PrometheusBuilder::new()).build_recorder();
         let prometheus = recorder.handle();
         let builder = Instrumentation::builder();
         #[cfg(feature = "otlp")]
         let (otlp, builder) = {
-            let otlp = Otlp::from_env()?;
+            let otlp = Otlp::from_env(service)?;
             let spans = if otlp.has_traces() {
                 Spans::OpenTelemetry
             } else {

@@ -10,9 +10,9 @@ use super::connection::Patience;
 use super::link::Link;
 use super::scripts::{KEEP, RELEASE};
 use super::silence::{Sign, Silence};
-use crate::attempt::retry::MAX_DELAY;
 use crate::queue::tasks::task_id;
 use crate::queue::{QueueError, Ticket};
+use crate::retry::MAX_DELAY;
 
 const KEEP_EVERY: Duration = Duration::from_millis(250);
 

@@ -5,15 +5,17 @@ use std::time::Duration;
 use http_context::ConnectionUse;
 use serde::Serialize;
 
-use crate::attempt::send::RequestOutcome;
-use crate::job::WebSocketMessage;
+use crate::program::attempt::send::RequestOutcome;
+use crate::program::job::WebSocketMessage;
+use crate::progress::tally::{Tally, WebSockets};
 
 /// What the code of a job returns: what became of its requests, or of its conversation.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct JobOutcome {
     /// Of each request, in the order of the job.
     pub requests: Vec<RequestOutcome>,
     /// Of the conversation, where the job is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub websocket: Option<Box<WebSocketOutcome>>,
 }
 
@@ -47,8 +49,22 @@ impl JobOutcome {
         of_requests.chain(of_websocket).flatten().max()
     }
 
+    /// Adds its responses to the sums, and what its conversation carried.
+    pub(crate) fn add_to(&self, sums: &mut Tally) {
+        for connection in self.connections() {
+            *sums.responses.entry(connection.to_owned()).or_default() += 1;
+        }
+        if let Some(websocket) = &self.websocket {
+            sums.websockets.add(&WebSockets {
+                opened: u64::from(websocket.status == Some(101)),
+                sent_messages: websocket.sent_messages,
+                received_messages: websocket.received_messages,
+            });
+        }
+    }
+
     /// The use of the connection of each response.
-    pub(crate) fn connections(&self) -> impl Iterator<Item = &'static str> {
+    fn connections(&self) -> impl Iterator<Item = &'static str> {
         let requests = self.requests.iter();
         let of_requests = requests.map(|request| (request.status, request.connection));
         let of_websocket = self
@@ -72,7 +88,7 @@ pub struct WebSocketOutcome {
     /// The subprotocol that the server chose.
     pub subprotocol: Option<String>,
     /// The messages that were waited for and came, up to
-    /// [`MAX_RECEIVED_BYTES`](crate::job::MAX_RECEIVED_BYTES) of them.
+    /// [`MAX_RECEIVED_BYTES`](crate::program::job::MAX_RECEIVED_BYTES) of them.
     pub received: Vec<WebSocketMessage>,
     /// How many of them came beyond that, and are left out.
     pub received_omitted: u64,

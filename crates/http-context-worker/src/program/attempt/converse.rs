@@ -12,12 +12,12 @@ use http_context::websocket::{CloseFrame, Message, WebSocket, WebSocketError};
 use http_context::{ConnectionUse, Direction, MessageType, Redaction, http_session};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::attempt::error_text::{chain, request_error};
-use crate::attempt::outcome::WebSocketOutcome;
-use crate::attempt::received::Received;
-use crate::attempt::retry_after::retry_after;
-use crate::attempt::send::{DEFAULT_TIMEOUT, headers, millis_since};
-use crate::job::{MAX_MESSAGE_BYTES, WebSocketMessage, WebSocketSpec};
+use crate::error_text::{chain, request_error};
+use crate::program::attempt::outcome::WebSocketOutcome;
+use crate::program::attempt::received::Received;
+use crate::program::attempt::retry_after::retry_after;
+use crate::program::attempt::send::{DEFAULT_TIMEOUT, headers, millis_since};
+use crate::program::job::{MAX_MESSAGE_BYTES, WebSocketMessage, WebSocketSpec};
 use crate::redact::redacted;
 
 /// How long a server may take to answer a Close frame.

@@ -12,9 +12,9 @@ use http_context::{ConnectionUse, http_session};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::attempt::error_text::{chain, request_error};
-use crate::attempt::retry_after::retry_after;
-use crate::job::{Job, RequestSpec};
+use crate::error_text::{chain, request_error};
+use crate::program::attempt::retry_after::retry_after;
+use crate::program::job::{Job, RequestSpec};
 
 /// How long a request or a conversation may take when its job does not say.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_mins(5);

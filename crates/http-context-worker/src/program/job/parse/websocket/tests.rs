@@ -1,6 +1,7 @@
 //! Every conversation that is one, and every one that is not.
 
-use crate::job::{BadField, Job, MAX_RECEIVE, WebSocketMessage, parse};
+use super::super::super::{Job, MAX_RECEIVE, WebSocketMessage, parse};
+use super::BadField;
 
 fn parsed(line: &str) -> Result<Job, BadField> {
     parse(line.as_bytes())

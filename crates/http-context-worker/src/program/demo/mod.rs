@@ -7,32 +7,35 @@
 pub mod upstream;
 
 use std::io::Write as _;
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use clap::{Args, FromArgMatches as _, value_parser};
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use http_context::{OpenError, Tls};
 use serde_json::{Value, json};
+use tracing_subscriber::filter::LevelFilter;
 
 use self::upstream::Upstream;
+use super::attempt::run_job::run_job;
+use super::job::Job;
+use super::{NAME, judged, worker};
 use crate::admin::Admin;
-use crate::attempt::converse::CLOSE_TIMEOUT;
-use crate::attempt::outcome::JobOutcome;
-use crate::attempt::retry::Retry;
-use crate::attempt::run_job::run_job;
-use crate::cli::DemoArgs;
 use crate::cli::progress_bar::Bar;
 use crate::cli::terminal::print;
+use crate::cli::{ExtraCommand, LogArgs};
 use crate::failure::Failure;
 use crate::grouped::grouped;
 use crate::input::JobsFrom;
-use crate::job::Job;
+use crate::jobs::{JobContext, JobError};
 use crate::log::say;
+use crate::program::attempt::converse::CLOSE_TIMEOUT;
+use crate::program::attempt::outcome::JobOutcome;
 use crate::results::output::Target;
+use crate::retry::RetryPolicy;
 use crate::run::signals::Signals;
 use crate::run::summary::Summary;
-use crate::run::{Ended, Plan, QueueAddress, run};
+use crate::run::{Ended, Plan, StoppedBy, run};
 use crate::telemetry::Telemetry;
 
 const AT_ONCE: usize = 16;
@@ -52,46 +55,81 @@ const UNANSWERED: u64 = 1;
 /// How long the servers may take to see that connections were closed.
 const CLOSED_WITHIN: Duration = Duration::from_secs(2);
 
+/// `demo`
+#[derive(Debug, Args)]
+struct DemoArgs {
+    /// Warm sessions that jobs hand on to one another; 0 gives each job a session of its own
+    #[arg(long, value_name = "N", default_value_t = 16, allow_negative_numbers = true, value_parser = value_parser!(u32).range(0..=10_000))]
+    pool: u32,
+    /// Keeps the servers and the admin page up until Ctrl-C
+    #[arg(long)]
+    hold: bool,
+    /// Where the admin page is; port 0 takes a free port
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    admin: SocketAddr,
+    /// Prints the summary as one line of JSON, last on standard output, in place of the table
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+/// The command.
+pub(super) fn command() -> ExtraCommand {
+    let command = clap::Command::new("demo").about(
+        "Show it all with nothing else installed: servers, a queue and jobs, in this process",
+    );
+    ExtraCommand {
+        command: DemoArgs::augment_args(command),
+        run: |args| {
+            let args = DemoArgs::from_arg_matches(args);
+            async move {
+                let args = match args {
+                    Ok(args) => args,
+                    Err(error) => error.exit(),
+                };
+                args.log.install(LevelFilter::WARN, &[]);
+                demo(&args).await.unwrap_or_else(|failure| {
+                    say(&format!("error: {failure}\n"));
+                    2
+                })
+            }
+            .boxed()
+        },
+    }
+}
+
 /// Runs the demo and returns the exit code.
-pub(crate) async fn demo(args: &DemoArgs) -> Result<u8, Failure> {
+async fn demo(args: &DemoArgs) -> Result<u8, Failure> {
     let signals = Signals::listen()?;
-    let telemetry = Telemetry::install()?;
+    let telemetry = Telemetry::install(NAME)?;
     let upstream = Upstream::start().await.map_err(Failure::Upstream)?;
-    let admin = Admin::start(args.admin, telemetry.prometheus().clone()).await?;
+    let admin = Admin::start(args.admin, NAME, telemetry.prometheus().clone()).await?;
     let jobs = jobs(&upstream);
     let file = write_jobs(&jobs).map_err(Failure::Upstream)?;
     if !args.json {
         print(&opening(&upstream, &admin, jobs.len()));
     }
-    let plan = Plan {
-        jobs: Some(JobsFrom::File(file.path().to_path_buf())),
-        results: Target::File(file.path().with_extension("results")),
-        rejects: Target::Stderr,
-        queue: QueueAddress::Embedded(None),
-        concurrency: AT_ONCE,
-        pool: args.pool as usize,
-        retry: Retry {
-            max_attempts: 3,
-            first_delay: Duration::ZERO,
-        },
-        max_crashes: 1,
-        fail_on_status: true,
-        drain_timeout: Duration::from_secs(5),
-        context: http_context::builder().tls(Tls::Config(upstream.client_config())),
-        code: job_code,
-    };
+    let results = file.path().with_extension("results");
+    let plan = Plan::run(JobsFrom::File(file.path().to_path_buf()))
+        .results(Target::File(results.clone()))
+        .concurrency(AT_ONCE)
+        .pool(args.pool as usize)
+        .retry(RetryPolicy::attempts(3).first_delay(Duration::ZERO))
+        .max_crashes(1)
+        .context(http_context::builder().tls(Tls::Config(upstream.client_config())));
+    let definition = worker(run_some).build().into_definition()?;
     let mut bar = None;
-    let ended = run(plan.clone(), &signals, |progress| {
-        admin.follow(progress.clone());
+    let stop = async { StoppedBy::Signal(signals.first().await) };
+    let ended = run(definition, plan, stop, |view| {
+        admin.follow(view.clone());
         if !args.json {
-            bar = Bar::show(progress);
+            bar = Bar::show(view.progress);
         }
     })
     .await;
     drop(bar);
-    if let Target::File(results) = &plan.results {
-        let _ = std::fs::remove_file(results);
-    }
+    let _ = std::fs::remove_file(results);
     let ended = ended?;
     let still_open = upstream.closed_within(CLOSED_WITHIN).await;
     let summary = Summary::from(&ended);
@@ -106,7 +144,7 @@ pub(crate) async fn demo(args: &DemoArgs) -> Result<u8, Failure> {
         }
         print("\n");
     }
-    if let Some(signal) = ended.interrupted {
+    if let Some(signal) = signals.first().now_or_never().filter(|_| ended.interrupted) {
         return Ok(signal.exit_code());
     }
     if args.hold {
@@ -195,17 +233,18 @@ fn write_jobs(jobs: &[Value]) -> std::io::Result<tempfile::NamedTempFile> {
 }
 
 /// What a job of the demo does: some of them go through a plug-in.
-fn job_code(job: Arc<Job>) -> BoxFuture<'static, JobOutcome> {
-    if job.id.starts_with("plug-in-") {
-        plug_in(job).boxed()
+async fn run_some(job: Job, context: JobContext) -> Result<JobOutcome, JobError> {
+    let outcome = if job.id.starts_with("plug-in-") {
+        plug_in(&job).await
     } else {
-        run_job(job)
-    }
+        run_job(&job).await
+    };
+    judged(outcome, true, &context)
 }
 
 /// Code that someone else wrote, and that opens a context because it cannot know whether there is
 /// one. It is given the session of the job, and the job's report says that it asked.
-async fn plug_in(job: Arc<Job>) -> JobOutcome {
+async fn plug_in(job: &Job) -> JobOutcome {
     http_context::open(async { Ok::<_, OpenError>(run_job(job).await) })
         .await
         .unwrap_or_default()

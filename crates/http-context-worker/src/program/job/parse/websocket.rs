@@ -5,11 +5,11 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderName;
 use serde_json::{Map, Value};
 
+use super::super::{MAX_RECEIVE, WebSocketMessage, WebSocketSpec};
 use super::{
     BadField, REQUEST_FIELDS, given, headers, kind, shortened, string, timeout_ms, url,
     whole_number,
 };
-use crate::job::{MAX_RECEIVE, WebSocketMessage, WebSocketSpec};
 
 /// The schemes of conversations.
 const SCHEMES: &[&str] = &["ws", "wss", "http", "https"];

@@ -1,6 +1,6 @@
 //! The messages that a conversation has received, as far as its result has room for them.
 
-use crate::job::{MAX_RECEIVED_BYTES, WebSocketMessage};
+use crate::program::job::{MAX_RECEIVED_BYTES, WebSocketMessage};
 
 /// The first messages, whole ones, up to [`MAX_RECEIVED_BYTES`].
 #[derive(Debug, Default)]

@@ -1,10 +1,8 @@
-//! What an attempt at a job does, and when the next one may follow.
+//! What an attempt at one of the program's jobs does.
 
 pub(crate) mod converse;
-pub(crate) mod error_text;
 pub(crate) mod outcome;
 mod received;
-pub(crate) mod retry;
 mod retry_after;
 pub(crate) mod run_job;
 pub(crate) mod send;

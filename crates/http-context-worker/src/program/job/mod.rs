@@ -25,16 +25,11 @@ mod websocket;
 
 use serde::{Deserialize, Serialize};
 
-pub use parse::{BadField, parse};
+pub(crate) use parse::from_line;
+pub use parse::parse;
 pub use websocket::{
     MAX_MESSAGE_BYTES, MAX_RECEIVE, MAX_RECEIVED_BYTES, WebSocketMessage, WebSocketSpec,
 };
-
-/// The longest line that is read, in bytes. A longer one is rejected without being held in memory.
-pub const MAX_LINE_BYTES: usize = 1024 * 1024;
-
-/// The longest job id, in bytes.
-pub const MAX_ID_BYTES: usize = 512;
 
 /// The most requests of one job that may run at once.
 pub const MAX_JOB_CONCURRENCY: u64 = 1000;

@@ -5,18 +5,33 @@ use std::time::Duration;
 /// The longest wait between two attempts, whoever asks for it.
 pub(crate) const MAX_DELAY: Duration = Duration::from_mins(1);
 
-/// How often a job is tried, and how long it waits in between.
+/// How often a job is tried, and how long it waits in between. By default it is tried once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retry {
+pub struct RetryPolicy {
     /// At least 1.
     pub max_attempts: u32,
     /// The wait after the first attempt. It doubles with each further one, up to a minute.
     pub first_delay: Duration,
 }
 
-impl Retry {
+impl RetryPolicy {
+    /// Tries a job so often, at least once, with a second before the second attempt.
+    pub fn attempts(max_attempts: u32) -> Self {
+        Self {
+            max_attempts: max_attempts.max(1),
+            first_delay: Duration::from_secs(1),
+        }
+    }
+
+    /// Waits so long after the first attempt; the wait doubles with each further one, up to a minute.
+    #[must_use]
+    pub fn first_delay(mut self, delay: Duration) -> Self {
+        self.first_delay = delay;
+        self
+    }
+
     /// How long the job waits after its attempt number `attempt` failed; `None` when that was the
-    /// last. What a server `asked` for is obeyed, up to a minute.
+    /// last. What the job `asked` for is obeyed, up to a minute.
     pub(crate) fn after(&self, attempt: u32, asked: Option<Duration>) -> Option<Duration> {
         if attempt >= self.max_attempts {
             return None;
@@ -29,13 +44,19 @@ impl Retry {
     }
 }
 
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self::attempts(1)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_wait_doubles_up_to_a_minute_and_ends_with_the_last_attempt() {
-        let retry = Retry {
+        let retry = RetryPolicy {
             max_attempts: 40,
             first_delay: Duration::from_secs(1),
         };
@@ -47,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_wait_that_a_server_asks_for_is_obeyed_within_the_longest_one() {
-        let retry = Retry {
+        let retry = RetryPolicy {
             max_attempts: 3,
             first_delay: Duration::from_secs(4),
         };
@@ -60,7 +81,7 @@ mod tests {
 
     #[test]
     fn without_a_delay_the_job_may_run_at_once() {
-        let retry = Retry {
+        let retry = RetryPolicy {
             max_attempts: 2,
             first_delay: Duration::ZERO,
         };

@@ -12,30 +12,8 @@ use http::{HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{Job, MAX_ID_BYTES, MAX_JOB_CONCURRENCY, MAX_TIMEOUT_MS, RequestSpec};
-
-/// Why a line is not a job: the field, and what is wrong with it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {error}")]
-pub struct BadField {
-    /// The field as a path (`requests[0].method`), or `line` when it is the line as a whole.
-    pub field: String,
-    /// What is wrong, in words for the person who wrote the job.
-    pub error: String,
-}
-
-impl BadField {
-    pub(crate) fn new(field: impl Into<String>, error: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            error: error.into(),
-        }
-    }
-
-    pub(crate) fn line(error: impl Into<String>) -> Self {
-        Self::new("line", error)
-    }
-}
+use super::{Job, MAX_JOB_CONCURRENCY, MAX_TIMEOUT_MS, RequestSpec};
+use crate::line::{BadField, JobLine, given, kind, string};
 
 /// The schemes of requests.
 const SCHEMES: &[&str] = &["http", "https"];
@@ -52,68 +30,36 @@ const REQUEST_FIELDS: [&str; 5] = ["url", "method", "headers", "body", "timeout_
 /// # Examples
 ///
 /// ```
-/// let job = http_context_worker::job::parse(br#"{"id": "a1", "url": "http://localhost/"}"#)?;
+/// let job = http_context_worker::program::job::parse(br#"{"id": "a1", "url": "http://localhost/"}"#)?;
 /// assert_eq!(job.requests[0].method, "GET");
 ///
-/// let bad = http_context_worker::job::parse(br#"{"id": "a2", "url": "ftp://localhost/"}"#).unwrap_err();
+/// let bad = http_context_worker::program::job::parse(br#"{"id": "a2", "url": "ftp://localhost/"}"#).unwrap_err();
 /// assert_eq!(bad.field, "url");
-/// # Ok::<(), http_context_worker::job::BadField>(())
+/// # Ok::<(), http_context_worker::BadField>(())
 /// ```
 pub fn parse(line: &[u8]) -> Result<Job, BadField> {
-    let text = std::str::from_utf8(line).map_err(|error| {
-        BadField::line(format!(
-            "is not UTF-8 (byte {} of the line)",
-            error.valid_up_to() + 1
-        ))
-    })?;
-    let value: Value = serde_json::from_str(text).map_err(|error| not_json(&error))?;
-    let Value::Object(object) = value else {
-        return Err(BadField::line(format!(
-            "must be a JSON object, this is {}",
-            kind(&value)
-        )));
-    };
-    let id = id(&object)?;
-    let websocket = websocket::websocket(&object)?;
+    from_line(&JobLine::parse(line)?)
+}
+
+/// The job of a line.
+///
+/// # Errors
+///
+/// [`BadField`] names the first field that cannot be.
+pub(crate) fn from_line(line: &JobLine<'_>) -> Result<Job, BadField> {
+    let object = line.fields();
+    let websocket = websocket::websocket(object)?;
     let requests = match websocket {
         Some(_) => Vec::new(),
-        None => requests(&object)?,
+        None => requests(object)?,
     };
     Ok(Job {
-        id,
+        id: line.id().to_owned(),
         requests,
         websocket,
-        concurrency: concurrency(&object)?,
-        proxy: proxy(&object)?,
+        concurrency: concurrency(object)?,
+        proxy: proxy(object)?,
     })
-}
-
-fn not_json(error: &serde_json::Error) -> BadField {
-    let full = error.to_string();
-    let what = full.split(" at line ").next().unwrap_or("cannot be read");
-    BadField::line(format!("is not JSON: {what} (column {})", error.column()))
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
-}
-
-/// A field that is there and not null.
-fn given<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    object.get(name).filter(|value| !value.is_null())
-}
-
-fn string<'a>(value: &'a Value, field: &str) -> Result<&'a str, BadField> {
-    value
-        .as_str()
-        .ok_or_else(|| BadField::new(field, format!("must be a string, this is {}", kind(value))))
 }
 
 fn whole_number(
@@ -133,26 +79,6 @@ fn whole_number(
             ),
         )),
     }
-}
-
-fn id(object: &Map<String, Value>) -> Result<String, BadField> {
-    let Some(value) = given(object, "id") else {
-        return Err(BadField::new("id", "is missing"));
-    };
-    let id = string(value, "id")?;
-    if id.is_empty() {
-        return Err(BadField::new("id", "must not be empty"));
-    }
-    if id.len() > MAX_ID_BYTES {
-        return Err(BadField::new(
-            "id",
-            format!(
-                "must be at most {MAX_ID_BYTES} bytes long, this has {}",
-                id.len()
-            ),
-        ));
-    }
-    Ok(id.to_owned())
 }
 
 fn requests(object: &Map<String, Value>) -> Result<Vec<RequestSpec>, BadField> {

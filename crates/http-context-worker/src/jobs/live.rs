@@ -1,0 +1,45 @@
+//! The attempts that are under way, for whoever looks.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::JobContext;
+use crate::queue::Ticket;
+
+/// The attempts of a run.
+#[derive(Clone, Default)]
+pub(crate) struct LiveJobs(Arc<Mutex<HashMap<Ticket, JobContext>>>);
+
+impl LiveJobs {
+    /// It is there until what is returned is dropped.
+    pub(crate) fn enter(&self, ticket: Ticket, context: &JobContext) -> LiveJob {
+        self.0.lock().insert(ticket, context.clone());
+        LiveJob {
+            jobs: self.clone(),
+            ticket,
+        }
+    }
+
+    /// The longest under way first, so many at most; and how many there are.
+    pub(crate) fn oldest(&self, at_most: usize) -> (Vec<JobContext>, usize) {
+        let mut all: Vec<JobContext> = self.0.lock().values().cloned().collect();
+        let count = all.len();
+        all.sort_by_key(|job| job.shared().began);
+        all.truncate(at_most);
+        (all, count)
+    }
+}
+
+/// An attempt that is under way.
+pub(crate) struct LiveJob {
+    jobs: LiveJobs,
+    ticket: Ticket,
+}
+
+impl Drop for LiveJob {
+    fn drop(&mut self) {
+        self.jobs.0.lock().remove(&self.ticket);
+    }
+}
