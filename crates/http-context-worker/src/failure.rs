@@ -22,6 +22,9 @@ pub enum Failure {
     /// The results or the rejects cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// The function that results go to failed.
+    #[error("the results were not taken")]
+    Results(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The state directory cannot be used.
     #[error(transparent)]
     State(#[from] StateError),

@@ -34,6 +34,8 @@
 //! | know the attempt, say that it should be made again | [`JobContext`], [`JobError`] |
 //! | run it in a program with a `main` of its own | [`Worker::run`], [`Plan`], [`Signals`] |
 //! | queue jobs by calls | [`JobQueue`] |
+//! | have results in a database or a channel | [`Plan::results_to`] |
+//! | have the same telemetry and admin page in a service without a queue | [`Telemetry`], [`Admin`] |
 //! | run requests as jobs, without a line of code | the program `http-context-worker`, which is [`program`] |
 //!
 //! The folders, lowest first; each knows those above it in this table, and none but the last two knows
@@ -50,8 +52,8 @@
 //! | `result_writer` | from finished attempts to lines and to the queue, in one commit |
 //! | `handler` | one attempt in its context |
 //! | `job_queue` | a queue that is filled by calls |
-//! | `run` | all of it from start to end; `run::enqueue` is its first half |
 //! | `admin`, `telemetry`, `log` | what can be seen of it |
+//! | `run` | all of it from start to end; `run::enqueue` is its first half |
 //! | `cli` | the command line, and what stands on a terminal |
 //! | `worker` | what a user puts together |
 //! | `program` | the program, whose jobs are requests |
@@ -79,17 +81,21 @@ mod run;
 mod telemetry;
 mod worker;
 
+pub use admin::{Admin, AdminServer, AdminService};
 pub use failure::Failure;
 pub use input::{InputError, JobsFrom};
 pub use job_queue::{EnqueueError, Enqueued, JobQueue, QueueAddress};
 pub use jobs::{JobContext, JobEnd, JobError, JobFunction, Kind};
 pub use line::{BadField, JobLine, MAX_ID_BYTES, MAX_LINE_BYTES};
+pub use log::{LogFormat, LogLevel};
 pub use progress::Progress;
 pub use progress::tally::{Tally, WebSockets};
 pub use queue::{QueueError, RedisAddress, RedisUrl, StateError};
+pub use results::function::JobResult;
 pub use results::output::{OutputError, Target};
 pub use retry::RetryPolicy;
 pub use run::signals::{Signal, Signals};
 pub use run::summary::{Jobs, Summary};
 pub use run::{Ended, Plan};
+pub use telemetry::{Telemetry, TelemetryBuilder};
 pub use worker::{Worker, WorkerBuilder};

@@ -117,7 +117,14 @@ impl Worker {
             stop.await;
             StoppedBy::Program
         };
-        run(definition, plan, stop, |_| {}).await
+        let admin = plan.admin.clone();
+        let show = |view| {
+            if let Some(admin) = admin {
+                admin.follow(view);
+            }
+        };
+        // Boxed, since it holds all that a run is, and its caller's future is not to be as large.
+        Box::pin(run(definition, plan, stop, show)).await
     }
 }
 

@@ -8,9 +8,8 @@ use http_context::{
 };
 use serde_json::{Value, json};
 
-use crate::jobs::JobContext;
+use crate::jobs::{JobContext, RunView};
 use crate::redact::redacted;
-use crate::run::RunView;
 
 /// So many contexts are shown, the oldest; of the others only the number.
 const CONTEXTS: usize = 500;

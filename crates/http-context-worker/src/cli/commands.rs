@@ -95,19 +95,21 @@ async fn work(
     plan: Plan,
 ) -> Result<(Ended, Option<Signal>), Failure> {
     let signals = Signals::listen()?;
-    let telemetry = Telemetry::install(&asked.name)?;
+    let telemetry = Telemetry::install(&*asked.name)?;
     let admin = match args.admin {
         Some(address) => {
-            let admin = Admin::start(address, &asked.name, telemetry.prometheus().clone()).await?;
-            say(&format!("admin page at {}\n", admin.url()));
-            Some(admin)
+            let admin = Admin::new(&asked.name, telemetry.metrics());
+            admin.set_ready(false);
+            let server = admin.serve(address).await?;
+            say(&format!("admin page at {}\n", server.url()));
+            Some((admin, server))
         }
         None => None,
     };
     let mut bar = None;
     let stop = async { StoppedBy::Signal(signals.first().await) };
     let ended = run(asked.definition.clone(), plan, stop, |view| {
-        if let Some(admin) = &admin {
+        if let Some((admin, _)) = &admin {
             admin.follow(view.clone());
         }
         if !args.json {
@@ -118,7 +120,7 @@ async fn work(
     drop(bar);
     // Also when the run failed: what led to it is worth a look.
     let interrupted = matches!(&ended, Ok(ended) if ended.interrupted);
-    if let Some(lost) = telemetry.flush(interrupted).await {
+    if let Some(lost) = telemetry.flush_at_end(interrupted).await {
         say(&format!("{lost}\n"));
     }
     let ended = ended?;

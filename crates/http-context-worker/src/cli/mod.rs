@@ -101,7 +101,7 @@ pub(crate) struct EnqueueArgs {
     #[arg(long, value_name = "FILE|-")]
     pub(crate) rejects: Option<PathBuf>,
     /// The name of the queue: the first part of its keys
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", default_value = "")]
     pub(crate) queue_name: String,
     /// Prints what was queued as one line of JSON on standard output, in place of a sentence
     #[arg(long)]
@@ -114,7 +114,7 @@ pub(crate) struct EnqueueArgs {
 #[derive(Debug, Args)]
 pub(crate) struct SharedArgs {
     /// The name of a queue in Redis: the first part of its keys
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", default_value = "")]
     pub(crate) queue_name: String,
     /// How long a worker of a queue in Redis may be silent before the others take its jobs over
     #[arg(long, value_name = "SECONDS", default_value_t = 15, allow_negative_numbers = true, value_parser = value_parser!(u64).range(2..=3600))]

@@ -4,9 +4,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use super::JobContext;
+use crate::progress::Progress;
 use crate::queue::Ticket;
+
+/// What can be seen of a run while it goes on.
+#[derive(Clone)]
+pub(crate) struct RunView {
+    pub(crate) progress: watch::Receiver<Progress>,
+    pub(crate) jobs: LiveJobs,
+}
 
 /// The attempts of a run.
 #[derive(Clone, Default)]

@@ -25,4 +25,4 @@ pub(crate) use self::hooks::Hooks;
 pub use self::hooks::JobEnd;
 pub use self::kind::Kind;
 pub(crate) use self::kinds::{Kinds, KnownKind};
-pub(crate) use self::live::LiveJobs;
+pub(crate) use self::live::{LiveJobs, RunView};

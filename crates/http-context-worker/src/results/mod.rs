@@ -1,5 +1,6 @@
 //! `--results`: one line of JSON for each job.
 
+pub(crate) mod function;
 pub(crate) mod output;
 pub(crate) mod rejects;
 

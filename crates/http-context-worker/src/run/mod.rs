@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_context::PoolReport;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -29,7 +29,7 @@ use crate::failure::Failure;
 use crate::handler::{JobHandler, Shared};
 use crate::input::Input;
 use crate::job_queue::{JobQueue, Opened};
-use crate::jobs::{Hooks, Kinds, LiveJobs};
+use crate::jobs::{Hooks, Kinds, LiveJobs, RunView};
 use crate::log::say;
 use crate::panics;
 use crate::progress::tally::Tally;
@@ -37,7 +37,7 @@ use crate::progress::{Meter, Progress};
 use crate::queue::{OutputKind, Queue, State};
 use crate::result_writer::ResultWriter;
 use crate::run::ingest::ingest;
-use crate::run::outputs::open_output;
+use crate::run::outputs::{open_output, open_results};
 pub use crate::run::plan::Plan;
 use crate::run::plan::PlannedQueue;
 use crate::run::running::{CLOSE_WITHIN, Running};
@@ -58,13 +58,6 @@ pub(crate) enum StoppedBy {
     Signal(Signal),
     /// The program that runs it.
     Program,
-}
-
-/// What can be seen of a run while it goes on.
-#[derive(Clone)]
-pub(crate) struct RunView {
-    pub(crate) progress: watch::Receiver<Progress>,
-    pub(crate) jobs: LiveJobs,
 }
 
 /// How a run ended.
@@ -130,7 +123,7 @@ async fn work(
 ) -> Result<Ended, Failure> {
     let began = Instant::now();
     let (dir, sync) = (state.map(State::path), state.is_none_or(State::is_kept));
-    let results = open_output(&queue, OutputKind::Results, &plan.results, dir, sync).await?;
+    let (results, function) = open_results(&queue, &plan.results, dir, sync).await?;
     let rejects = open_output(&queue, OutputKind::Rejects, &plan.rejects, dir, sync).await?;
     let tally = queue.tally(&results).await?;
     let rejected = match &input {
@@ -151,7 +144,13 @@ async fn work(
         jobs: live.clone(),
     });
 
-    let (sink, writer) = ResultWriter::new(queue.clone(), results, tally.clone(), meter.clone());
+    let (sink, writer) = ResultWriter::new(
+        queue.clone(),
+        results,
+        function,
+        tally.clone(),
+        meter.clone(),
+    );
     let context = plan.context.lazy().drain_timeout(plan.drain_timeout);
     let (warm, context) = Warm::new(plan.pool.unwrap_or(plan.concurrency), context);
     let kinds = Arc::clone(&definition.kinds);

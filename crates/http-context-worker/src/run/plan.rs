@@ -1,12 +1,15 @@
 //! What is to be worked off, and how.
 
+use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use http_context::ContextBuilder;
 
+use crate::admin::Admin;
 use crate::input::JobsFrom;
 use crate::job_queue::{JobQueue, QueueAddress};
+use crate::results::function::{JobResult, ResultsFunction};
 use crate::results::output::Target;
 use crate::retry::RetryPolicy;
 
@@ -31,7 +34,7 @@ use crate::retry::RetryPolicy;
 #[must_use = "a plan does nothing until a worker runs it"]
 pub struct Plan {
     pub(crate) jobs: Option<JobsFrom>,
-    pub(crate) results: Target,
+    pub(crate) results: PlannedResults,
     pub(crate) rejects: Target,
     pub(crate) queue: PlannedQueue,
     pub(crate) concurrency: usize,
@@ -41,6 +44,14 @@ pub struct Plan {
     pub(crate) max_crashes: u32,
     pub(crate) drain_timeout: Duration,
     pub(crate) context: ContextBuilder,
+    pub(crate) admin: Option<Admin>,
+}
+
+/// Where the results of a plan go.
+#[derive(Clone, Debug)]
+pub(crate) enum PlannedResults {
+    Target(Target),
+    Function(ResultsFunction),
 }
 
 /// The queue of a plan.
@@ -75,7 +86,7 @@ impl Plan {
     fn new(jobs: Option<JobsFrom>, queue: PlannedQueue) -> Self {
         Self {
             jobs,
-            results: Target::Stdout,
+            results: PlannedResults::Target(Target::Stdout),
             rejects: Target::Stderr,
             queue,
             concurrency: 50,
@@ -84,6 +95,7 @@ impl Plan {
             max_crashes: 5,
             drain_timeout: Duration::from_secs(5),
             context: http_context::builder(),
+            admin: None,
         }
     }
 
@@ -98,9 +110,53 @@ impl Plan {
         self
     }
 
-    /// Where results go.
+    /// Where result lines go: one for each job, written before the job leaves the queue.
+    ///
+    /// A file holds each result once, whole, whenever the process is killed: what was written and not
+    /// settled is cut off when the file is opened again, and its jobs run again. A stream cannot be cut;
+    /// a process that is killed between writing and settling writes those results again when it is started
+    /// again.
     pub fn results(mut self, target: Target) -> Self {
-        self.results = target;
+        self.results = PlannedResults::Target(target);
+        self
+    }
+
+    /// Hands results to a function, in place of a file: for a database, a channel, another queue.
+    ///
+    /// The function gets batches of up to 512 results, one batch at a time, in the order in which they are
+    /// settled. The jobs of a batch leave the queue only after it has returned `Ok`, and no place of a worker
+    /// is free for another job until they have. So no result is lost: `Ok` has to mean that the results are
+    /// where they outlive this process, if they are to. And a result comes at least once: a process that
+    /// dies between the `Ok` and the commit of the queue runs those jobs again, and hands over their new
+    /// results; so does another process of a shared queue, when this one was silent for longer than the
+    /// takeover time. Whoever writes by the id of the job, and leaves what is there alone
+    /// (`INSERT … ON CONFLICT DO NOTHING`), has each once.
+    ///
+    /// An error ends the run with [`Failure::Results`](crate::Failure::Results); the jobs of the batch stay
+    /// in the queue. What may pass is for the function to try again. `name` is what a state remembers the
+    /// function by, as it does a file: a state that is not finished wants the same one again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http_context_worker::{JobResult, JobsFrom, Plan};
+    /// use tokio::sync::mpsc;
+    ///
+    /// let (sender, _receiver) = mpsc::channel(8);
+    /// let plan = Plan::run(JobsFrom::Stdin).results_to("channel", move |results: Vec<JobResult>| {
+    ///     let sender = sender.clone();
+    ///     async move { sender.send(results).await }
+    /// });
+    /// ```
+    ///
+    /// With a channel, `Ok` means that the results are in the memory of this process.
+    pub fn results_to<F, Fut, E>(mut self, name: impl Into<String>, take: F) -> Self
+    where
+        F: Fn(Vec<JobResult>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.results = PlannedResults::Function(ResultsFunction::new(&name.into(), take));
         self
     }
 
@@ -139,6 +195,12 @@ impl Plan {
     /// How long jobs under way may go on once the run is asked to end; 5 s by default.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.drain_timeout = timeout;
+        self
+    }
+
+    /// Shows the run on this endpoint: its queue and its jobs, and whether it is ready.
+    pub fn admin(mut self, admin: &Admin) -> Self {
+        self.admin = Some(admin.clone());
         self
     }
 

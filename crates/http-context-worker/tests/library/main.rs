@@ -8,4 +8,6 @@ mod failures;
 mod hooks;
 mod kinds;
 mod queues;
+mod results;
+mod services;
 mod support;

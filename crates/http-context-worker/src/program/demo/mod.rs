@@ -20,7 +20,7 @@ use self::upstream::Upstream;
 use super::attempt::run_job::run_job;
 use super::job::Job;
 use super::{NAME, judged, worker};
-use crate::admin::Admin;
+use crate::admin::{Admin, AdminServer};
 use crate::cli::progress_bar::Bar;
 use crate::cli::terminal::print;
 use crate::cli::{ExtraCommand, LogArgs};
@@ -104,11 +104,13 @@ async fn demo(args: &DemoArgs) -> Result<u8, Failure> {
     let signals = Signals::listen()?;
     let telemetry = Telemetry::install(NAME)?;
     let upstream = Upstream::start().await.map_err(Failure::Upstream)?;
-    let admin = Admin::start(args.admin, NAME, telemetry.prometheus().clone()).await?;
+    let admin = Admin::new(NAME, telemetry.metrics());
+    admin.set_ready(false);
+    let server = admin.serve(args.admin).await?;
     let jobs = jobs(&upstream);
     let file = write_jobs(&jobs).map_err(Failure::Upstream)?;
     if !args.json {
-        print(&opening(&upstream, &admin, jobs.len()));
+        print(&opening(&upstream, &server, jobs.len()));
     }
     let results = file.path().with_extension("results");
     let plan = Plan::run(JobsFrom::File(file.path().to_path_buf()))
@@ -150,17 +152,17 @@ async fn demo(args: &DemoArgs) -> Result<u8, Failure> {
     if args.hold {
         say(&format!(
             "  The servers and the admin page, {}, stay up until Ctrl-C.\n",
-            admin.url()
+            server.url()
         ));
         signals.first().await;
     }
-    if let Some(lost) = telemetry.flush(args.hold).await {
+    if let Some(lost) = telemetry.flush_at_end(args.hold).await {
         say(&format!("  {lost}\n"));
     }
     Ok(u8::from(!as_planned))
 }
 
-fn opening(upstream: &Upstream, admin: &Admin, jobs: usize) -> String {
+fn opening(upstream: &Upstream, admin: &AdminServer, jobs: usize) -> String {
     format!(
         "\n  {jobs} jobs, {AT_ONCE} at once, each in an HTTP context of its own.\n\n  \
          servers     {}    HTTP/1.1\n              {}   HTTP/2 and WebSockets by TLS, certificate made a moment ago\n  \
