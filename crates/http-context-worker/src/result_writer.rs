@@ -120,6 +120,13 @@ impl<Q: Queue> ResultWriter<Q> {
             };
             if others.is_empty() {
                 self.metrics.update(&tally);
+                for (_, disposition) in &dispositions {
+                    if let Disposition::Again { wait, .. } = disposition
+                        && !wait.is_zero()
+                    {
+                        self.meter.delay(*wait);
+                    }
+                }
                 self.meter.update(|progress| {
                     progress.finished += finished;
                     progress.tally.clone_from(&tally);

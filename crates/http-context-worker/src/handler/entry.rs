@@ -6,7 +6,7 @@ use http_context::Outcome;
 
 use super::attempted::{Attempted, Ended};
 use super::{Shared, named};
-use crate::jobs::{Again, JobContext, JobOutput, Kinds, KnownKind};
+use crate::jobs::{Again, AttemptStatus, JobContext, JobOutput, Kinds, KnownKind};
 use crate::progress::tally::Tally;
 use crate::queue::{Attempt, Disposition};
 use crate::result_writer::Entry;
@@ -48,7 +48,17 @@ impl Shared {
             Ended::NotOpened => Exit::without_report(Outcome::Failed),
         };
         let failed = attempted.result.is_err();
-        if let Some(wait) = self.retry_in(attempted, number) {
+        let retry_in = self.retry_in(attempted, number);
+        if let Some(kind) = attempted.kind {
+            let status = match (failed, retry_in) {
+                (false, _) => AttemptStatus::Ok,
+                (true, None) => AttemptStatus::Failed,
+                (true, Some(_)) => AttemptStatus::Retried,
+            };
+            let duration = context.shared().began.elapsed();
+            kind.durations.record(&kind.name, status, duration);
+        }
+        if let Some(wait) = retry_in {
             adds.retried = u64::from(number == 1);
             return Entry {
                 ticket,

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use super::AnyKind;
+use super::duration::Durations;
 use crate::line::{BadField, JobLine, given, string};
 use crate::queue::QueuedJob;
 
@@ -22,6 +23,7 @@ pub(crate) struct KnownKind {
     pub(crate) name: Arc<str>,
     /// As many permits as jobs of it may run at once, where that is bounded.
     pub(crate) slots: Option<Semaphore>,
+    pub(crate) durations: Durations,
 }
 
 /// What is read of a queued text before its kind is known.
@@ -75,6 +77,7 @@ impl Kinds {
             known.push(KnownKind {
                 name: name.into(),
                 slots: kind.concurrency().map(Semaphore::new),
+                durations: Durations::default(),
                 kind,
             });
         }

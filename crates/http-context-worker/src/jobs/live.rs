@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::JobContext;
-use crate::progress::Progress;
+use crate::progress::{Meter, Progress};
 use crate::queue::Ticket;
 
 /// What can be seen of a run while it goes on.
@@ -18,13 +18,24 @@ pub(crate) struct RunView {
 }
 
 /// The attempts of a run.
-#[derive(Clone, Default)]
-pub(crate) struct LiveJobs(Arc<Mutex<HashMap<Ticket, JobContext>>>);
+#[derive(Clone)]
+pub(crate) struct LiveJobs {
+    jobs: Arc<Mutex<HashMap<Ticket, JobContext>>>,
+    meter: Meter,
+}
 
 impl LiveJobs {
+    pub(crate) fn new(meter: Meter) -> Self {
+        Self {
+            jobs: Arc::default(),
+            meter,
+        }
+    }
+
     /// It is there until what is returned is dropped.
     pub(crate) fn enter(&self, ticket: Ticket, context: &JobContext) -> LiveJob {
-        self.0.lock().insert(ticket, context.clone());
+        self.jobs.lock().insert(ticket, context.clone());
+        self.meter.began();
         LiveJob {
             jobs: self.clone(),
             ticket,
@@ -33,7 +44,7 @@ impl LiveJobs {
 
     /// The longest under way first, so many at most; and how many there are.
     pub(crate) fn oldest(&self, at_most: usize) -> (Vec<JobContext>, usize) {
-        let mut all: Vec<JobContext> = self.0.lock().values().cloned().collect();
+        let mut all: Vec<JobContext> = self.jobs.lock().values().cloned().collect();
         let count = all.len();
         all.sort_by_key(|job| job.shared().began);
         all.truncate(at_most);
@@ -49,6 +60,7 @@ pub(crate) struct LiveJob {
 
 impl Drop for LiveJob {
     fn drop(&mut self) {
-        self.jobs.0.lock().remove(&self.ticket);
+        self.jobs.jobs.lock().remove(&self.ticket);
+        self.jobs.meter.ended();
     }
 }

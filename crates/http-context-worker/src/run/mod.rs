@@ -138,7 +138,7 @@ async fn work(
         ..Progress::default()
     });
     queue.follow(&meter);
-    let live = LiveJobs::default();
+    let live = LiveJobs::new(meter.clone());
     show(RunView {
         progress: progress.clone(),
         jobs: live.clone(),
