@@ -46,7 +46,7 @@ pub const HTTP_CONTEXT_CONNECTION_REUSED: &str = "http_context.connection.reused
 pub const HTTP_CONTEXT_CONNECTION_IDLE_MS: &str = "http_context.connection.idle_ms";
 /// How a context ended.
 pub const OUTCOME: &str = "outcome";
-/// The kind of a leak.
+/// The kind of a leak, or of a job.
 pub const KIND: &str = "kind";
 /// Why a connection closed, or what ended a body or an upgraded connection.
 pub const REASON: &str = "reason";
@@ -73,7 +73,7 @@ pub const HTTP_CONTEXT_WEBSOCKET_MESSAGES_RECEIVED: &str =
     "http_context.websocket.messages_received";
 /// The code of the Close frame that ended a WebSocket.
 pub const HTTP_CONTEXT_WEBSOCKET_CLOSE_CODE: &str = "http_context.websocket.close_code";
-/// The state of a pooled session.
+/// The state of a pooled session, or of a job that is not finished.
 pub const STATE: &str = "state";
 /// How a job ended.
 pub const STATUS: &str = "status";

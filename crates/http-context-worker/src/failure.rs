@@ -13,12 +13,18 @@ use crate::results::output::OutputError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
+    /// The worker was put together in a way that cannot be.
+    #[error("{0}")]
+    Worker(String),
     /// The jobs cannot be read.
     #[error(transparent)]
     Input(#[from] InputError),
     /// The results or the rejects cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// The function that results go to failed.
+    #[error("the results were not taken")]
+    Results(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The state directory cannot be used.
     #[error(transparent)]
     State(#[from] StateError),

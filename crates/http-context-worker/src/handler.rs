@@ -5,26 +5,30 @@
 //! visible to the handler is the same: the engine spawns each attempt as a task
 //! ([`Queue::work`](crate::queue::Queue::work)), and the context is opened inside that task.
 
+mod attempted;
+mod entry;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use http_context::{ContextBuilder, ExitReport, OpenError, Outcome, Redaction};
+use http_context::{ContextBuilder, OpenError, Outcome, Redaction};
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::attempt::error_text::chain;
-use crate::attempt::outcome::JobOutcome;
-use crate::attempt::retry::Retry;
-use crate::attempt::run_job::JobCode;
-use crate::job::Job;
+use self::attempted::{Attempted, Ended};
+use self::entry::{log_attempt, poisoned, unreadable};
+use crate::error_text::chain;
+use crate::jobs::{Begun, Hooks, JobContext, JobError, Kinds, KnownKind, LiveJobs};
+use crate::line::BadField;
 use crate::log::JobTrace;
-use crate::progress::tally::Tally;
-use crate::queue::{Attempt, Disposition, Handler, Queue};
+use crate::panics;
+use crate::queue::{Attempt, Handler, Queue};
 use crate::redact::redacted;
-use crate::result_writer::{Entry, ResultSink};
-use crate::results::{Exit, ResultLine};
+use crate::result_writer::ResultSink;
+use crate::retry::RetryPolicy;
 
 /// See the module's documentation.
 #[derive(Clone)]
@@ -37,15 +41,16 @@ pub(crate) struct JobHandler<Q> {
 pub(crate) struct Shared {
     /// The options of every job's context.
     pub(crate) context: ContextBuilder,
-    pub(crate) code: JobCode,
-    pub(crate) retry: Retry,
+    pub(crate) kinds: Arc<Kinds>,
+    pub(crate) hooks: Arc<Hooks>,
+    pub(crate) retry: RetryPolicy,
     /// How many workers may crash with a job in hand.
     pub(crate) max_crashes: u32,
     /// Held by the one job under way that is poisoned if this worker crashes too: so it is not blamed
     /// for another one of its kind.
     pub(crate) last_chance: Semaphore,
-    pub(crate) fail_on_status: bool,
     pub(crate) sink: ResultSink,
+    pub(crate) live: LiveJobs,
     /// Done when no attempt may begin any more.
     pub(crate) stop: CancellationToken,
     /// Done when the attempts under way are to be cut off.
@@ -62,36 +67,62 @@ impl<Q: Queue> Handler for JobHandler<Q> {
         if self.shared.stop.is_cancelled() {
             return;
         }
+        let text = attempt.job.as_str();
+        let Ok(header) = self.shared.kinds.header(text) else {
+            self.shared.sink.settle(unreadable(&attempt)).await;
+            return;
+        };
         if attempt.crashes >= self.shared.max_crashes {
-            self.shared.sink.settle(poisoned(&attempt)).await;
+            let entry = poisoned(&attempt, &header.id, &self.shared.kinds);
+            self.shared.sink.settle(entry).await;
             return;
         }
-        let _last_chance = tokio::select! {
+        let kind = self.shared.kinds.of(&header);
+        let may_begin = async {
+            let slot = match &kind {
+                Ok(KnownKind {
+                    slots: Some(slots), ..
+                }) => slots.acquire().await.ok(),
+                _ => None,
+            };
+            let last_chance = self.may_begin(&attempt).await?;
+            Some((slot, last_chance))
+        };
+        let _held = tokio::select! {
             biased;
             () = self.shared.stop.cancelled() => return,
-            permit = self.may_begin(&attempt) => match permit {
-                Some(permit) => permit,
+            held = may_begin => match held {
+                Some(held) => held,
                 None => return,
             },
         };
-        let (job, trace) = (Arc::new(attempt.job), JobTrace::default());
+        let (context, trace) = (
+            self.shared
+                .context_of(&attempt, &header.id, kind.as_ref().ok()),
+            JobTrace::default(),
+        );
+        let _live = self.shared.live.enter(attempt.ticket, &context);
         let attempted = tokio::select! {
             biased;
-            attempted = self.shared.attempt(&job, &trace) => attempted,
+            attempted = self.shared.attempt(kind, text, &context, &trace) => attempted,
             // Dropping the attempt cancels its context. The job stays in the queue.
             () = self.shared.cut.cancelled() => {
                 trace.says(|| tracing::info!(
-                    job = named(&job),
+                    job = named(context.id()),
                     attempt = attempt.number,
                     "a job was cut off, and stays in the queue"
                 ));
                 return;
             }
         };
-        let entry = self
-            .shared
-            .entry(attempt.ticket, attempt.number, &job, &attempted);
-        trace.says(|| log_attempt(&job, attempt.number, &attempted, entry.disposition));
+        let entry = self.shared.entry(&attempt, &context, &attempted);
+        trace.says(|| log_attempt(&context, &attempted, &entry));
+        if self.shared.hooks.has_after() {
+            let end = attempted.end(&context, entry.disposition);
+            let after = self.shared.hooks.after(&context, &end);
+            // What a hook does to itself is not done to the job.
+            let _ = AssertUnwindSafe(after).catch_unwind().await;
+        }
         self.shared.sink.settle(entry).await;
     }
 }
@@ -118,57 +149,82 @@ impl<Q: Queue> JobHandler<Q> {
     }
 }
 
-/// The end of a job that is not tried again because workers crashed with it in hand.
-fn poisoned(attempt: &Attempt) -> Entry {
-    let (job, crashes) = (&attempt.job, attempt.crashes);
-    let error = format!(
-        "poisoned: {crashes} workers in a row ended while they had this job in hand, so it is not tried again"
-    );
-    tracing::error!(
-        job = named(job),
-        crashes,
-        "a job is poisoned, and is not tried again"
-    );
-    let line = ResultLine {
-        id: &job.id,
-        status: "failed",
-        attempts: attempt.number.saturating_sub(1).saturating_add(crashes),
-        error: Some(&error),
-        requests: &[],
-        websocket: None,
-        exit: Exit::without_report(Outcome::Failed),
-    };
-    Entry {
-        ticket: attempt.ticket,
-        disposition: Disposition::Done,
-        line: line.to_line(),
-        adds: Tally {
-            failed: 1,
-            poisoned: 1,
-            ..Tally::default()
-        },
+impl Shared {
+    async fn attempt<'k>(
+        &self,
+        kind: Result<&'k KnownKind, BadField>,
+        text: &str,
+        context: &JobContext,
+        trace: &JobTrace,
+    ) -> Attempted<'k> {
+        let kind = match kind {
+            Ok(kind) => kind,
+            Err(field) => {
+                // Another worker of the queue may have it.
+                return Attempted::failed(JobError::failed(field), Ended::NotOpened);
+            }
+        };
+        let opened = AssertUnwindSafe(self.attempt_in_context(kind, text, context, trace));
+        let attempted = match opened.catch_unwind().await {
+            Ok(attempted) => attempted,
+            Err(panic) => Attempted::failed(
+                JobError::failed(panics::in_words(panic.as_ref())),
+                Ended::Unreported(Outcome::Panicked),
+            ),
+        };
+        Attempted {
+            kind: Some(kind),
+            ..attempted
+        }
     }
-}
 
-/// How an attempt ended.
-struct Attempted {
-    outcome: JobOutcome,
-    error: Option<String>,
-    exit: Ended,
-}
-
-/// What is known of the context's exit.
-enum Ended {
-    Reported(Box<ExitReport>),
-    /// The work panicked: the report went to the observer alone.
-    Panicked,
-    /// There was no context.
-    NotOpened,
+    async fn attempt_in_context(
+        &self,
+        kind: &KnownKind,
+        text: &str,
+        context: &JobContext,
+        trace: &JobTrace,
+    ) -> Attempted<'static> {
+        let options = self.context.clone();
+        let options = options.name(format!("job {}", named(context.id())));
+        let Begun { options, work } = match kind.kind.begin(text, context.clone(), options) {
+            Ok(begun) => begun,
+            Err(error) => return Attempted::failed(error, Ended::NotOpened),
+        };
+        let work = async {
+            trace.note();
+            self.hooks.before(context).await.map_err(Failed::Job)?;
+            work.await.map_err(Failed::Job)
+        };
+        let opened = options.open(work).with_report();
+        let opened = match context.deadline() {
+            None => opened.await,
+            // Dropping it cancels the context.
+            Some(deadline) => {
+                let Ok(opened) = timeout_at(deadline, opened).await else {
+                    let limit = deadline - context.shared().began;
+                    let error = format!("was not done within its deadline, {limit:?}");
+                    let exit = Ended::Unreported(Outcome::Cancelled);
+                    return Attempted::failed(JobError::failed(error), exit);
+                };
+                opened
+            }
+        };
+        let (result, report) = opened;
+        Attempted {
+            kind: None,
+            result: result.map_err(|failed| match failed {
+                Failed::Job(error) => error,
+                Failed::Open(error) => JobError::failed(chain(&error)),
+            }),
+            exit: report.map_or(Ended::NotOpened, |report| Ended::Reported(Arc::new(report))),
+        }
+    }
 }
 
 /// A failed attempt, as the context sees it: its work ended with an error.
 enum Failed {
-    Outcome(JobOutcome, String),
+    Job(JobError),
     Open(OpenError),
 }
 
@@ -178,139 +234,7 @@ impl From<OpenError> for Failed {
     }
 }
 
-impl Shared {
-    async fn attempt(&self, job: &Arc<Job>, trace: &JobTrace) -> Attempted {
-        match AssertUnwindSafe(self.attempt_in_context(job, trace))
-            .catch_unwind()
-            .await
-        {
-            Ok(attempted) => attempted,
-            Err(_) => Attempted {
-                outcome: JobOutcome::default(),
-                error: Some("the code of the job panicked".to_owned()),
-                exit: Ended::Panicked,
-            },
-        }
-    }
-
-    async fn attempt_in_context(&self, job: &Arc<Job>, trace: &JobTrace) -> Attempted {
-        let mut context = self.context.clone().name(format!("job {}", named(job)));
-        if let Some(proxy) = &job.proxy {
-            match reqwest::Proxy::all(proxy) {
-                // Sessions of the pool are without it.
-                Ok(proxy) => context = context.without_pool().proxy(proxy),
-                Err(error) => {
-                    return Attempted {
-                        outcome: JobOutcome::default(),
-                        error: Some(format!("proxy: {}", chain(&error.without_url()))),
-                        exit: Ended::NotOpened,
-                    };
-                }
-            }
-        }
-        let work = async {
-            trace.note();
-            let outcome = (self.code)(Arc::clone(job)).await;
-            match outcome.first_error(self.fail_on_status) {
-                None => Ok(outcome),
-                Some(error) => Err(Failed::Outcome(outcome, error)),
-            }
-        };
-        let (result, report) = context.open(work).with_report().await;
-        let (outcome, error) = match result {
-            Ok(outcome) => (outcome, None),
-            Err(Failed::Outcome(outcome, error)) => (outcome, Some(error)),
-            Err(Failed::Open(error)) => (JobOutcome::default(), Some(chain(&error))),
-        };
-        Attempted {
-            outcome,
-            error,
-            exit: report.map_or(Ended::NotOpened, |report| Ended::Reported(Box::new(report))),
-        }
-    }
-
-    fn entry(
-        &self,
-        ticket: crate::queue::Ticket,
-        attempt: u32,
-        job: &Job,
-        attempted: &Attempted,
-    ) -> Entry {
-        let mut adds = Tally::default();
-        adds.add_outcome(&attempted.outcome);
-        let exit = match &attempted.exit {
-            Ended::Reported(report) => {
-                adds.add_exit(report);
-                Exit::from(report.as_ref())
-            }
-            Ended::Panicked => {
-                adds.add_context(Outcome::Panicked);
-                Exit::without_report(Outcome::Panicked)
-            }
-            Ended::NotOpened => Exit::without_report(Outcome::Failed),
-        };
-        let failed = attempted.error.is_some();
-        let asked = attempted.outcome.retry_after();
-        if failed && let Some(wait) = self.retry.after(attempt, asked) {
-            adds.retried = u64::from(attempt == 1);
-            return Entry {
-                ticket,
-                disposition: Disposition::Again {
-                    attempts: attempt,
-                    wait,
-                },
-                line: Vec::new(),
-                adds,
-            };
-        }
-        adds.ok = u64::from(!failed);
-        adds.failed = u64::from(failed);
-        let line = ResultLine {
-            id: &job.id,
-            status: if failed { "failed" } else { "ok" },
-            attempts: attempt,
-            error: attempted.error.as_deref(),
-            requests: &attempted.outcome.requests,
-            websocket: attempted.outcome.websocket.as_deref(),
-            exit,
-        };
-        Entry {
-            ticket,
-            disposition: Disposition::Done,
-            line: line.to_line(),
-            adds,
-        }
-    }
-}
-
-/// Logs how an attempt ended.
-fn log_attempt(job: &Job, attempt: u32, attempted: &Attempted, disposition: Disposition) {
-    match (&attempted.error, disposition) {
-        (None, _) => tracing::debug!(
-            job = named(job),
-            attempts = attempt,
-            requests = attempted.outcome.requests.len(),
-            messages = attempted
-                .outcome
-                .websocket
-                .as_ref()
-                .map(|one| one.received_messages),
-            "a job is done"
-        ),
-        (Some(error), Disposition::Done) => {
-            tracing::info!(job = named(job), attempts = attempt, error, "a job failed");
-        }
-        (Some(error), Disposition::Again { wait, .. }) => tracing::info!(
-            job = named(job),
-            attempt,
-            error,
-            ?wait,
-            "a job failed and is tried again"
-        ),
-    }
-}
-
 /// The id of a job as it may be shown.
-fn named(job: &Job) -> String {
-    redacted(&job.id, &Redaction::default())
+fn named(id: &str) -> String {
+    redacted(id, &Redaction::default())
 }

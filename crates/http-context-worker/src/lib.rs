@@ -1,57 +1,101 @@
-//! A job worker that runs each job in its own HTTP context.
+//! A worker for jobs that make HTTP requests: each runs in its own HTTP context, and proves that it closed.
 //!
-//! The program is the binary `http-context-worker`; this library is what it is made of, for tests
-//! and benchmarks. Jobs are lines of JSON ([`job`]); they wait in a queue (embedded, or in a Redis
-//! that many processes share), run each in a context of their own ([`http_context`]) with a session
-//! that they hand on, and leave one result line each ([`results`]).
+//! A worker is a job type, an async function, and a name:
 //!
-//! The folders, lowest first; each knows those above it in this table, and none knows the command
-//! line:
+//! ```no_run
+//! use http_context_worker::{JobError, Worker};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Mail {
+//!     to: String,
+//! }
+//!
+//! async fn send(mail: Mail) -> Result<u16, JobError> {
+//!     let session = http_context::http_session().map_err(JobError::failed)?;
+//!     let sent = session.post("http://mail.internal/send").body(mail.to).send().await;
+//!     Ok(sent.map_err(JobError::failed)?.status().as_u16())
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     Worker::new("mailer", send).main()
+//! }
+//! ```
+//!
+//! Jobs are lines of JSON ([`JobLine`]); they wait in a queue (embedded, or in a Redis that many processes
+//! share), run each in a context of their own ([`http_context`]) with a session that they hand on, and
+//! leave one result line each. Killed at any moment and started again, a worker loses no job and writes no
+//! result twice.
+//!
+//! | to | there is |
+//! |---|---|
+//! | make a program of it | [`Worker::main`] |
+//! | have several kinds of jobs, each with its bounds | [`Worker::builder`], [`Kind`] |
+//! | know the attempt, say that it should be made again | [`JobContext`], [`JobError`] |
+//! | run it in a program with a `main` of its own | [`Worker::run`], [`Plan`], [`Signals`] |
+//! | queue jobs by calls | [`JobQueue`] |
+//! | have results in a database or a channel | [`Plan::results_to`] |
+//! | have the same telemetry and admin page in a service without a queue | [`Telemetry`], [`Admin`] |
+//! | run requests as jobs, without a line of code | the program `http-context-worker`, which is [`program`] |
+//!
+//! The folders, lowest first; each knows those above it in this table, and none but the last two knows
+//! the command line:
 //!
 //! | folder | what |
 //! |---|---|
-//! | `job` | what a job is |
-//! | `attempt` | its requests or its conversation, and when it is tried again |
+//! | `line`, `retry` | what every line of jobs is, and when a failed job is tried again |
 //! | `progress` | sums, for whoever looks |
 //! | `results` | result lines and rejected lines, in files that survive a crash |
 //! | `queue` | where jobs wait: `embedded` in `SQLite`, or `redis` |
+//! | `jobs` | a job type with its function, and what is left of them without the type |
 //! | `input` | the file of jobs |
 //! | `result_writer` | from finished attempts to lines and to the queue, in one commit |
 //! | `handler` | one attempt in its context |
-//! | `run` | all of it from start to end; `run::enqueue` is its first half |
+//! | `job_queue` | a queue that is filled by calls |
 //! | `admin`, `telemetry`, `log` | what can be seen of it |
-//! | `cli` | the command line, the demo, and what stands on a terminal |
+//! | `run` | all of it from start to end; `run::enqueue` is its first half |
+//! | `cli` | the command line, and what stands on a terminal |
+//! | `worker` | what a user puts together |
+//! | `program` | the program, whose jobs are requests |
 
 mod admin;
-mod attempt;
 mod cli;
+mod error_text;
 mod failure;
 mod grouped;
 mod handler;
 mod input;
-pub mod job;
+mod job_queue;
+mod jobs;
+mod line;
 mod log;
+mod panics;
+pub mod program;
 mod progress;
 mod queue;
 mod redact;
 mod result_writer;
-pub mod results;
+mod results;
+mod retry;
 mod run;
 mod telemetry;
+mod worker;
 
-pub use attempt::outcome::{JobOutcome, WebSocketOutcome};
-pub use attempt::retry::Retry;
-pub use attempt::run_job::{JobCode, run_job};
-pub use attempt::send::RequestOutcome;
-pub use cli::demo::upstream;
-pub use cli::main;
+pub use admin::{Admin, AdminServer, AdminService};
 pub use failure::Failure;
 pub use input::{InputError, JobsFrom};
+pub use job_queue::{EnqueueError, Enqueued, JobQueue, QueueAddress};
+pub use jobs::{JobContext, JobEnd, JobError, JobFunction, Kind};
+pub use line::{BadField, JobLine, MAX_ID_BYTES, MAX_LINE_BYTES};
+pub use log::{LogFormat, LogLevel};
 pub use progress::Progress;
 pub use progress::tally::{Tally, WebSockets};
 pub use queue::{QueueError, RedisAddress, RedisUrl, StateError};
+pub use results::function::JobResult;
 pub use results::output::{OutputError, Target};
-pub use results::rejects::Reject;
+pub use retry::RetryPolicy;
 pub use run::signals::{Signal, Signals};
 pub use run::summary::{Jobs, Summary};
-pub use run::{Ended, Plan, QueueAddress, run};
+pub use run::{Ended, Plan};
+pub use telemetry::{Telemetry, TelemetryBuilder};
+pub use worker::{Worker, WorkerBuilder};

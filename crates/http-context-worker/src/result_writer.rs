@@ -13,6 +13,7 @@ use crate::progress::Meter;
 use crate::progress::job_metrics::JobMetrics;
 use crate::progress::tally::Tally;
 use crate::queue::{Disposition, Queue, QueueError, Ticket};
+use crate::results::function::ResultsFunction;
 use crate::results::output::Output;
 
 /// The most attempts that share a commit.
@@ -52,13 +53,21 @@ pub(crate) struct ResultWriter<Q> {
     entries: mpsc::Receiver<PendingEntry>,
     queue: Q,
     results: Output,
+    /// Where results go in place of it.
+    function: Option<ResultsFunction>,
     tally: Tally,
     meter: Meter,
     metrics: JobMetrics,
 }
 
 impl<Q: Queue> ResultWriter<Q> {
-    pub(crate) fn new(queue: Q, results: Output, tally: Tally, meter: Meter) -> (ResultSink, Self) {
+    pub(crate) fn new(
+        queue: Q,
+        results: Output,
+        function: Option<ResultsFunction>,
+        tally: Tally,
+        meter: Meter,
+    ) -> (ResultSink, Self) {
         let (sender, entries) = mpsc::channel(BATCH);
         let mut metrics = JobMetrics::new();
         metrics.update(&tally);
@@ -66,6 +75,7 @@ impl<Q: Queue> ResultWriter<Q> {
             entries,
             queue,
             results,
+            function,
             tally,
             meter,
             metrics,
@@ -110,6 +120,13 @@ impl<Q: Queue> ResultWriter<Q> {
             };
             if others.is_empty() {
                 self.metrics.update(&tally);
+                for (_, disposition) in &dispositions {
+                    if let Disposition::Again { wait, .. } = disposition
+                        && !wait.is_zero()
+                    {
+                        self.meter.delay(*wait);
+                    }
+                }
                 self.meter.update(|progress| {
                     progress.finished += finished;
                     progress.tally.clone_from(&tally);
@@ -150,6 +167,10 @@ impl<Q: Queue> ResultWriter<Q> {
     /// Writes off the runtime's threads: a flush to the disk takes milliseconds.
     async fn write(mut self, lines: Vec<u8>) -> Result<Self, Failure> {
         if lines.is_empty() {
+            return Ok(self);
+        }
+        if let Some(function) = &self.function {
+            function.take(&lines).await.map_err(Failure::Results)?;
             return Ok(self);
         }
         tokio::task::spawn_blocking(move || {

@@ -3,7 +3,11 @@
 #[path = "../fuzz/checks/job_line.rs"]
 mod check;
 
-use http_context_worker::job;
+use http_context_worker::program::job;
+
+mod line {
+    pub(crate) use http_context_worker::MAX_ID_BYTES;
+}
 
 #[test]
 fn the_corpus_of_lines_is_jobs_or_says_why_not() {

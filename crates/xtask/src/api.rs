@@ -14,10 +14,11 @@ use crate::{
 };
 
 /// The libraries whose API is committed.
-const LIBRARIES: [&str; 3] = [
+const LIBRARIES: [&str; 4] = [
     "http-context",
     "http-context-adapters",
     "http-context-middleware",
+    "http-context-worker",
 ];
 
 /// The auto traits in the list.

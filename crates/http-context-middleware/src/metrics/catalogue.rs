@@ -164,6 +164,12 @@ catalogue! {
     WORKER_JOBS: Counter "http_context.worker.jobs", "http_context_worker_jobs_total", Jobs,
         NONE, [STATUS],
         "Jobs, by how they ended";
+    WORKER_QUEUE_JOBS: Gauge "http_context.worker.queue.jobs", "http_context_worker_queue_jobs", Jobs,
+        NONE, [STATE],
+        "Jobs that are not finished: running in this process, and, of the whole queue, waiting for a worker or delayed until their next attempt";
+    WORKER_JOB_DURATION: Histogram "http_context.worker.job.duration", "http_context_worker_job_duration_seconds", Seconds,
+        LIFE, [STATUS, KIND],
+        "How long attempts at jobs took, with the exit of their context, by what became of them";
 }
 
 #[cfg(test)]

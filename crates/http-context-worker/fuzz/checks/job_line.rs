@@ -1,6 +1,7 @@
 //! A line is a job that can be sent and survives the queue, or names the field that is wrong.
 
 use crate::job::{self, Job};
+use crate::line::MAX_ID_BYTES;
 
 /// Reads a line, and looks at what it is said to be.
 pub(crate) fn check(line: &[u8]) {
@@ -11,7 +12,7 @@ pub(crate) fn check(line: &[u8]) {
             return;
         }
     };
-    assert!(!job.id.is_empty() && job.id.len() <= job::MAX_ID_BYTES);
+    assert!(!job.id.is_empty() && job.id.len() <= MAX_ID_BYTES);
     assert!((1..=job::MAX_JOB_CONCURRENCY).contains(&(job.concurrency as u64)));
     assert_eq!(job.requests.is_empty(), job.websocket.is_some());
     for request in &job.requests {

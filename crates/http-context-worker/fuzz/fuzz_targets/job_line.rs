@@ -4,7 +4,9 @@
 
 #[path = "../checks/job_line.rs"]
 mod check;
-#[path = "../../src/job/mod.rs"]
+#[path = "../../src/program/job/mod.rs"]
 mod job;
+#[path = "../../src/line.rs"]
+mod line;
 
 libfuzzer_sys::fuzz_target!(|line: &[u8]| check::check(line));

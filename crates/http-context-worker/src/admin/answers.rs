@@ -1,6 +1,6 @@
 //! What each path answers.
 
-use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::header::{
@@ -11,19 +11,21 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 
 use super::AdminState;
-use super::{contexts, host};
+use super::contexts;
+use super::host::{self, Hosts};
 
 const PAGE: &str = include_str!("page.html");
 /// Stands in the page for what is made anew for each answer.
 const NONCE: &str = "{{nonce}}";
+/// Stands in the page for the name of the program.
+const NAME: &str = "{{name}}";
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// `local` is this side of the connection.
 pub(super) fn answer<B>(
     request: &Request<B>,
-    local: IpAddr,
+    hosts: &Hosts,
     state: &AdminState,
 ) -> Response<Full<Bytes>> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -32,22 +34,19 @@ pub(super) fn answer<B>(
         response.headers_mut().insert(ALLOW, methods);
         return response;
     }
-    if !host::is_ours(request, local) {
+    if !host::is_ours(request, hosts) {
         return text(
             StatusCode::MISDIRECTED_REQUEST,
             TEXT,
-            "ask for localhost, or for the address that --admin names\n",
+            "ask for localhost, or for the address or a host that this endpoint is told of\n",
         );
     }
     match request.uri().path() {
-        "/" => page(),
-        "/metrics" => text(StatusCode::OK, EXPOSITION, state.prometheus.render()),
+        "/" => page(&state.name),
+        "/metrics" => text(StatusCode::OK, EXPOSITION, (state.metrics)()),
         "/debug/contexts" => {
-            let progress = state
-                .progress
-                .get()
-                .map(|progress| progress.borrow().clone());
-            let json = contexts::to_json(&http_context::snapshot(), progress.as_ref());
+            let run = state.run.lock().clone();
+            let json = contexts::to_json(&http_context::snapshot(), run.as_ref());
             text(StatusCode::OK, "application/json", json)
         }
         "/livez" => text(StatusCode::OK, TEXT, "alive\n"),
@@ -58,28 +57,35 @@ pub(super) fn answer<B>(
 
 fn ready(state: &AdminState) -> Response<Full<Bytes>> {
     let unavailable = StatusCode::SERVICE_UNAVAILABLE;
-    match state.progress.get() {
-        None => text(unavailable, TEXT, "starting\n"),
-        Some(progress) if progress.borrow().draining => text(unavailable, TEXT, "draining\n"),
-        Some(_) => text(StatusCode::OK, TEXT, "ready\n"),
+    let run = state.run.lock().clone();
+    let is_draining = run.is_some_and(|run| run.progress.borrow().draining);
+    match state.is_ready.load(Ordering::Relaxed) {
+        false => text(unavailable, TEXT, "starting\n"),
+        true if is_draining => text(unavailable, TEXT, "draining\n"),
+        true => text(StatusCode::OK, TEXT, "ready\n"),
     }
 }
 
 /// Nothing but the page's own script and style may run in it, and it may ask nobody but us: should
 /// a name from a job ever be taken for markup, it would still do nothing.
-fn page() -> Response<Full<Bytes>> {
+fn page(name: &str) -> Response<Full<Bytes>> {
     let nonce = ulid::Ulid::generate().to_string();
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
          connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
-    let page = PAGE.replace(NONCE, &nonce);
+    let page = PAGE.replace(NONCE, &nonce).replace(NAME, &escaped(name));
     let mut response = text(StatusCode::OK, "text/html; charset=utf-8", page);
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         let headers = response.headers_mut();
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
     response
+}
+
+/// A name as text of the page.
+fn escaped(name: &str) -> String {
+    name.replace('&', "&amp;").replace('<', "&lt;")
 }
 
 fn text(

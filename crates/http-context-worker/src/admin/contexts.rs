@@ -8,18 +8,22 @@ use http_context::{
 };
 use serde_json::{Value, json};
 
-use crate::progress::Progress;
+use crate::jobs::{JobContext, RunView};
 use crate::redact::redacted;
 
 /// So many contexts are shown, the oldest; of the others only the number.
 const CONTEXTS: usize = 500;
 /// As many upgraded connections, the oldest.
 const UPGRADED: usize = 500;
+/// As many jobs, those that have been under way for longest.
+const JOBS: usize = 500;
 
-pub(super) fn to_json(snapshot: &Snapshot, progress: Option<&Progress>) -> String {
+pub(super) fn to_json(snapshot: &Snapshot, run: Option<&RunView>) -> String {
     let contexts = snapshot.contexts.iter().take(CONTEXTS).map(context);
     let upgraded = snapshot.upgraded.iter().take(UPGRADED).map(upgraded);
-    let queue = progress.map(|progress| {
+    let (jobs, jobs_running) = run.map(|run| run.jobs.oldest(JOBS)).unwrap_or_default();
+    let queue = run.map(|run| {
+        let progress = run.progress.borrow();
         json!({
             "queued": progress.queued,
             "finished": progress.finished,
@@ -36,9 +40,23 @@ pub(super) fn to_json(snapshot: &Snapshot, progress: Option<&Progress>) -> Strin
         "upgraded": upgraded.collect::<Vec<Value>>(),
         "leaks": snapshot.leaks.iter().map(leak).collect::<Vec<Value>>(),
         "nested_opens": snapshot.nested_opens.iter().map(nested_open).collect::<Vec<Value>>(),
+        "jobs_running": jobs_running,
+        "jobs": jobs.iter().map(job).collect::<Vec<Value>>(),
         "queue": queue,
     })
     .to_string()
+}
+
+fn job(job: &JobContext) -> Value {
+    let shared = job.shared();
+    let progress = *shared.progress.lock();
+    json!({
+        "id": redacted(job.id(), &Redaction::default()),
+        "kind": job.kind(),
+        "attempt": job.attempt(),
+        "age_ms": millis(shared.began.elapsed()),
+        "progress": progress.map(|(done, all)| json!({"done": done, "all": all})),
+    })
 }
 
 fn context(live: &LiveContext) -> Value {

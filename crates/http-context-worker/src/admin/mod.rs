@@ -10,82 +10,129 @@
 //!
 //! It reads only, and it has no password: whoever reaches the address sees call sites in the code
 //! and the names of jobs. So it is on loopback unless another address is given, and it answers only
-//! requests that are for loopback or for that address, so that no web page reads it ([`host`]).
+//! requests that are for loopback, for that address, or for a host that it is told of, so that no web page
+//! reads it ([`host`]).
 
 mod answers;
 mod contexts;
 mod host;
 mod server;
+mod service;
 #[cfg(all(test, feature = "external-tools"))]
 mod shown;
 
+use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use metrics_exporter_prometheus::PrometheusHandle;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::AbortHandle;
 
 use crate::failure::Failure;
-use crate::progress::Progress;
+use crate::jobs::RunView;
+
+pub use self::server::AdminServer;
+pub use self::service::AdminService;
 
 /// The port that exporters of OpenTelemetry metrics have for Prometheus.
 pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:9464";
 
-/// The endpoint. It ends when this is dropped.
-pub(crate) struct Admin {
-    address: SocketAddr,
-    state: Arc<AdminState>,
-    server: AbortHandle,
-}
+/// What people and machines look at while a program runs: metrics, probes, live contexts and leaks, and a
+/// page that shows them.
+///
+/// | path | what |
+/// |---|---|
+/// | `/` | a live page |
+/// | `/metrics` | Prometheus' text format |
+/// | `/debug/contexts` | live contexts, upgraded connections, recent leaks and nested opens, jobs, as JSON |
+/// | `/livez` | `200` while the process answers |
+/// | `/readyz` | `200` while the program is ready, otherwise `503` |
+///
+/// [`serve`](Self::serve) gives it a server of its own; [`service`](Self::service) is a
+/// [`tower`](https://docs.rs/tower) service that an axum router nests. It needs no queue: a run is shown on
+/// it by [`Plan::admin`](crate::Plan::admin). Clones are of the same endpoint.
+///
+/// # Examples
+///
+/// ```
+/// use http_context_worker::{Admin, Telemetry};
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let telemetry = Telemetry::install("shop")?;
+/// let admin = Admin::new("shop", telemetry.metrics());
+/// let server = admin.serve("127.0.0.1:0".parse()?).await?;
+/// println!("admin page at {}", server.url());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Admin(Arc<AdminState>);
 
 /// What it shows.
 struct AdminState {
-    prometheus: PrometheusHandle,
-    /// There once the queue is open.
-    progress: OnceLock<watch::Receiver<Progress>>,
+    /// Of the program.
+    name: String,
+    /// Renders the metrics.
+    metrics: Box<dyn Fn() -> String + Send + Sync>,
+    is_ready: AtomicBool,
+    /// There once a queue is open.
+    run: Mutex<Option<RunView>>,
 }
 
 impl Admin {
-    /// Listens at `address`; port 0 takes a free port.
+    /// The endpoint of a program with this name. `metrics` renders what `/metrics` answers, as that of
+    /// [`Telemetry::metrics`](crate::Telemetry::metrics) does. The program is ready.
+    pub fn new(
+        name: impl Into<String>,
+        metrics: impl Fn() -> String + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(AdminState {
+            name: name.into(),
+            metrics: Box::new(metrics),
+            is_ready: AtomicBool::new(true),
+            run: Mutex::default(),
+        }))
+    }
+
+    /// Whether `/readyz` says that the program is ready. While a run is shown that decides as well: it
+    /// is not ready any more once its way out has begun.
+    pub fn set_ready(&self, is_ready: bool) {
+        self.0.is_ready.store(is_ready, Ordering::Relaxed);
+    }
+
+    /// Serves it at `address` until what is returned is dropped; port 0 takes a free port. At most 64
+    /// connections at once, over HTTP/1.1; heads of requests may take 30 s. Must be called in a runtime.
+    ///
+    /// It answers requests for localhost and for the address that they came to, and no others: a web page
+    /// whose name leads here (DNS rebinding) reads nothing.
     ///
     /// # Errors
     ///
     /// [`Failure::Admin`] when the operating system does not let it.
-    pub(crate) async fn start(
-        address: SocketAddr,
-        prometheus: PrometheusHandle,
-    ) -> Result<Self, Failure> {
+    pub async fn serve(&self, address: SocketAddr) -> Result<AdminServer, Failure> {
         let refused = |source| Failure::Admin { address, source };
         let listener = TcpListener::bind(address).await.map_err(refused)?;
-        let bound = listener.local_addr().map_err(refused)?;
-        let state = Arc::new(AdminState {
-            prometheus,
-            progress: OnceLock::new(),
-        });
-        let server = tokio::spawn(server::serve(listener, Arc::clone(&state))).abort_handle();
-        Ok(Self {
-            address: bound,
-            state,
-            server,
-        })
+        AdminServer::start(listener, Arc::clone(&self.0)).map_err(refused)
     }
 
-    /// The address of the page.
-    pub(crate) fn url(&self) -> String {
-        format!("http://{}/", self.address)
+    /// The endpoint as a service, for a server that the program has already.
+    pub fn service(&self) -> AdminService {
+        AdminService::new(Arc::clone(&self.0))
     }
 
-    /// The queue is open. `progress` is how far the run is.
-    pub(crate) fn follow(&self, progress: watch::Receiver<Progress>) {
-        // A run begins once: there is nothing to replace.
-        let _ = self.state.progress.set(progress);
+    /// A queue is open, and a run begins.
+    pub(crate) fn follow(&self, run: RunView) {
+        *self.0.run.lock() = Some(run);
+        self.set_ready(true);
     }
 }
 
-impl Drop for Admin {
-    fn drop(&mut self) {
-        self.server.abort();
+impl fmt::Debug for Admin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admin")
+            .field("name", &self.0.name)
+            .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,7 @@
 //! Accepting connections, few at a time.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +10,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
 
 use super::AdminState;
 use super::answers::answer;
+use super::host::Hosts;
 
 /// Connections at once; more wait. A scraper and some browsers need far fewer.
 const CONNECTIONS: usize = 64;
@@ -22,8 +24,41 @@ const HEAD_WITHIN: Duration = Duration::from_secs(30);
 /// The pause after an accept that failed, for want of file descriptors for instance.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// A server of an [`Admin`](crate::Admin) endpoint. It ends when this is dropped, and with it every
+/// connection.
+#[derive(Debug)]
+pub struct AdminServer {
+    address: SocketAddr,
+    server: AbortHandle,
+}
+
+impl AdminServer {
+    pub(super) fn start(listener: TcpListener, state: Arc<AdminState>) -> std::io::Result<Self> {
+        Ok(Self {
+            address: listener.local_addr()?,
+            server: tokio::spawn(serve(listener, state)).abort_handle(),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address of the page.
+    pub fn url(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+}
+
+impl Drop for AdminServer {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
 /// Serves until it is dropped, and with it every connection.
-pub(super) async fn serve(listener: TcpListener, state: Arc<AdminState>) {
+async fn serve(listener: TcpListener, state: Arc<AdminState>) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
@@ -39,10 +74,10 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<AdminState>) {
         let Ok(local) = stream.local_addr() else {
             continue;
         };
-        let state = Arc::clone(&state);
+        let (state, hosts) = (Arc::clone(&state), Hosts::at(local.ip()));
         connections.spawn(async move {
             let service = service_fn(|request| {
-                let response = answer(&request, local.ip(), &state);
+                let response = answer(&request, &hosts, &state);
                 async move { Ok::<_, Infallible>(response) }
             });
             // An error here is a client that went away.

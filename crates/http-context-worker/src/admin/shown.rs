@@ -12,7 +12,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::Admin;
+use super::{Admin, AdminServer};
 
 /// A server that answers with 101, and sends back whatever comes after it. Returns its address.
 fn upgrades() -> String {
@@ -37,7 +37,7 @@ fn upgrades() -> String {
     address
 }
 
-async fn dom(admin: &Admin) -> String {
+async fn dom(admin: &AdminServer) -> String {
     let url = admin.url();
     // The endpoint answers meanwhile.
     tokio::task::spawn_blocking(|| dump(url)).await.unwrap()
@@ -72,7 +72,8 @@ fn row(dom: &str, id: &str) -> Vec<String> {
 async fn upgraded_connections_and_nested_opens_are_shown_with_their_places() {
     let prometheus = PrometheusBuilder::new().build_recorder().handle();
     let address = "127.0.0.1:0".parse().unwrap();
-    let admin = Admin::start(address, prometheus).await.unwrap();
+    let admin = Admin::new("a worker", move || prometheus.render());
+    let admin = admin.serve(address).await.unwrap();
     let name = "chat <b> https://me:pw@host/?sig=abc";
     let work = builder().name(name).open(async {
         open(async { Ok::<_, OpenError>(()) }).await?;

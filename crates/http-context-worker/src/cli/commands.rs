@@ -1,18 +1,21 @@
 //! The commands, from their arguments to the exit code.
 
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+
 use crate::admin::Admin;
-use crate::cli::demo;
 use crate::cli::metrics_file;
 use crate::cli::progress_bar::Bar;
 use crate::cli::terminal::print;
-use crate::cli::{Cli, Command, EnqueueArgs, RunArgs, ServeArgs, WorkArgs};
+use crate::cli::{Asked, Cli, Command, EnqueueArgs, RunArgs, ServeArgs, WorkArgs};
 use crate::failure::Failure;
 use crate::grouped::grouped;
 use crate::log::{self, say};
 use crate::run::enqueue::enqueue;
-use crate::run::signals::Signals;
+use crate::run::signals::{Signal, Signals};
 use crate::run::summary::Summary;
-use crate::run::{Ended, Plan, run};
+use crate::run::{Ended, Plan, StoppedBy, run};
 use crate::telemetry::Telemetry;
 
 /// The exit code of everything that is wrong with the input, the flags or the files.
@@ -21,28 +24,26 @@ const USAGE: u8 = 2;
 const LEAKS: u8 = 3;
 
 /// Does what the command line says, and returns the exit code.
-pub(crate) async fn execute(cli: Cli) -> u8 {
-    cli.install_log();
+pub(crate) async fn execute(cli: Cli, asked: Asked) -> u8 {
     let done = match cli.command {
-        Command::Run(args) => match args.plan() {
-            Ok(plan) => run_jobs(&args, plan).await,
+        Command::Run(args) => match args.plan(asked.context.clone()) {
+            Ok(plan) => run_jobs(&args, &asked, plan).await,
             Err(sentence) => return refuse(&sentence),
         },
-        Command::Enqueue(args) => queue_jobs(&args).await,
-        Command::Serve(args) => match args.plan() {
-            Ok(plan) => serve(&args, plan).await,
+        Command::Enqueue(args) => queue_jobs(&args, &asked).await,
+        Command::Serve(args) => match args.plan(asked.context.clone()) {
+            Ok(plan) => serve(&args, &asked, plan).await,
             Err(sentence) => return refuse(&sentence),
         },
-        Command::Demo(args) => demo::demo(&args).await,
     };
     done.unwrap_or_else(|failure| refuse(&failure.to_string()))
 }
 
-async fn run_jobs(args: &RunArgs, plan: Plan) -> Result<u8, Failure> {
-    let ended = work(&args.work, plan).await?;
+async fn run_jobs(args: &RunArgs, asked: &Asked, plan: Plan) -> Result<u8, Failure> {
+    let (ended, interrupted) = work(&args.work, asked, plan).await?;
     let summary = Summary::from(&ended);
     let mut code = summary.exit_code(args.work.deny_leaks);
-    if let Some(signal) = ended.interrupted {
+    if let Some(signal) = interrupted {
         code = signal.exit_code();
         say(&format!(
             "{}\n",
@@ -55,21 +56,22 @@ async fn run_jobs(args: &RunArgs, plan: Plan) -> Result<u8, Failure> {
 
 /// A worker that serves a queue ends by a signal, and its failed jobs are in its results: its
 /// exit code is 0 but for leaks that are denied.
-async fn serve(args: &ServeArgs, plan: Plan) -> Result<u8, Failure> {
-    let ended = work(&args.work, plan).await?;
+async fn serve(args: &ServeArgs, asked: &Asked, plan: Plan) -> Result<u8, Failure> {
+    let (ended, _) = work(&args.work, asked, plan).await?;
     let summary = Summary::from(&ended);
     conclude(&args.work, &summary, &ended);
     let is_leaky = args.work.deny_leaks && summary.leaks > 0;
     Ok(if is_leaky { LEAKS } else { 0 })
 }
 
-async fn queue_jobs(args: &EnqueueArgs) -> Result<u8, Failure> {
+async fn queue_jobs(args: &EnqueueArgs, asked: &Asked) -> Result<u8, Failure> {
     let plan = match args.plan() {
         Ok(plan) => plan,
         Err(sentence) => return Ok(refuse(&sentence)),
     };
     let signals = Signals::listen()?;
-    let queued = enqueue(&plan, &signals).await?;
+    let kinds = Arc::clone(&asked.definition.kinds);
+    let queued = enqueue(kinds, &plan, &signals).await?;
     if args.json {
         print(&format!("{}\n", queued.to_json()));
     } else {
@@ -85,39 +87,48 @@ async fn queue_jobs(args: &EnqueueArgs) -> Result<u8, Failure> {
     Ok(if queued.rejected > 0 { USAGE } else { 0 })
 }
 
-/// Runs the plan with everything around it: signals, telemetry, the admin page, the progress bar.
-async fn work(args: &WorkArgs, plan: Plan) -> Result<Ended, Failure> {
+/// Runs the plan with everything around it: signals, telemetry, the admin page, the progress bar. Returns
+/// the signal as well that ended it with jobs left to do.
+async fn work(
+    args: &WorkArgs,
+    asked: &Asked,
+    plan: Plan,
+) -> Result<(Ended, Option<Signal>), Failure> {
     let signals = Signals::listen()?;
-    let telemetry = Telemetry::install()?;
+    let telemetry = Telemetry::install(&*asked.name)?;
     let admin = match args.admin {
         Some(address) => {
-            let admin = Admin::start(address, telemetry.prometheus().clone()).await?;
-            say(&format!("admin page at {}\n", admin.url()));
-            Some(admin)
+            let admin = Admin::new(&asked.name, telemetry.metrics());
+            admin.set_ready(false);
+            let server = admin.serve(address).await?;
+            say(&format!("admin page at {}\n", server.url()));
+            Some((admin, server))
         }
         None => None,
     };
     let mut bar = None;
-    let ended = run(plan, &signals, |progress| {
-        if let Some(admin) = &admin {
-            admin.follow(progress.clone());
+    let stop = async { StoppedBy::Signal(signals.first().await) };
+    let ended = run(asked.definition.clone(), plan, stop, |view| {
+        if let Some((admin, _)) = &admin {
+            admin.follow(view.clone());
         }
         if !args.json {
-            bar = Bar::show(progress);
+            bar = Bar::show(view.progress);
         }
     })
     .await;
     drop(bar);
     // Also when the run failed: what led to it is worth a look.
-    let interrupted = matches!(&ended, Ok(ended) if ended.interrupted.is_some());
-    if let Some(lost) = telemetry.flush(interrupted).await {
+    let interrupted = matches!(&ended, Ok(ended) if ended.interrupted);
+    if let Some(lost) = telemetry.flush_at_end(interrupted).await {
         say(&format!("{lost}\n"));
     }
     let ended = ended?;
     if let Some(path) = &args.metrics_file {
         metrics_file::write(path, &telemetry.settled().await)?;
     }
-    Ok(ended)
+    let signal = signals.first().now_or_never().filter(|_| interrupted);
+    Ok((ended, signal))
 }
 
 fn refuse(sentence: &str) -> u8 {

@@ -1,32 +1,31 @@
 //! The command line.
 
 mod commands;
-pub(crate) mod demo;
 mod environment;
+mod face;
 mod metrics_file;
 mod plans;
-mod progress_bar;
-mod terminal;
+pub(crate) mod progress_bar;
+pub(crate) mod terminal;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::{Args, FromArgMatches as _, Parser, Subcommand, value_parser};
+use http_context::ContextBuilder;
 
 use crate::admin::DEFAULT_ADDRESS;
 use crate::log::{self, LogFormat, LogLevel};
 use crate::queue::RedisUrl;
+use crate::run::Definition;
 
-/// The name of a queue that nobody named.
-const QUEUE_NAME: &str = "http-context";
+pub(crate) use self::face::{Asked, ExtraCommand, Face, Flag};
 
-/// Runs HTTP jobs, each in its own HTTP context, and proves that each context closed.
+/// Runs jobs, each in its own HTTP context, and proves that each context closed.
 #[derive(Debug, Parser)]
 #[command(
-    name = "http-context-worker",
-    version,
     about,
     after_help = "Exit codes: 0 all ok, 1 a job failed, 2 bad input or usage, 3 leaks with --deny-leaks; the \
                   highest that applies. Ended by SIGINT or SIGTERM with jobs left to do: 130 or 143; `serve` is meant to \
@@ -48,16 +47,12 @@ pub(crate) enum Command {
     Enqueue(EnqueueArgs),
     /// Work off a queue in Redis, together with others, until SIGTERM or SIGINT.
     Serve(ServeArgs),
-    /// Show it all with nothing else installed: servers, a queue and jobs, in this process.
-    Demo(DemoArgs),
 }
 
 /// `run`
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// The jobs, one JSON object a line: {"id", "url"}, {"id", "requests": […]} for several requests, or
-    /// {"id", "websocket": {"url", "send": ["text", {"base64": "…"}], "receive": 3}} for a conversation;
-    /// - reads standard input
+    /// The jobs, one JSON object a line; - reads standard input
     #[arg(long, value_name = "FILE|-")]
     pub(crate) jobs: PathBuf,
     /// Where lines that are not jobs are reported; - is standard output [default: standard error]
@@ -99,16 +94,14 @@ pub(crate) struct EnqueueArgs {
     /// The Redis that keeps the queue: redis://[user:password@]host[:port][/database], or rediss:// for TLS
     #[arg(long, value_name = "URL")]
     pub(crate) queue: RedisUrl,
-    /// The jobs, one JSON object a line: {"id", "url"}, {"id", "requests": […]} for several requests, or
-    /// {"id", "websocket": {"url", "send": ["text", {"base64": "…"}], "receive": 3}} for a conversation;
-    /// - reads standard input
+    /// The jobs, one JSON object a line; - reads standard input
     #[arg(long, value_name = "FILE|-")]
     pub(crate) jobs: PathBuf,
     /// Where lines that are not jobs are reported; - is standard output [default: standard error]
     #[arg(long, value_name = "FILE|-")]
     pub(crate) rejects: Option<PathBuf>,
     /// The name of the queue: the first part of its keys
-    #[arg(long, value_name = "NAME", default_value = QUEUE_NAME)]
+    #[arg(long, value_name = "NAME", default_value = "")]
     pub(crate) queue_name: String,
     /// Prints what was queued as one line of JSON on standard output, in place of a sentence
     #[arg(long)]
@@ -121,7 +114,7 @@ pub(crate) struct EnqueueArgs {
 #[derive(Debug, Args)]
 pub(crate) struct SharedArgs {
     /// The name of a queue in Redis: the first part of its keys
-    #[arg(long, value_name = "NAME", default_value = QUEUE_NAME)]
+    #[arg(long, value_name = "NAME", default_value = "")]
     pub(crate) queue_name: String,
     /// How long a worker of a queue in Redis may be silent before the others take its jobs over
     #[arg(long, value_name = "SECONDS", default_value_t = 15, allow_negative_numbers = true, value_parser = value_parser!(u64).range(2..=3600))]
@@ -150,14 +143,14 @@ pub(crate) struct WorkArgs {
     #[arg(long, value_name = "N", default_value_t = 50, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=10_000))]
     pub(crate) concurrency: u32,
     /// Warm sessions that jobs hand on to one another, connections and all; 0 gives each job a session of
-    /// its own. A job with a proxy always has one of its own [default: as many as --concurrency]
+    /// its own [default: as many as --concurrency]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = value_parser!(u32).range(0..=10_000))]
     pub(crate) pool: Option<u32>,
     /// How often a job is tried before it has failed; each attempt sends everything anew
     #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=1000))]
     pub(crate) max_attempts: u32,
     /// The wait before the second attempt; it doubles with each further attempt, up to a minute. A longer wait
-    /// that a response asks for (Retry-After) is obeyed, also up to a minute
+    /// that the job asks for is obeyed, also up to a minute
     #[arg(long, value_name = "SECONDS", default_value_t = 1, allow_negative_numbers = true, value_parser = value_parser!(u64).range(0..=60))]
     pub(crate) retry_delay: u64,
     /// How many workers may crash with a job in hand before the job fails as poisoned and is not tried again,
@@ -165,10 +158,6 @@ pub(crate) struct WorkArgs {
     /// that is killed has
     #[arg(long, value_name = "N", default_value_t = 5, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=1000))]
     pub(crate) max_crashes: u32,
-    /// A response with status 400 or above fails its job. A WebSocket that is refused fails it also without
-    /// this
-    #[arg(long)]
-    pub(crate) fail_on_status: bool,
     /// How long jobs under way may go on after SIGTERM or SIGINT
     #[arg(long, value_name = "SECONDS", default_value_t = 5, allow_negative_numbers = true, value_parser = value_parser!(u64).range(0..=3600))]
     pub(crate) drain_timeout: u64,
@@ -188,28 +177,28 @@ pub(crate) struct WorkArgs {
     pub(crate) json: bool,
 }
 
-/// `demo`
-#[derive(Debug, Args)]
-pub(crate) struct DemoArgs {
-    /// Warm sessions that jobs hand on to one another; 0 gives each job a session of its own
-    #[arg(long, value_name = "N", default_value_t = 16, allow_negative_numbers = true, value_parser = value_parser!(u32).range(0..=10_000))]
-    pub(crate) pool: u32,
-    /// Keeps the servers and the admin page up until Ctrl-C
-    #[arg(long)]
-    pub(crate) hold: bool,
-    /// Where the admin page is; port 0 takes a free port
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
-    pub(crate) admin: SocketAddr,
-    /// Prints the summary as one line of JSON, last on standard output, in place of the table
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) log: LogArgs,
+/// A worker's command line: reads it, does what it says, and returns the exit code.
+pub(crate) fn main(face: Face, definition: &Definition, context: ContextBuilder) -> ExitCode {
+    let matches = face.command(&definition.kinds).get_matches();
+    if let Some((command, args)) = face.extra_command(&matches) {
+        return on_a_runtime(async move { (command.run)(args).await });
+    }
+    face.set_flags(&matches);
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    cli.install_log(&face.log_targets);
+    let asked = Asked {
+        name: face.name,
+        definition: definition.clone(),
+        context,
+    };
+    on_a_runtime(commands::execute(cli, asked))
 }
 
-/// The program: reads the command line, does what it says, and returns the exit code.
-pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+/// Runs a command to its end.
+fn on_a_runtime(command: impl Future<Output = u8>) -> ExitCode {
     environment::settle_temporary_files();
     environment::settle_colors();
     let threads = match environment::worker_threads() {
@@ -230,7 +219,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let code = runtime.block_on(commands::execute(cli));
+    let code = runtime.block_on(command);
     // Everything is closed; a thread that hangs in a read or a write must not keep the process.
     runtime.shutdown_timeout(Duration::from_millis(100));
     ExitCode::from(code)

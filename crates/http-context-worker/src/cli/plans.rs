@@ -5,29 +5,37 @@ use std::time::Duration;
 
 use tracing_subscriber::filter::LevelFilter;
 
-use super::{Cli, Command, EnqueueArgs, RunArgs, ServeArgs, SharedArgs, WorkArgs};
-use crate::attempt::retry::Retry;
-use crate::attempt::run_job::run_job;
+use http_context::ContextBuilder;
+
+use super::{Cli, Command, EnqueueArgs, LogArgs, RunArgs, ServeArgs, SharedArgs, WorkArgs};
 use crate::input::JobsFrom;
+use crate::job_queue::QueueAddress;
 use crate::log::{self, LogLevel};
 use crate::queue::{RedisAddress, RedisUrl};
 use crate::results::output::Target;
+use crate::retry::RetryPolicy;
+use crate::run::Plan;
 use crate::run::enqueue::EnqueuePlan;
-use crate::run::{Plan, QueueAddress};
 
 impl Cli {
     /// Begins to log as this command line says.
-    pub(crate) fn install_log(&self) {
-        let (args, level) = match &self.command {
-            Command::Run(args) => (&args.log, LevelFilter::WARN),
-            Command::Enqueue(args) => (&args.log, LevelFilter::WARN),
+    pub(crate) fn install_log(&self, targets: &[String]) {
+        match &self.command {
+            Command::Run(args) => args.log.install(LevelFilter::WARN, targets),
+            Command::Enqueue(args) => args.log.install(LevelFilter::WARN, targets),
             // Nobody waits for its summary: what becomes of jobs is logged as it happens.
-            Command::Serve(args) => (&args.log, LevelFilter::INFO),
-            Command::Demo(args) => (&args.log, LevelFilter::WARN),
-        };
-        let chosen = args.log_level.clone();
-        let chosen = chosen.unwrap_or_else(|| LogLevel::of_ours(level));
-        log::install(args.log_format, chosen);
+            Command::Serve(args) => args.log.install(LevelFilter::INFO, targets),
+        }
+    }
+}
+
+impl LogArgs {
+    /// Begins to log, from this level on where nothing is said; also of targets that are not of this
+    /// workspace.
+    pub(crate) fn install(&self, level: LevelFilter, targets: &[String]) {
+        let chosen = self.log_level.clone();
+        let chosen = chosen.unwrap_or_else(|| LogLevel::of_ours(level).and_of(targets, level));
+        log::install(self.log_format, chosen);
     }
 }
 
@@ -37,7 +45,7 @@ impl RunArgs {
     /// # Errors
     ///
     /// One sentence when two of the files are the same.
-    pub(crate) fn plan(&self) -> Result<Plan, String> {
+    pub(crate) fn plan(&self, context: ContextBuilder) -> Result<Plan, String> {
         refuse_shared_files(&[
             ("--jobs", Some(&self.jobs)),
             ("--results", Some(&self.work.results)),
@@ -49,7 +57,8 @@ impl RunArgs {
             Some(url) => QueueAddress::Redis(self.shared.address(url)),
         };
         let rejects = self.rejects.as_deref().map_or(Target::Stderr, target);
-        Ok(self.work.plan(Some(jobs(&self.jobs)), rejects, queue))
+        let plan = Plan::run(jobs(&self.jobs)).queue(queue).rejects(rejects);
+        Ok(self.work.complete(plan.context(context)))
     }
 }
 
@@ -59,13 +68,13 @@ impl ServeArgs {
     /// # Errors
     ///
     /// One sentence when two of the files are the same.
-    pub(crate) fn plan(&self) -> Result<Plan, String> {
+    pub(crate) fn plan(&self, context: ContextBuilder) -> Result<Plan, String> {
         refuse_shared_files(&[
             ("--results", Some(&self.work.results)),
             ("--metrics-file", self.work.metrics_file.as_ref()),
         ])?;
         let queue = QueueAddress::Redis(self.shared.address(&self.queue));
-        Ok(self.work.plan(None, Target::Stderr, queue))
+        Ok(self.work.complete(Plan::serve(queue).context(context)))
     }
 }
 
@@ -103,24 +112,16 @@ impl SharedArgs {
 }
 
 impl WorkArgs {
-    fn plan(&self, jobs: Option<JobsFrom>, rejects: Target, queue: QueueAddress) -> Plan {
-        Plan {
-            jobs,
-            results: target(&self.results),
-            rejects,
-            queue,
-            concurrency: self.concurrency as usize,
-            pool: self.pool.unwrap_or(self.concurrency) as usize,
-            retry: Retry {
-                max_attempts: self.max_attempts,
-                first_delay: Duration::from_secs(self.retry_delay),
-            },
-            max_crashes: self.max_crashes,
-            fail_on_status: self.fail_on_status,
-            drain_timeout: Duration::from_secs(self.drain_timeout),
-            context: http_context::builder(),
-            code: run_job,
-        }
+    /// The plan with what these flags say.
+    fn complete(&self, plan: Plan) -> Plan {
+        let retry = RetryPolicy::attempts(self.max_attempts)
+            .first_delay(Duration::from_secs(self.retry_delay));
+        plan.results(target(&self.results))
+            .concurrency(self.concurrency as usize)
+            .pool(self.pool.unwrap_or(self.concurrency) as usize)
+            .retry(retry)
+            .max_crashes(self.max_crashes)
+            .drain_timeout(Duration::from_secs(self.drain_timeout))
     }
 }
 
@@ -194,7 +195,7 @@ mod tests {
         std::fs::write(&jobs, "").unwrap();
         let args = |results: PathBuf| {
             let cli = Cli::parse_from([
-                "http-context-worker".as_ref(),
+                "worker".as_ref(),
                 "run".as_ref(),
                 "--jobs".as_ref(),
                 jobs.as_os_str(),
@@ -206,9 +207,10 @@ mod tests {
             };
             args
         };
-        let error = args(dir.path().join("./jobs")).plan().err().unwrap();
+        let plan = |results| args(results).plan(http_context::builder());
+        let error = plan(dir.path().join("./jobs")).err().unwrap();
         assert!(error.starts_with("--jobs and --results are the same file"));
-        assert!(args(dir.path().join("results")).plan().is_ok());
-        assert!(args("-".into()).plan().is_ok());
+        assert!(plan(dir.path().join("results")).is_ok());
+        assert!(plan("-".into()).is_ok());
     }
 }

@@ -127,7 +127,7 @@ impl Input {
 }
 
 /// So much of a last line without its end is kept to be compared: more than a line may have.
-const LAST_LINE_BYTES: usize = 2 * crate::job::MAX_LINE_BYTES;
+const LAST_LINE_BYTES: usize = 2 * crate::line::MAX_LINE_BYTES;
 
 /// Where an input stands.
 #[derive(Debug)]

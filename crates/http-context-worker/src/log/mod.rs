@@ -25,9 +25,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use self::lines::{Lines, timestamp};
 pub(crate) use self::trace::JobTrace;
 
-/// What a line looks like.
+/// What a log line looks like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
+pub enum LogFormat {
     /// For people.
     #[default]
     Text,
@@ -35,9 +35,12 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// What is shown.
+/// Which log lines are shown.
+///
+/// Parsed from a level (`off`, `error`, `warn`, `info`, `debug`, `trace`), which is that of what this
+/// workspace says and of nothing else, or from a list of targets, such as `shop=info,http_context=warn`.
 #[derive(Clone, Debug)]
-pub(crate) struct LogLevel(Targets);
+pub struct LogLevel(Targets);
 
 impl LogLevel {
     /// What this workspace says, from this level on. What other libraries say is not shown.
@@ -46,7 +49,14 @@ impl LogLevel {
     }
 }
 
-/// A level, or a list such as `http_context=info,apalis_core=debug`.
+impl LogLevel {
+    /// And what these targets say, from this level on.
+    pub(crate) fn and_of(self, targets: &[String], level: LevelFilter) -> Self {
+        let add = |known: Targets, target: &String| known.with_target(target.clone(), level);
+        Self(targets.iter().fold(self.0, add))
+    }
+}
+
 impl FromStr for LogLevel {
     type Err = String;
 

@@ -2,20 +2,15 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use http_context::{HttpSession, http_session};
+use http_context::{HttpSession, SessionError, http_session};
 use http_context_middleware::Instrumentation;
 use parking_lot::Mutex;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::{LogFormat, LogLevel, subscriber};
-use crate::attempt::outcome::JobOutcome;
-use crate::job::Job;
-use crate::{JobsFrom, Plan, QueueAddress, Retry, Signals, Target, run};
+use crate::{JobsFrom, Plan, Target, Worker};
 
 /// Where lines are written.
 #[derive(Clone, Default)]
@@ -40,12 +35,9 @@ impl Written {
 static KEPT: Mutex<Vec<HttpSession>> = Mutex::new(Vec::new());
 
 /// Keeps its session for ever.
-fn leaks(_: Arc<Job>) -> BoxFuture<'static, JobOutcome> {
-    async {
-        KEPT.lock().push(http_session().unwrap());
-        JobOutcome::default()
-    }
-    .boxed()
+async fn leaks(_: serde_json::Value) -> Result<(), SessionError> {
+    KEPT.lock().push(http_session()?);
+    Ok(())
 }
 
 /// Runs one job that leaks, on this thread, and returns what was written.
@@ -62,26 +54,13 @@ async fn run_a_job_that_leaks(format: LogFormat, instrumentation: Arc<Instrument
     let id = "a https://me:hunter2@host/?sig=hunter2";
     let line = serde_json::json!({"id": id, "url": "http://localhost/"});
     std::fs::write(&jobs, line.to_string()).unwrap();
-    let plan = Plan {
-        jobs: Some(JobsFrom::File(jobs)),
-        results: Target::File(dir.path().join("results")),
-        rejects: Target::Stderr,
-        queue: QueueAddress::Embedded(None),
-        concurrency: 1,
-        pool: 1,
-        retry: Retry {
-            max_attempts: 1,
-            first_delay: Duration::ZERO,
-        },
-        max_crashes: 1,
-        fail_on_status: false,
-        drain_timeout: Duration::from_secs(1),
-        context: http_context::builder().observer(instrumentation),
-        code: leaks,
-    };
-    let ended = run(plan, &Signals::listen().unwrap(), |_| {})
-        .await
-        .unwrap();
+    let plan = Plan::run(JobsFrom::File(jobs))
+        .results(Target::File(dir.path().join("results")))
+        .concurrency(1)
+        .max_crashes(1)
+        .context(http_context::builder().observer(instrumentation));
+    let worker = Worker::new("leaky", leaks);
+    let ended = worker.run(plan, std::future::pending()).await.unwrap();
     assert_eq!(ended.progress.tally.leaks(), 1);
     drop(guard);
     written.text()

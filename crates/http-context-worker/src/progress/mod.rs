@@ -1,14 +1,21 @@
 //! How far a run is: written by the ingest and the writer of results, read by whoever waits or draws.
 
 pub(crate) mod job_metrics;
+mod queue_metrics;
 pub(crate) mod tally;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::progress::queue_metrics::QueueMetrics;
 use crate::progress::tally::Tally;
 
 /// The state of a run, as of the last commits.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Progress {
     /// Jobs that this run has to do: those found in the state and those queued since.
     pub queued: u64,
@@ -22,6 +29,8 @@ pub struct Progress {
     pub draining: bool,
     /// Sums over the life of the state.
     pub tally: Tally,
+    /// Where a queue is shared: how many of its jobs may run, and how many wait for another attempt.
+    pub(crate) shared: Option<(u64, u64)>,
 }
 
 impl Progress {
@@ -36,17 +45,52 @@ impl Progress {
     }
 }
 
-/// The writing side, shared by the ingest and the writer of results.
-#[derive(Clone, Debug)]
-pub(crate) struct Meter(std::sync::Arc<watch::Sender<Progress>>);
+/// The writing side, shared by the ingest, the writer of results, and the attempts.
+#[derive(Clone)]
+pub(crate) struct Meter(Arc<Inner>);
+
+struct Inner {
+    progress: watch::Sender<Progress>,
+    queue: QueueMetrics,
+}
+
+impl fmt::Debug for Meter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Meter")
+            .field(&*self.0.progress.borrow())
+            .finish()
+    }
+}
 
 impl Meter {
     pub(crate) fn new(start: Progress) -> (Self, watch::Receiver<Progress>) {
         let (sender, receiver) = watch::channel(start);
-        (Self(std::sync::Arc::new(sender)), receiver)
+        let queue = QueueMetrics::new();
+        queue.update(&sender.borrow());
+        let inner = Inner {
+            progress: sender,
+            queue,
+        };
+        (Self(Arc::new(inner)), receiver)
     }
 
     pub(crate) fn update(&self, change: impl FnOnce(&mut Progress)) {
-        self.0.send_modify(change);
+        self.0.progress.send_modify(change);
+        self.0.queue.update(&self.0.progress.borrow());
+    }
+
+    /// An attempt began.
+    pub(crate) fn began(&self) {
+        self.0.queue.began(&self.0.progress.borrow());
+    }
+
+    /// An attempt ended.
+    pub(crate) fn ended(&self) {
+        self.0.queue.ended(&self.0.progress.borrow());
+    }
+
+    /// A job waits so long for its next attempt.
+    pub(crate) fn delay(&self, wait: Duration) {
+        self.0.queue.delay(wait);
     }
 }

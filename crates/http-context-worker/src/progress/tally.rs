@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use http_context::{ExitReport, Outcome};
 use serde::{Deserialize, Serialize};
 
-use crate::attempt::outcome::JobOutcome;
+/// What responses over an open connection are counted under.
+const REUSED: &str = "reused";
 
 /// Sums over all jobs of a state, all their attempts included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +28,8 @@ pub struct Tally {
     pub requests: u64,
     /// Connections opened.
     pub connections_opened: u64,
-    /// Response heads received, by the use of their connection: `new`, `reused`, `unknown`.
+    /// Response heads received, by the use of their connection: `new`, `reused`, `unknown`. Of jobs that do
+    /// not count them only those that were reused.
     pub responses: BTreeMap<String, u64>,
     /// Conversations: how many were opened, and what they carried.
     pub websockets: WebSockets,
@@ -52,7 +54,7 @@ pub struct WebSockets {
 }
 
 impl WebSockets {
-    fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.opened += other.opened;
         self.sent_messages += other.sent_messages;
         self.received_messages += other.received_messages;
@@ -66,6 +68,11 @@ impl Tally {
         self.connections_opened += exit.connections_opened;
         self.nested_opens += exit.nested_opens;
         self.add_context(exit.outcome);
+        if self.responses.is_empty() && exit.connections_reused > 0 {
+            // Nobody has counted them one by one.
+            self.responses
+                .insert(REUSED.to_owned(), exit.connections_reused);
+        }
         for leak in &exit.leaks {
             *self.leaks.entry(leak.kind.as_str().to_owned()).or_default() += leak.count as u64;
         }
@@ -77,20 +84,6 @@ impl Tally {
             .contexts
             .entry(outcome.as_str().to_owned())
             .or_default() += 1;
-    }
-
-    /// Adds the responses of one attempt, and what its conversation carried.
-    pub(crate) fn add_outcome(&mut self, outcome: &JobOutcome) {
-        for connection in outcome.connections() {
-            *self.responses.entry(connection.to_owned()).or_default() += 1;
-        }
-        if let Some(websocket) = &outcome.websocket {
-            self.websockets.add(&WebSockets {
-                opened: u64::from(websocket.status == Some(101)),
-                sent_messages: websocket.sent_messages,
-                received_messages: websocket.received_messages,
-            });
-        }
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -120,7 +113,7 @@ impl Tally {
 
     /// Responses that came over a connection which was open already.
     pub fn connections_reused(&self) -> u64 {
-        self.responses.get("reused").copied().unwrap_or(0)
+        self.responses.get(REUSED).copied().unwrap_or(0)
     }
 
     /// Leaks of every kind.

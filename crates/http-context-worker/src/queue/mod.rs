@@ -59,7 +59,6 @@ use serde::{Deserialize, Serialize};
 
 use tokio::sync::watch;
 
-use crate::job::Job;
 use crate::progress::tally::Tally;
 use crate::progress::{Meter, Progress};
 use crate::results::output::Output;
@@ -68,6 +67,7 @@ pub use embedded::StateError;
 pub(crate) use embedded::{Embedded, State};
 pub(crate) use redis::Redis;
 pub use redis::{RedisAddress, RedisUrl};
+pub(crate) use tasks::JobText;
 
 /// The number of a job in the queue: jobs start in the order of their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,7 +82,16 @@ pub(crate) struct Attempt {
     /// How many workers have ended since its last attempt that came to an end, each with the job in
     /// hand.
     pub(crate) crashes: u32,
-    pub(crate) job: Job,
+    /// The job, as JSON.
+    pub(crate) job: JobText,
+}
+
+/// A job on its way into the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct QueuedJob {
+    pub(crate) id: String,
+    /// As JSON, in the form in which its kind reads it.
+    pub(crate) text: String,
 }
 
 /// How far an input has been read.
@@ -107,14 +116,23 @@ pub(crate) struct InputOffset {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Seen {
     pub(crate) id: String,
+    /// 0 where it came from no input.
     pub(crate) line: u64,
 }
 
 /// Jobs to be queued in one commit, with what that commit records.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    /// Jobs with their line numbers. None of their ids was known when it was asked for.
-    pub(crate) jobs: Vec<(u64, Job)>,
+    /// Jobs with their line numbers, 0 for those that come from no input. None of their ids was known
+    /// when it was asked for, or it was not asked.
+    pub(crate) jobs: Vec<(u64, QueuedJob)>,
+    /// `None` for jobs that come from no input.
+    pub(crate) read: Option<ReadUpTo>,
+}
+
+/// What the commit of a batch records of the input that it was read from.
+#[derive(Clone, Debug)]
+pub(crate) struct ReadUpTo {
     pub(crate) input: String,
     /// The offset behind the batch.
     pub(crate) offset: InputOffset,

@@ -6,8 +6,10 @@
 use apalis::prelude::{FromRequest, Task, TaskBuilder, TaskId};
 use ulid::Ulid;
 
-use crate::job::Job;
-use crate::queue::{Attempt, Ticket};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::queue::{Attempt, QueuedJob, Ticket};
 
 /// The id of a job's task.
 pub(super) fn task_id(ticket: Ticket) -> Ulid {
@@ -16,12 +18,24 @@ pub(super) fn task_id(ticket: Ticket) -> Ulid {
 
 /// The task that carries a job. `run_at` is the beginning of time, so that only ids decide the
 /// order.
-pub(super) fn task(ticket: Ticket, job: &Job) -> Result<Task<Vec<u8>>, serde_json::Error> {
-    Ok(TaskBuilder::new(serde_json::to_vec(job)?)
+pub(super) fn task(ticket: Ticket, job: &QueuedJob) -> Task<Vec<u8>> {
+    TaskBuilder::new(job.text.clone().into_bytes())
         .task_id(TaskId::from_ulid(task_id(ticket)))
         .run_at_timestamp(0)
         .max_attempts(i32::MAX as usize)
-        .build())
+        .build()
+}
+
+/// A job as it waits in the queue: JSON, which the engine hands on without looking into it. What type
+/// of job it is, is known to who runs it alone.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct JobText(Box<RawValue>);
+
+impl JobText {
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.get()
+    }
 }
 
 /// What the engine knows of an attempt beside the job.
@@ -39,7 +53,7 @@ pub(super) const BEGUN: &str = "begun";
 
 impl Label {
     /// The attempt, with its job.
-    pub(super) fn attempt(self, job: Job) -> Attempt {
+    pub(super) fn attempt(self, job: JobText) -> Attempt {
         Attempt {
             ticket: self.ticket,
             number: self.number,
@@ -54,10 +68,10 @@ impl Label {
 #[error("a task in the queue has an id that no job of this program has")]
 pub(super) struct ForeignTask;
 
-impl FromRequest<Task<Job>> for Label {
+impl FromRequest<Task<JobText>> for Label {
     type Error = ForeignTask;
 
-    async fn from_request(task: &Task<Job>) -> Result<Self, ForeignTask> {
+    async fn from_request(task: &Task<JobText>) -> Result<Self, ForeignTask> {
         let ulid = task
             .ctx()
             .task_id()

@@ -1,5 +1,6 @@
 //! `--results`: one line of JSON for each job.
 
+pub(crate) mod function;
 pub(crate) mod output;
 pub(crate) mod rejects;
 
@@ -8,75 +9,77 @@ use std::time::Duration;
 use http_context::{ExitReport, HeldSocket, Leak, LeakProgress, Outcome};
 use serde::Serialize;
 
-use crate::attempt::outcome::WebSocketOutcome;
-use crate::attempt::send::RequestOutcome;
-
 /// A line of the results.
-#[derive(Clone, Debug, Serialize)]
-pub struct ResultLine<'a> {
-    /// The id of the job.
-    pub id: &'a str,
-    /// `ok` when every request got a response, or the conversation all that it waited for; `failed`
-    /// otherwise.
-    pub status: &'static str,
+#[derive(Clone, Debug)]
+pub(crate) struct ResultLine<'a> {
+    /// The id of the job; none of what was in the queue and is no job.
+    pub(crate) id: Option<&'a str>,
+    /// `ok` or `failed`.
+    pub(crate) status: &'static str,
     /// The attempts that were made, this one included.
-    pub attempts: u32,
-    /// Why the job failed: its first request that did, or its conversation.
-    pub error: Option<&'a str>,
-    /// What became of each request in the last attempt, in the order of the job.
-    pub requests: &'a [RequestOutcome],
-    /// What became of the conversation in the last attempt, where the job is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub websocket: Option<&'a WebSocketOutcome>,
+    pub(crate) attempts: u32,
+    /// Why the job failed.
+    pub(crate) error: Option<&'a str>,
+    /// What the last attempt returned, as members of a JSON object.
+    pub(crate) output: String,
     /// What the job's context reported at its exit.
-    pub exit: Exit,
+    pub(crate) exit: Exit,
+}
+
+/// What stands before the output.
+#[derive(Serialize)]
+struct Head<'a> {
+    id: Option<&'a str>,
+    status: &'static str,
+    attempts: u32,
+    error: Option<&'a str>,
 }
 
 /// The exit report of the last attempt.
 #[derive(Clone, Debug, Serialize)]
-pub struct Exit {
+pub(crate) struct Exit {
     /// How the work ended: `completed`, `failed`, `cancelled` or `panicked`.
-    pub outcome: &'static str,
+    pub(crate) outcome: &'static str,
     /// Requests started.
-    pub requests: u64,
+    pub(crate) requests: u64,
     /// Connections opened.
-    pub connections_opened: u64,
+    pub(crate) connections_opened: u64,
     /// Responses over a connection that was open already.
-    pub connections_reused: u64,
+    pub(crate) connections_reused: u64,
     /// What was left behind.
-    pub leaks: Vec<ExitLeak>,
+    pub(crate) leaks: Vec<ExitLeak>,
 }
 
 /// A leak, without any text of the job.
 #[derive(Clone, Debug, Serialize)]
-pub struct ExitLeak {
+pub(crate) struct ExitLeak {
     /// Its kind.
-    pub kind: &'static str,
+    pub(crate) kind: &'static str,
     /// How many at the same call site.
-    pub count: usize,
+    pub(crate) count: usize,
     /// Where the context was opened.
-    pub opened_at: String,
+    pub(crate) opened_at: String,
     /// Where the thing was acquired.
-    pub acquired_at: Option<String>,
+    pub(crate) acquired_at: Option<String>,
     /// How old it was, in milliseconds.
-    pub age_ms: u64,
+    pub(crate) age_ms: u64,
     /// What was done with it, where it is a socket: `cut` or `still_open`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub socket: Option<&'static str>,
+    pub(crate) socket: Option<&'static str>,
     /// How far it had come, of what carries bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub progress: Option<ExitProgress>,
+    pub(crate) progress: Option<ExitProgress>,
 }
 
 /// How far a stream had come when it was cut off.
 #[derive(Clone, Debug, Serialize)]
-pub struct ExitProgress {
+pub(crate) struct ExitProgress {
     /// Bytes sent: of the body of a request, or on an upgraded connection.
-    pub sent_bytes: u64,
+    pub(crate) sent_bytes: u64,
     /// Bytes received; `null` of a request without a response.
-    pub received_bytes: Option<u64>,
+    pub(crate) received_bytes: Option<u64>,
     /// How long before any were received last, in milliseconds; `null` of a request without a response.
-    pub quiet_ms: Option<u64>,
+    pub(crate) quiet_ms: Option<u64>,
 }
 
 impl Exit {
@@ -135,9 +138,23 @@ fn millis(duration: Duration) -> u64 {
 impl ResultLine<'_> {
     /// The line of JSON, with its line end.
     pub(crate) fn to_line(&self) -> Vec<u8> {
-        // Strings, numbers and lists of them: this cannot fail.
-        let mut line = serde_json::to_vec(self).unwrap_or_default();
-        line.push(b'\n');
+        let head = Head {
+            id: self.id,
+            status: self.status,
+            attempts: self.attempts,
+            error: self.error,
+        };
+        // Strings, numbers and lists of them: neither can fail.
+        let mut line = serde_json::to_vec(&head).unwrap_or_default();
+        let exit = serde_json::to_vec(&self.exit).unwrap_or_default();
+        line.pop();
+        if !self.output.is_empty() {
+            line.push(b',');
+            line.extend_from_slice(self.output.as_bytes());
+        }
+        line.extend_from_slice(b",\"exit\":");
+        line.extend_from_slice(&exit);
+        line.extend_from_slice(b"}\n");
         line
     }
 }

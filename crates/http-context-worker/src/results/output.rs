@@ -120,6 +120,15 @@ impl Output {
         })
     }
 
+    /// What goes to a function of the user's: nothing is written here.
+    pub(crate) fn of_function(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            path: PathBuf::from(name),
+            sink: Sink::Stream(Box::new(io::sink())),
+        }
+    }
+
     fn stream(target: &Target, name: &str, stream: impl Write + Send + Sync + 'static) -> Self {
         Self {
             name: target.name(),

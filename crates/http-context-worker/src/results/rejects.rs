@@ -2,17 +2,17 @@
 
 use serde::Serialize;
 
-use crate::job::BadField;
+use crate::line::BadField;
 
 /// A line of the rejects output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Reject {
+pub(crate) struct Reject {
     /// The line of the input, counted from 1.
-    pub line: u64,
+    pub(crate) line: u64,
     /// The field that is wrong, `line` for the line as a whole.
-    pub field: String,
+    pub(crate) field: String,
     /// What is wrong with it.
-    pub error: String,
+    pub(crate) error: String,
 }
 
 impl Reject {

@@ -1,11 +1,14 @@
 //! `enqueue`: the first half of a run, for a queue that others work off.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
 use crate::grouped::grouped;
 use crate::input::{Input, JobsFrom};
+use crate::jobs::Kinds;
 use crate::progress::{Meter, Progress};
 use crate::queue::{OutputKind, Redis, RedisAddress};
 use crate::results::output::Target;
@@ -26,7 +29,7 @@ pub(crate) struct EnqueuePlan {
 
 /// What was queued.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Enqueued {
+pub(crate) struct EnqueueSummary {
     /// Jobs.
     pub(crate) queued: u64,
     /// Lines that are not jobs.
@@ -36,7 +39,7 @@ pub(crate) struct Enqueued {
     pub(crate) interrupted: Option<Signal>,
 }
 
-impl Enqueued {
+impl EnqueueSummary {
     /// One line of JSON, without a line end.
     pub(crate) fn to_json(&self) -> String {
         // Numbers only: this cannot fail.
@@ -51,13 +54,17 @@ impl Enqueued {
 }
 
 /// Queues the jobs of the input to its end, or until a signal.
-pub(crate) async fn enqueue(plan: &EnqueuePlan, signals: &Signals) -> Result<Enqueued, Failure> {
+pub(crate) async fn enqueue(
+    kinds: Arc<Kinds>,
+    plan: &EnqueuePlan,
+    signals: &Signals,
+) -> Result<EnqueueSummary, Failure> {
     let stop = CancellationToken::new();
     let input = Input::open(&plan.jobs)?;
     let queue = Redis::open(&plan.queue, stop.clone()).await?;
     let rejects = open_output(&queue, OutputKind::Rejects, &plan.rejects, None, true).await?;
     let (meter, progress) = Meter::new(Progress::default());
-    let mut reading = Box::pin(ingest(input, queue, rejects, meter, stop.clone()));
+    let mut reading = Box::pin(ingest(input, kinds, queue, rejects, meter, stop.clone()));
     let interrupted = tokio::select! {
         biased;
         read = &mut reading => {
@@ -72,7 +79,7 @@ pub(crate) async fn enqueue(plan: &EnqueuePlan, signals: &Signals) -> Result<Enq
         }
     };
     let progress = progress.borrow().clone();
-    Ok(Enqueued {
+    Ok(EnqueueSummary {
         queued: progress.queued,
         rejected: progress.rejected,
         interrupted: interrupted.filter(|_| !progress.read_all),

@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -16,9 +17,10 @@ use tokio_util::sync::CancellationToken;
 use crate::failure::Failure;
 use crate::input::lines::{Line, Lines};
 use crate::input::{ContentDigest, Input, InputError};
-use crate::job::{BadField, Job, MAX_LINE_BYTES, parse};
+use crate::jobs::Kinds;
+use crate::line::{BadField, MAX_LINE_BYTES};
 use crate::progress::Meter;
-use crate::queue::{Batch, InputOffset, Queue, Seen};
+use crate::queue::{Batch, InputOffset, Queue, QueuedJob, ReadUpTo, Seen};
 use crate::results::output::Output;
 use crate::results::rejects::Reject;
 
@@ -27,7 +29,7 @@ const BATCH_BYTES: u64 = 1024 * 1024;
 
 /// Lines that were read, with the offset behind them.
 struct Read {
-    lines: Vec<(u64, Result<Job, BadField>)>,
+    lines: Vec<(u64, Result<QueuedJob, BadField>)>,
     /// Without the count of rejected lines.
     offset: InputOffset,
     /// Lines that were rejected before, when they had no end, and are judged again here.
@@ -37,7 +39,7 @@ struct Read {
 impl Read {
     fn up_to(
         read: &Lines<Digested<'_>>,
-        lines: Vec<(u64, Result<Job, BadField>)>,
+        lines: Vec<(u64, Result<QueuedJob, BadField>)>,
         retracted: &mut u64,
         complete: bool,
     ) -> Self {
@@ -59,6 +61,7 @@ impl Read {
 /// Reads the input to its end, or until `stop`.
 pub(crate) async fn ingest<Q: Queue>(
     input: Input,
+    kinds: Arc<Kinds>,
     queue: Q,
     mut rejects: Output,
     meter: Meter,
@@ -72,7 +75,7 @@ pub(crate) async fn ingest<Q: Queue>(
     // runtime alive.
     std::thread::Builder::new()
         .name("read-jobs".to_owned())
-        .spawn(move || read_all(input, start, &sender))
+        .spawn(move || read_all(input, &kinds, start, &sender))
         .map_err(Failure::Thread)?;
     loop {
         let read = tokio::select! {
@@ -114,13 +117,15 @@ async fn commit<Q: Queue>(
         rejects.append(&sorted.bad_lines())?;
         let batch = Batch {
             jobs: std::mem::take(&mut sorted.jobs),
-            input: name.to_owned(),
-            offset: InputOffset {
-                rejected: *rejected,
-                ..read.offset.clone()
-            },
-            rejects: rejects.name().to_owned(),
-            rejects_length: rejects.length(),
+            read: Some(ReadUpTo {
+                input: name.to_owned(),
+                offset: InputOffset {
+                    rejected: *rejected,
+                    ..read.offset.clone()
+                },
+                rejects: rejects.name().to_owned(),
+                rejects_length: rejects.length(),
+            }),
         };
         // Somebody else may have queued the same id since it was asked for.
         known = queue.add(&batch).await?;
@@ -139,7 +144,7 @@ async fn commit<Q: Queue>(
 /// A batch on its way into the queue.
 #[derive(Default)]
 struct Sorted {
-    jobs: Vec<(u64, Job)>,
+    jobs: Vec<(u64, QueuedJob)>,
     bad: Vec<Reject>,
 }
 
@@ -150,8 +155,11 @@ impl Sorted {
             known.into_iter().map(|seen| (seen.id, seen.line)).collect();
         for (line, job) in std::mem::take(&mut self.jobs) {
             if let Some(first) = first_lines.get(&job.id) {
-                let field = BadField::new("id", format!("stood on line {first} already"));
-                self.bad.push(Reject::new(line, field));
+                let error = match first {
+                    0 => "was queued already".to_owned(),
+                    first => format!("stood on line {first} already"),
+                };
+                self.bad.push(Reject::new(line, BadField::new("id", error)));
             } else {
                 first_lines.insert(job.id.clone(), line);
                 self.jobs.push((line, job));
@@ -177,8 +185,15 @@ impl Sorted {
 }
 
 /// The reading thread. Ends at the end of the input, or when nobody wants its batches any more.
-fn read_all(input: Input, start: InputOffset, batches: &mpsc::Sender<Result<Read, InputError>>) {
-    let outcome = read_batches(input, start, |read| batches.blocking_send(Ok(read)).is_ok());
+fn read_all(
+    input: Input,
+    kinds: &Kinds,
+    start: InputOffset,
+    batches: &mpsc::Sender<Result<Read, InputError>>,
+) {
+    let outcome = read_batches(input, kinds, start, |read| {
+        batches.blocking_send(Ok(read)).is_ok()
+    });
     if let Err(error) = outcome {
         let _ = batches.blocking_send(Err(error));
     }
@@ -187,6 +202,7 @@ fn read_all(input: Input, start: InputOffset, batches: &mpsc::Sender<Result<Read
 /// Reads on from `start` and gives away one batch after another, for as long as they are taken.
 fn read_batches(
     mut input: Input,
+    kinds: &Kinds,
     start: InputOffset,
     mut give: impl FnMut(Read) -> bool,
 ) -> Result<(), InputError> {
@@ -197,7 +213,11 @@ fn read_batches(
         let (at, line) = (resumed.offset.bytes, resumed.offset.lines);
         let mut lines = Lines::resume(resumed.last_line.as_slice(), MAX_LINE_BYTES, at, line);
         // Reading from memory does not fail.
-        lines.next_line().ok().flatten().and_then(item)
+        lines
+            .next_line()
+            .ok()
+            .flatten()
+            .and_then(|line| item(kinds, line))
     });
     let mut lines = Lines::resume(
         Digested {
@@ -212,7 +232,7 @@ fn read_batches(
     let mut given_to = resumed.offset.bytes;
     loop {
         let item = match lines.next_line() {
-            Ok(Some(line)) => item(line),
+            Ok(Some(line)) => item(kinds, line),
             Ok(None) => break,
             Err(error) => return Err(input.io_error(error)),
         };
@@ -246,10 +266,10 @@ fn read_batches(
 }
 
 /// What a line is: nothing, a job, or why it is none.
-fn item(line: Line<'_>) -> Option<Result<Job, BadField>> {
+fn item(kinds: &Kinds, line: Line<'_>) -> Option<Result<QueuedJob, BadField>> {
     match line {
         Line::Text(text) if text.trim_ascii().is_empty() => None,
-        Line::Text(text) => Some(parse(text)),
+        Line::Text(text) => Some(kinds.parse(text)),
         Line::TooLong(length) => Some(Err(BadField::line(format!(
             "has {length} bytes, a line may have {MAX_LINE_BYTES}"
         )))),

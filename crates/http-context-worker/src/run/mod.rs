@@ -9,76 +9,55 @@
 pub(crate) mod enqueue;
 mod ingest;
 mod outputs;
+mod plan;
 mod running;
 pub(crate) mod signals;
 pub(crate) mod summary;
 mod warm;
 
-use std::path::PathBuf;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_context::{ContextBuilder, PoolReport};
-use tokio::sync::{Semaphore, watch};
+use http_context::PoolReport;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::attempt::retry::Retry;
-use crate::attempt::run_job::JobCode;
 use crate::failure::Failure;
 use crate::handler::{JobHandler, Shared};
-use crate::input::{Input, JobsFrom};
+use crate::input::Input;
+use crate::job_queue::{JobQueue, Opened};
+use crate::jobs::{Hooks, Kinds, LiveJobs, RunView};
 use crate::log::say;
+use crate::panics;
 use crate::progress::tally::Tally;
 use crate::progress::{Meter, Progress};
-use crate::queue::State;
-use crate::queue::{Embedded, OutputKind, Queue, Redis, RedisAddress};
+use crate::queue::{OutputKind, Queue, State};
 use crate::result_writer::ResultWriter;
-use crate::results::output::Target;
 use crate::run::ingest::ingest;
-use crate::run::outputs::open_output;
+use crate::run::outputs::{open_output, open_results};
+pub use crate::run::plan::Plan;
+use crate::run::plan::PlannedQueue;
 use crate::run::running::{CLOSE_WITHIN, Running};
-use crate::run::signals::{Signal, Signals};
+use crate::run::signals::Signal;
 use crate::run::warm::Warm;
 
-/// What to run.
+/// What a worker does, whatever it is planned to work off.
 #[derive(Clone)]
-pub struct Plan {
-    /// Where jobs come from; `None` for a worker that others queue jobs for, and that works until a
-    /// signal.
-    pub jobs: Option<JobsFrom>,
-    /// Where results go.
-    pub results: Target,
-    /// Where rejected lines are reported.
-    pub rejects: Target,
-    /// Where jobs wait.
-    pub queue: QueueAddress,
-    /// How many jobs run at once.
-    pub concurrency: usize,
-    /// How many warm sessions jobs hand on to one another; 0 gives each job a session of its own.
-    pub pool: usize,
-    /// Whether and when a failed job is tried again.
-    pub retry: Retry,
-    /// How many workers may crash with a job in hand before it fails as poisoned. At least 1.
-    pub max_crashes: u32,
-    /// Whether a response with a status of 400 and above is a failure.
-    pub fail_on_status: bool,
-    /// How long jobs under way may go on after a signal.
-    pub drain_timeout: Duration,
-    /// The options of every job's context.
-    pub context: ContextBuilder,
-    /// What a job does.
-    pub code: JobCode,
+pub(crate) struct Definition {
+    pub(crate) kinds: Arc<Kinds>,
+    pub(crate) hooks: Arc<Hooks>,
 }
 
-/// Where jobs wait.
-#[derive(Clone, Debug)]
-pub enum QueueAddress {
-    /// In this process: the state directory, or none for a state that is thrown away.
-    Embedded(Option<PathBuf>),
-    /// In a Redis that other processes share.
-    Redis(RedisAddress),
+/// Who asks a run to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoppedBy {
+    /// Whoever sent the process a signal.
+    Signal(Signal),
+    /// The program that runs it.
+    Program,
 }
 
 /// How a run ended.
@@ -90,53 +69,61 @@ pub struct Ended {
     pub before: Tally,
     /// How long this run took.
     pub duration: Duration,
-    /// The signal that ended it with jobs left to do.
-    pub interrupted: Option<Signal>,
+    /// Whether it was asked to end with jobs left to do.
+    pub interrupted: bool,
     /// What the end of the pool of warm sessions found. `None` without a pool.
     pub pool: Option<PoolReport>,
 }
 
-/// Runs the plan. `show` is called once, when work begins, with what a progress bar needs.
+/// Runs the plan until nothing is left to do, or until `stop`. `show` is called once, when work begins.
 ///
 /// # Errors
 ///
 /// [`Failure`] names what stopped the run. Jobs that were not finished are in the state.
-pub async fn run(
+pub(crate) async fn run(
+    definition: Definition,
     plan: Plan,
-    signals: &Signals,
-    show: impl FnOnce(watch::Receiver<Progress>),
+    stop: impl Future<Output = StoppedBy>,
+    show: impl FnOnce(RunView),
 ) -> Result<Ended, Failure> {
+    panics::note_places();
     // The input first: a file name that is wrong leaves no state behind.
     let input = plan.jobs.as_ref().map(Input::open).transpose()?;
-    let stop = CancellationToken::new();
-    match plan.queue.clone() {
-        QueueAddress::Embedded(dir) => {
-            let state = State::open(dir.as_deref())?;
-            if let Some(sentence) = state.keep_private()? {
-                say(&format!("warning: {sentence}\n"));
-            }
-            let queue = Embedded::open(&state.database(), state.is_kept()).await?;
-            work(plan, input, queue, Some(&state), stop, signals, show).await
+    let queue = match &plan.queue {
+        PlannedQueue::At(address) => JobQueue::open(address).await?,
+        PlannedQueue::Open(queue) => queue.clone(),
+    };
+    let asked = stop;
+    match queue.opened() {
+        Opened::Embedded { queue, state } => {
+            let (queue, stop) = (queue.clone(), CancellationToken::new());
+            let state = Some(state);
+            work(definition, plan, input, queue, state, stop, asked, show).await
         }
-        QueueAddress::Redis(address) => {
-            let queue = Redis::open(&address, stop.clone()).await?;
-            work(plan, input, queue, None, stop, signals, show).await
+        Opened::Redis { queue, stop } => {
+            let (queue, stop) = (queue.clone(), stop.clone());
+            work(definition, plan, input, queue, None, stop, asked, show).await
         }
     }
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the two callers differ in the type of the queue alone"
+)]
 async fn work(
+    definition: Definition,
     plan: Plan,
     input: Option<Input>,
     queue: impl Queue,
     state: Option<&State>,
     stop: CancellationToken,
-    signals: &Signals,
-    show: impl FnOnce(watch::Receiver<Progress>),
+    asked: impl Future<Output = StoppedBy>,
+    show: impl FnOnce(RunView),
 ) -> Result<Ended, Failure> {
     let began = Instant::now();
     let (dir, sync) = (state.map(State::path), state.is_none_or(State::is_kept));
-    let results = open_output(&queue, OutputKind::Results, &plan.results, dir, sync).await?;
+    let (results, function) = open_results(&queue, &plan.results, dir, sync).await?;
     let rejects = open_output(&queue, OutputKind::Rejects, &plan.rejects, dir, sync).await?;
     let tally = queue.tally(&results).await?;
     let rejected = match &input {
@@ -151,19 +138,31 @@ async fn work(
         ..Progress::default()
     });
     queue.follow(&meter);
-    show(progress.clone());
+    let live = LiveJobs::new(meter.clone());
+    show(RunView {
+        progress: progress.clone(),
+        jobs: live.clone(),
+    });
 
-    let (sink, writer) = ResultWriter::new(queue.clone(), results, tally.clone(), meter.clone());
+    let (sink, writer) = ResultWriter::new(
+        queue.clone(),
+        results,
+        function,
+        tally.clone(),
+        meter.clone(),
+    );
     let context = plan.context.lazy().drain_timeout(plan.drain_timeout);
-    let (warm, context) = Warm::new(plan.pool, context);
+    let (warm, context) = Warm::new(plan.pool.unwrap_or(plan.concurrency), context);
+    let kinds = Arc::clone(&definition.kinds);
     let shared = Arc::new(Shared {
         context,
-        code: plan.code,
+        kinds: definition.kinds,
+        hooks: definition.hooks,
         retry: plan.retry,
         max_crashes: plan.max_crashes,
         last_chance: Semaphore::new(1),
-        fail_on_status: plan.fail_on_status,
         sink,
+        live,
         stop,
         cut: CancellationToken::new(),
         under_way: TaskTracker::new(),
@@ -175,7 +174,7 @@ async fn work(
         result_writer: Some(tokio::spawn(writer.run())),
         ingest: input.map(|input| {
             let (queue, meter, stop) = (queue.clone(), meter.clone(), shared.stop.clone());
-            tokio::spawn(ingest(input, queue, rejects, meter, stop))
+            tokio::spawn(ingest(input, kinds, queue, rejects, meter, stop))
         }),
         engine: tokio::spawn({
             let (stop, queue) = (shared.stop.clone(), queue.clone());
@@ -191,13 +190,15 @@ async fn work(
     let end = tokio::select! {
         biased;
         ended = running.until_done(&queue, progress.clone()) => ended.map(|()| None),
-        signal = signals.first() => Ok(Some(signal)),
+        asked = asked => Ok(Some(asked)),
     };
     running.stop.cancel();
     meter.update(|progress| progress.draining = true);
     let drain = match end {
-        Ok(Some(signal)) => {
-            say(&stopping(signal, plan.drain_timeout));
+        Ok(Some(asked)) => {
+            if let StoppedBy::Signal(signal) = asked {
+                say(&stopping(signal, plan.drain_timeout));
+            }
             plan.drain_timeout
         }
         _ => Duration::ZERO,
@@ -205,11 +206,11 @@ async fn work(
     let closed = running.close(drain).await;
     let pool = warm.close(CLOSE_WITHIN).await;
     let _ = timeout(CLOSE_WITHIN, queue.close()).await;
-    let signal = end?;
+    let asked = end?;
     closed?;
     let progress = progress.borrow().clone();
     Ok(Ended {
-        interrupted: signal.filter(|_| !progress.is_done()),
+        interrupted: asked.is_some() && !progress.is_done(),
         progress,
         before: tally,
         duration: began.elapsed(),

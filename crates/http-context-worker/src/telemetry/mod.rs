@@ -1,9 +1,9 @@
-//! The instrumentation of the program: one recorder for every metric, and the observer of every
-//! context.
+//! The instrumentation of a program: one recorder for every metric, and the observer of every context.
 
 #[cfg(feature = "otlp")]
 pub(crate) mod otlp;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{interval, timeout};
 
 use crate::failure::Failure;
+use crate::log::{self, LogFormat, LogLevel};
 #[cfg(feature = "otlp")]
 use crate::telemetry::otlp::Otlp;
 
@@ -27,15 +28,47 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(2);
 /// How long the operating system may take to report sockets that were closed.
 const CLOSES_REPORTED_WITHIN: Duration = Duration::from_millis(500);
 /// How long the exporters may take for what is left at the end.
-#[cfg(feature = "otlp")]
 const FLUSH_WITHIN: Duration = Duration::from_secs(5);
 /// The same after a signal, when somebody waits for the process to end.
-#[cfg(feature = "otlp")]
 const FLUSH_AFTER_SIGNAL_WITHIN: Duration = Duration::from_millis(700);
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
-/// What is installed, for as long as the program runs.
-pub(crate) struct Telemetry {
+/// The telemetry of a program: metrics for Prometheus, traces and metrics over OTLP, and log lines with the
+/// ids of their traces.
+///
+/// It is what [`Worker::main`](crate::Worker::main) installs, for programs that have no queue, or a `main`
+/// of their own. Every context of the process is observed from then on, whoever opens it.
+///
+/// - **Prometheus**: [`metrics`](Self::metrics) renders what was recorded by the facade
+///   [`metrics`](https://docs.rs/metrics), that of the program's own code included, with the buckets of the
+///   catalogue.
+/// - **OTLP** (feature `otlp`): over gRPC or HTTP, as soon as the standard `OTEL_*` variables ask for it. The
+///   exporters have threads and clients of their own and are observed by nobody; a collector that is slow
+///   or dead costs spans, which are counted, and no time.
+/// - **Logs**: [`TelemetryBuilder::logs`]. A line from inside a context has the ids of its trace and its
+///   span, when traces are exported.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use http_context_worker::{LogFormat, Telemetry};
+///
+/// # async fn serve() {}
+/// #[tokio::main]
+/// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let telemetry = Telemetry::builder("shop")
+///         .logs(LogFormat::Json, "shop=info,http_context=warn".parse()?)
+///         .install()?;
+///     serve().await;
+///     if let Some(lost) = telemetry.flush(Duration::from_secs(5)).await {
+///         eprintln!("{lost}");
+///     }
+///     Ok(())
+/// }
+/// ```
+pub struct Telemetry {
     prometheus: PrometheusHandle,
     instrumentation: Arc<Instrumentation>,
     upkeep: AbortHandle,
@@ -43,21 +76,62 @@ pub(crate) struct Telemetry {
     otlp: Otlp,
 }
 
-impl Telemetry {
-    /// Makes a recorder the one of the process, and an instrumentation that records to it the
-    /// observer of every context. Once in a process, in a runtime.
+/// Says what [`Telemetry`] is to be installed.
+#[derive(Debug)]
+#[must_use = "a builder does nothing until the telemetry is installed"]
+pub struct TelemetryBuilder {
+    service: String,
+    logs: Option<(LogFormat, LogLevel)>,
+}
+
+impl TelemetryBuilder {
+    /// Writes log lines to standard error as well, where the process has no subscriber of `tracing` yet.
+    pub fn logs(mut self, format: LogFormat, level: LogLevel) -> Self {
+        self.logs = Some((format, level));
+        self
+    }
+
+    /// Installs it: a recorder of `metrics`, an observer of every context, and for OTLP a tracer provider
+    /// and propagators, all of them the process's. Once in a process, in a runtime.
     ///
     /// # Errors
     ///
-    /// [`Failure::Telemetry`] when the process has either already, and [`Failure::Otlp`] when the
-    /// exporters cannot be made.
-    pub(crate) fn install() -> Result<Self, Failure> {
+    /// [`Failure::Telemetry`] when the process has a recorder or an observer already, and [`Failure::Otlp`]
+    /// when nothing can be made of what the `OTEL_*` variables say.
+    pub fn install(self) -> Result<Telemetry, Failure> {
+        if let Some((format, level)) = self.logs {
+            log::install(format, level);
+        }
+        Telemetry::of(&self.service)
+    }
+}
+
+impl Telemetry {
+    /// Installs the telemetry of a service with this name, without logs. The name is that of
+    /// `service.name` where `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` give none.
+    ///
+    /// # Errors
+    ///
+    /// As [`TelemetryBuilder::install`].
+    pub fn install(service: impl Into<String>) -> Result<Self, Failure> {
+        Self::builder(service).install()
+    }
+
+    /// The telemetry of a service with this name.
+    pub fn builder(service: impl Into<String>) -> TelemetryBuilder {
+        TelemetryBuilder {
+            service: service.into(),
+            logs: None,
+        }
+    }
+
+    fn of(service: &str) -> Result<Self, Failure> {
         let recorder = with_catalogue_buckets(PrometheusBuilder::new()).build_recorder();
         let prometheus = recorder.handle();
         let builder = Instrumentation::builder();
         #[cfg(feature = "otlp")]
         let (otlp, builder) = {
-            let otlp = Otlp::from_env()?;
+            let otlp = Otlp::from_env(service)?;
             let spans = if otlp.has_traces() {
                 Spans::OpenTelemetry
             } else {
@@ -79,6 +153,9 @@ impl Telemetry {
             }
             None => metrics::set_global_recorder(recorder).is_ok(),
         };
+        // Nothing is exported under it.
+        #[cfg(not(feature = "otlp"))]
+        let _ = service;
         #[cfg(not(feature = "otlp"))]
         let is_set = metrics::set_global_recorder(recorder).is_ok();
         if !is_set {
@@ -99,13 +176,16 @@ impl Telemetry {
         })
     }
 
-    /// Renders the metrics at any time.
-    pub(crate) fn prometheus(&self) -> &PrometheusHandle {
-        &self.prometheus
+    /// Renders the metrics as they are when it is called, in Prometheus' text format. What
+    /// [`Admin::new`](crate::Admin::new) wants.
+    pub fn metrics(&self) -> impl Fn() -> String + Clone + Send + Sync + use<> + 'static {
+        let prometheus = self.prometheus.clone();
+        move || prometheus.render()
     }
 
-    /// The metrics after the last context has closed, in Prometheus' text format.
-    pub(crate) async fn settled(&self) -> String {
+    /// The metrics after the last context has closed, in Prometheus' text format: waits up to half a second
+    /// until the operating system has reported the sockets that went with it.
+    pub async fn settled(&self) -> String {
         self.settle().await;
         self.prometheus.render()
     }
@@ -123,26 +203,41 @@ impl Telemetry {
         let _ = timeout(CLOSES_REPORTED_WITHIN, all_closed).await;
     }
 
-    /// Exports what is left, in bounded time: less of it when a signal has ended the run. Returns a
-    /// sentence about what was lost.
-    #[cfg(feature = "otlp")]
-    pub(crate) async fn flush(&self, interrupted: bool) -> Option<String> {
-        if self.otlp.has_metrics() {
-            self.settle().await;
+    /// Exports what is left, for so long at most, and ends the exporters. Returns a sentence about what no
+    /// collector took, if there is any; without the feature `otlp` there is nothing to export.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped half-way the exporters go on in threads of their own, and what they lose is not told.
+    pub async fn flush(&self, within: Duration) -> Option<String> {
+        #[cfg(feature = "otlp")]
+        {
+            if self.otlp.has_metrics() {
+                self.settle().await;
+            }
+            self.otlp.flush(within).await
         }
-        let within = if interrupted {
+        #[cfg(not(feature = "otlp"))]
+        {
+            let _ = within;
+            None
+        }
+    }
+
+    /// The same at the end of a run: in less time when a signal has ended it, and somebody waits.
+    pub(crate) async fn flush_at_end(&self, interrupted: bool) -> Option<String> {
+        self.flush(if interrupted {
             FLUSH_AFTER_SIGNAL_WITHIN
         } else {
             FLUSH_WITHIN
-        };
-        self.otlp.flush(within).await
+        })
+        .await
     }
+}
 
-    /// There is nothing to export.
-    #[cfg(not(feature = "otlp"))]
-    #[expect(clippy::unused_async, reason = "the same signature as with exporters")]
-    pub(crate) async fn flush(&self, _interrupted: bool) -> Option<String> {
-        None
+impl fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telemetry").finish_non_exhaustive()
     }
 }
 

@@ -148,6 +148,29 @@ fn its_metrics_are_those_of_the_summary() {
 }
 
 #[test]
+fn a_job_that_runs_is_counted_as_running_and_is_listed() {
+    let server = Server::start();
+    let (waiting, arrival) = Waiting::start(&server, "last");
+    let (metrics, queue) = (waiting.metrics(), "http_context_worker_queue_jobs");
+    for (state, jobs) in [("running", 1), ("waiting", 0), ("delayed", 0)] {
+        let state = format!("state=\"{state}\"");
+        assert_eq!(metrics.sum(queue, &[&state]), jobs, "{state}");
+    }
+    let listed: Value = serde_json::from_str(&waiting.get("/debug/contexts").body).unwrap();
+    assert_eq!(listed["jobs_running"], 1);
+    let job = &listed["jobs"][0];
+    assert_eq!(
+        (&job["id"], &job["kind"]),
+        (&json!("last"), &json!("http-context-worker"))
+    );
+    assert_eq!(
+        (&job["attempt"], &job["progress"]),
+        (&json!(1), &Value::Null)
+    );
+    waiting.finish(arrival);
+}
+
+#[test]
 fn live_contexts_and_the_queue_are_reported() {
     let server = Server::start();
     let (waiting, arrival) = Waiting::start(&server, "last https://me:secret@host/?sig=secret");

@@ -8,13 +8,13 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::support::{Files, Server, finish, nobody, to_lines};
+use crate::support::{Files, Server, finish, nobody, to_lines, worker};
 
 /// A generator for the moments of the kills.
 pub(crate) struct Random(pub(crate) u64);
@@ -97,6 +97,7 @@ struct Aftermath {
 
 fn kill_and_finish(
     files: &Files,
+    program: fn() -> Command,
     extra: &[&str],
     rounds: usize,
     longest_ms: u64,
@@ -104,7 +105,8 @@ fn kill_and_finish(
 ) -> Aftermath {
     let mut random = Random(seed);
     let command = || {
-        let mut command = files.command(&[("--rejects", "rejects"), ("--state", "state")]);
+        let mut command =
+            files.command_of(program(), &[("--rejects", "rejects"), ("--state", "state")]);
         command.arg("--json").args(extra);
         command
     };
@@ -151,6 +153,20 @@ fn kill_and_finish(
 
 #[test]
 fn killed_at_many_moments_no_job_is_lost_and_no_line_stands_twice_or_torn() {
+    let job = |id: &str, server: &Server| json!({"id": id, "url": server.url("/item/1")});
+    killed_at_many_moments(worker, job, 0x5eed_0001);
+}
+
+/// Kills runs of a program, each job of which makes one request.
+#[expect(
+    clippy::print_stdout,
+    reason = "how often it was killed is worth knowing"
+)]
+pub(crate) fn killed_at_many_moments(
+    program: fn() -> Command,
+    job: impl Fn(&str, &Server) -> serde_json::Value,
+    seed: u64,
+) {
     let (files, server) = (Files::new(), Server::start());
     let rounds = kills(40);
     let (n, every) = (rounds * 100, 50);
@@ -159,10 +175,10 @@ fn killed_at_many_moments_no_job_is_lost_and_no_line_stands_twice_or_torn() {
         if i % every == 0 {
             content.push_str("not a job\n");
         }
-        content += &to_lines([json!({"id": format!("job-{i}"), "url": server.url("/item/1")})]);
+        content += &to_lines([job(&format!("job-{i}"), &server)]);
     }
     files.write("jobs", content);
-    let left = kill_and_finish(&files, &["--concurrency", "16"], rounds, 300, 0x5eed_0001);
+    let left = kill_and_finish(&files, program, &["--concurrency", "16"], rounds, 300, seed);
     println!("killed {} times in {rounds} rounds", left.killed);
     assert!(left.killed >= rounds / 4);
     assert_eq!(left.results.len(), n);
@@ -195,7 +211,14 @@ fn killed_while_it_queues_jobs_it_goes_on_where_it_was() {
         json!({"id": format!("job-{id}"), "url": gone})
     }));
     files.write("jobs", content);
-    let left = kill_and_finish(&files, &["--concurrency", "4"], 32, 120, 0x5eed_0002);
+    let left = kill_and_finish(
+        &files,
+        worker,
+        &["--concurrency", "4"],
+        32,
+        120,
+        0x5eed_0002,
+    );
     assert!(left.killed >= 10, "only {} rounds were killed", left.killed);
     assert_eq!(left.results.len(), n / 3 * 2);
     assert!(left.results.values().all(|times| *times == 1));
@@ -216,6 +239,7 @@ fn killed_between_attempts_a_job_keeps_count_of_them() {
     files.write("jobs", content);
     let left = kill_and_finish(
         &files,
+        worker,
         &["--max-attempts", "5", "--retry-delay", "0"],
         12,
         150,

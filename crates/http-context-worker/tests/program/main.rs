@@ -16,6 +16,8 @@ mod exposition;
 mod input;
 mod layer_order;
 #[cfg(feature = "external-tools")]
+mod library;
+#[cfg(feature = "external-tools")]
 mod live_page;
 mod log;
 mod memory;

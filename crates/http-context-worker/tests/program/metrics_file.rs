@@ -117,3 +117,25 @@ fn a_state_that_goes_on_goes_on_counting_its_jobs() {
     let metrics = Exposition::new(files.read("metrics"));
     equal(metrics.sum(JOBS, &["status=\"ok\""]), &again["jobs"]["ok"]);
 }
+
+#[test]
+fn attempts_are_timed_by_what_became_of_them_and_nothing_is_left_in_the_queue() {
+    let (files, server) = (Files::new(), Server::start());
+    run_jobs(&files, &server, &[]);
+    let metrics = Exposition::new(files.read("metrics"));
+    let count = "http_context_worker_job_duration_seconds_count";
+    let kind = "kind=\"http-context-worker\"";
+    for (status, attempts) in [("ok", 21), ("failed", 1), ("retried", 2)] {
+        let status = format!("status=\"{status}\"");
+        assert_eq!(metrics.sum(count, &[&status, kind]), attempts, "{status}");
+    }
+    let queue = "http_context_worker_queue_jobs";
+    for state in [
+        "state=\"waiting\"",
+        "state=\"running\"",
+        "state=\"delayed\"",
+    ] {
+        assert!(metrics.has(queue, &[state]));
+        assert_eq!(metrics.sum(queue, &[state]), 0, "{state}");
+    }
+}

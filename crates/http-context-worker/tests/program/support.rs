@@ -1,17 +1,20 @@
 //! Running the binary, and servers for it to talk to.
 
+mod gate;
+
 use std::fmt::Write as _;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::Read;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
 use std::time::Duration;
 
-use http_context_worker::upstream::{Seen, Upstream};
+use http_context_worker::program::upstream::{Seen, Upstream};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::Value;
 use tokio::time::Instant;
+
+pub(crate) use gate::{Arrival, Gate};
 
 /// Longer than anything here may take: a test that waits for it has failed.
 pub(crate) const LIMIT: Duration = Duration::from_mins(1);
@@ -44,7 +47,12 @@ impl Files {
 
     /// `run` from the file `jobs` to the file `results`, with these flags and files beside them.
     pub(crate) fn command(&self, also: &[(&str, &str)]) -> Command {
-        let mut command = run_command(&[&"--jobs", &self.path("jobs")]);
+        self.command_of(worker(), also)
+    }
+
+    /// The same of another program.
+    pub(crate) fn command_of(&self, mut command: Command, also: &[(&str, &str)]) -> Command {
+        command.args(["run", "--jobs"]).arg(self.path("jobs"));
         command.arg("--results").arg(self.path("results"));
         for (flag, name) in also {
             command.arg(flag).arg(self.path(name));
@@ -130,7 +138,12 @@ impl Finished {
 }
 
 pub(crate) fn worker() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_http-context-worker"));
+    program(env!("CARGO_BIN_EXE_http-context-worker"))
+}
+
+/// A worker, whatever its jobs.
+pub(crate) fn program(path: &str) -> Command {
+    let mut command = Command::new(path);
     // The surroundings of the test must not lead requests elsewhere.
     for name in [
         "http_proxy",
@@ -277,86 +290,6 @@ impl Server {
     pub(crate) fn all_closed(&self) {
         let open = self.runtime.block_on(self.upstream.closed_within(LIMIT));
         assert_eq!(open, 0);
-    }
-}
-
-/// A server that answers when the test says so.
-pub(crate) struct Gate {
-    address: SocketAddr,
-    arrivals: mpsc::Receiver<Arrival>,
-}
-
-/// A request that has arrived and waits for its answer.
-pub(crate) struct Arrival(TcpStream, String);
-
-impl Gate {
-    pub(crate) fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let (sender, arrivals) = mpsc::channel();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let sender = sender.clone();
-                std::thread::spawn(move || {
-                    let mut stream = stream;
-                    let mut head = Vec::new();
-                    let mut chunk = [0; 1024];
-                    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
-                        match stream.read(&mut chunk) {
-                            Ok(0) | Err(_) => return,
-                            Ok(n) => head.extend_from_slice(&chunk[..n]),
-                        }
-                    }
-                    let head = String::from_utf8_lossy(&head);
-                    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-                    let _ = sender.send(Arrival(stream, path));
-                });
-            }
-        });
-        Self { address, arrivals }
-    }
-
-    pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    /// The next request. Waits for it.
-    pub(crate) fn next(&self) -> Arrival {
-        self.arrivals
-            .recv_timeout(LIMIT)
-            .expect("a request arrives")
-    }
-
-    /// A request that has arrived already.
-    pub(crate) fn arrived(&self) -> Option<Arrival> {
-        self.arrivals.try_recv().ok()
-    }
-}
-
-impl Arrival {
-    /// What was asked for.
-    pub(crate) fn path(&self) -> &str {
-        &self.1
-    }
-
-    pub(crate) fn answer(self) {
-        self.answer_with("200 OK", "");
-    }
-
-    /// Answers with this status, and these headers with their line ends.
-    pub(crate) fn answer_with(mut self, status: &str, headers: &str) {
-        let answer = format!(
-            "HTTP/1.1 {status}\r\n{headers}content-length: 2\r\nconnection: close\r\n\r\nok"
-        );
-        self.0.write_all(answer.as_bytes()).unwrap();
-    }
-
-    /// Waits until the other side has closed the connection.
-    pub(crate) fn wait_closed(mut self) {
-        self.0.set_read_timeout(Some(LIMIT)).unwrap();
-        let mut rest = Vec::new();
-        // A reset is an end as well.
-        let _ = self.0.read_to_end(&mut rest);
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::QUEUE;
 use super::sqlite::signed;
-use crate::attempt::retry::MAX_DELAY;
+use crate::retry::MAX_DELAY;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -66,10 +66,9 @@ fn ceil(time: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::parse;
     use crate::progress::tally::Tally;
     use crate::queue::embedded::Embedded;
-    use crate::queue::{Batch, Disposition, InputOffset, OutputKind, Queue as _, Ticket};
+    use crate::queue::{Batch, Disposition, OutputKind, Queue as _, QueuedJob, Ticket};
 
     const WAIT: Duration = Duration::from_secs(5);
 
@@ -82,13 +81,13 @@ mod tests {
             .begin_output(OutputKind::Results, "results", 0)
             .await
             .unwrap();
-        let job = parse(br#"{"id": "a", "url": "http://localhost/"}"#).unwrap();
+        let job = QueuedJob {
+            id: "a".to_owned(),
+            text: r#"{"id":"a"}"#.to_owned(),
+        };
         let batch = Batch {
             jobs: vec![(1, job)],
-            input: "jobs".to_owned(),
-            offset: InputOffset::default(),
-            rejects: "rejects".to_owned(),
-            rejects_length: 0,
+            read: None,
         };
         queue.add(&batch).await.unwrap();
         let again = Disposition::Again {

@@ -10,8 +10,9 @@ use crate::queue::tasks::{BEGUN, CRASHES, task, task_id};
 use crate::queue::{Batch, Disposition, OutputKind, Seen, Ticket};
 
 impl Embedded {
-    /// See [`Queue::add`](crate::queue::Queue::add).
-    pub(super) async fn add_in_transaction(&self, batch: &Batch) -> Result<(), Failed> {
+    /// See [`Queue::add`](crate::queue::Queue::add). Whether the batch was taken in; otherwise some of its
+    /// ids are known.
+    pub(super) async fn add_in_transaction(&self, batch: &Batch) -> Result<bool, Failed> {
         let mut tx = self.pool.begin().await?;
         let first: i64 = sqlx::query_scalar(
             "UPDATE worker_totals SET next_ticket = next_ticket + ?1 RETURNING next_ticket - ?1",
@@ -27,40 +28,46 @@ impl Embedded {
                 line: *line,
             })
             .collect();
-        sqlx::query(
-            "INSERT INTO worker_job_id (id, line) \
+        let new = sqlx::query(
+            "INSERT OR IGNORE INTO worker_job_id (id, line) \
              SELECT value ->> 'id', value ->> 'line' FROM json_each(?1)",
         )
         .bind(serde_json::to_string(&ids)?)
         .execute(&mut *tx)
-        .await?;
+        .await?
+        .rows_affected();
+        if new != ids.len() as u64 {
+            return Ok(false);
+        }
         let tasks = batch
             .jobs
             .iter()
             .zip(unsigned(first)..)
             .map(|((_, job), ticket)| task(Ticket(ticket), job))
-            .collect::<Result<Vec<_>, _>>()?;
+            .collect::<Vec<_>>();
         push_tasks(&mut *tx, QUEUE, &tasks)
             .await
             .map_err(|error| Failed(error.to_string()))?;
-        let offset = &batch.offset;
-        sqlx::query("INSERT OR REPLACE INTO worker_input VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
-            .bind(&batch.input)
-            .bind(signed(offset.bytes))
-            .bind(signed(offset.lines))
-            .bind(offset.complete)
-            .bind(&offset.digest)
-            .bind(signed(offset.unended))
-            .bind(signed(offset.rejected))
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query("UPDATE worker_output SET length = ?1 WHERE kind = ?2")
-            .bind(signed(batch.rejects_length))
-            .bind(OutputKind::Rejects.as_str())
-            .execute(&mut *tx)
-            .await?;
+        if let Some(read) = &batch.read {
+            let offset = &read.offset;
+            sqlx::query("INSERT OR REPLACE INTO worker_input VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+                .bind(&read.input)
+                .bind(signed(offset.bytes))
+                .bind(signed(offset.lines))
+                .bind(offset.complete)
+                .bind(&offset.digest)
+                .bind(signed(offset.unended))
+                .bind(signed(offset.rejected))
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query("UPDATE worker_output SET length = ?1 WHERE kind = ?2")
+                .bind(signed(read.rejects_length))
+                .bind(OutputKind::Rejects.as_str())
+                .execute(&mut *tx)
+                .await?;
+        }
         tx.commit().await?;
-        Ok(())
+        Ok(true)
     }
 
     /// Returns how many of the finished jobs the queue did not hold; nothing is committed if there

@@ -12,8 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{QUEUE, clock};
-use crate::job::Job;
-use crate::queue::tasks::Label;
+use crate::queue::tasks::{JobText, Label};
 use crate::queue::wake::Wake;
 use crate::queue::{Handler, QueueError};
 
@@ -32,7 +31,7 @@ pub(super) async fn work<H: Handler>(
         .batch_size(concurrency.clamp(16, 128))
         .persist_results(false)
         .lock_tasks(false);
-    let backend = SqliteStorage::<Job>::new(pool)
+    let backend = SqliteStorage::<JobText>::new(pool)
         .with_config(config)
         .poll_with_strategy(Wake::new(woken, LOOK_EVERY));
     let context = WorkerContext::new(&format!("worker-{}", std::process::id()));
@@ -41,7 +40,7 @@ pub(super) async fn work<H: Handler>(
         .backend(backend)
         .concurrency(concurrency)
         .parallelize(tokio::spawn)
-        .build(move |job: Job, label: Label| {
+        .build(move |job: JobText, label: Label| {
             let handler = handler.clone();
             async move { handler.handle(label.attempt(job)).await }
         });

@@ -4,9 +4,9 @@ use sqlx::{Executor, Sqlite, SqlitePool};
 
 use super::clock::now;
 use super::sqlite::signed;
-use crate::attempt::retry::MAX_DELAY;
 use crate::queue::Ticket;
 use crate::queue::tasks::{BEGUN, CRASHES, task_id};
+use crate::retry::MAX_DELAY;
 
 /// Which of them had a part in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -23,6 +23,7 @@ mod clock;
 mod commits;
 mod engine;
 mod handed_out;
+mod prepare;
 mod sqlite;
 mod state;
 
@@ -30,14 +31,14 @@ pub(crate) use self::state::State;
 pub use self::state::StateError;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use apalis_sqlite::SqliteStorage;
 use parking_lot::Mutex;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Row, SqlitePool};
 use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use self::handed_out::{Blame, release};
@@ -50,28 +51,11 @@ use crate::progress::tally::Tally;
 use crate::progress::{Meter, Progress};
 use crate::results::output::Output;
 
+/// The end of a run is seen at once; this is for when the meter does not show it.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
 /// The engine's name for our kind of task.
 const QUEUE: &str = "http-context-job";
-
-/// The format of our own tables.
-const FORMAT: i64 = 2;
-
-const TABLES: &str = "
-    CREATE TABLE IF NOT EXISTS worker_job_id (
-        id TEXT NOT NULL PRIMARY KEY, line INTEGER NOT NULL
-    ) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS worker_input (
-        name TEXT NOT NULL PRIMARY KEY, bytes INTEGER NOT NULL, lines INTEGER NOT NULL,
-        complete INTEGER NOT NULL, digest BLOB NOT NULL, unended INTEGER NOT NULL, rejected INTEGER NOT NULL
-    );
-    CREATE TABLE IF NOT EXISTS worker_output (
-        kind TEXT NOT NULL PRIMARY KEY, target TEXT NOT NULL, length INTEGER NOT NULL
-    );
-    CREATE TABLE IF NOT EXISTS worker_totals (
-        one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1), next_ticket INTEGER NOT NULL, tally TEXT NOT NULL
-    );
-    INSERT OR IGNORE INTO worker_totals VALUES (1, 1, '{}');
-";
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
@@ -81,6 +65,7 @@ pub(crate) struct Embedded {
     waker: Waker,
     /// Taken by the one worker.
     woken: Arc<Mutex<Option<mpsc::Receiver<()>>>>,
+    meter: Arc<OnceLock<Meter>>,
 }
 
 impl Embedded {
@@ -118,59 +103,10 @@ impl Embedded {
             pool,
             waker,
             woken: Arc::new(Mutex::new(Some(woken))),
+            meter: Arc::default(),
         };
         queue.prepare().await?;
         Ok(queue)
-    }
-
-    async fn prepare(&self) -> Result<(), QueueError> {
-        let unreadable = |error: sqlx::Error| unreadable(&self.path, &error);
-        // The client takes it for text, and a damaged one would end its thread.
-        let schema: Vec<Vec<u8>> =
-            sqlx::query_scalar("SELECT CAST(sql AS BLOB) FROM sqlite_schema WHERE sql IS NOT NULL")
-                .fetch_all(&self.pool)
-                .await
-                .map_err(unreadable)?;
-        if schema.iter().any(|sql| std::str::from_utf8(sql).is_err()) {
-            return Err(QueueError::Open {
-                path: self.path.clone(),
-                reason: "its schema is damaged".to_owned(),
-            });
-        }
-        let found: i64 = sqlx::query_scalar("PRAGMA user_version")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(unreadable)?;
-        // 0 is a database that is new.
-        if ![0, FORMAT].contains(&found) {
-            return Err(QueueError::OtherVersion {
-                path: self.path.clone(),
-                found,
-                known: FORMAT,
-            });
-        }
-        SqliteStorage::migrations()
-            .run(&self.pool)
-            .await
-            .map_err(|error| unreadable(error.into()))?;
-        let mut tx = self.pool.begin().await.map_err(unreadable)?;
-        sqlx::raw_sql(TABLES)
-            .execute(&mut *tx)
-            .await
-            .map_err(unreadable)?;
-        sqlx::raw_sql("PRAGMA user_version = 2")
-            .execute(&mut *tx)
-            .await
-            .map_err(unreadable)?;
-        // What is handed out still was so when the former run ended without giving it back.
-        release(&mut *tx, Blame::WhatBegan)
-            .await
-            .map_err(unreadable)?;
-        sqlx::query("DELETE FROM Workers")
-            .execute(&mut *tx)
-            .await
-            .map_err(unreadable)?;
-        tx.commit().await.map_err(unreadable)
     }
 
     /// Whether any input was begun and not read to its end.
@@ -179,6 +115,21 @@ impl Embedded {
             .fetch_one(&self.pool)
             .await
             .map_err(|error| self.failed(&error))
+    }
+
+    async fn is_empty(&self) -> Result<bool, QueueError> {
+        sqlx::query_scalar("SELECT NOT EXISTS (SELECT 1 FROM Jobs WHERE job_type = ?1)")
+            .bind(QUEUE)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(|error| self.failed(&error))
+    }
+
+    /// Jobs were queued that come from no input.
+    pub(crate) fn queued_beside(&self, jobs: u64) {
+        if let Some(meter) = self.meter.get() {
+            meter.update(|progress| progress.queued += jobs);
+        }
     }
 
     fn failed(&self, error: &sqlx::Error) -> QueueError {
@@ -193,15 +144,27 @@ impl Queue for Embedded {
     const BEGINS_BEHIND: bool = false;
 
     async fn until_empty(&self, mut progress: watch::Receiver<Progress>) -> Result<(), QueueError> {
-        // Nobody else takes jobs: the meter knows of each. Its sender is held by the writer of results, which
-        // is watched elsewhere.
-        if progress.wait_for(Progress::is_done).await.is_err() {
-            return std::future::pending().await;
+        let mut look = interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            // Nobody else takes jobs: the meter knows of each, but for those that come from no input and
+            // were queued just when the run began. So it says when to look, and the look decides.
+            tokio::select! {
+                biased;
+                _ = progress.wait_for(Progress::is_done) => {}
+                _ = look.tick() => {}
+            }
+            if self.is_empty().await? {
+                return Ok(());
+            }
+            look.tick().await;
         }
-        Ok(())
     }
 
-    fn follow(&self, _: &Meter) {}
+    fn follow(&self, meter: &Meter) {
+        // A run begins once: there is nothing to replace.
+        let _ = self.meter.set(meter.clone());
+    }
 
     async fn len(&self) -> Result<u64, QueueError> {
         let count: i64 = sqlx::query_scalar("SELECT count(*) FROM Jobs WHERE job_type = ?1")
@@ -309,14 +272,18 @@ impl Queue for Embedded {
     }
 
     async fn add(&self, batch: &Batch) -> Result<Vec<Seen>, QueueError> {
-        self.add_in_transaction(batch)
+        let is_in = self
+            .add_in_transaction(batch)
             .await
             .map_err(|Failed(reason)| QueueError::Failed {
                 path: self.path.clone(),
                 reason,
             })?;
+        if !is_in {
+            let ids: Vec<&str> = batch.jobs.iter().map(|(_, job)| job.id.as_str()).collect();
+            return self.seen(&ids).await;
+        }
         self.waker.wake();
-        // One process fills it: no id has become known in between.
         Ok(Vec::new())
     }
 

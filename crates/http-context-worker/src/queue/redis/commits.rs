@@ -163,26 +163,37 @@ impl Redis {
             inner.keys.active(),
             inner.keys.ids(),
             inner.keys.inputs(),
-            inner
-                .keys
-                .output(OutputKind::Rejects, &self.on_this_host(&batch.rejects)),
+            match &batch.read {
+                Some(read) => {
+                    let rejects = self.on_this_host(&read.rejects);
+                    inner.keys.output(OutputKind::Rejects, &rejects)
+                }
+                // Nothing is recorded under it.
+                None => inner.keys.ids(),
+            },
             inner.keys.added_by(&inner.reader),
         ] {
             call.key(key);
         }
         call.arg(inner.keys.meta()).arg(number);
-        if batch.input == STDIN {
-            call.arg("").arg("");
-        } else {
-            call.arg(self.on_this_host(&batch.input))
-                .arg(self.write(&batch.offset)?);
+        match &batch.read {
+            Some(read) if read.input != STDIN => {
+                call.arg(self.on_this_host(&read.input))
+                    .arg(self.write(&read.offset)?);
+            }
+            _ => {
+                call.arg("").arg("");
+            }
         }
-        call.arg(batch.rejects_length);
+        match &batch.read {
+            Some(read) => call.arg(read.rejects_length),
+            None => call.arg(""),
+        };
         for ((line, job), ticket) in batch.jobs.iter().zip(end - count..) {
             call.arg(&job.id)
                 .arg(*line)
                 .arg(task_id(Ticket(ticket)).to_string())
-                .arg(self.write(job)?);
+                .arg(&job.text);
         }
         let ask = |mut redis: Link| {
             let call = &call;

@@ -17,8 +17,7 @@ use super::Redis;
 use super::link::Link;
 use super::refusal::Meaning;
 use super::workers::Counted;
-use crate::job::Job;
-use crate::queue::tasks::Label;
+use crate::queue::tasks::{JobText, Label};
 use crate::queue::wake::{Wake, wake};
 use crate::queue::{Handler, QueueError};
 
@@ -59,7 +58,7 @@ pub(super) async fn work<H: Handler>(
             .persist_results(false)
             .lock_tasks(false)
             .emit_events(false);
-        let backend = RedisStorage::<Job, Link>::new(redis.0.connection.link())
+        let backend = RedisStorage::<JobText, Link>::new(redis.0.connection.link())
             .with_config(config)
             .poll_with_strategy(Wake::new(woken, LOOK_EVERY));
         let context = WorkerContext::new(&name);
@@ -69,7 +68,7 @@ pub(super) async fn work<H: Handler>(
             .backend(backend)
             .concurrency(concurrency)
             .parallelize(tokio::spawn)
-            .build(move |job: Job, label: Label| {
+            .build(move |job: JobText, label: Label| {
                 let handler = handler.clone();
                 async move { handler.handle(label.attempt(job)).await }
             });

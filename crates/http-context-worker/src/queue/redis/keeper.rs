@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use redis::AsyncCommands as _;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Redis;
@@ -10,9 +11,9 @@ use super::connection::Patience;
 use super::link::Link;
 use super::scripts::{KEEP, RELEASE};
 use super::silence::{Sign, Silence};
-use crate::attempt::retry::MAX_DELAY;
 use crate::queue::tasks::task_id;
 use crate::queue::{QueueError, Ticket};
+use crate::retry::MAX_DELAY;
 
 const KEEP_EVERY: Duration = Duration::from_millis(250);
 
@@ -80,7 +81,16 @@ impl Redis {
             inner.workers.wake();
         }
         if let Some(meter) = inner.meter.get() {
-            meter.update(|progress| progress.queued = progress.finished + unfinished);
+            let key = inner.keys.retry();
+            let ask = |mut connection: Link| {
+                let key = key.clone();
+                async move { connection.zcard(key).await }
+            };
+            let delayed: u64 = inner.connection.ask(Patience::None, ask).await?;
+            meter.update(|progress| {
+                progress.queued = progress.finished + unfinished;
+                progress.shared = Some((waiting, delayed));
+            });
         }
         for worker in inner.workers.former() {
             let in_hand = inner.workers.in_hand();

@@ -30,8 +30,6 @@ use self::counts::{CountedExporter, CountedMetrics, CountedProcessor, Counts};
 use self::settings::{Protocol, Shadowed, Signal, requested};
 use crate::failure::Failure;
 
-const SERVICE_NAME: &str = "http-context-worker";
-
 /// Said, because left to itself the exporter takes JSON when any crate of the build has that feature
 /// on.
 const PROTOBUF: opentelemetry_otlp::Protocol = opentelemetry_otlp::Protocol::HttpBinary;
@@ -59,19 +57,19 @@ impl Otlp {
     /// # Errors
     ///
     /// [`Failure::Otlp`] when a variable has a value that nothing can be made of.
-    pub(crate) fn from_env() -> Result<Self, Failure> {
+    pub(crate) fn from_env(service: &str) -> Result<Self, Failure> {
         let get = |name: &str| std::env::var(name).ok();
         let traces = match requested(Signal::Traces, get)? {
             Some(protocol) => {
                 let shadowed = Shadowed::of(Signal::Traces, get);
-                Some(traces(protocol, shadowed).map_err(|error| failure(&error))?)
+                Some(traces(service, protocol, shadowed).map_err(|error| failure(&error))?)
             }
             None => None,
         };
         let metrics = match requested(Signal::Metrics, get)? {
             Some(protocol) => {
                 let shadowed = Shadowed::of(Signal::Metrics, get);
-                Some(metrics(protocol, shadowed).map_err(|error| failure(&error))?)
+                Some(metrics(service, protocol, shadowed).map_err(|error| failure(&error))?)
             }
             None => None,
         };
@@ -129,7 +127,11 @@ impl Otlp {
     }
 }
 
-fn traces(protocol: Protocol, shadowed: Shadowed) -> Result<Traces, ExporterBuildError> {
+fn traces(
+    service: &str,
+    protocol: Protocol,
+    shadowed: Shadowed,
+) -> Result<Traces, ExporterBuildError> {
     let builder = SpanExporter::builder();
     let exporter = match protocol {
         Protocol::Grpc => by_grpc(builder.with_tonic(), shadowed).build(),
@@ -138,13 +140,17 @@ fn traces(protocol: Protocol, shadowed: Shadowed) -> Result<Traces, ExporterBuil
     let spans = Counts::new("spans");
     let batches = BatchSpanProcessor::builder(CountedExporter::new(exporter, &spans)).build();
     let provider = SdkTracerProvider::builder()
-        .with_resource(resource())
+        .with_resource(resource(service))
         .with_span_processor(CountedProcessor::new(batches, &spans))
         .build();
     Ok(Traces { provider, spans })
 }
 
-fn metrics(protocol: Protocol, shadowed: Shadowed) -> Result<Metrics, ExporterBuildError> {
+fn metrics(
+    service: &str,
+    protocol: Protocol,
+    shadowed: Shadowed,
+) -> Result<Metrics, ExporterBuildError> {
     let builder = MetricExporter::builder();
     let exporter = match protocol {
         Protocol::Grpc => by_grpc(builder.with_tonic(), shadowed).build(),
@@ -152,7 +158,7 @@ fn metrics(protocol: Protocol, shadowed: Shadowed) -> Result<Metrics, ExporterBu
     }?;
     let exports = Counts::new("exports of metrics");
     let provider = SdkMeterProvider::builder()
-        .with_resource(resource())
+        .with_resource(resource(service))
         .with_periodic_exporter(CountedMetrics::new(exporter, &exports))
         .build();
     Ok(Metrics { provider, exports })
@@ -174,15 +180,17 @@ fn by_http<B: WithHttpConfig + WithExportConfig>(builder: B, shadowed: &Shadowed
         .with_headers(headers.collect())
 }
 
-/// What `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` say; without a name, ours.
-fn resource() -> Resource {
+/// What `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` say; without a name, that of the service.
+fn resource(service: &str) -> Resource {
     let found = Resource::builder().build();
     let name = found.get(&opentelemetry::Key::from_static_str("service.name"));
     let is_named = name.is_some_and(|name| !name.as_str().starts_with("unknown_service"));
     if is_named {
         return found;
     }
-    Resource::builder().with_service_name(SERVICE_NAME).build()
+    Resource::builder()
+        .with_service_name(service.to_owned())
+        .build()
 }
 
 fn failure(source: &ExporterBuildError) -> Failure {

@@ -127,17 +127,26 @@ fn the_scaler_counts_what_workers_of_the_deployment_export() {
 
     let trigger = &scaler["triggers"][0]["metadata"];
     let query = trigger["query"].as_str().unwrap();
-    let (_, metric) = query.split_once("avg_over_time(").unwrap();
-    let (metric, labels) = metric.split_once('{').unwrap();
-    assert!(
-        http_context_middleware::catalogue().any(|known| known.prometheus_name == metric),
-        "no metric {metric}"
-    );
+    let mut series = query.split("avg_over_time(").skip(1).peekable();
+    assert!(series.peek().is_some(), "{query}");
+    let series: Vec<_> = series
+        .map(|metric| metric.split_once('{').unwrap())
+        .collect();
+    for (metric, _) in &series {
+        assert!(
+            http_context_middleware::catalogue().any(|known| known.prometheus_name == *metric),
+            "no metric {metric}"
+        );
+    }
     let monitors = manifests("podmonitor.yaml");
     let relabeling = &monitors[0]["spec"]["podMetricsEndpoints"][0]["relabelings"][0];
     assert_eq!(relabeling["targetLabel"], "job");
-    let job = format!("job={}}}", relabeling["replacement"]);
-    assert!(labels.starts_with(&job), "{labels} and {job}");
+    let job = format!("job={}", relabeling["replacement"]);
+    for (_, labels) in &series {
+        let rest = labels.strip_prefix(&job);
+        let is_of_it = rest.is_some_and(|rest| rest.starts_with([',', '}']));
+        assert!(is_of_it, "{labels} and {job}");
+    }
 
     // Full workers ask for more of them, or there would never be a second.
     let args = texts(&pod(&worker)["containers"][0]["args"]);

@@ -4,22 +4,37 @@
 //! moments come from a fixed seed, and some are aimed: right after the results file has changed the
 //! lines in it are written and not settled yet.
 
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{RedisServer, counted, enqueue, serve};
+use super::{RedisServer, counted, enqueue, enqueue_by, serve_command_of};
 use crate::crash::{Random, kills};
-use crate::support::{Files, Server, to_lines, until, worker};
+use crate::support::{Files, Running, Server, to_lines, until, worker};
+
+/// The one that this test looks into, whatever a program calls its own.
+const QUEUE: [&str; 2] = ["--queue-name", "http-context"];
 
 #[test]
 fn workers_killed_at_many_moments_lose_no_job_and_no_result_stands_twice_or_torn() {
+    let job = |id: &str, server: &Server| json!({"id": id, "url": server.url("/item/1")});
+    workers_killed_at_many_moments(worker, job, 0x5eed_0004);
+}
+
+/// Kills workers of a program, each job of which makes one request.
+pub(crate) fn workers_killed_at_many_moments(
+    program: fn() -> Command,
+    job: impl Fn(&str, &Server) -> serde_json::Value,
+    seed: u64,
+) {
     let (files, server, redis) = (Files::new(), Server::start(), RedisServer::start());
     let rounds = kills(15);
-    let (n, mut random) = (rounds * 400, Random(0x5eed_0004));
-    let jobs = (0..n).map(|i| json!({"id": format!("job-{i}"), "url": server.url("/item/1")}));
-    enqueue(&redis, &files.write("jobs", to_lines(jobs)), &[]);
+    let (n, mut random) = (rounds * 400, Random(seed));
+    let jobs = to_lines((0..n).map(|i| job(&format!("job-{i}"), &server)));
+    let queued = enqueue_by(program(), &redis.url(), &files.write("jobs", jobs), &QUEUE);
+    assert_eq!(queued.code(), 0, "{}", queued.stderr);
     let names: Vec<String> = (0..3).map(|i| format!("results-{i}")).collect();
     let start = |name: &String| {
         let more = [
@@ -29,8 +44,15 @@ fn workers_killed_at_many_moments_lose_no_job_and_no_result_stands_twice_or_torn
             "16",
             "--max-attempts",
             "3",
+            QUEUE[0],
+            QUEUE[1],
         ];
-        serve(&redis, &files.path(name), &more)
+        Running::start(&mut serve_command_of(
+            program(),
+            &redis.url(),
+            &files.path(name),
+            &more,
+        ))
     };
     let mut workers: Vec<_> = names.iter().map(start).collect();
     for round in 0..rounds {

@@ -1,6 +1,6 @@
 //! The shared queue, in a real Redis: what several processes make of it.
 
-mod crash;
+pub(crate) mod crash;
 mod failover;
 mod input;
 mod outage;
@@ -163,7 +163,10 @@ fn enqueue(redis: &RedisServer, jobs: &Path, more: &[&str]) -> Finished {
 }
 
 fn enqueue_at(url: &str, jobs: &Path, more: &[&str]) -> Finished {
-    let mut command = worker();
+    enqueue_by(worker(), url, jobs, more)
+}
+
+fn enqueue_by(mut command: Command, url: &str, jobs: &Path, more: &[&str]) -> Finished {
     command.arg("enqueue").arg("--queue").arg(url);
     finish(command.arg("--jobs").arg(jobs).args(more))
 }
@@ -174,7 +177,10 @@ fn serve_command(redis: &RedisServer, results: &Path, more: &[&str]) -> Command 
 }
 
 fn serve_command_at(url: &str, results: &Path, more: &[&str]) -> Command {
-    let mut command = worker();
+    serve_command_of(worker(), url, results, more)
+}
+
+fn serve_command_of(mut command: Command, url: &str, results: &Path, more: &[&str]) -> Command {
     command.args(["serve", "--json", "--queue"]).arg(url);
     command.arg("--results").arg(results).args(more);
     command

@@ -1,0 +1,150 @@
+//! Jobs of the queue by what they wait for, as a gauge: what a scaler goes by.
+//!
+//! What runs is this process's. What waits is the whole queue's, so that each of the processes which share
+//! one says the same of it. The figures are those of the last commit, or of the last attempt that began or
+//! ended.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+use metrics::{Gauge, gauge};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::Progress;
+
+/// Its Prometheus name in the telemetry catalogue, which describes it.
+const NAME: &str = "http_context_worker_queue_jobs";
+
+/// The gauges, as the recorder that is installed knows them.
+pub(super) struct QueueMetrics {
+    waiting: Gauge,
+    running: Gauge,
+    delayed: Gauge,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    running: u64,
+    /// When jobs that wait for another attempt are due: those of this process. Where a queue is shared
+    /// it says how many there are.
+    due: BinaryHeap<Reverse<Instant>>,
+}
+
+impl QueueMetrics {
+    /// Makes all series, at 0 in a process that has none yet.
+    pub(super) fn new() -> Self {
+        Self {
+            waiting: gauge!(NAME, "state" => "waiting"),
+            running: gauge!(NAME, "state" => "running"),
+            delayed: gauge!(NAME, "state" => "delayed"),
+            counts: Mutex::default(),
+        }
+    }
+
+    pub(super) fn began(&self, progress: &Progress) {
+        self.change(progress, |counts| counts.running += 1);
+    }
+
+    pub(super) fn ended(&self, progress: &Progress) {
+        self.change(progress, |counts| {
+            counts.running = counts.running.saturating_sub(1);
+        });
+    }
+
+    /// A job waits so long for its next attempt.
+    pub(super) fn delay(&self, wait: Duration) {
+        let due = Instant::now() + wait;
+        self.counts.lock().due.push(Reverse(due));
+    }
+
+    pub(super) fn update(&self, progress: &Progress) {
+        self.change(progress, |_| ());
+    }
+
+    fn change(&self, progress: &Progress, change: impl FnOnce(&mut Counts)) {
+        let mut counts = self.counts.lock();
+        change(&mut counts);
+        let (waiting, delayed) = match progress.shared {
+            Some(shared) => shared,
+            None => counts.of_this_process(progress),
+        };
+        self.running.set(to_f64(counts.running));
+        self.waiting.set(to_f64(waiting));
+        self.delayed.set(to_f64(delayed));
+    }
+}
+
+impl Counts {
+    fn of_this_process(&mut self, progress: &Progress) -> (u64, u64) {
+        if let Some(Reverse(first)) = self.due.peek() {
+            let now = Instant::now();
+            let mut first = *first;
+            while first <= now {
+                self.due.pop();
+                match self.due.peek() {
+                    Some(Reverse(next)) => first = *next,
+                    None => break,
+                }
+            }
+        }
+        let left = progress.unfinished().saturating_sub(self.running);
+        let delayed = left.min(self.due.len() as u64);
+        (left - delayed, delayed)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count of jobs")]
+fn to_f64(count: u64) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn each_job_that_is_left_counts_once_by_what_it_waits_for() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let queue = metrics::with_local_recorder(&recorder, QueueMetrics::new);
+        let counted = || {
+            let text = recorder.handle().render();
+            ["waiting", "running", "delayed"].map(|state| {
+                let name = format!("{NAME}{{state=\"{state}\"}} ");
+                let line = text.lines().find_map(|line| line.strip_prefix(&name));
+                line.unwrap().parse::<u64>().unwrap()
+            })
+        };
+        let mut progress = Progress {
+            queued: 5,
+            ..Progress::default()
+        };
+        queue.update(&progress);
+        assert_eq!(counted(), [5, 0, 0]);
+        queue.began(&progress);
+        queue.began(&progress);
+        assert_eq!(counted(), [3, 2, 0]);
+        queue.delay(Duration::from_secs(5));
+        queue.ended(&progress);
+        assert_eq!(counted(), [3, 1, 1]);
+        tokio::time::advance(Duration::from_secs(5)).await;
+        progress.finished = 1;
+        queue.ended(&progress);
+        assert_eq!(counted(), [4, 0, 0]);
+        progress.shared = Some((7, 8));
+        queue.update(&progress);
+        assert_eq!(counted(), [7, 0, 8]);
+    }
+
+    #[test]
+    fn the_metric_is_in_the_catalogue() {
+        let found = http_context_middleware::catalogue()
+            .find(|metric| metric.prometheus_name == NAME)
+            .unwrap();
+        assert_eq!(found.attributes, ["state"]);
+    }
+}

@@ -1,0 +1,13 @@
+//! The worker as a library: job types of one's own, what their functions are given and return, and what
+//! programs with a `main` of their own call.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod contexts;
+mod failures;
+mod hooks;
+mod kinds;
+mod queues;
+mod results;
+mod services;
+mod support;

@@ -1,0 +1,140 @@
+//! Telemetry and the admin endpoint in a service that has no queue.
+
+use http_context_worker::program::upstream::Upstream;
+use http_context_worker::{Admin, JobError, JobQueue, Plan, QueueAddress, Telemetry, Worker};
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::support::Files;
+
+#[expect(dead_code, reason = "the example is a program as well")]
+#[path = "../../examples/axum_service.rs"]
+mod axum_service;
+
+/// The answer to a request for this host.
+async fn ask(client: &Client, method: Method, url: &str, host: &str) -> (StatusCode, String) {
+    let request = client.request(method, url).header("host", host);
+    let answer = request.send().await.unwrap();
+    (answer.status(), answer.text().await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_axum_service_has_the_telemetry_and_the_admin_page_of_a_worker() {
+    let upstream = Upstream::start().await.unwrap();
+    let telemetry = Telemetry::install("shop").unwrap();
+    let admin = Admin::new("shop <1>", telemetry.metrics());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let page = format!("{}/item/1", upstream.plain_url());
+    let router = axum_service::router(page, &admin);
+    tokio::spawn(async { axum::serve(listener, router).await });
+
+    let client = Client::builder().no_proxy().build().unwrap();
+    let get =
+        async |path: &str| ask(&client, Method::GET, &format!("{url}{path}"), "localhost").await;
+    for _ in 0..3 {
+        assert_eq!(get("/page").await.0, StatusCode::OK);
+    }
+    assert_eq!(upstream.seen().requests(), 3);
+    let (status, metrics) = get("/admin/metrics").await;
+    assert_eq!(status, StatusCode::OK);
+    let port = upstream.plain_url().rsplit(':').next().unwrap().to_owned();
+    let of_upstream = |line: &&str| {
+        line.starts_with("http_client_request_duration_seconds_count") && line.contains(&port)
+    };
+    let counted: Vec<&str> = metrics.lines().filter(of_upstream).collect();
+    assert!(
+        counted.len() == 1 && counted[0].ends_with(" 3"),
+        "{metrics}"
+    );
+    let (_, contexts) = get("/admin/debug/contexts").await;
+    let contexts: Value = serde_json::from_str(&contexts).unwrap();
+    assert_eq!(
+        (&contexts["contexts_open"], &contexts["queue"]),
+        (&json!(0), &Value::Null)
+    );
+    assert!(get("/admin/").await.1.contains("<h1>shop &lt;1></h1>"));
+    assert_eq!(
+        get("/admin/readyz").await,
+        (StatusCode::OK, "ready\n".to_owned())
+    );
+    admin.set_ready(false);
+    assert_eq!(
+        get("/admin/readyz").await.0,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    assert_eq!(get("/admin/nothing").await.0, StatusCode::NOT_FOUND);
+    for path in ["", "metrics", "livez", "readyz", "debug/contexts"] {
+        let path = format!("{url}/admin/{path}");
+        for method in [
+            Method::POST,
+            Method::PUT,
+            Method::DELETE,
+            Method::OPTIONS,
+            Method::TRACE,
+        ] {
+            let (status, _) = ask(&client, method, &path, "localhost").await;
+            assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        }
+        let (status, _) = ask(&client, Method::GET, &path, "evil.example").await;
+        assert_eq!(status, StatusCode::MISDIRECTED_REQUEST, "{path}");
+    }
+    Telemetry::install("shop").unwrap_err();
+}
+
+#[tokio::test]
+async fn a_run_is_shown_with_its_jobs_and_how_far_they_are() {
+    let (files, admin) = (Files::new(), Admin::new("shop", String::new));
+    let server = admin.serve("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let queue = JobQueue::open(&QueueAddress::Embedded(None)).await.unwrap();
+    for id in ["a https://me:hunter2@host/", "b"] {
+        let _ = queue.enqueue(id, &json!({})).await.unwrap();
+    }
+    let (said, mut hears) = tokio::sync::mpsc::channel(2);
+    let lasts = move |_: Value, job: http_context_worker::JobContext| {
+        let said = said.clone();
+        async move {
+            job.progress(3, 7);
+            said.send(()).await.map_err(JobError::failed)?;
+            job.closing().await;
+            Ok::<_, JobError>(())
+        }
+    };
+    let url = format!("{}debug/contexts", server.url());
+    let look = async {
+        hears.recv().await.unwrap();
+        hears.recv().await.unwrap();
+        let client = Client::builder().no_proxy().build().unwrap();
+        ask(&client, Method::GET, &url, "localhost").await.1
+    };
+    let worker = Worker::new("lasts", lasts);
+    let results = http_context_worker::Target::File(files.path("results"));
+    let plan = Plan::on(&queue).results(results).admin(&admin);
+    let mut seen = None;
+    worker
+        .run(plan, async { seen = Some(look.await) })
+        .await
+        .unwrap();
+    let seen: Value = serde_json::from_str(&seen.unwrap()).unwrap();
+    assert_eq!(
+        (&seen["jobs_running"], &seen["queue"]["unfinished"]),
+        (&json!(2), &json!(2))
+    );
+    let job = &seen["jobs"][0];
+    assert_eq!(job["progress"], json!({"done": 3, "all": 7}));
+    assert_eq!(
+        (&job["kind"], &job["attempt"]),
+        (&json!("lasts"), &json!(1))
+    );
+    let ids: Vec<_> = seen["jobs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|job| &job["id"])
+        .collect();
+    assert!(
+        ids.contains(&&json!("a https://REDACTED:REDACTED@host/")),
+        "{ids:?}"
+    );
+}
