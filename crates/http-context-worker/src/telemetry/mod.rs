@@ -7,9 +7,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_context_middleware::{Instrumentation, with_catalogue_buckets};
 #[cfg(feature = "otlp")]
-use http_context_middleware::Spans;
-use http_context_middleware::{Instrumentation, Propagation, with_catalogue_buckets};
+use http_context_middleware::{Propagation, Spans};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 #[cfg(feature = "otlp")]
 use metrics_util::layers::FanoutBuilder;
@@ -209,6 +209,13 @@ impl Telemetry {
     /// # Cancel safety
     ///
     /// Dropped half-way the exporters go on in threads of their own, and what they lose is not told.
+    #[cfg_attr(
+        not(feature = "otlp"),
+        allow(
+            clippy::unused_async,
+            reason = "the same call with and without exporters"
+        )
+    )]
     pub async fn flush(&self, within: Duration) -> Option<String> {
         #[cfg(feature = "otlp")]
         {
