@@ -70,6 +70,7 @@ fn context(live: &LiveContext) -> Value {
         "is_closing": live.is_closing,
         "requests_in_flight": live.requests_in_flight,
         "requests": live.requests,
+        "plain_requests": live.plain_requests,
         "callers": live.callers.iter().map(caller_report).collect::<Vec<Value>>(),
         "children": live.children,
         "nested_opens": live.nested_opens,
