@@ -13,7 +13,7 @@ use crate::server::Server;
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// How long the exit of a context may take that has nothing to wait for.
-const EXIT: Duration = Duration::from_millis(50);
+pub const EXIT: Duration = Duration::from_millis(50);
 
 /// Asserts that these contexts closed clean and at once, and that their reports say together what the
 /// server counted.

@@ -9,6 +9,6 @@ mod counts;
 mod io;
 mod server;
 
-pub use account::{BoxError, accounted, caused_by, impatient, leak_at};
+pub use account::{BoxError, EXIT, accounted, caused_by, impatient, leak_at};
 pub use counts::Counts;
 pub use server::Server;

@@ -7,7 +7,7 @@ use genai::chat::{ChatRequest, ChatStreamEvent};
 use genai::resolver::{AuthData, Endpoint};
 use genai::{Client, ModelIden, ServiceTarget};
 use http_context::{HttpSession, LeakKind, builder, http_session};
-use http_context_sdks::{BoxError, impatient, leak_at};
+use http_context_sdks::{BoxError, EXIT, impatient, leak_at};
 
 use crate::openai;
 
@@ -53,6 +53,7 @@ async fn connections_of_a_plain_client_are_accounted_for_and_close() {
     let counts = server.wait_until(|counts| counts.open == 0).await;
     let report = report.unwrap();
     assert!(report.is_clean(), "{report}");
+    assert!(report.exit_duration < EXIT, "{:?}", report.exit_duration);
     assert_eq!(report.connections_opened, counts.accepted);
     assert_eq!((counts.requests, counts.completed), (2, 2));
     // Their answers are seen, and no more of them.
