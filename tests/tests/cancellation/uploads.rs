@@ -1,6 +1,8 @@
 //! The body of a request that is still sent when its response is given up: over HTTP/2 the stream goes
 //! on without it, unless it is reset.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use http::Version;
@@ -120,4 +122,44 @@ async fn a_response_that_was_read_whole_does_not_end_it() {
         Ok::<_, BoxError>(())
     };
     builder().open(work).await.unwrap();
+}
+
+/// Sends for ever, as fast as it may.
+fn endless() -> Body {
+    let piece = Bytes::from_static(&[7; 1000]);
+    Body::wrap_stream(stream::repeat(piece).map(Ok::<_, BoxError>))
+}
+
+/// Reads so many pieces of the response to an endless upload, and drops it.
+async fn drops_after(server: &Server, pieces: usize) {
+    let work = async {
+        let request = http_session()?.post(server.url("/echo"));
+        let request = request.version(Version::HTTP_2).body(endless());
+        let mut response = request.send().await?;
+        for _ in 0..pieces {
+            assert!(response.chunk().await?.is_some());
+        }
+        drop(response);
+        Ok::<_, BoxError>(())
+    };
+    let (result, report) = builder().open(work).with_report().await;
+    result.unwrap();
+    let report = report.unwrap();
+    assert!(report.is_clean(), "{report}");
+    assert!(report.exit_duration < Duration::from_secs(1), "{report}");
+    server.wait_until(|counts| counts.open() == 0).await;
+}
+
+#[tokio::test]
+async fn one_without_an_end_ends_when_its_response_is_dropped() {
+    for pieces in [0, 1, 2, 5, 20, 200] {
+        drops_after(&Server::start(), pieces).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_without_an_end_ends_on_several_threads_too() {
+    for pieces in [0, 1, 2, 5, 20, 200] {
+        drops_after(&Server::start(), pieces).await;
+    }
 }
