@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use self::attempted::{Attempted, Ended};
 use self::entry::{log_attempt, poisoned, unreadable};
 use crate::error_text::chain;
-use crate::jobs::{Begun, Hooks, JobContext, JobError, Kinds, KnownKind, LiveJobs};
+use crate::jobs::{Begun, Hooks, JobContext, JobError, Kinds, KnownKind, LiveJobs, RecentFailures};
 use crate::line::BadField;
 use crate::log::JobTrace;
 use crate::panics;
@@ -51,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) last_chance: Semaphore,
     pub(crate) sink: ResultSink,
     pub(crate) live: LiveJobs,
+    pub(crate) failures: RecentFailures,
     /// Done when no attempt may begin any more.
     pub(crate) stop: CancellationToken,
     /// Done when the attempts under way are to be cut off.
