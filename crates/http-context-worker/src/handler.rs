@@ -14,14 +14,14 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use http_context::{ContextBuilder, OpenError, Outcome, Redaction};
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::timeout_at;
+use tokio::time::{sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::attempted::{Attempted, Ended};
 use self::entry::{log_attempt, poisoned, unreadable};
 use crate::error_text::chain;
-use crate::jobs::{Begun, Hooks, JobContext, JobError, Kinds, KnownKind, LiveJobs};
+use crate::jobs::{Begun, Hooks, JobContext, JobError, Kinds, KnownKind, LiveJobs, RecentFailures};
 use crate::line::BadField;
 use crate::log::JobTrace;
 use crate::panics;
@@ -51,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) last_chance: Semaphore,
     pub(crate) sink: ResultSink,
     pub(crate) live: LiveJobs,
+    pub(crate) failures: RecentFailures,
     /// Done when no attempt may begin any more.
     pub(crate) stop: CancellationToken,
     /// Done when the attempts under way are to be cut off.
@@ -104,9 +105,9 @@ impl<Q: Queue> Handler for JobHandler<Q> {
         let _live = self.shared.live.enter(attempt.ticket, &context);
         let attempted = tokio::select! {
             biased;
-            attempted = self.shared.attempt(kind, text, &context, &trace) => attempted,
+            attempted = self.shared.attempt(kind.clone(), text, &context, &trace) => attempted,
             // Dropping the attempt cancels its context. The job stays in the queue.
-            () = self.shared.cut.cancelled() => {
+            () = self.shared.until_cut(kind.as_ref().ok()) => {
                 trace.says(|| tracing::info!(
                     job = named(context.id()),
                     attempt = attempt.number,
@@ -150,6 +151,24 @@ impl<Q: Queue> JobHandler<Q> {
 }
 
 impl Shared {
+    /// Waits until an attempt at a job of this kind is to be cut off: when all are, or, once the worker is
+    /// on its way out, when the time of its kind is over.
+    async fn until_cut(&self, kind: Option<&&KnownKind>) {
+        let of_kind = async {
+            match kind.and_then(|kind| kind.kind.drain_timeout()) {
+                Some(limit) => {
+                    self.stop.cancelled().await;
+                    sleep(limit).await;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.cut.cancelled() => {}
+            () = of_kind => {}
+        }
+    }
+
     async fn attempt<'k>(
         &self,
         kind: Result<&'k KnownKind, BadField>,

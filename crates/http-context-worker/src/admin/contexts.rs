@@ -8,7 +8,7 @@ use http_context::{
 };
 use serde_json::{Value, json};
 
-use crate::jobs::{JobContext, RunView};
+use crate::jobs::{FailedAttempt, JobContext, RunView};
 use crate::redact::redacted;
 
 /// So many contexts are shown, the oldest; of the others only the number.
@@ -22,6 +22,7 @@ pub(super) fn to_json(snapshot: &Snapshot, run: Option<&RunView>) -> String {
     let contexts = snapshot.contexts.iter().take(CONTEXTS).map(context);
     let upgraded = snapshot.upgraded.iter().take(UPGRADED).map(upgraded);
     let (jobs, jobs_running) = run.map(|run| run.jobs.oldest(JOBS)).unwrap_or_default();
+    let failures = run.map(|run| run.failures.list()).unwrap_or_default();
     let queue = run.map(|run| {
         let progress = run.progress.borrow();
         json!({
@@ -42,6 +43,7 @@ pub(super) fn to_json(snapshot: &Snapshot, run: Option<&RunView>) -> String {
         "nested_opens": snapshot.nested_opens.iter().map(nested_open).collect::<Vec<Value>>(),
         "jobs_running": jobs_running,
         "jobs": jobs.iter().map(job).collect::<Vec<Value>>(),
+        "failures": failures.iter().map(failure).collect::<Vec<Value>>(),
         "queue": queue,
     })
     .to_string()
@@ -56,6 +58,18 @@ fn job(job: &JobContext) -> Value {
         "attempt": job.attempt(),
         "age_ms": millis(shared.began.elapsed()),
         "progress": progress.map(|(done, all)| json!({"done": done, "all": all})),
+    })
+}
+
+fn failure(failed: &FailedAttempt) -> Value {
+    json!({
+        "id": redacted(&failed.id, &Redaction::default()),
+        "kind": &*failed.kind,
+        "attempt": failed.attempt,
+        "error": failed.error,
+        "ago_ms": millis(failed.at.elapsed()),
+        "took_ms": millis(failed.took),
+        "retry_in_ms": failed.retry_in.map(millis),
     })
 }
 

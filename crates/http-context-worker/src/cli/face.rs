@@ -136,3 +136,73 @@ fn listed(kinds: &Kinds) -> String {
     let lines: Vec<String> = examples.map(|line| format!("  {line}")).collect();
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::error::ErrorKind;
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::jobs::{AnyKind, JobError, Kind};
+
+    #[derive(Serialize, Deserialize)]
+    struct Mail {
+        to: String,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    struct Text {
+        number: u32,
+    }
+
+    fn command(version: Option<&str>) -> clap::Command {
+        let mail = Kind::new(|_: Mail| async { Ok::<_, JobError>(()) }).named("mail");
+        let text = Kind::new(|_: Text| async { Ok::<_, JobError>(()) }).named("text");
+        let kinds: Vec<Box<dyn AnyKind>> = vec![Box::new(mail), Box::new(text)];
+        let kinds = Kinds::new("messenger", kinds).unwrap();
+        let face = Face {
+            name: "messenger".to_owned(),
+            version: version.map(str::to_owned),
+            ..Face::default()
+        };
+        face.command(&kinds)
+    }
+
+    #[test]
+    fn the_command_line_of_a_worker_is_consistent_and_shows_a_line_of_each_kind() {
+        let mut command = command(Some("1.2.3"));
+        command.clone().debug_assert();
+        let help = command.render_long_help().to_string();
+        for line in [
+            r#"{"id":"1","kind":"mail","to":"…"}"#,
+            r#"{"id":"1","kind":"text","number":1}"#,
+        ] {
+            assert!(help.contains(line), "{help}");
+        }
+        assert_eq!(command.render_version(), "messenger 1.2.3\n");
+    }
+
+    #[test]
+    fn a_worker_without_a_version_has_no_flag_for_it() {
+        let error = command(None).try_get_matches_from(["messenger", "--version"]);
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::UnknownArgument);
+    }
+
+    #[test]
+    fn a_queue_that_nobody_named_has_the_name_of_the_worker() {
+        let args = [
+            "messenger",
+            "enqueue",
+            "--queue",
+            "redis://localhost",
+            "--jobs",
+            "-",
+        ];
+        let matches = command(None).try_get_matches_from(args).unwrap();
+        let cli = <Cli as clap::FromArgMatches>::from_arg_matches(&matches).unwrap();
+        let crate::cli::Command::Enqueue(args) = cli.command else {
+            panic!("another command was read");
+        };
+        assert_eq!(args.queue_name, "messenger");
+    }
+}

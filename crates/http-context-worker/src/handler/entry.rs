@@ -58,6 +58,9 @@ impl Shared {
             let duration = context.shared().began.elapsed();
             kind.durations.record(&kind.name, status, duration);
         }
+        if let Err(error) = &attempted.result {
+            self.failures.add(context, &error.to_text(), retry_in);
+        }
         if let Some(wait) = retry_in {
             adds.retried = u64::from(number == 1);
             return Entry {

@@ -23,6 +23,9 @@ pub(crate) trait AnyKind: Send + Sync {
     /// How long an attempt may take.
     fn deadline(&self) -> Option<Duration>;
 
+    /// How long its jobs may go on once the worker is on its way out.
+    fn drain_timeout(&self) -> Option<Duration>;
+
     /// The text that waits in the queue for a line.
     fn text_of(&self, line: &JobLine<'_>) -> Result<String, BadField>;
 

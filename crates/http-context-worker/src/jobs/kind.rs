@@ -56,6 +56,7 @@ pub struct Kind<J> {
     concurrency: Option<usize>,
     retry: Option<RetryPolicy>,
     deadline: Option<Duration>,
+    drain_timeout: Option<Duration>,
     options: Option<Box<Options<J>>>,
     parse: Option<Box<Parse<J>>>,
     example: Option<String>,
@@ -92,6 +93,7 @@ impl<J: Serialize + DeserializeOwned + Send + Sync + 'static> Kind<J> {
             concurrency: None,
             retry: None,
             deadline: None,
+            drain_timeout: None,
             options: None,
             parse: None,
             example: None,
@@ -125,6 +127,15 @@ impl<J: Serialize + DeserializeOwned + Send + Sync + 'static> Kind<J> {
     /// is dropped, its context cancelled with all that is under way in it, and it has failed.
     pub fn deadline(mut self, limit: Duration) -> Self {
         self.deadline = Some(limit);
+        self
+    }
+
+    /// How long its jobs under way may go on once the worker is asked to end, where that is shorter than for
+    /// the others. Jobs that matter less, or that lose nothing, are cut off sooner and leave the rest of
+    /// the time, the network and the servers to those that matter more; zero cuts them off at once. They stay
+    /// in the queue.
+    pub fn drain_timeout(mut self, limit: Duration) -> Self {
+        self.drain_timeout = Some(limit);
         self
     }
 
@@ -185,6 +196,10 @@ impl<J: Serialize + DeserializeOwned + Send + Sync + 'static> AnyKind for Kind<J
 
     fn deadline(&self) -> Option<Duration> {
         self.deadline
+    }
+
+    fn drain_timeout(&self) -> Option<Duration> {
+        self.drain_timeout
     }
 
     fn text_of(&self, line: &JobLine<'_>) -> Result<String, BadField> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::JobContext;
+use super::{JobContext, RecentFailures};
 use crate::progress::{Meter, Progress};
 use crate::queue::Ticket;
 
@@ -15,6 +15,7 @@ use crate::queue::Ticket;
 pub(crate) struct RunView {
     pub(crate) progress: watch::Receiver<Progress>,
     pub(crate) jobs: LiveJobs,
+    pub(crate) failures: RecentFailures,
 }
 
 /// The attempts of a run.

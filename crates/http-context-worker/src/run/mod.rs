@@ -29,7 +29,7 @@ use crate::failure::Failure;
 use crate::handler::{JobHandler, Shared};
 use crate::input::Input;
 use crate::job_queue::{JobQueue, Opened};
-use crate::jobs::{Hooks, Kinds, LiveJobs, RunView};
+use crate::jobs::{Hooks, Kinds, LiveJobs, RecentFailures, RunView};
 use crate::log::say;
 use crate::panics;
 use crate::progress::tally::Tally;
@@ -138,10 +138,11 @@ async fn work(
         ..Progress::default()
     });
     queue.follow(&meter);
-    let live = LiveJobs::new(meter.clone());
+    let (live, failures) = (LiveJobs::new(meter.clone()), RecentFailures::default());
     show(RunView {
         progress: progress.clone(),
         jobs: live.clone(),
+        failures: failures.clone(),
     });
 
     let (sink, writer) = ResultWriter::new(
@@ -163,6 +164,7 @@ async fn work(
         last_chance: Semaphore::new(1),
         sink,
         live,
+        failures,
         stop,
         cut: CancellationToken::new(),
         under_way: TaskTracker::new(),

@@ -1,12 +1,16 @@
 //! What a job can ask of the worker that runs it.
 
+use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_context::{current, http_session};
 use http_context_worker::program::upstream::Upstream;
-use http_context_worker::{JobContext, JobError, JobQueue, Plan, QueueAddress, Target, Worker};
+use http_context_worker::{
+    Enqueued, JobContext, JobError, JobQueue, Kind, Plan, QueueAddress, Target, Worker,
+};
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
+use tokio::sync::{Barrier, Notify, oneshot};
 
 use crate::support::Files;
 
@@ -59,7 +63,7 @@ async fn what_it_returns_its_requests_and_its_leaks_are_in_its_result() {
     let worker = Worker::new("getter", get);
     let lines: Vec<Value> = (0..9).map(|n| json!({"id": format!("{n}")})).collect();
     let plan = files.plan(&lines).concurrency(1);
-    let ended = worker.run(plan, std::future::pending()).await.unwrap();
+    let ended = worker.run(plan, pending()).await.unwrap();
     for line in files.json("results") {
         assert!(line["output"].as_u64().unwrap() > 0, "{line}");
         assert_eq!(line["exit"]["requests"], 1);
@@ -96,4 +100,60 @@ async fn a_job_hears_that_the_worker_closes_and_may_end_in_time() {
     let ended = Worker::new("laster", lasts).run(plan, stop).await.unwrap();
     assert_eq!((ended.progress.unfinished(), ended.interrupted), (0, false));
     assert_eq!(files.json("results")[0]["output"], "in good order");
+}
+
+/// Says that it is gone.
+struct Gone(Arc<Notify>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+#[tokio::test]
+async fn kinds_that_matter_less_are_cut_off_before_the_others_and_stay_in_the_queue() {
+    let files = Files::new();
+    let address = QueueAddress::Embedded(Some(files.path("state")));
+    let queue = JobQueue::open(&address).await.unwrap();
+    for kind in ["less", "more"] {
+        let queued = queue.kind(kind).enqueue(kind, &json!({})).await;
+        assert_eq!(queued.unwrap(), Enqueued::Queued);
+    }
+    let (both, gone) = (Arc::new(Barrier::new(3)), Arc::new(Notify::new()));
+    let (started, let_go) = (Arc::clone(&both), Arc::clone(&gone));
+    let less = move |_: Value| {
+        let (started, let_go) = (Arc::clone(&started), Gone(Arc::clone(&let_go)));
+        async move {
+            started.wait().await;
+            pending::<()>().await;
+            drop(let_go);
+            Ok::<_, JobError>(())
+        }
+    };
+    let started = Arc::clone(&both);
+    let more = move |_: Value, job: JobContext| {
+        let (started, gone) = (Arc::clone(&started), Arc::clone(&gone));
+        async move {
+            started.wait().await;
+            job.closing().await;
+            gone.notified().await;
+            Ok::<_, JobError>("after the other one")
+        }
+    };
+    let worker = Worker::builder("both")
+        .kind(Kind::new(less).named("less").drain_timeout(Duration::ZERO))
+        .kind(Kind::new(more).named("more"))
+        .build();
+    let plan = Plan::on(&queue)
+        .results(Target::File(files.path("results")))
+        .drain_timeout(Duration::from_mins(1));
+    let stop = async {
+        both.wait().await;
+    };
+    let ended = worker.run(plan, stop).await.unwrap();
+    assert_eq!((ended.progress.unfinished(), ended.interrupted), (1, true));
+    let results = files.json("results");
+    assert_eq!(results.len(), 1);
+    assert_eq!(results[0]["output"], "after the other one");
 }

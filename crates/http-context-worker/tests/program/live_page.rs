@@ -2,11 +2,17 @@
 
 use std::process::Command;
 
-use crate::admin::{FINISHED, HOSTILE, Waiting};
-use crate::support::Server;
+use serde_json::json;
+
+use crate::admin::{FINISHED, HOSTILE, Waiting, admin_address};
+use crate::support::{Files, Gate, Running, Server, nobody, to_lines};
 
 /// The page as it is after its first polls: the DOM of a headless Chromium, as text.
 fn dom(waiting: &Waiting) -> String {
+    dom_of(waiting.address)
+}
+
+fn dom_of(address: std::net::SocketAddr) -> String {
     let profile = tempfile::tempdir().unwrap();
     let output = Command::new("chromium")
         .args(["--headless", "--no-sandbox", "--disable-gpu"])
@@ -14,7 +20,7 @@ fn dom(waiting: &Waiting) -> String {
         .arg(format!("--user-data-dir={}", profile.path().display()))
         // Of the page's own clock, which waits for what the page waits for.
         .args(["--virtual-time-budget=3500", "--dump-dom"])
-        .arg(format!("http://{}/", waiting.address))
+        .arg(format!("http://{address}/"))
         .output()
         .expect("chromium is on the search path: `cargo xtask test` installs it");
     assert!(output.status.success());
@@ -98,4 +104,46 @@ fn a_name_that_wants_to_be_markup_is_shown_as_it_is() {
     assert!(dom.contains(shown), "{dom}");
     assert!(!dom.contains("<img"));
     assert_eq!(dom.matches("<script").count(), 1);
+}
+
+#[test]
+fn jobs_under_way_and_the_last_failures_are_on_the_page() {
+    let (files, gate) = (Files::new(), Gate::start());
+    let lines = [
+        json!({"id": HOSTILE, "url": nobody()}),
+        json!({"id": "lasts", "url": gate.url("/")}),
+    ];
+    files.write("jobs", to_lines(lines));
+    let mut command = files.command(&[]);
+    command.args(["--concurrency", "1", "--admin", "127.0.0.1:0"]);
+    let mut run = Running::start(&mut command);
+    let address = admin_address(&mut run);
+    let _arrival = gate.next();
+    let dom = dom_of(address);
+    let row = |id: &str| {
+        let table = dom.split(&format!("id=\"{id}\"")).nth(1).unwrap();
+        let body = table.split("</tbody>").next().unwrap().to_owned();
+        assert_eq!(body.matches("<tr>").count(), 1, "{body}");
+        body
+    };
+    let under_way = row("under-way-rows");
+    assert!(
+        under_way.contains(">lasts<") && under_way.contains(">http-context-worker<"),
+        "{under_way}"
+    );
+    let failed = row("failures-rows");
+    assert!(
+        failed.contains("request 1 of 1: ") && failed.contains(">none<"),
+        "{failed}"
+    );
+    assert!(
+        failed.contains("&lt;img src=x") && !failed.contains("<img"),
+        "{failed}"
+    );
+    assert_eq!(
+        text(&dom, "queue-states"),
+        "1 running, 0 waiting, 0 delayed"
+    );
+    // It is shown.
+    assert!(!dom.contains("id=\"of-queue\" hidden"), "{dom}");
 }
