@@ -36,7 +36,13 @@ async fn connections_are_open_and_answers_came_over_unknown_ones() {
             session.get(server.url("/ok")).send().await?.bytes().await?;
             // One that was made for a request which another one served may be about to be known.
             let is_known = |exported: &Exported| {
-                i64::try_from(server.counts().open()) == Ok(exported.open_connections())
+                let counts = server.counts();
+                // Where no closes are seen, one that HTTP/2 has no use for is open until the exit.
+                if SEES_SOCKETS {
+                    i64::try_from(counts.open()) == Ok(exported.open_connections())
+                } else {
+                    i64::try_from(counts.accepted) == Ok(exported.opened())
+                }
             };
             let exported = rig.wait_until(is_known).await;
             let open = exported.open_connections();
