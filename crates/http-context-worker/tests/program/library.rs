@@ -101,3 +101,28 @@ fn killed_at_many_moments_it_loses_no_job_and_no_line_stands_twice_or_torn() {
 fn killed_at_many_moments_over_redis_it_loses_no_job_and_no_line_stands_twice_or_torn() {
     workers_killed_at_many_moments(mailer, mail, 0x5eed_0007);
 }
+
+#[test]
+fn the_first_command_of_the_readme_has_one_program_to_run() {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--locked", "--format-version", "1"])
+        .args([
+            "--manifest-path",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+        ])
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let worker = packages
+        .iter()
+        .find(|one| one["name"] == "http-context-worker");
+    assert_eq!(worker.unwrap()["default_run"], "http-context-worker");
+    assert_eq!(
+        metadata["workspace_default_members"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+}
