@@ -103,44 +103,40 @@ pub(super) fn poisoned(attempt: &Attempt, id: &str, kinds: &Kinds) -> Entry {
         "poisoned: {crashes} workers in a row ended while they had this job in hand, so it is not tried again"
     );
     tracing::error!(
-    target: TARGET,
-           job = named(id),
-           crashes,
-           "a job is poisoned, and is not tried again"
-       );
+        target: TARGET,
+        job = named(id),
+        crashes,
+        "a job is poisoned, and is not tried again"
+    );
     let header = kinds.header(attempt.job.as_str()).ok();
     let kind = header.and_then(|header| kinds.of(&header).ok());
-    let line = ResultLine {
-        id: Some(id),
-        status: "failed",
-        attempts: attempt.number.saturating_sub(1).saturating_add(crashes),
-        error: Some(&error),
-        output: in_result(kind, None),
-        exit: Exit::without_report(Outcome::Failed),
-    };
-    Entry {
-        ticket: attempt.ticket,
-        disposition: Disposition::Done,
-        line: line.to_line(),
-        adds: Tally {
-            failed: 1,
-            poisoned: 1,
-            ..Tally::default()
-        },
-    }
+    let attempts = attempt.number.saturating_sub(1).saturating_add(crashes);
+    let mut entry = never_run(attempt, Some(id), attempts, &error, kind);
+    entry.adds.poisoned = 1;
+    entry
 }
 
 /// The end of what is in the queue and is no job at all: something else has put it there.
 pub(super) fn unreadable(attempt: &Attempt) -> Entry {
     let error = "is no job: what stands in the queue has no id";
-    tracing::error!(
- target: TARGET,error, "a job cannot be read");
+    tracing::error!(target: TARGET, error, "a job cannot be read");
+    never_run(attempt, None, attempt.number, error, None)
+}
+
+/// The end of a job that has failed without an attempt at it.
+fn never_run(
+    attempt: &Attempt,
+    id: Option<&str>,
+    attempts: u32,
+    error: &str,
+    kind: Option<&KnownKind>,
+) -> Entry {
     let line = ResultLine {
-        id: None,
+        id,
         status: "failed",
-        attempts: attempt.number,
+        attempts,
         error: Some(error),
-        output: in_result(None, None),
+        output: in_result(kind, None),
         exit: Exit::without_report(Outcome::Failed),
     };
     Entry {
@@ -168,27 +164,28 @@ pub(super) fn log_attempt(context: &JobContext, attempted: &Attempted<'_>, entry
         Ok(_) => {
             let talked = entry.adds.websockets;
             tracing::debug!(
-            target: TARGET,
-                           job,
-                           attempts = attempt,
-                           requests = entry.adds.requests,
-                           messages = (talked.opened > 0).then_some(talked.received_messages),
-                           "a job is done"
-                       );
+                target: TARGET,
+                job,
+                attempts = attempt,
+                requests = entry.adds.requests,
+                messages = (talked.opened > 0).then_some(talked.received_messages),
+                "a job is done"
+            );
             return;
         }
         Err(error) => error.to_text(),
     };
     match entry.disposition {
-        Disposition::Done => tracing::info!(
- target: TARGET,job, attempts = attempt, error, "a job failed"),
+        Disposition::Done => {
+            tracing::info!(target: TARGET, job, attempts = attempt, error, "a job failed");
+        }
         Disposition::Again { wait, .. } => tracing::info!(
-        target: TARGET,
-                   job,
-                   attempt,
-                   error,
-                   ?wait,
-                   "a job failed and is tried again"
-               ),
+            target: TARGET,
+            job,
+            attempt,
+            error,
+            ?wait,
+            "a job failed and is tried again"
+        ),
     }
 }

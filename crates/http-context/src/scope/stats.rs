@@ -13,8 +13,8 @@ use crate::facts::{CallerReport, ConnectionUse};
 pub(crate) struct ContextStats {
     pub(crate) requests: RequestStats,
     pub(crate) websockets_borrowed: AtomicU64,
-    /// Of those that have a name; apart, since few contexts have any. Nothing of a user runs under the lock, and no other is taken
-    /// under it.
+    /// Of those that have a name; apart, since few contexts have any. Nothing of a user runs under the
+    /// lock, and no other is taken under it.
     callers: OnceLock<Box<Mutex<Callers>>>,
 }
 

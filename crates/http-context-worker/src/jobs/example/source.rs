@@ -32,6 +32,14 @@ impl<'c> Source<'c> {
     fn is_deep(&self) -> bool {
         self.depth >= MAX_DEPTH
     }
+
+    /// What has no end cannot be left away where it is deep, as a list can.
+    fn check_depth(&self) -> Result<(), Error> {
+        if self.depth > 2 * MAX_DEPTH {
+            return Err(Error::custom("the type contains itself"));
+        }
+        Ok(())
+    }
 }
 
 macro_rules! give {
@@ -154,9 +162,7 @@ impl<'de> Deserializer<'de> for Source<'_> {
         names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        if self.depth > 2 * MAX_DEPTH {
-            return Err(Error::custom("the type contains itself"));
-        }
+        self.check_depth()?;
         visitor.visit_map(Fields {
             source: self,
             names,
@@ -169,9 +175,7 @@ impl<'de> Deserializer<'de> for Source<'_> {
         names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        if self.depth > 2 * MAX_DEPTH {
-            return Err(Error::custom("the type contains itself"));
-        }
+        self.check_depth()?;
         let first = names
             .first()
             .ok_or_else(|| Error::custom("an enum without variants has no value"))?;
