@@ -208,7 +208,7 @@ impl Telemetry {
     ///
     /// # Cancel safety
     ///
-    /// Dropped half-way the exporters go on in threads of their own, and what they lose is not told.
+    /// Dropped half-way the exporters go on in threads of their own, and nobody says what they lose.
     #[cfg_attr(
         not(feature = "otlp"),
         allow(

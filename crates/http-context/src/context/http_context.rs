@@ -213,6 +213,10 @@ impl HttpContext {
             return Ok(sessions);
         }
         let options = &self.0.options;
+        if self.scope().defaults.is_none() {
+            // There are none, or they cannot be.
+            options.defaults.resolve()?;
+        }
         let origin = options.session_origin()?;
         let sessions = self.0.sessions.get_or_init(|| {
             let scope = Arc::clone(&self.0.scope);

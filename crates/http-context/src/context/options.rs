@@ -39,10 +39,8 @@ impl ContextOptions {
     ///
     /// # Errors
     ///
-    /// When an option of the session was set beside a pool, where it would have no effect, and when
-    /// what requests get by default cannot be.
+    /// When an option of the session was set beside a pool: it would have no effect.
     pub(crate) fn session_origin(&self) -> Result<SessionOrigin, BuildError> {
-        self.defaults.resolve()?;
         let headers = &self.session_options().default_headers;
         if self.defaults.keep_cookies() && headers.contains_key(COOKIE) {
             return Err(BuildError::CookieHeader);
