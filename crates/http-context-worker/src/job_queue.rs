@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +14,7 @@ use crate::log::say;
 use crate::queue::{
     Batch, Embedded, Queue, QueueError, QueuedJob, Redis, RedisAddress, Seen, State,
 };
+use crate::run_at::RunAt;
 
 /// The most jobs that share a commit.
 const BATCH: usize = 500;
@@ -146,7 +148,41 @@ impl JobQueue {
         id: &str,
         job: &J,
     ) -> Result<Enqueued, EnqueueError> {
-        let known = self.enqueue_all([(id, job)]).await?;
+        self.enqueue_one(id, job, RunAt::NOW).await
+    }
+
+    /// Queues a job that no worker begins before this time, once: like [`enqueue`](Self::enqueue).
+    ///
+    /// The time is one of the queue's wall clock: of this machine for an embedded queue, of Redis for one in
+    /// Redis. A job that is due goes before those that wait, within two seconds of its time, rounded up to a
+    /// whole second; how soon it begins then is a matter of free places. A time that has passed is now. Until
+    /// then the job is one of the queue: a [`Plan::run`](crate::Plan::run) ends after it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`enqueue`](Self::enqueue).
+    ///
+    /// # Cancel safety
+    ///
+    /// That of [`enqueue`](Self::enqueue).
+    pub async fn enqueue_at<J: Serialize + ?Sized>(
+        &self,
+        time: SystemTime,
+        id: &str,
+        job: &J,
+    ) -> Result<Enqueued, EnqueueError> {
+        self.enqueue_one(id, job, RunAt::at(time)).await
+    }
+
+    async fn enqueue_one<J: Serialize + ?Sized>(
+        &self,
+        id: &str,
+        job: &J,
+        run_at: RunAt,
+    ) -> Result<Enqueued, EnqueueError> {
+        let job = self.text_of(id, job, run_at).map_err(EnqueueError::Job)?;
+        let mut known = Vec::new();
+        self.add(vec![(0, job)], &mut known).await?;
         Ok(if known.is_empty() {
             Enqueued::Queued
         } else {
@@ -175,7 +211,9 @@ impl JobQueue {
                 left_out.push(id.to_owned());
                 continue;
             }
-            let job = self.text_of(id, job).map_err(EnqueueError::Job)?;
+            let job = self
+                .text_of(id, job, RunAt::NOW)
+                .map_err(EnqueueError::Job)?;
             batch.push((0, job));
             if batch.len() == BATCH {
                 self.add(std::mem::take(&mut batch), &mut left_out).await?;
@@ -189,7 +227,12 @@ impl JobQueue {
         &self.opened
     }
 
-    fn text_of<J: Serialize + ?Sized>(&self, id: &str, job: &J) -> Result<QueuedJob, BadField> {
+    fn text_of<J: Serialize + ?Sized>(
+        &self,
+        id: &str,
+        job: &J,
+        run_at: RunAt,
+    ) -> Result<QueuedJob, BadField> {
         check_id(id)?;
         let text = job_text(self.kind.as_deref(), id, job)?;
         if text.len() > MAX_LINE_BYTES {
@@ -200,6 +243,7 @@ impl JobQueue {
         Ok(QueuedJob {
             id: id.to_owned(),
             text,
+            run_at,
         })
     }
 

@@ -33,7 +33,7 @@
 //! | have several kinds of jobs, each with its bounds | [`Worker::builder`], [`Kind`] |
 //! | know the attempt, say that it should be made again | [`JobContext`], [`JobError`] |
 //! | run it in a program with a `main` of its own | [`Worker::run`], [`Plan`], [`Signals`] |
-//! | queue jobs by calls | [`JobQueue`] |
+//! | queue jobs by calls, and for a time to come | [`JobQueue`] |
 //! | have results in a database or a channel | [`Plan::results_to`] |
 //! | have the same telemetry and admin page in a service without a queue | [`Telemetry`], [`Admin`] |
 //! | run requests as jobs, without a line of code | the program `http-context-worker`, which is [`program`] |
@@ -43,7 +43,7 @@
 //!
 //! | folder | what |
 //! |---|---|
-//! | `line`, `retry` | what every line of jobs is, and when a failed job is tried again |
+//! | `run_at`, `line`, `retry` | when a job may run, what every line of jobs is, and when a failed job is tried again |
 //! | `progress` | sums, for whoever looks |
 //! | `results` | result lines and rejected lines, in files that survive a crash |
 //! | `queue` | where jobs wait: `embedded` in `SQLite`, or `redis` |
@@ -78,6 +78,7 @@ mod result_writer;
 mod results;
 mod retry;
 mod run;
+mod run_at;
 mod telemetry;
 mod worker;
 

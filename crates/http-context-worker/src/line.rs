@@ -6,6 +6,10 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::run_at::RunAt;
 
 /// The longest line that is read, in bytes. A longer one is rejected without being held in memory.
 pub const MAX_LINE_BYTES: usize = 1024 * 1024;
@@ -145,6 +149,18 @@ pub(crate) fn check_id(id: &str) -> Result<(), BadField> {
     Ok(())
 }
 
+/// When the job of a line is to run: at once, or by the field `run_at`.
+pub(crate) fn run_at(object: &Map<String, Value>) -> Result<RunAt, BadField> {
+    let Some(value) = given(object, "run_at") else {
+        return Ok(RunAt::NOW);
+    };
+    let time = OffsetDateTime::parse(string(value, "run_at")?, &Rfc3339).map_err(|_| {
+        let error = "must be a time as RFC 3339 writes it, such as 2030-01-31T09:00:00Z";
+        BadField::new("run_at", error)
+    })?;
+    Ok(RunAt::at(time.into()))
+}
+
 /// The text of a job that waits in a queue under this id, as one of this kind.
 pub(crate) fn job_text<J: Serialize + ?Sized>(
     of_kind: Option<&str>,
@@ -204,6 +220,36 @@ mod tests {
             text(Some("mail"), &Mail { to: "a" }),
             r#"{"id":"7","kind":"mail","to":"a"}"#
         );
+    }
+
+    #[test]
+    fn a_line_runs_at_its_time_or_at_once() {
+        let of = |text: &str| run_at(JobLine::parse(text.as_bytes()).unwrap().fields());
+        for (text, seconds) in [
+            (r#"{"id":"7"}"#, 0),
+            (r#"{"id":"7","run_at":null}"#, 0),
+            (r#"{"id":"7","run_at":"1970-01-01T00:01:00Z"}"#, 60),
+            (r#"{"id":"7","run_at":"1970-01-01T01:01:00.5+01:00"}"#, 61),
+            (r#"{"id":"7","run_at":"1969-12-31T00:00:00Z"}"#, 0),
+            (
+                r#"{"id":"7","run_at":"9999-12-31T23:59:59Z"}"#,
+                253_402_300_799,
+            ),
+        ] {
+            assert_eq!(of(text), Ok(RunAt(seconds)), "{text}");
+        }
+        for (text, error) in [
+            (
+                r#"{"id":"7","run_at":60}"#,
+                "must be a string, this is a number",
+            ),
+            (
+                r#"{"id":"7","run_at":"tomorrow"}"#,
+                "must be a time as RFC 3339 writes it, such as 2030-01-31T09:00:00Z",
+            ),
+        ] {
+            assert_eq!(of(text), Err(BadField::new("run_at", error)));
+        }
     }
 
     #[test]

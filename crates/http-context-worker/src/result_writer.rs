@@ -15,6 +15,7 @@ use crate::progress::tally::Tally;
 use crate::queue::{Disposition, Queue, QueueError, Ticket};
 use crate::results::function::ResultsFunction;
 use crate::results::output::Output;
+use crate::retry::MAX_DELAY;
 
 /// The most attempts that share a commit.
 const BATCH: usize = 512;
@@ -121,8 +122,10 @@ impl<Q: Queue> ResultWriter<Q> {
             if others.is_empty() {
                 self.metrics.update(&tally);
                 for (_, disposition) in &dispositions {
+                    // What waits longer is scheduled, and counted by the queue.
                     if let Disposition::Again { wait, .. } = disposition
                         && !wait.is_zero()
+                        && *wait <= MAX_DELAY
                     {
                         self.meter.delay(*wait);
                     }

@@ -150,7 +150,7 @@ pub(crate) struct WorkArgs {
     #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=1000))]
     pub(crate) max_attempts: u32,
     /// The wait before the second attempt; it doubles with each further attempt, up to a minute. A longer wait
-    /// that the job asks for is obeyed, also up to a minute
+    /// that the job asks for is obeyed
     #[arg(long, value_name = "SECONDS", default_value_t = 1, allow_negative_numbers = true, value_parser = value_parser!(u64).range(0..=60))]
     pub(crate) retry_delay: u64,
     /// How many workers may crash with a job in hand before the job fails as poisoned and is not tried again,

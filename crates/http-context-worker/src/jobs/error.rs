@@ -56,8 +56,9 @@ impl JobError {
         Self::new(cause.into(), Again::ByPolicy)
     }
 
-    /// The attempt failed, and the next one should wait so long: at least as long as the policy says, and
-    /// up to a minute. It counts as an attempt; the last one that the policy allows is the last.
+    /// The attempt failed, and the next one should wait so long: at least as long as the policy says.
+    /// A wait of more than a minute ends at that moment of the wall clock of the queue, within two seconds,
+    /// and outlives this process where the queue does. It counts as an attempt; the last one that the policy allows is the last.
     pub fn retry_after(wait: Duration, cause: impl Into<BoxError>) -> Self {
         Self::new(cause.into(), Again::After(wait))
     }

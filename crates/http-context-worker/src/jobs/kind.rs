@@ -24,7 +24,9 @@ type Parse<J> = dyn Fn(&JobLine<'_>) -> Result<J, BadField> + Send + Sync;
 ///
 /// A job arrives as a line of JSON: an object with an `id`, whose fields are those of the type. The type
 /// may have a field `id`, and need not; if it denies unknown fields, it has one. Where a worker has
-/// several kinds, the field `kind` of a line names the one that the job is of.
+/// several kinds, the field `kind` of a line names the one that the job is of. A line with a field `run_at`, a
+/// time as RFC 3339 writes it, is begun by no worker before that; see
+/// [`JobQueue::enqueue_at`](crate::JobQueue::enqueue_at).
 ///
 /// # Examples
 ///

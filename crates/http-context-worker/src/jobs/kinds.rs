@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::AnyKind;
 use super::duration::Durations;
-use crate::line::{BadField, JobLine, given, string};
+use crate::line::{BadField, JobLine, given, run_at, string};
 use crate::queue::QueuedJob;
 
 /// See the module's documentation.
@@ -101,9 +101,10 @@ impl Kinds {
         };
         let text = kind.kind.text_of(&line)?;
         let id = line.id().to_owned();
+        let run_at = run_at(line.fields())?;
         // A field that stands twice in a line is taken once by some who read it, and refused by others.
         match self.header(&text) {
-            Ok(header) if header.id == id => Ok(QueuedJob { id, text }),
+            Ok(header) if header.id == id => Ok(QueuedJob { id, text, run_at }),
             _ => Err(BadField::line("has its id or its kind twice")),
         }
     }

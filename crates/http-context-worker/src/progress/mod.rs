@@ -29,7 +29,9 @@ pub struct Progress {
     pub draining: bool,
     /// Sums over the life of the state.
     pub tally: Tally,
-    /// Where a queue is shared: how many of its jobs may run, and how many wait for another attempt.
+    /// Jobs whose time has not come, where the queue is this process's.
+    pub(crate) scheduled: u64,
+    /// Where a queue is shared: how many of its jobs may run, and how many may not yet.
     pub(crate) shared: Option<(u64, u64)>,
 }
 

@@ -28,8 +28,8 @@ pub(super) struct QueueMetrics {
 #[derive(Default)]
 struct Counts {
     running: u64,
-    /// When jobs that wait for another attempt are due: those of this process. Where a queue is shared
-    /// it says how many there are.
+    /// When jobs that wait for another attempt are due: those of this process that are not scheduled. Where
+    /// a queue is shared it says how many there are.
     due: BinaryHeap<Reverse<Instant>>,
 }
 
@@ -91,7 +91,7 @@ impl Counts {
             }
         }
         let left = progress.unfinished().saturating_sub(self.running);
-        let delayed = left.min(self.due.len() as u64);
+        let delayed = left.min(self.due.len() as u64 + progress.scheduled);
         (left - delayed, delayed)
     }
 }
@@ -135,6 +135,9 @@ mod tests {
         progress.finished = 1;
         queue.ended(&progress);
         assert_eq!(counted(), [4, 0, 0]);
+        progress.scheduled = 3;
+        queue.update(&progress);
+        assert_eq!(counted(), [1, 0, 3]);
         progress.shared = Some((7, 8));
         queue.update(&progress);
         assert_eq!(counted(), [7, 0, 8]);

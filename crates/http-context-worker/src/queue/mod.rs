@@ -45,6 +45,13 @@
 //! of this machine with the embedded queue, and that of Redis. Such a clock may be set, either way.
 //! Then an attempt may come early, and it comes no later than the longest wait after the clock was
 //! set: what lies further ahead is put back to that.
+//!
+//! # Scheduled jobs
+//!
+//! A job that has a time of its own ([`RunAt`]), and an attempt that is to come later than the longest
+//! wait, are *scheduled*: they wait for that moment of the wall clock, whatever the clock is set to
+//! meanwhile. They stand apart from what may run, so that they cost nothing until they are due, and are then
+//! handed on to the front of it. That is looked at once a second, or oftener.
 
 mod embedded;
 mod redis;
@@ -62,6 +69,7 @@ use tokio::sync::watch;
 use crate::progress::tally::Tally;
 use crate::progress::{Meter, Progress};
 use crate::results::output::Output;
+use crate::run_at::RunAt;
 
 pub use embedded::StateError;
 pub(crate) use embedded::{Embedded, State};
@@ -92,6 +100,8 @@ pub(crate) struct QueuedJob {
     pub(crate) id: String,
     /// As JSON, in the form in which its kind reads it.
     pub(crate) text: String,
+    /// Before when it is not handed out, by the clock of the queue.
+    pub(crate) run_at: RunAt,
 }
 
 /// How far an input has been read.

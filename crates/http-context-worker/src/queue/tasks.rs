@@ -9,19 +9,20 @@ use ulid::Ulid;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::queue::{Attempt, QueuedJob, Ticket};
+use crate::queue::{Attempt, Ticket};
+use crate::run_at::RunAt;
 
 /// The id of a job's task.
 pub(super) fn task_id(ticket: Ticket) -> Ulid {
     Ulid::from(u128::from(ticket.0))
 }
 
-/// The task that carries a job. `run_at` is the beginning of time, so that only ids decide the
-/// order.
-pub(super) fn task(ticket: Ticket, job: &QueuedJob) -> Task<Vec<u8>> {
-    TaskBuilder::new(job.text.clone().into_bytes())
+/// The task that carries a job. The `run_at` of one that may run at once is the beginning of time, so that
+/// only ids decide the order.
+pub(super) fn task(ticket: Ticket, text: &str, run_at: RunAt) -> Task<Vec<u8>> {
+    TaskBuilder::new(text.as_bytes().to_vec())
         .task_id(TaskId::from_ulid(task_id(ticket)))
-        .run_at_timestamp(0)
+        .run_at_timestamp(run_at.0)
         .max_attempts(i32::MAX as usize)
         .build()
 }

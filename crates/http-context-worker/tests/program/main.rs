@@ -32,6 +32,7 @@ mod receivers;
 mod redis;
 mod results;
 mod retries;
+mod scheduled;
 mod shutdown;
 #[cfg(feature = "otlp")]
 mod shutdown_load;

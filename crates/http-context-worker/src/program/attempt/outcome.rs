@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::program::attempt::send::RequestOutcome;
 use crate::program::job::WebSocketMessage;
 use crate::progress::tally::{Tally, WebSockets};
+use crate::retry::MAX_DELAY;
 
 /// What the code of a job returns: what became of its requests, or of its conversation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -42,11 +43,12 @@ impl JobOutcome {
             })
     }
 
-    /// The longest wait that a response asks for.
+    /// The longest wait that a response asks for, up to a minute.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         let of_requests = self.requests.iter().map(|request| request.retry_after);
         let of_websocket = self.websocket.iter().map(|one| one.retry_after);
-        of_requests.chain(of_websocket).flatten().max()
+        let asked = of_requests.chain(of_websocket).flatten().max();
+        asked.map(|wait| wait.min(MAX_DELAY))
     }
 
     /// Adds its responses to the sums, and what its conversation carried.

@@ -2,15 +2,16 @@
 //!
 //! The engine hands a job out once its `run_at`, in whole seconds since 1970, is not ahead of the
 //! clock. A clock that is set back would make it wait for as long as that was, so what lies further
-//! ahead than the longest wait is put back to it.
+//! ahead than the longest wait is put back to it. What is to come later than that is no wait: it is
+//! [`scheduled`](super::scheduled).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::SqlitePool;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::QUEUE;
 use super::sqlite::signed;
+use super::{Embedded, QUEUE};
 use crate::retry::MAX_DELAY;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -20,17 +21,19 @@ pub(super) fn due_at(wait: Duration) -> i64 {
     if wait.is_zero() {
         return 0;
     }
-    ceil(since_1970() + wait)
+    ceil(since_1970().saturating_add(wait))
 }
 
-/// Shortens waits that a clock which was set has made too long, until it is dropped.
-pub(super) async fn bound_waits(pool: &SqlitePool) {
+/// Shortens waits that a clock which was set has made too long, and hands on what was scheduled for now,
+/// until it is dropped.
+pub(super) async fn keep(queue: &Embedded) {
     let mut look = interval(LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         look.tick().await;
         // What fails here fails with the next commit too, and is reported there.
-        let _ = bound_waits_at(pool, since_1970()).await;
+        let _ = bound_waits_at(&queue.pool, since_1970()).await;
+        let _ = queue.hand_on_due(since_1970()).await;
     }
 }
 
@@ -59,16 +62,24 @@ fn since_1970() -> Duration {
         .unwrap_or_default()
 }
 
+/// The last whole second that has begun.
+pub(super) fn floor(time: Duration) -> i64 {
+    signed(time.as_secs())
+}
+
 fn ceil(time: Duration) -> i64 {
-    signed(time.as_secs() + u64::from(time.subsec_nanos() > 0))
+    signed(
+        time.as_secs()
+            .saturating_add(u64::from(time.subsec_nanos() > 0)),
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::progress::tally::Tally;
-    use crate::queue::embedded::Embedded;
     use crate::queue::{Batch, Disposition, OutputKind, Queue as _, QueuedJob, Ticket};
+    use crate::run_at::RunAt;
 
     const WAIT: Duration = Duration::from_secs(5);
 
@@ -84,6 +95,7 @@ mod tests {
         let job = QueuedJob {
             id: "a".to_owned(),
             text: r#"{"id":"a"}"#.to_owned(),
+            run_at: RunAt::NOW,
         };
         let batch = Batch {
             jobs: vec![(1, job)],
@@ -129,6 +141,28 @@ mod tests {
             0
         );
         assert_eq!(due(&queue).await, before);
+    }
+
+    #[tokio::test]
+    async fn what_is_scheduled_waits_for_its_moment_whatever_the_clock_and_is_handed_on_then() {
+        let dir = tempfile::tempdir().unwrap();
+        let queue = a_job_that_waits(&dir).await;
+        // A wait that is longer than the longest one is a moment of the clock.
+        let later = MAX_DELAY + Duration::from_secs(1);
+        for wait in [later, Duration::MAX] {
+            let again = Disposition::Again { attempts: 2, wait };
+            let (dispositions, tally) = ([(Ticket(1), again)], Tally::default());
+            queue.settle(&dispositions, 0, &tally).await.unwrap();
+            let before = due(&queue).await;
+            assert!(before >= since_1970() + later - Duration::from_secs(1));
+            bound_waits_at(&queue.pool, Duration::ZERO).await.unwrap();
+            let not_yet = before - Duration::from_millis(1);
+            queue.hand_on_due(not_yet).await.unwrap();
+            assert_eq!(due(&queue).await, before);
+            assert_eq!(queue.len().await.unwrap(), 1);
+            queue.hand_on_due(before).await.unwrap();
+            assert_eq!(due(&queue).await, Duration::ZERO);
+        }
     }
 
     #[tokio::test]

@@ -2,12 +2,14 @@
 
 use apalis_sqlite::queries::push_tasks;
 
-use super::clock::due_at;
+use super::clock::{due_at, now};
 use super::sqlite::{Failed, signed, unsigned};
-use super::{Embedded, QUEUE};
+use super::{Embedded, QUEUE, SCHEDULED};
 use crate::progress::tally::Tally;
 use crate::queue::tasks::{BEGUN, CRASHES, task, task_id};
 use crate::queue::{Batch, Disposition, OutputKind, Seen, Ticket};
+use crate::retry::MAX_DELAY;
+use crate::run_at::RunAt;
 
 impl Embedded {
     /// See [`Queue::add`](crate::queue::Queue::add). Whether the batch was taken in; otherwise some of its
@@ -39,15 +41,23 @@ impl Embedded {
         if new != ids.len() as u64 {
             return Ok(false);
         }
-        let tasks = batch
-            .jobs
-            .iter()
-            .zip(unsigned(first)..)
-            .map(|((_, job), ticket)| task(Ticket(ticket), job))
-            .collect::<Vec<_>>();
-        push_tasks(&mut *tx, QUEUE, &tasks)
-            .await
-            .map_err(|error| Failed(error.to_string()))?;
+        let now = unsigned(now());
+        let (mut at_once, mut scheduled) = (Vec::with_capacity(batch.jobs.len()), Vec::new());
+        for ((_, job), ticket) in batch.jobs.iter().zip(unsigned(first)..) {
+            if job.run_at <= RunAt(now) {
+                at_once.push(task(Ticket(ticket), &job.text, RunAt::NOW));
+            } else {
+                scheduled.push(task(Ticket(ticket), &job.text, job.run_at));
+            }
+        }
+        for (queue, tasks) in [(QUEUE, &at_once), (SCHEDULED, &scheduled)] {
+            if tasks.is_empty() {
+                continue;
+            }
+            push_tasks(&mut *tx, queue, tasks)
+                .await
+                .map_err(|error| Failed(error.to_string()))?;
+        }
         if let Some(read) = &batch.read {
             let offset = &read.offset;
             sqlx::query("INSERT OR REPLACE INTO worker_input VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
@@ -67,6 +77,7 @@ impl Embedded {
                 .await?;
         }
         tx.commit().await?;
+        self.scheduled.add(scheduled.len() as u64);
         Ok(true)
     }
 
@@ -95,11 +106,14 @@ impl Embedded {
                 return Ok((done.len() as u64).saturating_sub(gone));
             }
         }
+        let mut scheduled = 0;
         for (ticket, disposition) in dispositions {
             if let Disposition::Again { attempts, wait } = disposition {
+                let queue = if *wait > MAX_DELAY { SCHEDULED } else { QUEUE };
+                scheduled += u64::from(queue == SCHEDULED);
                 sqlx::query(
-                    "UPDATE Jobs SET status = 'Pending', attempts = ?1, run_at = ?2, lock_by = NULL, \
-                     lock_at = NULL, metadata = json_remove(metadata, '$.' || ?4, '$.' || ?5) \
+                    "UPDATE Jobs SET status = 'Pending', attempts = ?1, run_at = ?2, job_type = ?6, \
+                     lock_by = NULL, lock_at = NULL, metadata = json_remove(metadata, '$.' || ?4, '$.' || ?5) \
                      WHERE id = ?3",
                 )
                 .bind(attempts)
@@ -107,6 +121,7 @@ impl Embedded {
                 .bind(task_id(*ticket).to_string())
                 .bind(CRASHES)
                 .bind(BEGUN)
+                .bind(queue)
                 .execute(&mut *tx)
                 .await?;
             }
@@ -121,6 +136,7 @@ impl Embedded {
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
+        self.scheduled.add(scheduled);
         Ok(0)
     }
 }

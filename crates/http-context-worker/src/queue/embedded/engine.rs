@@ -7,11 +7,10 @@ use apalis::prelude::{BackendExt, ParallelizeExt, WorkerBuilder, WorkerContext, 
 use apalis_sqlite::{Config, SqliteStorage};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use sqlx::SqlitePool;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{QUEUE, clock};
+use super::{Embedded, QUEUE, clock};
 use crate::queue::tasks::{JobText, Label};
 use crate::queue::wake::Wake;
 use crate::queue::{Handler, QueueError};
@@ -20,7 +19,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// See [`Queue::work`](crate::queue::Queue::work). `woken` wakes the engine when jobs were added.
 pub(super) async fn work<H: Handler>(
-    pool: &SqlitePool,
+    queue: &Embedded,
     woken: mpsc::Receiver<()>,
     handler: H,
     concurrency: usize,
@@ -31,7 +30,7 @@ pub(super) async fn work<H: Handler>(
         .batch_size(concurrency.clamp(16, 128))
         .persist_results(false)
         .lock_tasks(false);
-    let backend = SqliteStorage::<JobText>::new(pool)
+    let backend = SqliteStorage::<JobText>::new(&queue.pool)
         .with_config(config)
         .poll_with_strategy(Wake::new(woken, LOOK_EVERY));
     let context = WorkerContext::new(&format!("worker-{}", std::process::id()));
@@ -50,7 +49,7 @@ pub(super) async fn work<H: Handler>(
         biased;
         ended = &mut run => return engine_error(ended),
         () = stop.cancelled() => {}
-        () = clock::bound_waits(pool) => {}
+        () = clock::keep(queue) => {}
     }
     // It is dropped: the jobs under way are tasks of their own, and what it had fetched is released with
     // the queue. Stopped, it would count the jobs that were fetched and not started as attempted. Paused,

@@ -24,6 +24,7 @@ mod commits;
 mod engine;
 mod handed_out;
 mod prepare;
+mod scheduled;
 mod sqlite;
 mod state;
 
@@ -31,7 +32,7 @@ pub(crate) use self::state::State;
 pub use self::state::StateError;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -42,6 +43,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use self::handed_out::{Blame, release};
+use self::scheduled::Scheduled;
 use self::sqlite::{Failed, reason, signed, unreadable, unsigned};
 use super::wake::{Waker, wake};
 use super::{
@@ -56,6 +58,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// The engine's name for our kind of task.
 const QUEUE: &str = "http-context-job";
+/// And for those whose time has not come: the engine hands none of them out.
+const SCHEDULED: &str = "http-context-scheduled-job";
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
@@ -65,7 +69,7 @@ pub(crate) struct Embedded {
     waker: Waker,
     /// Taken by the one worker.
     woken: Arc<Mutex<Option<mpsc::Receiver<()>>>>,
-    meter: Arc<OnceLock<Meter>>,
+    scheduled: Scheduled,
 }
 
 impl Embedded {
@@ -103,7 +107,7 @@ impl Embedded {
             pool,
             waker,
             woken: Arc::new(Mutex::new(Some(woken))),
-            meter: Arc::default(),
+            scheduled: Scheduled::default(),
         };
         queue.prepare().await?;
         Ok(queue)
@@ -118,8 +122,7 @@ impl Embedded {
     }
 
     async fn is_empty(&self) -> Result<bool, QueueError> {
-        sqlx::query_scalar("SELECT NOT EXISTS (SELECT 1 FROM Jobs WHERE job_type = ?1)")
-            .bind(QUEUE)
+        sqlx::query_scalar("SELECT NOT EXISTS (SELECT 1 FROM Jobs)")
             .fetch_one(&self.pool)
             .await
             .map_err(|error| self.failed(&error))
@@ -127,7 +130,7 @@ impl Embedded {
 
     /// Jobs were queued that come from no input.
     pub(crate) fn queued_beside(&self, jobs: u64) {
-        if let Some(meter) = self.meter.get() {
+        if let Some(meter) = self.scheduled.meter() {
             meter.update(|progress| progress.queued += jobs);
         }
     }
@@ -162,13 +165,11 @@ impl Queue for Embedded {
     }
 
     fn follow(&self, meter: &Meter) {
-        // A run begins once: there is nothing to replace.
-        let _ = self.meter.set(meter.clone());
+        self.scheduled.follow(meter);
     }
 
     async fn len(&self) -> Result<u64, QueueError> {
-        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM Jobs WHERE job_type = ?1")
-            .bind(QUEUE)
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM Jobs")
             .fetch_one(&self.pool)
             .await
             .map_err(|error| self.failed(&error))?;
@@ -334,7 +335,7 @@ impl Queue for Embedded {
     ) -> QueueError {
         let woken = self.woken.lock().take();
         match woken {
-            Some(woken) => engine::work(&self.pool, woken, handler, concurrency, stop).await,
+            Some(woken) => engine::work(self, woken, handler, concurrency, stop).await,
             None => QueueError::Engine("it was started twice".to_owned()),
         }
     }

@@ -2,9 +2,9 @@
 
 use apalis_sqlite::SqliteStorage;
 
-use super::Embedded;
 use super::handed_out::{Blame, release};
-use super::sqlite::unreadable;
+use super::sqlite::{unreadable, unsigned};
+use super::{Embedded, SCHEDULED};
 use crate::queue::QueueError;
 
 /// The format of our own tables.
@@ -76,6 +76,13 @@ impl Embedded {
             .execute(&mut *tx)
             .await
             .map_err(unreadable)?;
-        tx.commit().await.map_err(unreadable)
+        let scheduled: i64 = sqlx::query_scalar("SELECT count(*) FROM Jobs WHERE job_type = ?1")
+            .bind(SCHEDULED)
+            .fetch_one(&mut *tx)
+            .await
+            .map_err(unreadable)?;
+        tx.commit().await.map_err(unreadable)?;
+        self.scheduled.add(unsigned(scheduled));
+        Ok(())
     }
 }

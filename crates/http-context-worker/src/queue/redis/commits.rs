@@ -15,6 +15,7 @@ use crate::queue::tasks::task_id;
 use crate::queue::{
     Batch, Disposition, InputOffset, OutputKind, QueueError, Recorded, Seen, Ticket,
 };
+use crate::retry::MAX_DELAY;
 
 /// Standard input is another one each time: no offset of it is kept.
 const STDIN: &str = "-";
@@ -172,6 +173,7 @@ impl Redis {
                 None => inner.keys.ids(),
             },
             inner.keys.added_by(&inner.reader),
+            inner.keys.scheduled(),
         ] {
             call.key(key);
         }
@@ -193,7 +195,8 @@ impl Redis {
             call.arg(&job.id)
                 .arg(*line)
                 .arg(task_id(Ticket(ticket)).to_string())
-                .arg(&job.text);
+                .arg(&job.text)
+                .arg(job.run_at.0);
         }
         let ask = |mut redis: Link| {
             let call = &call;
@@ -236,6 +239,7 @@ impl Redis {
         call.key(inner.keys.data())
             .key(inner.keys.active())
             .key(inner.keys.retry())
+            .key(inner.keys.scheduled())
             .key(&results);
         for worker in inner.workers.names() {
             call.key(inner.keys.inflight_of(&worker));
@@ -244,7 +248,8 @@ impl Redis {
             .arg(Ulid::generate().to_string())
             .arg(length_before)
             .arg(results_length)
-            .arg(self.write(tally)?);
+            .arg(self.write(tally)?)
+            .arg(MAX_DELAY.as_millis());
         for (ticket, disposition) in dispositions {
             call.arg(task_id(*ticket).to_string())
                 .arg(in_words(*disposition));
@@ -292,6 +297,9 @@ impl Redis {
 fn in_words(disposition: Disposition) -> String {
     match disposition {
         Disposition::Done => "done".to_owned(),
-        Disposition::Again { attempts, wait } => format!("{attempts}:{}", wait.as_millis()),
+        // The script counts in floating point, as a sorted set does: up to here each millisecond counts.
+        Disposition::Again { attempts, wait } => {
+            format!("{attempts}:{}", wait.as_millis().min(1 << 52))
+        }
     }
 }

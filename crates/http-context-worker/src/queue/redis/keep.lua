@@ -1,9 +1,9 @@
 -- What every process does a few times a second for all of them.
--- KEYS: 1 workers, 2 active, 3 retry, 4 data
+-- KEYS: 1 workers, 2 active, 3 retry, 4 data, 5 scheduled
 -- ARGV: 1 prefix of inflight, 2 prefix of worker metadata, 3 prefix of meta,
 --       4 the longest wait in milliseconds, 5 how many workers this process has, 6.. these,
 --       then workers that this process takes to be gone, each with the sign of life that it saw last
--- Returns the jobs that may run now, all that are not finished, how many were taken over, and the
+-- Returns the jobs that may run now, those that may not yet, all that are not finished, how many were taken over, and the
 -- workers that were silent for longest, each with its sign of life.
 local clock = redis.call('TIME')
 local seconds = tonumber(clock[1])
@@ -55,12 +55,15 @@ for _, task in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. latest, '+inf'
     redis.call('ZADD', KEYS[3], latest, task)
 end
 
--- Hands on what is due for its next attempt.
-local due = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, 1000)
-for i = #due, 1, -1 do
-    redis.call('ZREM', KEYS[3], due[i])
-    redis.call('LPUSH', KEYS[2], due[i])
+-- Hands on what is due: for its next attempt, or at all.
+for _, waits in ipairs({KEYS[5], KEYS[3]}) do
+    local due = redis.call('ZRANGEBYSCORE', waits, '-inf', now, 'LIMIT', 0, 1000)
+    for i = #due, 1, -1 do
+        redis.call('ZREM', waits, due[i])
+        redis.call('LPUSH', KEYS[2], due[i])
+    end
 end
 
 local silent = redis.call('ZRANGE', KEYS[1], 0, 99, 'WITHSCORES')
-return {redis.call('LLEN', KEYS[2]), redis.call('HLEN', KEYS[4]), taken, silent}
+local delayed = redis.call('ZCARD', KEYS[3]) + redis.call('ZCARD', KEYS[5])
+return {redis.call('LLEN', KEYS[2]), delayed, redis.call('HLEN', KEYS[4]), taken, silent}

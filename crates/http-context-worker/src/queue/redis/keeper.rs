@@ -1,9 +1,8 @@
 //! What each process does for all of them a few times a second: say that it lives, give back the
-//! jobs of workers that are gone, and hand on what is due for another attempt.
+//! jobs of workers that are gone, and hand on what is due.
 
 use std::time::Duration;
 
-use redis::AsyncCommands as _;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Redis;
@@ -56,6 +55,7 @@ impl Redis {
                 inner.keys.active(),
                 inner.keys.retry(),
                 inner.keys.data(),
+                inner.keys.scheduled(),
             ] {
                 call.key(key);
             }
@@ -70,8 +70,9 @@ impl Redis {
             }
             async move { call.invoke_async(&mut connection).await }
         };
-        let (waiting, unfinished, taken, mut signs): (u64, u64, u64, Vec<Sign>) =
-            inner.connection.ask(Patience::None, ask).await?;
+        let kept = inner.connection.ask(Patience::None, ask).await?;
+        let (waiting, delayed, unfinished, taken, mut signs): (u64, u64, u64, u64, Vec<Sign>) =
+            kept;
         signs.retain(|(worker, _)| !names.contains(worker));
         silence.see(signs);
         if taken > 0 {
@@ -81,12 +82,6 @@ impl Redis {
             inner.workers.wake();
         }
         if let Some(meter) = inner.meter.get() {
-            let key = inner.keys.retry();
-            let ask = |mut connection: Link| {
-                let key = key.clone();
-                async move { connection.zcard(key).await }
-            };
-            let delayed: u64 = inner.connection.ask(Patience::None, ask).await?;
             meter.update(|progress| {
                 progress.queued = progress.finished + unfinished;
                 progress.shared = Some((waiting, delayed));

@@ -65,6 +65,11 @@ impl Keys {
         self.ours("retry")
     }
 
+    /// Jobs whose time has not come, by when it does.
+    pub(super) fn scheduled(&self) -> String {
+        self.ours("scheduled")
+    }
+
     /// Every id that was ever queued, with its line.
     pub(super) fn ids(&self) -> String {
         self.ours("ids")

@@ -1,11 +1,12 @@
 -- Settles attempts, whole or not at all.
--- KEYS: 1 data, 2 active, 3 retry, 4 what is recorded of the results, 5.. what was handed out to this process
+-- KEYS: 1 data, 2 active, 3 retry, 4 scheduled, 5 what is recorded of the results, 6.. what was handed out to this process
 -- ARGV: 1 prefix of meta, 2 token of this settlement, 3 length before, 4 length now, 5 sums,
+--       6 the longest wait in milliseconds, behind which a job is scheduled,
 --       then for each job: task id, what becomes of it
 --       ("done", or the attempts made, a colon and the milliseconds until the next one)
 -- Returns {"settled"}; {"others", task ids that are not in this process's hands}; or {"forgotten", length}
 -- when the record is not as this process left it. With the last two nothing was done.
-local recorded = redis.call('HMGET', KEYS[4], 'token', 'length')
+local recorded = redis.call('HMGET', KEYS[5], 'token', 'length')
 if recorded[1] == ARGV[2] then
     return {'settled'}
 end
@@ -14,8 +15,8 @@ if recorded[2] ~= ARGV[3] then
 end
 local holders = {}
 local others = {'others'}
-for i = 6, #ARGV, 2 do
-    for k = 5, #KEYS do
+for i = 7, #ARGV, 2 do
+    for k = 6, #KEYS do
         if redis.call('SISMEMBER', KEYS[k], ARGV[i]) == 1 then
             holders[i] = KEYS[k]
         end
@@ -29,7 +30,7 @@ if #others > 1 then
 end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-for i = 6, #ARGV, 2 do
+for i = 7, #ARGV, 2 do
     local task, disposition = ARGV[i], ARGV[i + 1]
     local meta = ARGV[1] .. ':' .. task
     redis.call('SREM', holders[i], task)
@@ -43,9 +44,9 @@ for i = 6, #ARGV, 2 do
         if wait == '0' then
             redis.call('LPUSH', KEYS[2], task)
         else
-            redis.call('ZADD', KEYS[3], now + wait, task)
+            redis.call('ZADD', KEYS[tonumber(wait) > tonumber(ARGV[6]) and 4 or 3], now + wait, task)
         end
     end
 end
-redis.call('HSET', KEYS[4], 'length', ARGV[4], 'sums', ARGV[5], 'token', ARGV[2])
+redis.call('HSET', KEYS[5], 'length', ARGV[4], 'sums', ARGV[5], 'token', ARGV[2])
 return {'settled'}

@@ -7,6 +7,7 @@ mod outage;
 mod parity;
 mod poison;
 mod refusals;
+mod scheduled;
 mod scripts;
 mod share;
 mod tls;

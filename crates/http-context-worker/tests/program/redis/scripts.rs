@@ -11,13 +11,13 @@ const KEEP: &str = include_str!("../../../src/queue/redis/keep.lua");
 
 const LONGEST_WAIT_MS: u64 = 60_000;
 
-/// What is waiting, not finished, taken over, and the signs of life.
-type Kept = (u64, u64, u64, Vec<(String, String)>);
+/// What may run, may not yet, is not finished, was taken over, and the signs of life.
+type Kept = (u64, u64, u64, u64, Vec<(String, String)>);
 
 fn keep(redis: &mut Connection, own: &[&str], gone: &[&str]) -> Kept {
     let script = Script::new(KEEP);
     let mut call = script.prepare_invoke();
-    for key in ["workers", "active", "retry", "data"] {
+    for key in ["workers", "active", "retry", "data", "scheduled"] {
         call.key(key);
     }
     call.arg("inflight")
@@ -34,12 +34,13 @@ fn now(redis: &mut Connection) -> u64 {
     seconds * 1000 + micros / 1000
 }
 
-fn add(redis: &mut Connection, batch: &str, jobs: &[[&str; 4]]) -> Vec<String> {
+fn add(redis: &mut Connection, batch: &str, jobs: &[[&str; 5]]) -> Vec<String> {
     let script = Script::new(ADD);
     let mut call = script.prepare_invoke();
     for key in ["data", "active", "ids", "inputs", "rejects", "added"] {
         call.key(key);
     }
+    call.key("scheduled");
     call.arg("meta").arg(batch).arg("jobs").arg("place").arg(7);
     for job in jobs {
         call.arg(job);
@@ -48,14 +49,32 @@ fn add(redis: &mut Connection, batch: &str, jobs: &[[&str; 4]]) -> Vec<String> {
 }
 
 fn settle(redis: &mut Connection, token: &str, lengths: [u64; 2], tasks: &[&str]) -> Vec<String> {
+    let done: Vec<_> = tasks.iter().map(|task| (*task, "done")).collect();
+    settle_as(redis, token, lengths, &done)
+}
+
+fn settle_as(
+    redis: &mut Connection,
+    token: &str,
+    lengths: [u64; 2],
+    tasks: &[(&str, &str)],
+) -> Vec<String> {
     let script = Script::new(SETTLE);
     let mut call = script.prepare_invoke();
-    for key in ["data", "active", "retry", "books", "inflight:mine"] {
+    for key in [
+        "data",
+        "active",
+        "retry",
+        "scheduled",
+        "books",
+        "inflight:mine",
+    ] {
         call.key(key);
     }
     call.arg("meta").arg(token).arg(&lengths).arg("{}");
-    for task in tasks {
-        call.arg(task).arg("done");
+    call.arg(LONGEST_WAIT_MS);
+    for (task, disposition) in tasks {
+        call.arg(task).arg(disposition);
     }
     call.invoke(redis).unwrap()
 }
@@ -64,13 +83,19 @@ fn settle(redis: &mut Connection, token: &str, lengths: [u64; 2], tasks: &[&str]
 fn a_batch_that_is_added_twice_is_queued_once() {
     let server = RedisServer::start();
     let redis = &mut server.connect();
-    let batch = [["a", "1", "task-a", "{}"], ["b", "2", "task-b", "{}"]];
+    let batch = [
+        ["a", "1", "task-a", "{}", "0"],
+        ["b", "2", "task-b", "{}", "0"],
+    ];
     for _ in 0..2 {
         assert_eq!(add(redis, "0", &batch), [""; 0]);
         assert_eq!(redis.llen("active"), Ok(2));
     }
     // The next batch knows the ids, and then nothing of it is queued.
-    let next = [["c", "3", "task-c", "{}"], ["b", "4", "task-d", "{}"]];
+    let next = [
+        ["c", "3", "task-c", "{}", "0"],
+        ["b", "4", "task-d", "{}", "0"],
+    ];
     assert_eq!(add(redis, "1", &next), ["b", "2"]);
     assert_eq!(redis.llen("active"), Ok(2));
     assert_eq!(add(redis, "1", &next[..1]), [""; 0]);
@@ -132,6 +157,44 @@ fn a_clock_that_was_set_back_delays_an_attempt_by_no_more_than_the_longest_wait(
 }
 
 #[test]
+fn what_is_scheduled_waits_for_its_moment_however_far_ahead_and_whatever_the_clock() {
+    let server = RedisServer::start();
+    let redis = &mut server.connect();
+    let ahead = (now(redis) / 1000 + 86_400).to_string();
+    let jobs = [
+        ["a", "1", "tomorrow", "{}", ahead.as_str()],
+        ["b", "2", "past", "{}", "1"],
+        ["c", "3", "at once", "{}", "0"],
+    ];
+    assert_eq!(add(redis, "0", &jobs), [""; 0]);
+    let waiting = ["past".to_owned(), "at once".to_owned()];
+    assert_eq!(redis.lrange("active", 0, -1), Ok(waiting));
+    // So is an attempt that is to come later than the longest wait.
+    let () = redis.hset("books", "length", 0).unwrap();
+    let () = redis
+        .sadd("inflight:mine", &["later", "latest", "soon"])
+        .unwrap();
+    let began = now(redis);
+    let (later, latest) = ("1:60001", &*format!("1:{}", 1_u64 << 52));
+    let again = [("later", later), ("latest", latest), ("soon", "1:60000")];
+    assert_eq!(settle_as(redis, "first", [0, 0], &again), ["settled"]);
+    assert_eq!(redis.zcard("retry"), Ok(1));
+    let due: u64 = redis.zscore("scheduled", "later").unwrap();
+    assert!(due >= began + 60_001 && due <= now(redis) + 60_001);
+    // The longest wait does not shorten it, and it counts among what may not run yet.
+    let (may_run, not_yet, ..) = keep(redis, &[], &[]);
+    assert_eq!((may_run, not_yet), (2, 4));
+    assert_eq!(redis.zscore("scheduled", "later"), Ok(due));
+    let tomorrow: u64 = redis.zscore("scheduled", "tomorrow").unwrap();
+    assert_eq!(tomorrow.to_string(), format!("{ahead}000"));
+    // Once it is due it goes to the front.
+    let () = redis.zadd("scheduled", "tomorrow", began - 1).unwrap();
+    keep(redis, &[], &[]);
+    assert_eq!(redis.lindex("active", 0), Ok("tomorrow".to_owned()));
+    assert_eq!(redis.zscore("scheduled", "tomorrow"), Ok(None::<u64>));
+}
+
+#[test]
 fn only_a_worker_without_a_sign_of_life_since_it_was_seen_is_taken_over() {
     let server = RedisServer::start();
     let redis = &mut server.connect();
@@ -152,12 +215,12 @@ fn only_a_worker_without_a_sign_of_life_since_it_was_seen_is_taken_over() {
     assert_eq!((of("dead"), of("alive")), ("2".to_owned(), "3".to_owned()));
     let () = redis.zadd("workers", "alive", 4).unwrap();
     let gone = ["dead", "2", "alive", "3", "no such", "1"];
-    assert_eq!(keep(redis, &["mine"], &gone).2, 1);
+    assert_eq!(keep(redis, &["mine"], &gone).3, 1);
     assert_eq!(redis.lrange("active", 0, -1), Ok(["dead".to_owned()]));
     assert_eq!(redis.exists("inflight:dead"), Ok(false));
     assert_eq!(redis.zscore("workers", "alive"), Ok(4));
     // One that was taken over stays so.
-    assert_eq!(keep(redis, &["dead"], &[]).2, 0);
+    assert_eq!(keep(redis, &["dead"], &[]).3, 0);
     assert_eq!(redis.zscore("workers", "dead"), Ok(None::<u64>));
 }
 
@@ -183,7 +246,7 @@ fn a_job_that_was_in_hand_when_workers_ended_is_blamed_and_waits_from_the_second
     }
     let () = redis.zadd("workers", "gone", 1).unwrap();
     let began = now(redis);
-    assert_eq!(keep(redis, &[], &["gone", "1"]).2, 4);
+    assert_eq!(keep(redis, &[], &["gone", "1"]).3, 4);
     for (task, crashes) in [("new", 1), ("fetched", 1), ("begun", 2), ("often", 10)] {
         assert_eq!(
             redis.hget(format!("meta:{task}"), "crashes"),
