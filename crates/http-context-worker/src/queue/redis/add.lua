@@ -1,5 +1,5 @@
 -- Queues a batch, whole or not at all.
--- KEYS: 1 data, 2 active, 3 ids, 4 inputs, 5 what is recorded of the rejects, 6 the reader's last batch,
+-- KEYS: 1 data, 2 active, 3 ids, 4 inputs, 5 what is recorded of the rejects, 6 the last batch of the series,
 --       7 scheduled
 -- ARGV: 1 prefix of meta, 2 number of the batch, 3 input or "", 4 its offset, 5 length of the rejects or "",
 --       then for each job: id, line, task id, job, its time in seconds or 0

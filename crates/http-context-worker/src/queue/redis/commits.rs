@@ -1,7 +1,5 @@
 //! The commits on which the queue's promise rests, and what they record.
 
-use std::sync::atomic::Ordering;
-
 use parking_lot::Mutex;
 use redis::AsyncCommands as _;
 use ulid::Ulid;
@@ -157,7 +155,7 @@ impl Redis {
             async move { redis.incr(next, count).await }
         };
         let end: u64 = inner.connection.ask(Patience::OfAReader, ask).await?;
-        let number = inner.batches.fetch_add(1, Ordering::Relaxed);
+        let series = inner.series.take();
         let mut call = ADD.prepare_invoke();
         for key in [
             inner.keys.data(),
@@ -172,12 +170,12 @@ impl Redis {
                 // Nothing is recorded under it.
                 None => inner.keys.ids(),
             },
-            inner.keys.added_by(&inner.reader),
+            inner.keys.added_by(&series.name),
             inner.keys.scheduled(),
         ] {
             call.key(key);
         }
-        call.arg(inner.keys.meta()).arg(number);
+        call.arg(inner.keys.meta()).arg(series.number);
         match &batch.read {
             Some(read) if read.input != STDIN => {
                 call.arg(self.on_this_host(&read.input))
@@ -203,6 +201,7 @@ impl Redis {
             async move { call.invoke_async(&mut redis).await }
         };
         let known: Vec<String> = inner.connection.ask(Patience::OfAReader, ask).await?;
+        inner.series.give_back(series);
         let seen = known.chunks_exact(2).map(|pair| Seen {
             id: pair[0].clone(),
             line: pair[1].parse().unwrap_or(0),

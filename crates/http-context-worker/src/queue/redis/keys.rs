@@ -90,9 +90,9 @@ impl Keys {
         self.ours("format")
     }
 
-    /// The last batch that one reader of jobs has queued.
-    pub(super) fn added_by(&self, reader: &str) -> String {
-        self.ours(&format!("added:{reader}"))
+    /// The last batch of a series that was queued.
+    pub(super) fn added_by(&self, series: &str) -> String {
+        self.ours(&format!("added:{series}"))
     }
 
     /// The recorded length of one output file, and its sums.

@@ -50,24 +50,24 @@ mod keys;
 mod link;
 mod refusal;
 mod scripts;
+mod series;
 mod silence;
 mod workers;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use redis::AsyncCommands as _;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-use ulid::Ulid;
 
 pub use self::address::RedisUrl;
 use self::commits::RecordedLength;
 use self::connection::{Connection, Patience};
 use self::keys::Keys;
 use self::link::Link;
+use self::series::FreeSeries;
 use self::workers::Workers;
 use super::{
     Batch, Disposition, Handler, InputOffset, OutputKind, Queue, QueueError, Recorded, Seen, Ticket,
@@ -101,9 +101,7 @@ struct Inner {
     takeover: Duration,
     /// Files are known by their host and path.
     host: String,
-    /// Distinguishes this reader's batches from another one's.
-    reader: String,
-    batches: AtomicU64,
+    series: FreeSeries,
     /// Of this process's results.
     recorded: RecordedLength,
     workers: Workers,
@@ -142,8 +140,7 @@ impl Redis {
             keys,
             takeover: address.takeover,
             host: host(),
-            reader: Ulid::generate().to_string(),
-            batches: AtomicU64::new(0),
+            series: FreeSeries::default(),
             recorded: RecordedLength::default(),
             workers: Workers::default(),
             meter: std::sync::OnceLock::new(),

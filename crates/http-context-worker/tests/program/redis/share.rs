@@ -1,6 +1,10 @@
 //! Several processes on one queue.
 
+use std::time::Duration;
+
+use http_context_worker::{Enqueued, JobQueue, QueueAddress, RedisAddress};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use super::{RedisServer, counted, enqueue, serve};
 use crate::support::{Files, Gate, Server, job_lines};
@@ -132,4 +136,25 @@ fn the_scalers_list_has_the_jobs_that_wait() {
         arrival.answer();
     }
     worker.signal("KILL");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_that_many_tasks_queue_at_once_are_all_in_the_queue() {
+    let redis = RedisServer::start();
+    let address = RedisAddress {
+        url: redis.url().parse().unwrap(),
+        name: "http-context".to_owned(),
+        takeover: Duration::from_secs(15),
+    };
+    let queue = JobQueue::open(&QueueAddress::Redis(address)).await.unwrap();
+    let n = 4000;
+    let mut tasks = JoinSet::new();
+    for i in 0..n {
+        let queue = queue.clone();
+        tasks.spawn(async move { queue.enqueue(&format!("job-{i}"), &json!({})).await });
+    }
+    for queued in tasks.join_all().await {
+        assert_eq!(queued.unwrap(), Enqueued::Queued);
+    }
+    assert_eq!(redis.unfinished(), n);
 }
