@@ -15,6 +15,8 @@ use crate::queue::{
     Batch, Embedded, Queue, QueueError, QueuedJob, Redis, RedisAddress, Seen, State,
 };
 use crate::run_at::RunAt;
+#[cfg(feature = "cron")]
+use crate::schedule::Schedule;
 
 /// The most jobs that share a commit.
 const BATCH: usize = 500;
@@ -148,7 +150,8 @@ impl JobQueue {
         id: &str,
         job: &J,
     ) -> Result<Enqueued, EnqueueError> {
-        self.enqueue_one(id, job, RunAt::NOW).await
+        let job = self.job(id, job, RunAt::NOW);
+        self.enqueue_one(job.map_err(EnqueueError::Job)?).await
     }
 
     /// Queues a job that no worker begins before this time, once: like [`enqueue`](Self::enqueue).
@@ -171,16 +174,11 @@ impl JobQueue {
         id: &str,
         job: &J,
     ) -> Result<Enqueued, EnqueueError> {
-        self.enqueue_one(id, job, RunAt::at(time)).await
+        let job = self.job(id, job, RunAt::at(time));
+        self.enqueue_one(job.map_err(EnqueueError::Job)?).await
     }
 
-    async fn enqueue_one<J: Serialize + ?Sized>(
-        &self,
-        id: &str,
-        job: &J,
-        run_at: RunAt,
-    ) -> Result<Enqueued, EnqueueError> {
-        let job = self.text_of(id, job, run_at).map_err(EnqueueError::Job)?;
+    async fn enqueue_one(&self, job: QueuedJob) -> Result<Enqueued, EnqueueError> {
         let mut known = Vec::new();
         self.add(vec![(0, job)], &mut known).await?;
         Ok(if known.is_empty() {
@@ -211,9 +209,7 @@ impl JobQueue {
                 left_out.push(id.to_owned());
                 continue;
             }
-            let job = self
-                .text_of(id, job, RunAt::NOW)
-                .map_err(EnqueueError::Job)?;
+            let job = self.job(id, job, RunAt::NOW).map_err(EnqueueError::Job)?;
             batch.push((0, job));
             if batch.len() == BATCH {
                 self.add(std::mem::take(&mut batch), &mut left_out).await?;
@@ -223,11 +219,25 @@ impl JobQueue {
         Ok(left_out)
     }
 
+    /// Queues the job of a schedule for a time.
+    #[cfg(feature = "cron")]
+    pub(crate) async fn enqueue_scheduled(
+        &self,
+        schedule: &Schedule,
+        time: SystemTime,
+    ) -> Result<Enqueued, EnqueueError> {
+        let id = schedule.id_at(time);
+        let job = check_id(&id)
+            .and_then(|()| schedule.text(&id))
+            .and_then(|text| queued(id, text, RunAt::at(time)));
+        self.enqueue_one(job.map_err(EnqueueError::Job)?).await
+    }
+
     pub(crate) fn opened(&self) -> &Opened {
         &self.opened
     }
 
-    fn text_of<J: Serialize + ?Sized>(
+    fn job<J: Serialize + ?Sized>(
         &self,
         id: &str,
         job: &J,
@@ -235,16 +245,7 @@ impl JobQueue {
     ) -> Result<QueuedJob, BadField> {
         check_id(id)?;
         let text = job_text(self.kind.as_deref(), id, job)?;
-        if text.len() > MAX_LINE_BYTES {
-            let length = text.len();
-            let error = format!("has {length} bytes, a job may have {MAX_LINE_BYTES}");
-            return Err(BadField::line(error));
-        }
-        Ok(QueuedJob {
-            id: id.to_owned(),
-            text,
-            run_at,
-        })
+        queued(id.to_owned(), text, run_at)
     }
 
     /// Adds what is not known.
@@ -279,6 +280,15 @@ impl JobQueue {
             Opened::Redis { queue, .. } => queue.add(batch).await,
         }
     }
+}
+
+fn queued(id: String, text: String, run_at: RunAt) -> Result<QueuedJob, BadField> {
+    if text.len() > MAX_LINE_BYTES {
+        let length = text.len();
+        let error = format!("has {length} bytes, a job may have {MAX_LINE_BYTES}");
+        return Err(BadField::line(error));
+    }
+    Ok(QueuedJob { id, text, run_at })
 }
 
 impl std::fmt::Debug for JobQueue {

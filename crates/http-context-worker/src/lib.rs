@@ -34,6 +34,7 @@
 //! | know the attempt, say that it should be made again | [`JobContext`], [`JobError`] |
 //! | run it in a program with a `main` of its own | [`Worker::run`], [`Plan`], [`Signals`] |
 //! | queue jobs by calls, and for a time to come | [`JobQueue`] |
+//! | queue jobs by the calendar (feature `cron`) | `Schedule` |
 //! | have results in a database or a channel | [`Plan::results_to`] |
 //! | have the same telemetry and admin page in a service without a queue | [`Telemetry`], [`Admin`] |
 //! | run requests as jobs, without a line of code | the program `http-context-worker`, which is [`program`] |
@@ -44,6 +45,7 @@
 //! | folder | what |
 //! |---|---|
 //! | `run_at`, `line`, `retry` | when a job may run, what every line of jobs is, and when a failed job is tried again |
+//! | `schedule` | jobs by the calendar |
 //! | `progress` | sums, for whoever looks |
 //! | `results` | result lines and rejected lines, in files that survive a crash |
 //! | `queue` | where jobs wait: `embedded` in `SQLite`, or `redis` |
@@ -79,6 +81,8 @@ mod results;
 mod retry;
 mod run;
 mod run_at;
+#[cfg(feature = "cron")]
+mod schedule;
 mod telemetry;
 mod worker;
 
@@ -98,5 +102,7 @@ pub use retry::RetryPolicy;
 pub use run::signals::{Signal, Signals};
 pub use run::summary::{Jobs, Summary};
 pub use run::{Ended, Plan};
+#[cfg(feature = "cron")]
+pub use schedule::Schedule;
 pub use telemetry::{Telemetry, TelemetryBuilder};
 pub use worker::{Worker, WorkerBuilder};

@@ -71,6 +71,8 @@ impl Worker {
             kinds: Vec::new(),
             hooks: Hooks::default(),
             context: http_context::builder(),
+            #[cfg(feature = "cron")]
+            schedules: Vec::new(),
         }
     }
 
@@ -147,6 +149,8 @@ pub struct WorkerBuilder {
     kinds: Vec<Box<dyn AnyKind>>,
     hooks: Hooks,
     context: ContextBuilder,
+    #[cfg(feature = "cron")]
+    schedules: Vec<crate::Schedule>,
 }
 
 impl WorkerBuilder {
@@ -156,6 +160,13 @@ impl WorkerBuilder {
         J: Serialize + DeserializeOwned + Send + Sync + 'static,
     {
         self.kinds.push(Box::new(kind));
+        self
+    }
+
+    /// Queues a job by the calendar, while the worker serves a queue.
+    #[cfg(feature = "cron")]
+    pub fn schedule(mut self, schedule: crate::Schedule) -> Self {
+        self.schedules.push(schedule);
         self
     }
 
@@ -233,9 +244,17 @@ impl WorkerBuilder {
 
     /// The worker.
     pub fn build(self) -> Worker {
-        let definition = Kinds::new(&self.face.name, self.kinds).map(|kinds| Definition {
+        let kinds = Kinds::new(&self.face.name, self.kinds);
+        #[cfg(feature = "cron")]
+        let kinds = kinds.and_then(|kinds| match mistake(&kinds, &self.schedules) {
+            None => Ok(kinds),
+            Some(sentence) => Err(sentence),
+        });
+        let definition = kinds.map(|kinds| Definition {
             kinds: Arc::new(kinds),
             hooks: Arc::new(self.hooks),
+            #[cfg(feature = "cron")]
+            schedules: self.schedules.into(),
         });
         Worker {
             face: self.face,
@@ -243,6 +262,20 @@ impl WorkerBuilder {
             context: self.context,
         }
     }
+}
+
+/// What is wrong with the schedules of a worker.
+#[cfg(feature = "cron")]
+fn mistake(kinds: &Kinds, schedules: &[crate::Schedule]) -> Option<String> {
+    schedules.iter().enumerate().find_map(|(place, schedule)| {
+        if schedules[..place]
+            .iter()
+            .any(|other| other.name() == schedule.name())
+        {
+            return Some(format!("two schedules have the name {}", schedule.name()));
+        }
+        schedule.mistake(|line| kinds.parse(line.text().as_bytes()).map(drop))
+    })
 }
 
 impl fmt::Debug for WorkerBuilder {

@@ -13,6 +13,8 @@ mod plan;
 mod running;
 pub(crate) mod signals;
 pub(crate) mod summary;
+#[cfg(feature = "cron")]
+mod timetable;
 mod warm;
 
 use std::future::Future;
@@ -43,12 +45,17 @@ use crate::run::plan::PlannedQueue;
 use crate::run::running::{CLOSE_WITHIN, Running};
 use crate::run::signals::Signal;
 use crate::run::warm::Warm;
+#[cfg(feature = "cron")]
+use crate::schedule::Schedule;
 
 /// What a worker does, whatever it is planned to work off.
 #[derive(Clone)]
 pub(crate) struct Definition {
     pub(crate) kinds: Arc<Kinds>,
     pub(crate) hooks: Arc<Hooks>,
+    /// For as long as it is not to end by itself.
+    #[cfg(feature = "cron")]
+    pub(crate) schedules: Arc<[Schedule]>,
 }
 
 /// Who asks a run to end.
@@ -93,7 +100,35 @@ pub(crate) async fn run(
         PlannedQueue::At(address) => JobQueue::open(address).await?,
         PlannedQueue::Open(queue) => queue.clone(),
     };
-    let asked = stop;
+    #[cfg(feature = "cron")]
+    let timetable = {
+        let (queue, schedules) = (queue.clone(), Arc::clone(&definition.schedules));
+        let goes_on = input.is_none();
+        async move {
+            if goes_on {
+                match timetable::keep(&queue, &schedules).await {}
+            }
+            std::future::pending().await
+        }
+    };
+    #[cfg(not(feature = "cron"))]
+    let timetable = std::future::pending();
+    tokio::select! {
+        biased;
+        ended = work_on(&queue, definition, plan, input, stop, show) => ended,
+        ended = timetable => ended,
+    }
+}
+
+/// Works a queue off, whichever it is.
+async fn work_on(
+    queue: &JobQueue,
+    definition: Definition,
+    plan: Plan,
+    input: Option<Input>,
+    asked: impl Future<Output = StoppedBy>,
+    show: impl FnOnce(RunView),
+) -> Result<Ended, Failure> {
     match queue.opened() {
         Opened::Embedded { queue, state } => {
             let (queue, stop) = (queue.clone(), CancellationToken::new());

@@ -9,5 +9,7 @@ mod hooks;
 mod kinds;
 mod queues;
 mod results;
+#[cfg(feature = "cron")]
+mod schedules;
 mod services;
 mod support;

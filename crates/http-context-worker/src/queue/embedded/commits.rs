@@ -2,7 +2,7 @@
 
 use apalis_sqlite::queries::push_tasks;
 
-use super::clock::{due_at, now};
+use super::clock::{due_at, floor, since_1970};
 use super::sqlite::{Failed, signed, unsigned};
 use super::{Embedded, QUEUE, SCHEDULED};
 use crate::progress::tally::Tally;
@@ -41,7 +41,7 @@ impl Embedded {
         if new != ids.len() as u64 {
             return Ok(false);
         }
-        let now = unsigned(now());
+        let now = unsigned(floor(since_1970()));
         let (mut at_once, mut scheduled) = (Vec::with_capacity(batch.jobs.len()), Vec::new());
         for ((_, job), ticket) in batch.jobs.iter().zip(unsigned(first)..) {
             if job.run_at <= RunAt(now) {

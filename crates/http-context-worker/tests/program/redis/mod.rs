@@ -18,7 +18,9 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
+use http_context_worker::RedisAddress;
 use redis::Commands as _;
 
 use crate::support::{Files, Finished, Running, finish, json_lines, until, worker};
@@ -63,6 +65,14 @@ impl RedisServer {
 
     fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    fn address(&self) -> RedisAddress {
+        RedisAddress {
+            url: self.url().parse().unwrap(),
+            name: "http-context".to_owned(),
+            takeover: Duration::from_secs(15),
+        }
     }
 
     fn connect(&self) -> redis::Connection {

@@ -1,6 +1,6 @@
-//! Jobs that have a time of their own, by the clock of Redis.
+//! Jobs that have a time of their own, by the clock of Redis, and by the calendar.
 
-use super::{RedisServer, enqueue, serve};
+use super::{RedisServer, counted, enqueue, serve};
 use crate::scheduled::{are_done, has_begun, lines, soon};
 use crate::support::{Files, Server};
 
@@ -17,4 +17,41 @@ fn a_job_runs_at_its_time() {
     assert_eq!(serving.wait().code(), 0);
     are_done(&files.json("results"));
     redis.assert_tidy();
+}
+
+#[cfg(feature = "cron")]
+#[tokio::test]
+async fn of_two_workers_with_one_schedule_each_time_has_one_job() {
+    use std::sync::Arc;
+
+    use http_context_worker::{JobError, Kind, Plan, QueueAddress, Schedule, Target, Worker};
+    use serde_json::{Value, json};
+    use tokio::sync::{Barrier, Semaphore};
+
+    let (files, redis) = (Files::new(), RedisServer::start());
+    let done = Arc::new(Semaphore::new(0));
+    let at_once = Arc::new(Barrier::new(2));
+    let run = |results: &str| {
+        let (add, at_once, done) = (Arc::clone(&done), Arc::clone(&at_once), Arc::clone(&done));
+        let tick = move |_: Value| {
+            add.add_permits(1);
+            async { Ok::<_, JobError>(()) }
+        };
+        let worker = Worker::builder("clock")
+            .kind(Kind::new(tick))
+            .schedule(Schedule::cron("tick", "* * * * * *", &json!({})))
+            .build();
+        let plan = Plan::serve(QueueAddress::Redis(redis.address()))
+            .results(Target::File(files.path(results)));
+        async move {
+            // Each goes on until four were done by both.
+            at_once.wait().await;
+            let stop = async { drop(done.acquire_many(4).await.unwrap()) };
+            worker.run(plan, stop).await.unwrap();
+        }
+    };
+    tokio::join!(run("first"), run("second"));
+    let counted = counted(&files, &["first".to_owned(), "second".to_owned()]);
+    assert!(counted.len() >= 4, "{counted:?}");
+    assert!(counted.values().all(|times| *times == 1), "{counted:?}");
 }

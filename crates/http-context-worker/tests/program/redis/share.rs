@@ -1,8 +1,6 @@
 //! Several processes on one queue.
 
-use std::time::Duration;
-
-use http_context_worker::{Enqueued, JobQueue, QueueAddress, RedisAddress};
+use http_context_worker::{Enqueued, JobQueue, QueueAddress};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -141,12 +139,8 @@ fn the_scalers_list_has_the_jobs_that_wait() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jobs_that_many_tasks_queue_at_once_are_all_in_the_queue() {
     let redis = RedisServer::start();
-    let address = RedisAddress {
-        url: redis.url().parse().unwrap(),
-        name: "http-context".to_owned(),
-        takeover: Duration::from_secs(15),
-    };
-    let queue = JobQueue::open(&QueueAddress::Redis(address)).await.unwrap();
+    let address = QueueAddress::Redis(redis.address());
+    let queue = JobQueue::open(&address).await.unwrap();
     let n = 4000;
     let mut tasks = JoinSet::new();
     for i in 0..n {
