@@ -1,19 +1,21 @@
 //! A queue that a program fills by calls, in place of a file of jobs.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::Serialize;
+#[cfg(feature = "redis")]
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
 use crate::line::{BadField, MAX_LINE_BYTES, check_id, job_text};
 use crate::log::say;
-use crate::queue::{
-    Batch, Embedded, Queue, QueueError, QueuedJob, Redis, RedisAddress, Seen, State,
-};
+use crate::queue::{Batch, Embedded, Queue, QueueError, QueuedJob, Seen, State};
+#[cfg(feature = "redis")]
+use crate::queue::{Redis, RedisAddress};
 use crate::run_at::RunAt;
 #[cfg(feature = "cron")]
 use crate::schedule::Schedule;
@@ -23,11 +25,25 @@ const BATCH: usize = 500;
 
 /// Where jobs wait.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum QueueAddress {
     /// In this process: the state directory, or none for a state that is thrown away.
     Embedded(Option<PathBuf>),
-    /// In a Redis that other processes share.
+    /// In a Redis that other processes share (feature `redis`).
+    #[cfg(feature = "redis")]
     Redis(RedisAddress),
+}
+
+/// Without user and password.
+impl fmt::Display for QueueAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded(Some(state)) => state.display().fmt(f),
+            Self::Embedded(None) => f.write_str("a temporary directory"),
+            #[cfg(feature = "redis")]
+            Self::Redis(address) => address.url.fmt(f),
+        }
+    }
 }
 
 /// An open queue, into which jobs are put by calls. Clones are of the same queue.
@@ -67,6 +83,7 @@ pub(crate) enum Opened {
     /// The lock of the state is held for as long as the queue is open.
     Embedded { queue: Embedded, state: State },
     /// `stop` is done when whoever works it off is on his way out.
+    #[cfg(feature = "redis")]
     Redis {
         queue: Redis,
         stop: CancellationToken,
@@ -112,6 +129,7 @@ impl JobQueue {
                 let queue = Embedded::open(&state.database(), state.is_kept()).await?;
                 Opened::Embedded { queue, state }
             }
+            #[cfg(feature = "redis")]
             QueueAddress::Redis(address) => {
                 let stop = CancellationToken::new();
                 let queue = Redis::open(address, stop.clone()).await?;
@@ -277,6 +295,7 @@ impl JobQueue {
                 }
                 Ok(known)
             }
+            #[cfg(feature = "redis")]
             Opened::Redis { queue, .. } => queue.add(batch).await,
         }
     }
@@ -291,8 +310,8 @@ fn queued(id: String, text: String, run_at: RunAt) -> Result<QueuedJob, BadField
     Ok(QueuedJob { id, text, run_at })
 }
 
-impl std::fmt::Debug for JobQueue {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for JobQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JobQueue")
             .field("kind", &self.kind)
             .finish_non_exhaustive()

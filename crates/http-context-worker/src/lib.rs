@@ -34,16 +34,29 @@
 //! | know the attempt, say that it should be made again | [`JobContext`], [`JobError`] |
 //! | run it in a program with a `main` of its own | [`Worker::run`], [`Plan`], [`Signals`] |
 //! | queue jobs by calls, and for a time to come | [`JobQueue`] |
-//! | queue jobs by the calendar (feature `cron`) | `Schedule` |
+//! | queue jobs by the calendar | `Schedule`, with the feature `cron` |
 //! | have results in a database or a channel | [`Plan::results_to`] |
 //! | have the same telemetry and admin page in a service without a queue | [`Telemetry`], [`Admin`] |
 //! | run requests as jobs, without a line of code | the program `http-context-worker`, which is [`program`] |
+//!
+//! # Features
+//!
+//! | feature | brings |
+//! |---|---|
+//! | `otlp` (on by default) | traces and metrics over OTLP by HTTP, as soon as the `OTEL_*` variables ask for it |
+//! | `otlp-grpc` | the same by gRPC as well |
+//! | `redis` | queues in Redis, which many processes share |
+//!
+//! A program that is asked for what it is built without says which feature it lacks, and ends.
+//!
+//! # Inside
 //!
 //! The folders, lowest first; each knows those above it in this table, and none but the last two knows
 //! the command line:
 //!
 //! | folder | what |
 //! |---|---|
+//! | `features` | what a program says that lacks one |
 //! | `run_at`, `line`, `retry` | when a job may run, what every line of jobs is, and when a failed job is tried again |
 //! | `schedule` | jobs by the calendar |
 //! | `progress` | sums, for whoever looks |
@@ -64,6 +77,8 @@ mod admin;
 mod cli;
 mod error_text;
 mod failure;
+#[cfg(not(all(feature = "redis", feature = "otlp-grpc")))]
+mod features;
 mod grouped;
 mod handler;
 mod input;
@@ -95,7 +110,9 @@ pub use line::{BadField, JobLine, MAX_ID_BYTES, MAX_LINE_BYTES};
 pub use log::{LogFormat, LogLevel};
 pub use progress::Progress;
 pub use progress::tally::{Tally, WebSockets};
-pub use queue::{QueueError, RedisAddress, RedisUrl, StateError};
+pub use queue::{QueueError, StateError};
+#[cfg(feature = "redis")]
+pub use queue::{RedisAddress, RedisUrl};
 pub use results::function::JobResult;
 pub use results::output::{OutputError, Target};
 pub use retry::RetryPolicy;

@@ -61,7 +61,7 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "features",
-        about: "each crate builds without features, and with each single one",
+        about: "each crate builds without features, and with each single one; what a worker says of those that it lacks",
         run: |workspace, _| features(workspace).into(),
     },
     Step {
@@ -153,6 +153,20 @@ fn features(workspace: &Workspace) -> Result<(), String> {
             if let Err(error) = clippy(wanted) {
                 failed.push(error);
             }
+        }
+    }
+    // Of programs as they are built with these features, and so not among the tests with all of them.
+    for features in [&["--no-default-features"][..], &[]] {
+        let mut said = cargo(&[
+            "test",
+            "--quiet",
+            "-p",
+            "http-context-worker",
+            "--test",
+            "features",
+        ]);
+        if let Err(error) = run(said.args(features)) {
+            failed.push(error);
         }
     }
     if failed.is_empty() {

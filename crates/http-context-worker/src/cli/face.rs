@@ -188,6 +188,7 @@ mod tests {
         assert_eq!(error.unwrap_err().kind(), ErrorKind::UnknownArgument);
     }
 
+    #[cfg(feature = "redis")]
     #[test]
     fn a_queue_that_nobody_named_has_the_name_of_the_worker() {
         let args = [

@@ -6,6 +6,7 @@ mod face;
 mod metrics_file;
 mod plans;
 pub(crate) mod progress_bar;
+mod queue_url;
 pub(crate) mod terminal;
 
 use std::net::SocketAddr;
@@ -18,10 +19,10 @@ use http_context::ContextBuilder;
 
 use crate::admin::DEFAULT_ADDRESS;
 use crate::log::{self, LogFormat, LogLevel};
-use crate::queue::RedisUrl;
 use crate::run::Definition;
 
 pub(crate) use self::face::{Asked, ExtraCommand, Face, Flag};
+pub(crate) use self::queue_url::QueueUrl;
 
 /// Runs jobs, each in its own HTTP context, and proves that each context closed.
 #[derive(Debug, Parser)]
@@ -65,7 +66,7 @@ pub(crate) struct RunArgs {
     /// A Redis that keeps the queue, shared with other processes: redis://[user:password@]host[:port][/database],
     /// or rediss:// for TLS [default: a queue of this run alone]
     #[arg(long, value_name = "URL")]
-    pub(crate) queue: Option<RedisUrl>,
+    pub(crate) queue: Option<QueueUrl>,
     #[command(flatten)]
     pub(crate) shared: SharedArgs,
     #[command(flatten)]
@@ -79,7 +80,7 @@ pub(crate) struct RunArgs {
 pub(crate) struct ServeArgs {
     /// The Redis that keeps the queue: redis://[user:password@]host[:port][/database], or rediss:// for TLS
     #[arg(long, value_name = "URL")]
-    pub(crate) queue: RedisUrl,
+    pub(crate) queue: QueueUrl,
     #[command(flatten)]
     pub(crate) shared: SharedArgs,
     #[command(flatten)]
@@ -93,7 +94,7 @@ pub(crate) struct ServeArgs {
 pub(crate) struct EnqueueArgs {
     /// The Redis that keeps the queue: redis://[user:password@]host[:port][/database], or rediss:// for TLS
     #[arg(long, value_name = "URL")]
-    pub(crate) queue: RedisUrl,
+    pub(crate) queue: QueueUrl,
     /// The jobs, one JSON object a line; - reads standard input
     #[arg(long, value_name = "FILE|-")]
     pub(crate) jobs: PathBuf,

@@ -7,11 +7,12 @@ use tracing_subscriber::filter::LevelFilter;
 
 use http_context::ContextBuilder;
 
-use super::{Cli, Command, EnqueueArgs, LogArgs, RunArgs, ServeArgs, SharedArgs, WorkArgs};
+use super::{
+    Cli, Command, EnqueueArgs, LogArgs, QueueUrl, RunArgs, ServeArgs, SharedArgs, WorkArgs,
+};
 use crate::input::JobsFrom;
 use crate::job_queue::QueueAddress;
 use crate::log::{self, LogLevel};
-use crate::queue::{RedisAddress, RedisUrl};
 use crate::results::output::Target;
 use crate::retry::RetryPolicy;
 use crate::run::Plan;
@@ -54,7 +55,7 @@ impl RunArgs {
         ])?;
         let queue = match &self.queue {
             None => QueueAddress::Embedded(self.state.clone()),
-            Some(url) => QueueAddress::Redis(self.shared.address(url)),
+            Some(url) => self.shared.address(url),
         };
         let rejects = self.rejects.as_deref().map_or(Target::Stderr, target);
         let plan = Plan::run(jobs(&self.jobs)).queue(queue).rejects(rejects);
@@ -73,7 +74,7 @@ impl ServeArgs {
             ("--results", Some(&self.work.results)),
             ("--metrics-file", self.work.metrics_file.as_ref()),
         ])?;
-        let queue = QueueAddress::Redis(self.shared.address(&self.queue));
+        let queue = self.shared.address(&self.queue);
         Ok(self.work.complete(Plan::serve(queue).context(context)))
     }
 }
@@ -92,22 +93,14 @@ impl EnqueueArgs {
         Ok(EnqueuePlan {
             jobs: jobs(&self.jobs),
             rejects: self.rejects.as_deref().map_or(Target::Stderr, target),
-            queue: RedisAddress {
-                url: self.queue.clone(),
-                name: self.queue_name.clone(),
-                takeover: Duration::MAX,
-            },
+            queue: self.queue.address(&self.queue_name, Duration::MAX),
         })
     }
 }
 
 impl SharedArgs {
-    fn address(&self, url: &RedisUrl) -> RedisAddress {
-        RedisAddress {
-            url: url.clone(),
-            name: self.queue_name.clone(),
-            takeover: Duration::from_secs(self.takeover),
-        }
+    fn address(&self, url: &QueueUrl) -> QueueAddress {
+        url.address(&self.queue_name, Duration::from_secs(self.takeover))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Jobs wait in [apalis](https://docs.rs/apalis): its storage holds them, its worker hands them
 //! out. [`Queue`] is what the rest of the program knows of it. There are two: [`embedded`], for one
-//! process, and [`redis`], for many.
+//! process, and `redis`, for many, where the feature of that name is on.
 //!
 //! # The promise
 //!
@@ -54,6 +54,7 @@
 //! handed on to the front of it. That is looked at once a second, or oftener.
 
 mod embedded;
+#[cfg(feature = "redis")]
 mod redis;
 mod tasks;
 mod wake;
@@ -73,7 +74,9 @@ use crate::run_at::RunAt;
 
 pub use embedded::StateError;
 pub(crate) use embedded::{Embedded, State};
+#[cfg(feature = "redis")]
 pub(crate) use redis::Redis;
+#[cfg(feature = "redis")]
 pub use redis::{RedisAddress, RedisUrl};
 pub(crate) use tasks::JobText;
 
@@ -147,6 +150,10 @@ pub(crate) struct ReadUpTo {
     /// The offset behind the batch.
     pub(crate) offset: InputOffset,
     /// The rejects output, and its length.
+    #[cfg_attr(
+        not(feature = "redis"),
+        allow(dead_code, reason = "asked for by queues that processes share")
+    )]
     pub(crate) rejects: String,
     pub(crate) rejects_length: u64,
 }

@@ -8,9 +8,10 @@ use tokio_util::sync::CancellationToken;
 use crate::failure::Failure;
 use crate::grouped::grouped;
 use crate::input::{Input, JobsFrom};
+use crate::job_queue::{JobQueue, Opened, QueueAddress};
 use crate::jobs::Kinds;
 use crate::progress::{Meter, Progress};
-use crate::queue::{OutputKind, Redis, RedisAddress};
+use crate::queue::{OutputKind, Queue};
 use crate::results::output::Target;
 use crate::run::ingest::ingest;
 use crate::run::outputs::open_output;
@@ -24,7 +25,7 @@ pub(crate) struct EnqueuePlan {
     /// Where rejected lines are reported.
     pub(crate) rejects: Target,
     /// Where jobs go.
-    pub(crate) queue: RedisAddress,
+    pub(crate) queue: QueueAddress,
 }
 
 /// What was queued.
@@ -59,9 +60,29 @@ pub(crate) async fn enqueue(
     plan: &EnqueuePlan,
     signals: &Signals,
 ) -> Result<EnqueueSummary, Failure> {
-    let stop = CancellationToken::new();
     let input = Input::open(&plan.jobs)?;
-    let queue = Redis::open(&plan.queue, stop.clone()).await?;
+    let queue = JobQueue::open(&plan.queue).await?;
+    match queue.opened() {
+        Opened::Embedded { queue, .. } => {
+            let (queue, stop) = (queue.clone(), CancellationToken::new());
+            fill(queue, stop, kinds, input, plan, signals).await
+        }
+        #[cfg(feature = "redis")]
+        Opened::Redis { queue, stop } => {
+            let (queue, stop) = (queue.clone(), stop.clone());
+            fill(queue, stop, kinds, input, plan, signals).await
+        }
+    }
+}
+
+async fn fill(
+    queue: impl Queue,
+    stop: CancellationToken,
+    kinds: Arc<Kinds>,
+    input: Input,
+    plan: &EnqueuePlan,
+    signals: &Signals,
+) -> Result<EnqueueSummary, Failure> {
     let rejects = open_output(&queue, OutputKind::Rejects, &plan.rejects, None, true).await?;
     let (meter, progress) = Meter::new(Progress::default());
     let mut reading = Box::pin(ingest(input, kinds, queue, rejects, meter, stop.clone()));

@@ -135,6 +135,7 @@ async fn work_on(
             let state = Some(state);
             work(definition, plan, input, queue, state, stop, asked, show).await
         }
+        #[cfg(feature = "redis")]
         Opened::Redis { queue, stop } => {
             let (queue, stop) = (queue.clone(), stop.clone());
             work(definition, plan, input, queue, None, stop, asked, show).await

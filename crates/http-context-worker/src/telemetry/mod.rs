@@ -1,5 +1,6 @@
 //! The instrumentation of a program: one recorder for every metric, and the observer of every context.
 
+mod asked;
 #[cfg(feature = "otlp")]
 pub(crate) mod otlp;
 
@@ -42,7 +43,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// - **Prometheus**: [`metrics`](Self::metrics) renders what was recorded by the facade
 ///   [`metrics`](https://docs.rs/metrics), that of the program's own code included, with the buckets of the
 ///   catalogue.
-/// - **OTLP** (feature `otlp`): over gRPC or HTTP, as soon as the standard `OTEL_*` variables ask for it. The
+/// - **OTLP**: over HTTP (feature `otlp`) or gRPC (feature `otlp-grpc`), as soon as the standard `OTEL_*`
+///   variables ask for it; a program without the feature that they ask for says so, and installs nothing. The
 ///   exporters have threads and clients of their own and are observed by nobody; a collector that is slow
 ///   or dead costs spans, which are counted, and no time.
 /// - **Logs**: [`TelemetryBuilder::logs`]. A line from inside a context has the ids of its trace and its
@@ -97,7 +99,7 @@ impl TelemetryBuilder {
     /// # Errors
     ///
     /// [`Failure::Telemetry`] when the process has a recorder or an observer already, and [`Failure::Otlp`]
-    /// when nothing can be made of what the `OTEL_*` variables say.
+    /// when nothing can be made of what the `OTEL_*` variables say, or a feature is missing for it.
     pub fn install(self) -> Result<Telemetry, Failure> {
         if let Some((format, level)) = self.logs {
             log::install(format, level);
@@ -126,6 +128,8 @@ impl Telemetry {
     }
 
     fn of(service: &str) -> Result<Self, Failure> {
+        #[cfg(not(feature = "otlp"))]
+        asked::refuse(|name| std::env::var(name).ok())?;
         let recorder = with_catalogue_buckets(PrometheusBuilder::new()).build_recorder();
         let prometheus = recorder.handle();
         let builder = Instrumentation::builder();

@@ -8,6 +8,7 @@ mod conversations;
 mod crash;
 mod dashboards;
 mod demo;
+#[cfg(feature = "redis")]
 mod deploy;
 #[cfg(target_os = "linux")]
 mod disk;
@@ -15,7 +16,7 @@ mod environment;
 mod exposition;
 mod input;
 mod layer_order;
-#[cfg(feature = "external-tools")]
+#[cfg(all(feature = "external-tools", feature = "redis"))]
 mod library;
 #[cfg(feature = "external-tools")]
 mod live_page;
@@ -26,9 +27,9 @@ mod metrics_file;
 mod otlp;
 mod poison;
 mod proxies;
-#[cfg(all(feature = "external-tools", feature = "otlp"))]
+#[cfg(all(feature = "external-tools", feature = "otlp-grpc"))]
 mod receivers;
-#[cfg(feature = "external-tools")]
+#[cfg(all(feature = "external-tools", feature = "redis"))]
 mod redis;
 mod results;
 mod retries;

@@ -144,6 +144,7 @@ async fn everything_arrives(protocol: Protocol, name: &'static str) {
     assert_eq!(json!(ok), done.summary()["jobs"]["ok"], "{name}");
 }
 
+#[cfg(feature = "otlp-grpc")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn by_grpc_each_job_and_each_request_is_a_span_and_the_metrics_are_those_of_the_summary() {
     everything_arrives(Protocol::Grpc, "grpc").await;
@@ -172,7 +173,11 @@ fn a_collector_that_is_dead_or_refuses_changes_nothing_for_jobs_and_what_was_los
     let (files, server) = (Files::new(), Server::start());
     let plain = finish(&mut command(&files, &server));
     let expected = results(&files.path("results"));
-    for (protocol, endpoint) in [("grpc", nobody()), ("http/protobuf", nobody())] {
+    for (protocol, endpoint) in [
+        #[cfg(feature = "otlp-grpc")]
+        ("grpc", nobody()),
+        ("http/protobuf", nobody()),
+    ] {
         let done = export_to(&files, &server, protocol, &endpoint);
         assert_eq!(done.code(), 0, "{protocol}: {}", done.stderr);
         assert_eq!(done.summary()["jobs"], plain.summary()["jobs"]);

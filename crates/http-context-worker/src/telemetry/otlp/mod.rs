@@ -2,7 +2,8 @@
 //!
 //! Endpoints, headers, timeouts, samplers, batches and resource attributes are read by the
 //! OpenTelemetry SDK from its own variables; [`requested`] says when there is anything to export, and
-//! by which protocol. The exporters have threads and clients of their own: no context observes
+//! by which protocol: HTTP, by the client that the program has anyway, or with the feature `otlp-grpc`
+//! gRPC. The exporters have threads and clients of their own: no context observes
 //! them, so they make no spans and no metrics, and a collector that is dead or slow fills a queue
 //! and then loses spans, which are counted, and never holds up a job.
 
@@ -15,10 +16,12 @@ use std::time::Duration;
 use http::HeaderValue;
 use http_context_middleware::OpenTelemetryRecorder;
 use opentelemetry::propagation::TextMapCompositePropagator;
+#[cfg(feature = "otlp-grpc")]
+use opentelemetry_otlp::WithTonicConfig;
+#[cfg(feature = "otlp-grpc")]
 use opentelemetry_otlp::tonic_types::metadata::MetadataMap;
 use opentelemetry_otlp::{
     ExporterBuildError, MetricExporter, SpanExporter, WithExportConfig, WithHttpConfig,
-    WithTonicConfig,
 };
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
@@ -27,8 +30,9 @@ use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider};
 use tokio::time::timeout;
 
 use self::counts::{CountedExporter, CountedMetrics, CountedProcessor, Counts};
-use self::settings::{Protocol, Shadowed, Signal, requested};
+use self::settings::{Protocol, Shadowed, requested};
 use crate::failure::Failure;
+use crate::telemetry::asked::Signal;
 
 /// Said, because left to itself the exporter takes JSON when any crate of the build has that feature
 /// on.
@@ -62,14 +66,14 @@ impl Otlp {
         let traces = match requested(Signal::Traces, get)? {
             Some(protocol) => {
                 let shadowed = Shadowed::of(Signal::Traces, get);
-                Some(traces(service, protocol, shadowed).map_err(|error| failure(&error))?)
+                Some(traces(service, protocol, &shadowed).map_err(|error| failure(&error))?)
             }
             None => None,
         };
         let metrics = match requested(Signal::Metrics, get)? {
             Some(protocol) => {
                 let shadowed = Shadowed::of(Signal::Metrics, get);
-                Some(metrics(service, protocol, shadowed).map_err(|error| failure(&error))?)
+                Some(metrics(service, protocol, &shadowed).map_err(|error| failure(&error))?)
             }
             None => None,
         };
@@ -130,12 +134,13 @@ impl Otlp {
 fn traces(
     service: &str,
     protocol: Protocol,
-    shadowed: Shadowed,
+    shadowed: &Shadowed,
 ) -> Result<Traces, ExporterBuildError> {
     let builder = SpanExporter::builder();
     let exporter = match protocol {
+        #[cfg(feature = "otlp-grpc")]
         Protocol::Grpc => by_grpc(builder.with_tonic(), shadowed).build(),
-        Protocol::Http => by_http(builder.with_http(), &shadowed).build(),
+        Protocol::Http => by_http(builder.with_http(), shadowed).build(),
     }?;
     let spans = Counts::new("spans");
     let batches = BatchSpanProcessor::builder(CountedExporter::new(exporter, &spans)).build();
@@ -149,12 +154,13 @@ fn traces(
 fn metrics(
     service: &str,
     protocol: Protocol,
-    shadowed: Shadowed,
+    shadowed: &Shadowed,
 ) -> Result<Metrics, ExporterBuildError> {
     let builder = MetricExporter::builder();
     let exporter = match protocol {
+        #[cfg(feature = "otlp-grpc")]
         Protocol::Grpc => by_grpc(builder.with_tonic(), shadowed).build(),
-        Protocol::Http => by_http(builder.with_http(), &shadowed).build(),
+        Protocol::Http => by_http(builder.with_http(), shadowed).build(),
     }?;
     let exports = Counts::new("exports of metrics");
     let provider = SdkMeterProvider::builder()
@@ -164,11 +170,12 @@ fn metrics(
     Ok(Metrics { provider, exports })
 }
 
-fn by_grpc<B: WithTonicConfig + WithExportConfig>(mut builder: B, shadowed: Shadowed) -> B {
-    if let Some(endpoint) = shadowed.endpoint {
+#[cfg(feature = "otlp-grpc")]
+fn by_grpc<B: WithTonicConfig + WithExportConfig>(mut builder: B, shadowed: &Shadowed) -> B {
+    if let Some(endpoint) = &shadowed.endpoint {
         builder = builder.with_endpoint(endpoint);
     }
-    builder.with_metadata(MetadataMap::from_headers(shadowed.headers))
+    builder.with_metadata(MetadataMap::from_headers(shadowed.headers.clone()))
 }
 
 fn by_http<B: WithHttpConfig + WithExportConfig>(builder: B, shadowed: &Shadowed) -> B {

@@ -4,56 +4,42 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
 use crate::failure::Failure;
-
-/// What can be exported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Signal {
-    Traces,
-    Metrics,
-}
+use crate::telemetry::asked::{Signal, asked_by};
 
 /// How it gets to the collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
+    #[cfg(feature = "otlp-grpc")]
     Grpc,
     Http,
 }
 
-impl Signal {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Traces => "TRACES",
-            Self::Metrics => "METRICS",
-        }
-    }
-}
-
 /// By which protocol the signal is to be exported, if it is.
-///
-/// It is when `OTEL_{SIGNAL}_EXPORTER` names `otlp`, and without that variable as soon as there is
-/// an endpoint; never with `OTEL_SDK_DISABLED`. A variable that is empty counts as not set.
 pub(super) fn requested(
     signal: Signal,
     get: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Protocol>, Failure> {
+    if asked_by(signal, &get).is_none() {
+        return Ok(None);
+    }
     let get = |name: &str| get(name).filter(|value| !value.trim().is_empty());
-    let own = |what: &str| format!("OTEL_EXPORTER_OTLP_{}_{what}", signal.as_str());
-    if get("OTEL_SDK_DISABLED").is_some_and(|value| value.trim().eq_ignore_ascii_case("true")) {
-        return Ok(None);
-    }
-    let wanted = match get(&format!("OTEL_{}_EXPORTER", signal.as_str())) {
-        Some(exporters) => exporters.split(',').any(|name| name.trim() == "otlp"),
-        None => get("OTEL_EXPORTER_OTLP_ENDPOINT").is_some() || get(&own("ENDPOINT")).is_some(),
-    };
-    if !wanted {
-        return Ok(None);
-    }
-    let names = [own("PROTOCOL"), "OTEL_EXPORTER_OTLP_PROTOCOL".to_owned()];
+    let names = [
+        signal.own("PROTOCOL"),
+        "OTEL_EXPORTER_OTLP_PROTOCOL".to_owned(),
+    ];
     let Some((name, protocol)) = names.iter().find_map(|name| Some((name, get(name)?))) else {
         return Ok(Some(Protocol::Http));
     };
     match protocol.trim() {
+        #[cfg(feature = "otlp-grpc")]
         "grpc" => Ok(Some(Protocol::Grpc)),
+        #[cfg(not(feature = "otlp-grpc"))]
+        "grpc" => {
+            let missing = crate::features::missing("otlp-grpc", "telemetry is exported over gRPC");
+            Err(Failure::Otlp(format!(
+                "{name} is \"grpc\", and {missing}, or use http/protobuf"
+            )))
+        }
         "http/protobuf" => Ok(Some(Protocol::Http)),
         other => Err(Failure::Otlp(format!(
             "{name} is {other:?}, it can be grpc or http/protobuf"
@@ -67,26 +53,31 @@ pub(super) fn requested(
 pub(super) struct Shadowed {
     pub(super) headers: HeaderMap,
     /// An endpoint for gRPC that names no scheme, with one.
+    #[cfg(feature = "otlp-grpc")]
     pub(super) endpoint: Option<String>,
 }
 
 impl Shadowed {
     pub(super) fn of(signal: Signal, get: impl Fn(&str) -> Option<String>) -> Self {
-        let own = |what: &str| get(&format!("OTEL_EXPORTER_OTLP_{}_{what}", signal.as_str()));
+        let own = |what: &str| get(&signal.own(what));
         let of_all = |what: &str| get(&format!("OTEL_EXPORTER_OTLP_{what}"));
         let said = |value: Option<String>| value.filter(|value| !value.trim().is_empty());
         let shadowed = |what: &str| {
             let is_empty = own(what).is_some_and(|value| value.trim().is_empty());
             said(of_all(what)).filter(|_| is_empty)
         };
-        let is_insecure = shadowed("INSECURE").is_some_and(|v| v.eq_ignore_ascii_case("true"));
-        let endpoint = said(own("ENDPOINT")).or_else(|| said(of_all("ENDPOINT")));
-        let endpoint = endpoint.filter(|endpoint| is_insecure && !endpoint.contains("://"));
+        #[cfg(feature = "otlp-grpc")]
+        let endpoint = {
+            let is_insecure = shadowed("INSECURE").is_some_and(|v| v.eq_ignore_ascii_case("true"));
+            let endpoint = said(own("ENDPOINT")).or_else(|| said(of_all("ENDPOINT")));
+            endpoint.filter(|endpoint| is_insecure && !endpoint.contains("://"))
+        };
         Self {
             headers: shadowed("HEADERS")
                 .as_deref()
                 .map(headers)
                 .unwrap_or_default(),
+            #[cfg(feature = "otlp-grpc")]
             endpoint: endpoint.map(|endpoint| format!("http://{endpoint}")),
         }
     }
@@ -144,6 +135,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "otlp-grpc")]
     #[test]
     fn the_protocol_of_the_signal_goes_before_that_of_all() {
         let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317");
@@ -187,6 +179,11 @@ mod tests {
         for variables in [&[all][..], &[all, own("k=v")], &[own("")]] {
             assert_eq!(shadowed(variables), Shadowed::default(), "{variables:?}");
         }
+    }
+
+    #[cfg(feature = "otlp-grpc")]
+    #[test]
+    fn without_a_word_of_the_signal_a_collector_is_as_insecure_as_that_of_all_signals() {
         let insecure = ("OTEL_EXPORTER_OTLP_INSECURE", "True");
         let own = |value| ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", value);
         let endpoint = |value| ("OTEL_EXPORTER_OTLP_ENDPOINT", value);

@@ -38,6 +38,18 @@ fn a_worker_is_given_longer_to_stop_than_it_drains() {
 }
 
 #[test]
+fn the_image_is_built_with_the_features_that_its_workers_ask_for() {
+    let compose = yaml("compose.yaml");
+    let worker = &compose["services"]["worker"];
+    let protocol = &worker["environment"]["OTEL_EXPORTER_OTLP_PROTOCOL"];
+    assert_eq!(protocol, "grpc");
+    let image = read("Containerfile");
+    let features = image.split("--features ").nth(1).unwrap();
+    let features = features.split_whitespace().next().unwrap();
+    assert_eq!(features, "otlp-grpc,redis");
+}
+
+#[test]
 fn what_asks_the_admin_endpoint_asks_where_it_is() {
     let compose = yaml("compose.yaml");
     let service = &compose["services"]["worker"];
