@@ -46,6 +46,7 @@
 //! | `otlp` (on by default) | traces and metrics over OTLP by HTTP, as soon as the `OTEL_*` variables ask for it |
 //! | `otlp-grpc` | the same by gRPC as well |
 //! | `redis` | queues in Redis, which many processes share |
+//! | `cron` | jobs by the calendar |
 //!
 //! A program that is asked for what it is built without says which feature it lacks, and ends.
 //!
