@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    estimate::{Estimate, Part, about},
     steps::{self, Outcome, Step},
     tools::Toolbox,
     workspace::Workspace,
@@ -38,8 +39,14 @@ impl Plan {
         Ok(Self(chosen))
     }
 
+    /// What one runs while editing.
+    pub(crate) fn quick() -> Self {
+        Self(steps::QUICK.iter().collect())
+    }
+
     /// Runs every step, even after a failure. Returns whether all passed.
     pub(crate) fn run(&self, workspace: &Workspace) -> bool {
+        let mut estimate = Estimate::read(&workspace.target);
         println!("The plan:");
         for step in &self.0 {
             println!("  {:<14}{}", step.name, step.about);
@@ -48,22 +55,57 @@ impl Plan {
             "Missing tools are installed under\n{}.",
             workspace.tools().display()
         );
+        let by = if estimate.is_first_run(self.0.iter().map(|step| step.name)) {
+            "by what it takes elsewhere: none of it has run here yet"
+        } else {
+            "by what it took last"
+        };
+        println!("It takes {}, {by}.", about(left(&estimate, &self.0)));
         let toolbox = Toolbox::new(workspace);
         let started = Stopwatch::start();
         let mut results = Vec::new();
-        for step in &self.0 {
-            println!("\n=== {}: {}", step.name, step.about);
+        for (done, step) in self.0.iter().enumerate() {
+            let number = format!("{} of {}", done + 1, self.0.len());
+            println!("\n=== {}: {} ({number})", step.name, step.about);
+            let own = about(left(&estimate, &self.0[done..=done]));
+            let all = about(left(&estimate, &self.0[done..]));
+            println!("=== it takes {own}; {all} are left");
             let watch = Stopwatch::start();
-            let outcome = (step.run)(workspace, &toolbox);
+            let built = step.build.map(|build| build(workspace, &toolbox));
+            let building = step.build.map_or(Duration::ZERO, |_| watch.elapsed());
+            let outcome = match (built, step.run) {
+                (Some(Err(why)), _) => Outcome::Failed(why),
+                (_, Some(run)) => {
+                    if step.build.is_some() {
+                        let own = estimate.left([(step.name, Part::Run)]);
+                        println!("=== {}: built, and runs {}", step.name, about(own));
+                    }
+                    run(workspace, &toolbox)
+                }
+                (_, None) => Outcome::Passed,
+            };
+            let elapsed = watch.elapsed();
             match &outcome {
-                Outcome::Passed => {}
+                Outcome::Passed => {
+                    estimate.passed(step.name, building, elapsed.saturating_sub(building));
+                    // Also for a run that is stopped half-way.
+                    estimate.write();
+                }
                 Outcome::Nothing(why) => println!("{why}"),
                 Outcome::Failed(why) => println!("{} FAILED: {why}", step.name),
             }
-            results.push((step.name, outcome, watch.elapsed()));
+            results.push((step.name, outcome, elapsed));
         }
         summarize(&results, started.elapsed())
     }
+}
+
+/// How long these steps take.
+fn left(estimate: &Estimate, steps: &[&Step]) -> Duration {
+    estimate.left(steps.iter().flat_map(|step| {
+        let name = step.name;
+        [(name, Part::Build), (name, Part::Run)]
+    }))
 }
 
 fn is_step(name: &str) -> bool {
@@ -89,16 +131,18 @@ fn summarize(results: &[(&str, Outcome, Duration)], total: Duration) -> bool {
     let total = total.as_secs_f64();
     if failed.is_empty() {
         println!("all {} steps are done in {total:.0} s", results.len());
-    } else {
-        let names = failed.join(",");
-        println!(
-            "{} of {} steps failed: {names}",
-            failed.len(),
-            results.len()
-        );
+        return true;
+    }
+    let names = failed.join(",");
+    println!(
+        "{} of {} steps failed: {names}",
+        failed.len(),
+        results.len()
+    );
+    if failed.iter().all(|name| is_step(name)) {
         println!("again, only these: cargo xtask test --only {names}");
     }
-    failed.is_empty()
+    false
 }
 
 /// Measures a duration.

@@ -1,0 +1,46 @@
+//! What steps take on a machine with two cores and nothing else to do. To take it down anew: run
+//! `cargo xtask test` twice there, the first time without a target folder, and read `xtask-durations.json` in
+//! that folder after each.
+
+use super::Known;
+
+/// The cores of that machine.
+pub(super) const CORES: f64 = 2.0;
+
+pub(super) const TABLE: &[(&str, Known)] = &[
+    ("rules", runs(0.3)),
+    ("circles", runs(0.2)),
+    ("fmt", runs(1.5)),
+    ("msrv", runs(0.7)),
+    ("clippy", known(60.0, 3.0, 0.0)),
+    ("features", known(130.0, 30.0, 0.0)),
+    ("docs", known(19.0, 3.0, 0.0)),
+    ("api", known(9.0, 7.0, 0.0)),
+    ("test", known(98.0, 5.0, 200.0)),
+    ("sdks", known(150.0, 5.0, 20.0)),
+    ("no-kernel", known(75.0, 2.0, 90.0)),
+    ("bench", known(70.0, 1.0, 0.0)),
+    ("instructions", known(9.0, 2.0, 30.0)),
+    ("deny", runs(1.0)),
+    ("dashboards", runs(17.0)),
+    ("quick-clippy", known(60.0, 20.0, 0.0)),
+    ("quick-tests", known(98.0, 30.0, 10.0)),
+];
+
+const fn known(build_from_nothing: f64, build_again: f64, run: f64) -> Known {
+    Known {
+        build_from_nothing,
+        build_again,
+        run,
+    }
+}
+
+const fn runs(run: f64) -> Known {
+    known(0.0, 0.0, run)
+}
+
+/// Nothing for a step that is not in the table, which a test forbids.
+pub(super) fn of(step: &str) -> Known {
+    let found = TABLE.iter().find(|(name, _)| *name == step);
+    found.map_or(runs(0.0), |(_, known)| *known)
+}
