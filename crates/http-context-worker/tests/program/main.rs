@@ -4,6 +4,7 @@
 
 mod admin;
 mod bad_input;
+mod control;
 mod conversations;
 mod crash;
 mod dashboards;
