@@ -16,7 +16,12 @@ use super::host::{self, Hosts};
 use super::routes::Route;
 use super::{commands, contexts};
 
-const PAGE: &str = include_str!("page.html");
+const PAGE: &str = include_str!("page/page.html");
+/// What stands in the page for its style and its script, and these.
+const PARTS: [(&str, &str); 2] = [
+    ("{{style}}", include_str!("page/style.css")),
+    ("{{script}}", include_str!("page/script.js")),
+];
 /// Stands in the page for what is made anew for each answer.
 const NONCE: &str = "{{nonce}}";
 /// Stands in the page for the name of the program.
@@ -94,7 +99,11 @@ fn page(name: &str) -> Response<Answer> {
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
          connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
-    let page = PAGE.replace(NONCE, &nonce).replace(NAME, &escaped(name));
+    let page = PARTS.iter().fold(PAGE.to_owned(), |page, (mark, part)| {
+        page.replace(mark, part)
+    });
+    // A name may look like a mark.
+    let page = page.replace(NONCE, &nonce).replace(NAME, &escaped(name));
     let mut response = text(StatusCode::OK, "text/html; charset=utf-8", page);
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         let headers = response.headers_mut();
