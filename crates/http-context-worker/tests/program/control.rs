@@ -209,6 +209,44 @@ pub(crate) fn queues_what_failed_for_good_again_once(queue: Option<&str>) {
     );
 }
 
+pub(crate) fn runs_and_cancels_what_is_scheduled(queue: Option<&str>) {
+    let (files, gate) = (Files::new(), Gate::start());
+    let lines = ["now", "never"].map(|id| {
+        let url = gate.url(&format!("/{id}"));
+        json!({"id": id, "url": url, "run_at": "2999-01-01T00:00:00Z"})
+    });
+    files.write("jobs", to_lines(lines));
+    let mut run = Running::start(&mut command(&files, queue, &[]));
+    let address = admin_address(&mut run);
+    let delayed = |jobs: u8| {
+        until("the gauge counts what is scheduled", || {
+            let of = format!("http_context_worker_queue_jobs{{state=\"delayed\"}} {jobs}\n");
+            get(address, "/metrics").body.contains(&of)
+        });
+    };
+    delayed(2);
+    let now = post(address, "/jobs/retry", &json!({"id": "now"}));
+    assert_eq!(now.status, 202, "{}", now.body);
+    let arrival = gate.next();
+    delayed(1);
+    let never = post(address, "/jobs/cancel", &json!({"id": "never"}));
+    assert_eq!(never.status, 202, "{}", never.body);
+    delayed(0);
+    arrival.answer();
+    assert_eq!(run.wait().code(), 1);
+    assert_eq!(result(&files, "now")["status"], "ok");
+    assert_eq!(
+        result(&files, "never")["error"],
+        "cancelled at the admin endpoint"
+    );
+    assert!(gate.arrived().is_none());
+}
+
+#[test]
+fn a_job_that_is_scheduled_is_run_or_cancelled_before_its_time() {
+    runs_and_cancels_what_is_scheduled(None);
+}
+
 #[test]
 fn a_job_is_cancelled_while_it_runs_and_while_it_waits() {
     cancels_what_runs_and_what_waits(None);

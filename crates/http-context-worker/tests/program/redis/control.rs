@@ -6,7 +6,7 @@ use super::{RedisServer, serve_command};
 use crate::admin::admin_address;
 use crate::control::{
     TOKEN, cancels_what_runs_and_what_waits, post, queues_what_failed_for_good_again_once,
-    runs_now_what_waits_for_its_next_attempt,
+    runs_and_cancels_what_is_scheduled, runs_now_what_waits_for_its_next_attempt,
 };
 use crate::support::{Files, Gate, Running, to_lines};
 
@@ -24,6 +24,11 @@ fn a_job_of_a_shared_queue_is_cancelled_while_it_runs_and_while_it_waits() {
 #[test]
 fn a_job_of_a_shared_queue_that_waits_for_its_next_attempt_is_run_or_cancelled_at_once() {
     with_queue(runs_now_what_waits_for_its_next_attempt);
+}
+
+#[test]
+fn a_job_of_a_shared_queue_that_is_scheduled_is_run_or_cancelled_before_its_time() {
+    with_queue(runs_and_cancels_what_is_scheduled);
 }
 
 #[test]
