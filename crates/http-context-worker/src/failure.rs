@@ -66,6 +66,9 @@ pub enum Failure {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// What is to be the token of the admin endpoint cannot be one.
+    #[error("{0}")]
+    AdminToken(String),
     /// The process has a metrics recorder or an observer already.
     #[error("cannot install the instrumentation: {0}")]
     Telemetry(&'static str),

@@ -19,13 +19,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::attempted::{Attempted, Ended};
-use self::entry::{log_attempt, poisoned, unreadable};
+use self::entry::{cancelled, log_attempt, poisoned, unreadable};
 use crate::error_text::chain;
 use crate::jobs::{Begun, Hooks, JobContext, JobError, Kinds, KnownKind, LiveJobs, RecentFailures};
 use crate::line::BadField;
 use crate::log::JobTrace;
 use crate::panics;
-use crate::queue::{Attempt, Handler, Queue};
+use crate::queue::{Ask, Attempt, Cancellations, Disposition, Handler, Queue};
 use crate::redact::redacted;
 use crate::result_writer::ResultSink;
 use crate::retry::RetryPolicy;
@@ -52,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) sink: ResultSink,
     pub(crate) live: LiveJobs,
     pub(crate) failures: RecentFailures,
+    pub(crate) cancellations: Cancellations,
     /// Done when no attempt may begin any more.
     pub(crate) stop: CancellationToken,
     /// Done when the attempts under way are to be cut off.
@@ -73,6 +74,12 @@ impl<Q: Queue> Handler for JobHandler<Q> {
             self.shared.sink.settle(unreadable(&attempt)).await;
             return;
         };
+        let in_hand = self.shared.cancellations.enter(attempt.ticket);
+        if attempt.is_cancelled || in_hand.is_cancelled() {
+            let entry = cancelled(&attempt, &header.id, &self.shared.kinds);
+            self.shared.sink.settle(entry).await;
+            return;
+        }
         if attempt.crashes >= self.shared.max_crashes {
             let entry = poisoned(&attempt, &header.id, &self.shared.kinds);
             self.shared.sink.settle(entry).await;
@@ -92,6 +99,11 @@ impl<Q: Queue> Handler for JobHandler<Q> {
         let _held = tokio::select! {
             biased;
             () = self.shared.stop.cancelled() => return,
+            () = in_hand.cancelled() => {
+                let entry = cancelled(&attempt, &header.id, &self.shared.kinds);
+                self.shared.sink.settle(entry).await;
+                return;
+            }
             held = may_begin => match held {
                 Some(held) => held,
                 None => return,
@@ -105,7 +117,14 @@ impl<Q: Queue> Handler for JobHandler<Q> {
         let _live = self.shared.live.enter(attempt.ticket, &context);
         let attempted = tokio::select! {
             biased;
-            attempted = self.shared.attempt(kind.clone(), text, &context, &trace) => attempted,
+            attempted = self.shared.attempt(kind.clone(), text, &context, &trace) => {
+                attempted.unless_cancelled(&in_hand)
+            }
+            // The same to its context; the job has failed.
+            () = in_hand.cancelled() => Attempted {
+                kind: kind.as_ref().ok().copied(),
+                ..Attempted::cancelled(Ended::Unreported(Outcome::Cancelled))
+            },
             // Dropping the attempt cancels its context. The job stays in the queue.
             () = self.shared.until_cut(kind.as_ref().ok()) => {
                 trace.says(|| tracing::info!(
@@ -116,7 +135,7 @@ impl<Q: Queue> Handler for JobHandler<Q> {
                 return;
             }
         };
-        let entry = self.shared.entry(&attempt, &context, &attempted);
+        let entry = self.shared.entry(&attempt, &context, &attempted, text);
         trace.says(|| log_attempt(&context, &attempted, &entry));
         if self.shared.hooks.has_after() {
             let end = attempted.end(&context, entry.disposition);
@@ -124,7 +143,12 @@ impl<Q: Queue> Handler for JobHandler<Q> {
             // What a hook does to itself is not done to the job.
             let _ = AssertUnwindSafe(after).catch_unwind().await;
         }
+        let is_to_come_again = entry.disposition != Disposition::Done;
         self.shared.sink.settle(entry).await;
+        if is_to_come_again && in_hand.is_cancelled() {
+            // Asked for too late for this attempt. A queue that fails says so to whoever asked.
+            let _ = self.queue.bring_forward(attempt.ticket, Ask::Cancel).await;
+        }
     }
 }
 

@@ -102,7 +102,7 @@ mod schedule;
 mod telemetry;
 mod worker;
 
-pub use admin::{Admin, AdminServer, AdminService};
+pub use admin::{Admin, AdminServer, AdminService, AdminToken, BadAdminToken};
 pub use failure::Failure;
 pub use input::{InputError, JobsFrom};
 pub use job_queue::{EnqueueError, Enqueued, JobQueue, QueueAddress};

@@ -121,13 +121,13 @@ impl<Q: Queue> ResultWriter<Q> {
             };
             if others.is_empty() {
                 self.metrics.update(&tally);
-                for (_, disposition) in &dispositions {
+                for (ticket, disposition) in &dispositions {
                     // What waits longer is scheduled, and counted by the queue.
                     if let Disposition::Again { wait, .. } = disposition
                         && !wait.is_zero()
                         && *wait <= MAX_DELAY
                     {
-                        self.meter.delay(*wait);
+                        self.meter.delay(ticket.0, *wait);
                     }
                 }
                 self.meter.update(|progress| {

@@ -1,5 +1,6 @@
 //! `/debug/contexts`: what is alive, upgraded connections, what leaked, what was opened nested, and the queue.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use http_context::{
@@ -9,19 +10,31 @@ use http_context::{
 use serde_json::{Value, json};
 
 use crate::jobs::{FailedAttempt, JobContext, RunView};
+use crate::queue::Ticket;
 use crate::redact::redacted;
 
 /// So many contexts are shown, the oldest; of the others only the number.
 const CONTEXTS: usize = 500;
 /// As many upgraded connections, the oldest.
 const UPGRADED: usize = 500;
+/// After so long without a byte an upgraded connection is shown as quiet.
+const QUIET: Duration = Duration::from_secs(30);
 /// As many jobs, those that have been under way for longest.
 const JOBS: usize = 500;
 
-pub(super) fn to_json(snapshot: &Snapshot, run: Option<&RunView>) -> String {
+pub(super) fn to_json(snapshot: &Snapshot, run: Option<&RunView>, can_control: bool) -> String {
     let contexts = snapshot.contexts.iter().take(CONTEXTS).map(context);
-    let upgraded = snapshot.upgraded.iter().take(UPGRADED).map(upgraded);
+    let closing = snapshot.contexts.iter().filter(|one| one.is_closing);
+    let closing: HashSet<u64> = closing.map(|one| one.context.id().get()).collect();
+    let upgraded = snapshot.upgraded.iter().take(UPGRADED);
+    let upgraded = upgraded.map(|one| self::upgraded(one, &closing));
     let (jobs, jobs_running) = run.map(|run| run.jobs.oldest(JOBS)).unwrap_or_default();
+    let running = run.map(|run| run.jobs.by_kind()).unwrap_or_default();
+    let kinds = running
+        .iter()
+        .map(|(kind, running)| (kind.as_ref(), json!({"running": running})));
+    let kinds: serde_json::Map<String, Value> =
+        kinds.map(|(kind, of)| (kind.to_owned(), of)).collect();
     let failures = run.map(|run| run.failures.list()).unwrap_or_default();
     let queue = run.map(|run| {
         let progress = run.progress.borrow();
@@ -42,17 +55,20 @@ pub(super) fn to_json(snapshot: &Snapshot, run: Option<&RunView>) -> String {
         "leaks": snapshot.leaks.iter().map(leak).collect::<Vec<Value>>(),
         "nested_opens": snapshot.nested_opens.iter().map(nested_open).collect::<Vec<Value>>(),
         "jobs_running": jobs_running,
-        "jobs": jobs.iter().map(job).collect::<Vec<Value>>(),
+        "kinds": kinds,
+        "can_control": can_control,
+        "jobs": jobs.iter().map(|(ticket, one)| job(*ticket, one)).collect::<Vec<Value>>(),
         "failures": failures.iter().map(failure).collect::<Vec<Value>>(),
         "queue": queue,
     })
     .to_string()
 }
 
-fn job(job: &JobContext) -> Value {
+fn job(ticket: Ticket, job: &JobContext) -> Value {
     let shared = job.shared();
     let progress = *shared.progress.lock();
     json!({
+        "number": ticket.0,
         "id": redacted(job.id(), &Redaction::default()),
         "kind": job.kind(),
         "attempt": job.attempt(),
@@ -63,10 +79,13 @@ fn job(job: &JobContext) -> Value {
 
 fn failure(failed: &FailedAttempt) -> Value {
     json!({
+        "number": failed.ticket.0,
         "id": redacted(&failed.id, &Redaction::default()),
         "kind": &*failed.kind,
         "attempt": failed.attempt,
         "error": failed.error,
+        "request": failed.request,
+        "can_retry": failed.retry_in.is_some() || failed.job.is_some(),
         "ago_ms": millis(failed.at.elapsed()),
         "took_ms": millis(failed.took),
         "retry_in_ms": failed.retry_in.map(millis),
@@ -95,6 +114,7 @@ fn caller_report(report: &CallerReport) -> Value {
     json!({
         "caller": name_of(report.caller),
         "requests": report.requests,
+        "plain_requests": report.plain_requests,
         "connections_opened": report.connections_opened,
         "connections_reused": report.connections_reused,
         "bytes_sent": report.bytes_sent,
@@ -107,7 +127,19 @@ fn name_of(caller: Caller) -> String {
     redacted(caller.name(), &Redaction::default())
 }
 
-fn upgraded(live: &LiveUpgrade) -> Value {
+/// What an upgraded connection does: it is `closing` once its context is on its way out, and `quiet` when
+/// nothing has gone over it for a while.
+fn state_of(live: &LiveUpgrade, closing: &HashSet<u64>) -> &'static str {
+    if closing.contains(&live.context.get()) {
+        "closing"
+    } else if live.upgrade.traffic.quiet_for() >= QUIET {
+        "quiet"
+    } else {
+        "active"
+    }
+}
+
+fn upgraded(live: &LiveUpgrade, closing: &HashSet<u64>) -> Value {
     let (upgrade, traffic) = (&live.upgrade, &live.upgrade.traffic);
     let messages = |direction| -> u64 {
         let of_type = |of: &MessageType| traffic.messages(direction, *of);
@@ -117,6 +149,7 @@ fn upgraded(live: &LiveUpgrade) -> Value {
     let messages = |direction| is_websocket.then(|| messages(direction));
     let name = live.name.as_deref();
     json!({
+        "state": state_of(live, closing),
         "server": live.origin.to_string(),
         "protocol": upgrade.protocol.as_str(),
         "connection": upgrade.connection.as_ref().map(|connection| connection.id.get()),

@@ -2,17 +2,17 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use http::{Request, Response};
-use http_body_util::Full;
+use http_body::Body;
 use tower_service::Service;
 
 use super::AdminState;
-use super::answers::answer;
+use super::answers::{Answer, answer};
 use super::host::Hosts;
 
 /// An [`Admin`](crate::Admin) endpoint as a `tower` service that never fails and is always ready.
@@ -62,17 +62,24 @@ impl AdminService {
     }
 }
 
-impl<B> Service<Request<B>> for AdminService {
-    type Response = Response<Full<Bytes>>;
+impl<B> Service<Request<B>> for AdminService
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Response = Response<Answer>;
     type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ready(Ok(answer(&request, &self.hosts, &self.state)))
+        self.state.look_at_latency();
+        let (state, hosts) = (Arc::clone(&self.state), self.hosts.clone());
+        async move { Ok(answer(request, &hosts, &state).await) }.boxed()
     }
 }
 

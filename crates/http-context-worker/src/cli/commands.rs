@@ -5,10 +5,10 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 
 use crate::admin::Admin;
-use crate::cli::metrics_file;
 use crate::cli::progress_bar::Bar;
 use crate::cli::terminal::print;
 use crate::cli::{Asked, Cli, Command, EnqueueArgs, RunArgs, ServeArgs, WorkArgs};
+use crate::cli::{environment, metrics_file};
 use crate::failure::Failure;
 use crate::grouped::grouped;
 use crate::log::{self, say};
@@ -98,7 +98,14 @@ async fn work(
     let telemetry = Telemetry::install(&*asked.name)?;
     let admin = match args.admin {
         Some(address) => {
-            let admin = Admin::new(&asked.name, telemetry.metrics());
+            let token = match &args.admin_token {
+                Some(token) => Some(token.clone()),
+                None => environment::admin_token().map_err(Failure::AdminToken)?,
+            };
+            let mut admin = Admin::new(&asked.name, telemetry.metrics());
+            if let Some(token) = token {
+                admin = admin.token(token);
+            }
             admin.set_ready(false);
             let server = admin.serve(address).await?;
             say(&format!("admin page at {}\n", server.url()));

@@ -6,6 +6,8 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::thread::available_parallelism;
 
+use crate::admin::{AdminToken, BadAdminToken};
+
 /// The value of a variable that says something.
 fn set(name: &str) -> Option<String> {
     let value = env::var(name).ok()?;
@@ -33,6 +35,21 @@ fn has_colors(is_terminal: bool, set: impl Fn(&str) -> Option<String>) -> bool {
     let is_wanted = set("NO_COLOR").is_none() && set("CLICOLOR").is_none_or(|value| value != "0");
     let is_forced = set("CLICOLOR_FORCE").is_some_and(|value| value != "0");
     is_terminal && knows_colors && is_wanted || is_forced
+}
+
+/// The token of the admin endpoint.
+///
+/// # Errors
+///
+/// A sentence, where the variable has none.
+pub(super) fn admin_token() -> Result<Option<AdminToken>, String> {
+    const NAME: &str = "HTTP_CONTEXT_WORKER_ADMIN_TOKEN";
+    let parse = |value: String| {
+        value
+            .parse()
+            .map_err(|error: BadAdminToken| format!("{NAME}: {error}"))
+    };
+    set(NAME).map(parse).transpose()
 }
 
 /// How many threads the runtime has.

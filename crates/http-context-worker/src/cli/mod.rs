@@ -17,7 +17,7 @@ use std::time::Duration;
 use clap::{Args, FromArgMatches as _, Parser, Subcommand, value_parser};
 use http_context::ContextBuilder;
 
-use crate::admin::DEFAULT_ADDRESS;
+use crate::admin::{AdminToken, DEFAULT_ADDRESS};
 use crate::log::{self, LogFormat, LogLevel};
 use crate::run::Definition;
 
@@ -170,6 +170,11 @@ pub(crate) struct WorkArgs {
     /// that leads there [default: off]
     #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = DEFAULT_ADDRESS)]
     pub(crate) admin: Option<SocketAddr>,
+    /// Lets whoever has this token cancel and retry jobs at the admin endpoint and on its page: 16 characters
+    /// or more. Others on the machine can read it here; the variable HTTP_CONTEXT_WORKER_ADMIN_TOKEN says
+    /// the same unseen [default: nobody can]
+    #[arg(long, value_name = "TOKEN", requires = "admin")]
+    pub(crate) admin_token: Option<AdminToken>,
     /// Exits with code 3 when a context leaked
     #[arg(long)]
     pub(crate) deny_leaks: bool,

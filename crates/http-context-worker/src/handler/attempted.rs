@@ -7,7 +7,10 @@ use tokio::time::Instant;
 
 use super::Shared;
 use crate::jobs::{JobContext, JobEnd, JobError, JobOutput, JobShared, KnownKind};
-use crate::queue::{Attempt, Disposition};
+use crate::queue::{Attempt, Disposition, InHand};
+
+/// The error of a job whose end was asked for.
+pub(super) const CANCELLED: &str = "cancelled at the admin endpoint";
 
 /// How an attempt ended.
 pub(super) struct Attempted<'k> {
@@ -31,6 +34,22 @@ impl Attempted<'_> {
             kind: None,
             result: Err(error),
             exit,
+        }
+    }
+
+    /// Somebody has asked for the end of the job.
+    pub(super) fn cancelled(exit: Ended) -> Self {
+        Self::failed(JobError::fatal(CANCELLED), exit)
+    }
+
+    /// What came to its end just when it was cancelled: one that has failed is not tried again.
+    pub(super) fn unless_cancelled(self, in_hand: &InHand) -> Self {
+        if self.result.is_ok() || !in_hand.is_cancelled() {
+            return self;
+        }
+        Self {
+            kind: self.kind,
+            ..Self::cancelled(self.exit)
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http_context::Outcome;
 
-use super::attempted::{Attempted, Ended};
+use super::attempted::{Attempted, CANCELLED, Ended};
 use super::{Shared, named};
 use crate::jobs::{Again, AttemptStatus, JobContext, JobOutput, Kinds, KnownKind};
 use crate::progress::tally::Tally;
@@ -33,6 +33,7 @@ impl Shared {
         attempt: &Attempt,
         context: &JobContext,
         attempted: &Attempted<'_>,
+        text: &str,
     ) -> Entry {
         let (ticket, number) = (attempt.ticket, attempt.number);
         let mut adds = std::mem::take(&mut *context.shared().counted.lock());
@@ -59,7 +60,8 @@ impl Shared {
             kind.durations.record(&kind.name, status, duration);
         }
         if let Err(error) = &attempted.result {
-            self.failures.add(context, &error.to_text(), retry_in);
+            self.failures
+                .add(attempt.ticket, context, error, retry_in, text);
         }
         if let Some(wait) = retry_in {
             adds.retried = u64::from(number == 1);
@@ -114,6 +116,15 @@ pub(super) fn poisoned(attempt: &Attempt, id: &str, kinds: &Kinds) -> Entry {
     let mut entry = never_run(attempt, Some(id), attempts, &error, kind);
     entry.adds.poisoned = 1;
     entry
+}
+
+/// The end of a job that was cancelled before an attempt at it.
+pub(super) fn cancelled(attempt: &Attempt, id: &str, kinds: &Kinds) -> Entry {
+    tracing::info!(target: TARGET, job = named(id), "a job is cancelled, and is not run");
+    let header = kinds.header(attempt.job.as_str()).ok();
+    let kind = header.and_then(|header| kinds.of(&header).ok());
+    let attempts = attempt.number.saturating_sub(1);
+    never_run(attempt, Some(id), attempts, CANCELLED, kind)
 }
 
 /// The end of what is in the queue and is no job at all: something else has put it there.

@@ -37,6 +37,7 @@ pub struct JobError {
     cause: BoxError,
     again: Again,
     output: Option<JobOutput>,
+    request: Option<String>,
 }
 
 /// Whether a failed job is tried again.
@@ -73,6 +74,7 @@ impl JobError {
             cause,
             again,
             output: None,
+            request: None,
         }
     }
 
@@ -82,6 +84,23 @@ impl JobError {
     pub fn with_output(mut self, output: &impl Serialize) -> Self {
         self.output = serde_json::value::to_raw_value(output).ok().map(JobOutput);
         self
+    }
+
+    /// The request that failed, such as `GET https://example.com/a`: the live page shows it beside the error.
+    /// Credentials and
+    /// secret parameters are left out there.
+    #[must_use]
+    pub fn with_request(mut self, request: impl fmt::Display) -> Self {
+        self.request = Some(
+            Redaction::default()
+                .redact_text(&request.to_string())
+                .into_owned(),
+        );
+        self
+    }
+
+    pub(crate) fn request(&self) -> Option<String> {
+        self.request.clone()
     }
 
     /// Of any error, what it says of its job.

@@ -1,12 +1,12 @@
 //! The attempts that are under way, for whoever looks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::{JobContext, RecentFailures};
+use super::{Control, JobContext, RecentFailures};
 use crate::progress::{Meter, Progress};
 use crate::queue::Ticket;
 
@@ -16,6 +16,7 @@ pub(crate) struct RunView {
     pub(crate) progress: watch::Receiver<Progress>,
     pub(crate) jobs: LiveJobs,
     pub(crate) failures: RecentFailures,
+    pub(crate) control: Control,
 }
 
 /// The attempts of a run.
@@ -43,11 +44,32 @@ impl LiveJobs {
         }
     }
 
+    /// The number of the job with this id, if it is under way.
+    pub(crate) fn find(&self, id: &str) -> Option<Ticket> {
+        let jobs = self.jobs.lock();
+        jobs.iter()
+            .find_map(|(ticket, job)| (job.id() == id).then_some(*ticket))
+    }
+
+    /// How many of each kind are under way.
+    pub(crate) fn by_kind(&self) -> BTreeMap<Arc<str>, usize> {
+        let mut counts = BTreeMap::new();
+        for job in self.jobs.lock().values() {
+            *counts.entry(Arc::clone(&job.shared().kind)).or_default() += 1;
+        }
+        counts
+    }
+
     /// The longest under way first, so many at most; and how many there are.
-    pub(crate) fn oldest(&self, at_most: usize) -> (Vec<JobContext>, usize) {
-        let mut all: Vec<JobContext> = self.jobs.lock().values().cloned().collect();
+    pub(crate) fn oldest(&self, at_most: usize) -> (Vec<(Ticket, JobContext)>, usize) {
+        let jobs = self.jobs.lock();
+        let mut all: Vec<_> = jobs
+            .iter()
+            .map(|(ticket, job)| (*ticket, job.clone()))
+            .collect();
+        drop(jobs);
         let count = all.len();
-        all.sort_by_key(|job| job.shared().began);
+        all.sort_by_key(|(_, job)| job.shared().began);
         all.truncate(at_most);
         (all, count)
     }

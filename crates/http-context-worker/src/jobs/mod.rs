@@ -6,6 +6,7 @@
 
 mod any_kind;
 mod context;
+mod control;
 mod duration;
 mod error;
 mod example;
@@ -20,6 +21,7 @@ mod unreadable;
 pub(crate) use self::any_kind::{AnyKind, Begun, JobOutput};
 pub use self::context::JobContext;
 pub(crate) use self::context::JobShared;
+pub(crate) use self::control::{Control, ControlsJobs, Done, JobName, NotDone};
 pub(crate) use self::duration::AttemptStatus;
 pub use self::error::JobError;
 pub(crate) use self::error::{Again, BoxError};

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http_context::ContextBuilder;
 
+use self::attempt::outcome::FailedPart;
 pub use self::attempt::outcome::{JobOutcome, WebSocketOutcome};
 use self::attempt::run_job::run_job;
 pub use self::attempt::send::RequestOutcome;
@@ -38,7 +39,7 @@ pub fn main() -> ExitCode {
     let is_given = Arc::clone(&fail_on_status);
     let run = move |job: Job, context: JobContext| {
         let fail_on_status = fail_on_status.load(Ordering::Relaxed);
-        async move { judged(run_job(&job).await, fail_on_status, &context) }
+        async move { judged(run_job(&job).await, &job, fail_on_status, &context) }
     };
     worker(run)
         .flag(Flag {
@@ -73,18 +74,27 @@ where
 /// Counts what became of a job, and says whether it failed.
 fn judged(
     outcome: JobOutcome,
+    job: &Job,
     fail_on_status: bool,
     context: &JobContext,
 ) -> Result<JobOutcome, JobError> {
     context.count(|sums| outcome.add_to(sums));
-    let Some(error) = outcome.first_error(fail_on_status) else {
+    let Some((part, error)) = outcome.first_error(fail_on_status) else {
         return Ok(outcome);
     };
     let error = match outcome.retry_after() {
         Some(wait) => JobError::retry_after(wait, error),
         None => JobError::failed(error),
     };
-    Err(error.with_output(&outcome))
+    let error = error.with_output(&outcome);
+    Err(match (part, &job.websocket) {
+        (FailedPart::Request(index), _) => match job.requests.get(index) {
+            Some(request) => error.with_request(format_args!("{} {}", request.method, request.url)),
+            None => error,
+        },
+        (FailedPart::WebSocket, Some(websocket)) => error.with_request(&websocket.url),
+        (FailedPart::WebSocket, None) => error,
+    })
 }
 
 /// A job with a proxy of its own has a session of its own: those of the pool are without it.

@@ -91,8 +91,13 @@ impl Meter {
         self.0.queue.ended(&self.0.progress.borrow());
     }
 
-    /// A job waits so long for its next attempt.
-    pub(crate) fn delay(&self, wait: Duration) {
-        self.0.queue.delay(wait);
+    /// The job of this number waits so long for its next attempt.
+    pub(crate) fn delay(&self, job: u64, wait: Duration) {
+        self.0.queue.delay(job, wait);
+    }
+
+    /// The job of this number is due, whatever it waited for.
+    pub(crate) fn waits_no_more(&self, job: u64) {
+        self.0.queue.waits_no_more(job, &self.0.progress.borrow());
     }
 }

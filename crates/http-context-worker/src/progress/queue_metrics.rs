@@ -28,9 +28,9 @@ pub(super) struct QueueMetrics {
 #[derive(Default)]
 struct Counts {
     running: u64,
-    /// When jobs that wait for another attempt are due: those of this process that are not scheduled. Where
-    /// a queue is shared it says how many there are.
-    due: BinaryHeap<Reverse<Instant>>,
+    /// When jobs that wait for another attempt are due, by their numbers: those of this process that are not
+    /// scheduled. Where a queue is shared it says how many there are.
+    due: BinaryHeap<Reverse<(Instant, u64)>>,
 }
 
 impl QueueMetrics {
@@ -54,10 +54,17 @@ impl QueueMetrics {
         });
     }
 
-    /// A job waits so long for its next attempt.
-    pub(super) fn delay(&self, wait: Duration) {
+    /// The job of this number waits so long for its next attempt.
+    pub(super) fn delay(&self, job: u64, wait: Duration) {
         let due = Instant::now() + wait;
-        self.counts.lock().due.push(Reverse(due));
+        self.counts.lock().due.push(Reverse((due, job)));
+    }
+
+    /// The job of this number is due.
+    pub(super) fn waits_no_more(&self, job: u64, progress: &Progress) {
+        self.change(progress, |counts| {
+            counts.due.retain(|Reverse((_, waits))| *waits != job);
+        });
     }
 
     pub(super) fn update(&self, progress: &Progress) {
@@ -79,13 +86,13 @@ impl QueueMetrics {
 
 impl Counts {
     fn of_this_process(&mut self, progress: &Progress) -> (u64, u64) {
-        if let Some(Reverse(first)) = self.due.peek() {
+        if let Some(Reverse((first, _))) = self.due.peek() {
             let now = Instant::now();
             let mut first = *first;
             while first <= now {
                 self.due.pop();
                 match self.due.peek() {
-                    Some(Reverse(next)) => first = *next,
+                    Some(Reverse((next, _))) => first = *next,
                     None => break,
                 }
             }
@@ -128,8 +135,11 @@ mod tests {
         queue.began(&progress);
         queue.began(&progress);
         assert_eq!(counted(), [3, 2, 0]);
-        queue.delay(Duration::from_secs(5));
+        queue.delay(7, Duration::from_secs(5));
+        queue.delay(8, Duration::from_secs(5));
         queue.ended(&progress);
+        assert_eq!(counted(), [2, 1, 2]);
+        queue.waits_no_more(8, &progress);
         assert_eq!(counted(), [3, 1, 1]);
         tokio::time::advance(Duration::from_secs(5)).await;
         progress.finished = 1;

@@ -53,6 +53,7 @@
 //! meanwhile. They stand apart from what may run, so that they cost nothing until they are due, and are then
 //! handed on to the front of it. That is looked at once a second, or oftener.
 
+mod cancellations;
 mod embedded;
 #[cfg(feature = "redis")]
 mod redis;
@@ -72,6 +73,7 @@ use crate::progress::{Meter, Progress};
 use crate::results::output::Output;
 use crate::run_at::RunAt;
 
+pub(crate) use cancellations::{Cancellations, InHand};
 pub use embedded::StateError;
 pub(crate) use embedded::{Embedded, State};
 #[cfg(feature = "redis")]
@@ -93,6 +95,8 @@ pub(crate) struct Attempt {
     /// How many workers have ended since its last attempt that came to an end, each with the job in
     /// hand.
     pub(crate) crashes: u32,
+    /// Whether it was cancelled while it waited: it is not to run.
+    pub(crate) is_cancelled: bool,
     /// The job, as JSON.
     pub(crate) job: JobText,
 }
@@ -165,6 +169,26 @@ pub(crate) enum Disposition {
     Done,
     /// It goes back into the queue and may run again after this wait.
     Again { attempts: u32, wait: Duration },
+}
+
+/// What a person asks of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// To run as soon as there is a place for it, whatever it waits for.
+    RunNow,
+    /// Not to run any more, and to have failed.
+    Cancel,
+}
+
+/// Where a job is of which something was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whereabouts {
+    /// It waits, before all others now.
+    Waits,
+    /// A worker has it in hand.
+    InHand,
+    /// It is not in the queue: it is done, or there never was one.
+    Gone,
 }
 
 /// The outputs whose lengths the queue records.
@@ -289,8 +313,21 @@ pub(crate) trait Queue: Clone + Send + Sync + 'static {
         progress: watch::Receiver<Progress>,
     ) -> impl Future<Output = Result<(), QueueError>> + Send;
 
-    /// From now on this meter is updated with what other processes do to it.
-    fn follow(&self, meter: &Meter);
+    /// From now on this meter is updated with what other processes do to it, and jobs that are cancelled
+    /// while this process has them in hand are cancelled there.
+    fn follow(&self, meter: &Meter, cancellations: &Cancellations);
+
+    /// The number of the job with this id, if it is in the queue. A walk over all jobs that are: for people.
+    fn find(&self, id: &str) -> impl Future<Output = Result<Option<Ticket>, QueueError>> + Send;
+
+    /// Puts a job that waits before all others, for one reason or the other, in one commit; and says where
+    /// it is. One that is cancelled is handed out all the same, and says so ([`Attempt::is_cancelled`]): so
+    /// it is settled as every other. One that is in hand is cancelled there.
+    fn bring_forward(
+        &self,
+        ticket: Ticket,
+        ask: Ask,
+    ) -> impl Future<Output = Result<Whereabouts, QueueError>> + Send;
 
     /// The sums recorded with the last commit, for this results output.
     fn tally(&self, results: &Output) -> impl Future<Output = Result<Tally, QueueError>> + Send;

@@ -12,6 +12,12 @@ use serde_json::value::RawValue;
 use crate::queue::{Attempt, Ticket};
 use crate::run_at::RunAt;
 
+/// The number of the job that a task of this id carries.
+pub(super) fn ticket_of(task_id: &str) -> Option<Ticket> {
+    let ulid = Ulid::from_string(task_id).ok()?;
+    u64::try_from(u128::from(ulid)).ok().map(Ticket)
+}
+
 /// The id of a job's task.
 pub(super) fn task_id(ticket: Ticket) -> Ulid {
     Ulid::from(u128::from(ticket.0))
@@ -45,12 +51,15 @@ pub(super) struct Label {
     ticket: Ticket,
     number: u32,
     crashes: u32,
+    is_cancelled: bool,
 }
 
 /// What the queue keeps with a task: how many workers ended with it in hand.
 pub(super) const CRASHES: &str = "crashes";
 /// That an attempt at it has begun although workers ended with it in hand.
 pub(super) const BEGUN: &str = "begun";
+/// That it was cancelled.
+pub(super) const CANCELLED: &str = "cancelled";
 
 impl Label {
     /// The attempt, with its job.
@@ -59,6 +68,7 @@ impl Label {
             ticket: self.ticket,
             number: self.number,
             crashes: self.crashes,
+            is_cancelled: self.is_cancelled,
             job,
         }
     }
@@ -86,6 +96,7 @@ impl FromRequest<Task<JobText>> for Label {
                 .get(CRASHES)
                 .and_then(|crashes| crashes.parse().ok())
                 .unwrap_or(0),
+            is_cancelled: task.metadata().get(CANCELLED).is_some(),
         })
     }
 }

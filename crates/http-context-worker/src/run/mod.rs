@@ -6,6 +6,7 @@
 //! what is under way may finish until the drain deadline, what is left then is cut off (its
 //! contexts close, its jobs stay in the queue), and the writer of results settles what it was given.
 
+mod control;
 pub(crate) mod enqueue;
 mod ingest;
 mod outputs;
@@ -31,13 +32,14 @@ use crate::failure::Failure;
 use crate::handler::{JobHandler, Shared};
 use crate::input::Input;
 use crate::job_queue::{JobQueue, Opened};
-use crate::jobs::{Hooks, Kinds, LiveJobs, RecentFailures, RunView};
+use crate::jobs::{ControlsJobs, Hooks, Kinds, LiveJobs, RecentFailures, RunView};
 use crate::log::say;
 use crate::panics;
 use crate::progress::tally::Tally;
 use crate::progress::{Meter, Progress};
-use crate::queue::{OutputKind, Queue, State};
+use crate::queue::{Cancellations, OutputKind, Queue, State};
 use crate::result_writer::ResultWriter;
+use crate::run::control::RunControl;
 use crate::run::ingest::ingest;
 use crate::run::outputs::{open_output, open_results};
 pub use crate::run::plan::Plan;
@@ -130,14 +132,18 @@ async fn work_on(
     show: impl FnOnce(RunView),
 ) -> Result<Ended, Failure> {
     match queue.opened() {
-        Opened::Embedded { queue, state } => {
-            let (queue, stop) = (queue.clone(), CancellationToken::new());
+        Opened::Embedded {
+            queue: embedded,
+            state,
+        } => {
+            let stop = CancellationToken::new();
+            let queue = (embedded.clone(), queue.clone());
             let state = Some(state);
             work(definition, plan, input, queue, state, stop, asked, show).await
         }
         #[cfg(feature = "redis")]
-        Opened::Redis { queue, stop } => {
-            let (queue, stop) = (queue.clone(), stop.clone());
+        Opened::Redis { queue: redis, stop } => {
+            let (queue, stop) = ((redis.clone(), queue.clone()), stop.clone());
             work(definition, plan, input, queue, None, stop, asked, show).await
         }
     }
@@ -151,7 +157,7 @@ async fn work(
     definition: Definition,
     plan: Plan,
     input: Option<Input>,
-    queue: impl Queue,
+    (queue, enqueues): (impl Queue, JobQueue),
     state: Option<&State>,
     stop: CancellationToken,
     asked: impl Future<Output = StoppedBy>,
@@ -173,12 +179,24 @@ async fn work(
         tally: tally.clone(),
         ..Progress::default()
     });
-    queue.follow(&meter);
+    let cancellations = Cancellations::default();
+    queue.follow(&meter, &cancellations);
     let (live, failures) = (LiveJobs::new(meter.clone()), RecentFailures::default());
+    // Kept here alone: whoever looks on after the end does not keep the queue open.
+    let control: Arc<dyn ControlsJobs> = Arc::new(RunControl {
+        queue: queue.clone(),
+        enqueues,
+        live: live.clone(),
+        failures: failures.clone(),
+        cancellations: cancellations.clone(),
+        meter: meter.clone(),
+        stop: stop.clone(),
+    });
     show(RunView {
         progress: progress.clone(),
         jobs: live.clone(),
         failures: failures.clone(),
+        control: Arc::downgrade(&control),
     });
 
     let (sink, writer) = ResultWriter::new(
@@ -201,6 +219,7 @@ async fn work(
         sink,
         live,
         failures,
+        cancellations,
         stop,
         cut: CancellationToken::new(),
         under_way: TaskTracker::new(),

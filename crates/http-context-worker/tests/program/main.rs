@@ -4,6 +4,9 @@
 
 mod admin;
 mod bad_input;
+#[cfg(feature = "external-tools")]
+mod browser;
+mod control;
 mod conversations;
 mod crash;
 mod dashboards;

@@ -20,12 +20,20 @@ pub struct JobOutcome {
     pub websocket: Option<Box<WebSocketOutcome>>,
 }
 
+/// Which part of a job failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailedPart {
+    /// The request at this place in the list.
+    Request(usize),
+    WebSocket,
+}
+
 impl JobOutcome {
     /// Why the job failed, if it did. A conversation whose handshake is refused has failed, whatever
     /// `fail_on_status` says.
-    pub(crate) fn first_error(&self, fail_on_status: bool) -> Option<String> {
+    pub(crate) fn first_error(&self, fail_on_status: bool) -> Option<(FailedPart, String)> {
         if let Some(error) = self.websocket.as_ref().and_then(|one| one.error.as_ref()) {
-            return Some(format!("websocket: {error}"));
+            return Some((FailedPart::WebSocket, format!("websocket: {error}")));
         }
         let count = self.requests.len();
         self.requests
@@ -39,7 +47,8 @@ impl JobOutcome {
                     }
                     _ => return None,
                 };
-                Some(format!("request {} of {count}: {what}", index + 1))
+                let error = format!("request {} of {count}: {what}", index + 1);
+                Some((FailedPart::Request(index), error))
             })
     }
 

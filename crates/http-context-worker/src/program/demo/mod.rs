@@ -241,7 +241,7 @@ async fn run_some(job: Job, context: JobContext) -> Result<JobOutcome, JobError>
     } else {
         run_job(&job).await
     };
-    judged(outcome, true, &context)
+    judged(outcome, &job, true, &context)
 }
 
 /// Code that someone else wrote, and that opens a context because it cannot know whether there is

@@ -19,6 +19,7 @@
 //! the length of an id and ten bytes for each job, and no memory but the database's page cache,
 //! which is bounded.
 
+mod asked;
 mod clock;
 mod commits;
 mod engine;
@@ -32,7 +33,7 @@ pub(crate) use self::state::State;
 pub use self::state::StateError;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -47,7 +48,8 @@ use self::scheduled::Scheduled;
 use self::sqlite::{Failed, reason, signed, unreadable, unsigned};
 use super::wake::{Waker, wake};
 use super::{
-    Batch, Disposition, Handler, InputOffset, OutputKind, Queue, QueueError, Recorded, Seen, Ticket,
+    Ask, Batch, Cancellations, Disposition, Handler, InputOffset, OutputKind, Queue, QueueError,
+    Recorded, Seen, Ticket, Whereabouts,
 };
 use crate::progress::tally::Tally;
 use crate::progress::{Meter, Progress};
@@ -70,6 +72,7 @@ pub(crate) struct Embedded {
     /// Taken by the one worker.
     woken: Arc<Mutex<Option<mpsc::Receiver<()>>>>,
     scheduled: Scheduled,
+    cancellations: Arc<OnceLock<Cancellations>>,
 }
 
 impl Embedded {
@@ -108,6 +111,7 @@ impl Embedded {
             waker,
             woken: Arc::new(Mutex::new(Some(woken))),
             scheduled: Scheduled::default(),
+            cancellations: Arc::default(),
         };
         queue.prepare().await?;
         Ok(queue)
@@ -164,8 +168,34 @@ impl Queue for Embedded {
         }
     }
 
-    fn follow(&self, meter: &Meter) {
+    fn follow(&self, meter: &Meter, cancellations: &Cancellations) {
         self.scheduled.follow(meter);
+        // A run begins once: there is nothing to replace.
+        let _ = self.cancellations.set(cancellations.clone());
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<Ticket>, QueueError> {
+        asked::find(&self.pool, id)
+            .await
+            .map_err(|error| self.failed(&error))
+    }
+
+    async fn bring_forward(&self, ticket: Ticket, ask: Ask) -> Result<Whereabouts, QueueError> {
+        let found = self
+            .bring_forward_at_once(ticket, ask)
+            .await
+            .map_err(|error| self.failed(&error))?;
+        match (found, ask, self.cancellations.get()) {
+            (Whereabouts::Waits, ..) => self.waker.wake(),
+            // The engine has fetched it and keeps it until there is a place, as a rule.
+            (Whereabouts::InHand, Ask::Cancel, Some(cancellations))
+                if !cancellations.cancel_fetched(ticket) =>
+            {
+                return Ok(Whereabouts::Waits);
+            }
+            _ => {}
+        }
+        Ok(found)
     }
 
     async fn len(&self) -> Result<u64, QueueError> {

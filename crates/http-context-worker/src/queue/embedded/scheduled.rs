@@ -40,7 +40,7 @@ impl Scheduled {
         }
     }
 
-    fn remove(&self, jobs: u64) {
+    pub(super) fn remove(&self, jobs: u64) {
         self.0.count.fetch_sub(jobs, Ordering::Relaxed);
         self.show();
     }

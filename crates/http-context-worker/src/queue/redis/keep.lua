@@ -1,10 +1,10 @@
 -- What every process does a few times a second for all of them.
--- KEYS: 1 workers, 2 active, 3 retry, 4 data, 5 scheduled
+-- KEYS: 1 workers, 2 active, 3 retry, 4 data, 5 scheduled, 6 cancelled
 -- ARGV: 1 prefix of inflight, 2 prefix of worker metadata, 3 prefix of meta,
 --       4 the longest wait in milliseconds, 5 how many workers this process has, 6.. these,
 --       then workers that this process takes to be gone, each with the sign of life that it saw last
 -- Returns the jobs that may run now, those that may not yet, all that are not finished, how many were taken over, and the
--- workers that were silent for longest, each with its sign of life.
+-- workers that were silent for longest, each with its sign of life; and jobs that were cancelled in hand.
 local clock = redis.call('TIME')
 local seconds = tonumber(clock[1])
 local now = seconds * 1000 + math.floor(clock[2] / 1000)
@@ -64,6 +64,16 @@ for _, waits in ipairs({KEYS[5], KEYS[3]}) do
     end
 end
 
+-- Jobs that were cancelled are told to whoever has them in hand, until they are done.
+local cancelled = {}
+for _, task in ipairs(redis.call('ZRANGE', KEYS[6], 0, 99)) do
+    if redis.call('HEXISTS', KEYS[4], task) == 1 then
+        cancelled[#cancelled + 1] = task
+    else
+        redis.call('ZREM', KEYS[6], task)
+    end
+end
+
 local silent = redis.call('ZRANGE', KEYS[1], 0, 99, 'WITHSCORES')
 local delayed = redis.call('ZCARD', KEYS[3]) + redis.call('ZCARD', KEYS[5])
-return {redis.call('LLEN', KEYS[2]), delayed, redis.call('HLEN', KEYS[4]), taken, silent}
+return {redis.call('LLEN', KEYS[2]), delayed, redis.call('HLEN', KEYS[4]), taken, silent, cancelled}

@@ -10,11 +10,14 @@ use super::connection::Patience;
 use super::link::Link;
 use super::scripts::{KEEP, RELEASE};
 use super::silence::{Sign, Silence};
-use crate::queue::tasks::task_id;
+use crate::queue::tasks::{task_id, ticket_of};
 use crate::queue::{QueueError, Ticket};
 use crate::retry::MAX_DELAY;
 
 const KEEP_EVERY: Duration = Duration::from_millis(250);
+
+/// What the script of the keeper returns.
+type Kept = (u64, u64, u64, u64, Vec<Sign>, Vec<String>);
 
 /// Goes on until Redis refuses for good, and returns that refusal.
 pub(super) async fn keep(redis: &Redis) -> QueueError {
@@ -56,6 +59,7 @@ impl Redis {
                 inner.keys.retry(),
                 inner.keys.data(),
                 inner.keys.scheduled(),
+                inner.keys.cancelled(),
             ] {
                 call.key(key);
             }
@@ -70,9 +74,14 @@ impl Redis {
             }
             async move { call.invoke_async(&mut connection).await }
         };
-        let kept = inner.connection.ask(Patience::None, ask).await?;
-        let (waiting, delayed, unfinished, taken, mut signs): (u64, u64, u64, u64, Vec<Sign>) =
-            kept;
+        let kept: Kept = inner.connection.ask(Patience::None, ask).await?;
+        let (waiting, delayed, unfinished, taken, mut signs, cancelled) = kept;
+        if let Some(cancellations) = inner.cancellations.get() {
+            // Told again as long as they are not done, so one that has not begun yet is not missed.
+            for ticket in cancelled.iter().filter_map(|task| ticket_of(task)) {
+                cancellations.cancel(ticket);
+            }
+        }
         signs.retain(|(worker, _)| !names.contains(worker));
         silence.see(signs);
         if taken > 0 {

@@ -70,6 +70,11 @@ impl Keys {
         self.ours("scheduled")
     }
 
+    /// Jobs that were cancelled while a worker had them in hand, by when that was.
+    pub(super) fn cancelled(&self) -> String {
+        self.ours("cancelled")
+    }
+
     /// Every id that was ever queued, with its line.
     pub(super) fn ids(&self) -> String {
         self.ours("ids")

@@ -42,6 +42,7 @@
 //! the next attempt ends by the clock of Redis, see [`queue`](crate::queue).
 
 mod address;
+mod asked;
 mod commits;
 mod connection;
 mod engine;
@@ -70,7 +71,8 @@ use self::link::Link;
 use self::series::FreeSeries;
 use self::workers::Workers;
 use super::{
-    Batch, Disposition, Handler, InputOffset, OutputKind, Queue, QueueError, Recorded, Seen, Ticket,
+    Ask, Batch, Cancellations, Disposition, Handler, InputOffset, OutputKind, Queue, QueueError,
+    Recorded, Seen, Ticket, Whereabouts,
 };
 use crate::progress::tally::Tally;
 use crate::progress::{Meter, Progress};
@@ -106,6 +108,7 @@ struct Inner {
     recorded: RecordedLength,
     workers: Workers,
     meter: std::sync::OnceLock<Meter>,
+    cancellations: std::sync::OnceLock<Cancellations>,
 }
 
 impl Redis {
@@ -144,6 +147,7 @@ impl Redis {
             recorded: RecordedLength::default(),
             workers: Workers::default(),
             meter: std::sync::OnceLock::new(),
+            cancellations: std::sync::OnceLock::new(),
         })))
     }
 
@@ -185,9 +189,22 @@ impl Queue for Redis {
         Ok(())
     }
 
-    fn follow(&self, meter: &Meter) {
+    fn follow(&self, meter: &Meter, cancellations: &Cancellations) {
         // A run begins once: there is nothing to replace.
         let _ = self.0.meter.set(meter.clone());
+        let _ = self.0.cancellations.set(cancellations.clone());
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<Ticket>, QueueError> {
+        self.find_by_script(id).await
+    }
+
+    async fn bring_forward(&self, ticket: Ticket, ask: Ask) -> Result<Whereabouts, QueueError> {
+        let found = self.bring_forward_by_script(ticket, ask).await?;
+        if found == Whereabouts::Waits {
+            self.0.workers.wake();
+        }
+        Ok(found)
     }
 
     async fn tally(&self, results: &Output) -> Result<Tally, QueueError> {

@@ -1,5 +1,6 @@
 //! The shared queue, in a real Redis: what several processes make of it.
 
+mod control;
 pub(crate) mod crash;
 mod failover;
 mod input;

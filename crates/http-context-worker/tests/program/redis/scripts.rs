@@ -15,9 +15,17 @@ const LONGEST_WAIT_MS: u64 = 60_000;
 type Kept = (u64, u64, u64, u64, Vec<(String, String)>);
 
 fn keep(redis: &mut Connection, own: &[&str], gone: &[&str]) -> Kept {
+    type WithCancelled = (u64, u64, u64, u64, Vec<(String, String)>, Vec<String>);
     let script = Script::new(KEEP);
     let mut call = script.prepare_invoke();
-    for key in ["workers", "active", "retry", "data", "scheduled"] {
+    for key in [
+        "workers",
+        "active",
+        "retry",
+        "data",
+        "scheduled",
+        "cancelled",
+    ] {
         call.key(key);
     }
     call.arg("inflight")
@@ -25,7 +33,8 @@ fn keep(redis: &mut Connection, own: &[&str], gone: &[&str]) -> Kept {
         .arg("meta")
         .arg(LONGEST_WAIT_MS);
     call.arg(own.len()).arg(own).arg(gone);
-    call.invoke(redis).unwrap()
+    let (waiting, delayed, left, taken, signs, _): WithCancelled = call.invoke(redis).unwrap();
+    (waiting, delayed, left, taken, signs)
 }
 
 /// The clock of Redis, in milliseconds.
