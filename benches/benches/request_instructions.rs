@@ -12,13 +12,18 @@
 use gungraun::{
     Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
 };
-use http_context_benches::{Bench, ServerProcess, Variant};
+use http_context_benches::{Bench, ServerProcess, Urls, Variant};
 
 const REQUESTS: usize = 100;
 
 fn start(variant: Variant) -> Bench {
     let server = ServerProcess::start(env!("CARGO_BIN_EXE_bench-server"));
     Bench::start(variant, server)
+}
+
+fn start_asking(variant: Variant, urls: Urls) -> Bench {
+    let server = ServerProcess::start(env!("CARGO_BIN_EXE_bench-server"));
+    Bench::start_asking(variant, urls, server)
 }
 
 /// The committed figures: instructions of [`REQUESTS`] requests.
@@ -31,6 +36,8 @@ mod committed {
     pub(super) const LEAN_TRACING_SPANS: u64 = 9_278_000;
     pub(super) const DIRECT_SPANS: u64 = 8_365_000;
     pub(super) const UNPROPAGATED_SPANS: u64 = 8_207_000;
+    pub(super) const TEN_URLS: u64 = 7_029_000;
+    pub(super) const DISTINCT_URLS: u64 = 7_033_000;
 }
 
 /// A configuration that fails where this many instructions are exceeded by more than 2 %.
@@ -109,5 +116,32 @@ fn a_hundred_requests(mut bench: Bench) -> Bench {
     bench
 }
 
-library_benchmark_group!(name = requests; benchmarks = a_hundred_requests);
+// As the others of those variants, which ask for one URL, and that without a query.
+#[library_benchmark]
+#[bench::ten_bare(
+    args = (Variant::Bare, Urls::Ten),
+    setup = start_asking,
+    config = counted()
+)]
+#[bench::ten_session(
+    args = (Variant::Session, Urls::Ten),
+    setup = start_asking,
+    config = held_to(committed::TEN_URLS)
+)]
+#[bench::distinct_bare(
+    args = (Variant::Bare, Urls::Distinct),
+    setup = start_asking,
+    config = counted()
+)]
+#[bench::distinct_session(
+    args = (Variant::Session, Urls::Distinct),
+    setup = start_asking,
+    config = held_to(committed::DISTINCT_URLS)
+)]
+fn a_hundred_urls(mut bench: Bench) -> Bench {
+    bench.send(REQUESTS);
+    bench
+}
+
+library_benchmark_group!(name = requests; benchmarks = a_hundred_requests, a_hundred_urls);
 main!(library_benchmark_groups = requests);

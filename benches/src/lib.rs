@@ -14,5 +14,5 @@ pub mod websocket;
 
 pub use loopback::one_connection_server;
 pub use server_process::ServerProcess;
-pub use variant::{Bench, Variant};
+pub use variant::{Bench, Urls, Variant};
 pub use websocket::{Socket, SocketVariant, echo_server};

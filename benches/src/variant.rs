@@ -1,6 +1,7 @@
 //! The same request, sent with more and more around it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http_context::{ContextBuilder, http_session};
 use http_context_middleware::{Instrumentation, Propagation, Spans, with_catalogue_buckets};
@@ -55,6 +56,42 @@ impl Variant {
     }
 }
 
+/// Which URLs are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urls {
+    /// The same each time.
+    One,
+    /// One after the other of ten of a host.
+    Ten,
+    /// Each once, all of one host.
+    Distinct,
+}
+
+/// What is asked for, over and over.
+struct UrlList {
+    all: Vec<String>,
+    asked: AtomicUsize,
+}
+
+impl UrlList {
+    fn of(urls: Urls, url: &str) -> Self {
+        let pages = |count| (0..count).map(|page| format!("{url}?page={page}&limit=50"));
+        Self {
+            all: match urls {
+                Urls::One => vec![url.to_owned()],
+                Urls::Ten => pages(10).collect(),
+                Urls::Distinct => pages(1000).collect(),
+            },
+            asked: AtomicUsize::new(0),
+        }
+    }
+
+    fn next(&self) -> &str {
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+        &self.all[asked % self.all.len()]
+    }
+}
+
 /// A variant, ready to send.
 #[derive(Debug)]
 pub struct Bench {
@@ -74,25 +111,34 @@ impl Bench {
     ///
     /// When something is installed already, or the server does not answer.
     pub fn start(variant: Variant, server: ServerProcess) -> Self {
+        Self::start_asking(variant, Urls::One, server)
+    }
+
+    /// As [`start`](Self::start), for these URLs.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_asking(variant: Variant, urls: Urls, server: ServerProcess) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .expect("a runtime can be built");
         let (orders, ordered) = mpsc::unbounded_channel();
         let (finished, done) = mpsc::unbounded_channel();
-        let url = server.url().to_owned();
+        let urls = UrlList::of(urls, server.url());
         match variant {
             Variant::Bare => {
                 let client = bare();
                 runtime.spawn(fulfil(ordered, finished, async move || {
-                    let response = client.get(&url).send().await.expect("it answers");
+                    let response = client.get(urls.next()).send().await.expect("it answers");
                     response.bytes().await.expect("it has a body");
                 }));
             }
             Variant::Peers | Variant::LeanPeers => {
                 let client = peers(variant);
                 runtime.spawn(fulfil(ordered, finished, async move || {
-                    let response = client.get(&url).send().await.expect("it answers");
+                    let response = client.get(urls.next()).send().await.expect("it answers");
                     response.bytes().await.expect("it has a body");
                 }));
             }
@@ -100,7 +146,7 @@ impl Bench {
                 runtime.spawn(context(variant).open(async move {
                     let session = http_session()?;
                     fulfil(ordered, finished, async move || {
-                        let response = session.get(&url).send().await.expect("it answers");
+                        let response = session.get(urls.next()).send().await.expect("it answers");
                         response.bytes().await.expect("it has a body");
                     })
                     .await;

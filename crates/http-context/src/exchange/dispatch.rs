@@ -9,7 +9,7 @@ use reqwest::Request;
 
 use crate::error::RequestError;
 use crate::scope::RequestScope;
-use crate::transport::{Answer, Host, LentExtensions, Sending, SlotWait, Transport};
+use crate::transport::{Head, Host, LentExtensions, Sending, Slot, SlotWait, Transport};
 
 /// What a request goes through before its response head. Dropping it takes the request off its
 /// connection, or out of the queue.
@@ -35,6 +35,7 @@ struct Queued {
 
 impl Dispatch {
     /// Nothing is sent before the first poll.
+    #[inline]
     pub(crate) fn new(
         scope: &Arc<RequestScope>,
         host: Arc<Host>,
@@ -61,6 +62,14 @@ impl Dispatch {
         }
     }
 
+    /// The slot that it has, for the body of its response.
+    pub(super) fn take_slot(&mut self) -> Option<Slot> {
+        match &mut self.step {
+            Step::Sent(sending) => sending.take_slot(),
+            Step::Queued(_) | Step::Over => None,
+        }
+    }
+
     /// It is dropped before its head. With HTTP/1.1 that closes the connection it is on.
     pub(super) fn note_dropped(&self, scope: &RequestScope) {
         if let Step::Sent(sending) = &self.step {
@@ -68,12 +77,14 @@ impl Dispatch {
         }
     }
 
-    /// Polled while the request is the current one of the task.
+    /// Polled while the request is the current one of the task. Puts the head where it is wanted.
+    #[inline]
     pub(crate) fn poll(
         &mut self,
         scope: &Arc<RequestScope>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Answer, RequestError>> {
+        head: &mut Option<Head>,
+    ) -> Poll<Result<(), RequestError>> {
         loop {
             match &mut self.step {
                 Step::Queued(queued) => {
@@ -99,9 +110,11 @@ impl Dispatch {
                     self.step = Step::Sent(sending);
                 }
                 Step::Sent(sending) => {
-                    let answer = ready!(self.transport.poll(sending, scope, cx));
-                    let failed_at = sending.failed_at();
-                    return Poll::Ready(answer.map_err(|failure| scope.failed(failed_at, failure)));
+                    let answered = ready!(self.transport.poll(sending, scope, cx, head));
+                    return Poll::Ready(answered.map_err(|failure| {
+                        let failed_at = sending.failed_at();
+                        scope.failed(failed_at, failure)
+                    }));
                 }
                 Step::Over => unreachable!("it is not polled again once it has ended"),
             }

@@ -14,7 +14,7 @@ use crate::error::{RequestError, SessionClosed, chain};
 use crate::facts::{BodyEnd, BodyEndReason, ResponseHead, Upgrade};
 use crate::observer::Observer;
 use crate::scope::{CURRENT_REQUEST, RequestScope};
-use crate::transport::Answer;
+use crate::transport::{Head, Slot};
 
 impl Exchange {
     pub(crate) fn poll_request(
@@ -28,7 +28,8 @@ impl Exchange {
         }
         locked.stage = Stage::PollingRequest;
         drop(locked);
-        match self.poll_dispatch(cx) {
+        let mut head = None;
+        match self.poll_dispatch(cx, &mut head) {
             Poll::Pending => {
                 if self.wait_in(Stage::Request, Some(cx)) {
                     return Poll::Pending;
@@ -54,22 +55,29 @@ impl Exchange {
                 self.end_failed(&error);
                 Poll::Ready(Err(error))
             }
-            Poll::Ready(Ok(answer)) => {
+            Poll::Ready(Ok(())) => {
                 self.lock().stage = Stage::Notifying;
-                drop(self.take_driven());
-                Poll::Ready(Ok(self.answered(answer)))
+                let Some(head) = head else {
+                    unreachable!("there is a head where there is no error");
+                };
+                Poll::Ready(Ok(self.answered(head)))
             }
         }
     }
 
-    fn poll_dispatch(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<Result<Answer, RequestError>> {
+    #[inline]
+    fn poll_dispatch(
+        self: &Arc<Self>,
+        cx: &mut Context<'_>,
+        head: &mut Option<Head>,
+    ) -> Poll<Result<(), RequestError>> {
         let mut driven = self.driven();
         let Driven::Request(dispatch) = &mut *driven else {
             unreachable!("it is there while its stage is `Request`");
         };
         let _entered = Entered::new(self);
         let request: Arc<RequestScope> = Arc::clone(self) as _;
-        CURRENT_REQUEST.sync_scope(Arc::clone(&request), || dispatch.poll(&request, cx))
+        CURRENT_REQUEST.sync_scope(Arc::clone(&request), || dispatch.poll(&request, cx, head))
     }
 
     /// Whether it failed since its session closes. What makes its connection gives up at once, and
@@ -80,14 +88,13 @@ impl Exchange {
         closed.any(|closed| closed.session == session)
     }
 
-    fn answered(
-        self: &Arc<Self>,
-        Answer {
+    #[inline]
+    fn answered(self: &Arc<Self>, head: Head) -> Response {
+        let Head {
             mut response,
             connection,
-            slot,
-        }: Answer,
-    ) -> Response {
+        } = head;
+        let slot = self.end_dispatch();
         let is_observed = !self.scope().observers.is_empty();
         if is_observed {
             drop(self.take_made());
@@ -169,6 +176,17 @@ impl Exchange {
             });
         }
         response
+    }
+
+    /// It is no longer on its way. Returns the slot that it has.
+    fn end_dispatch(&self) -> Option<Slot> {
+        let mut driven = self.driven();
+        let slot = match &mut *driven {
+            Driven::Request(dispatch) => dispatch.take_slot(),
+            _ => None,
+        };
+        *driven = Driven::Nothing;
+        slot
     }
 
     /// Its caller holds what comes after the head, in place of the future.

@@ -35,18 +35,19 @@ pub(super) fn execute(hold: SessionHold, request: Request, extensions: LentExten
 }
 
 /// As [`execute`], with these options.
+#[inline]
 pub(super) fn execute_within(
     hold: SessionHold,
     request: Request,
     extensions: LentExtensions,
     own: OwnOptions,
 ) -> Execute {
-    Execute::of(State::Built {
+    Execute::of(State::Built(Built {
         hold,
-        request,
-        extensions,
+        request: Some(request),
+        extensions: Some(extensions),
         own,
-    })
+    }))
 }
 
 /// As [`execute`]; what the middleware has put into the extensions is there for their owner once the
@@ -68,6 +69,8 @@ pub(super) async fn execute_lent(
 /// the next.
 pub(super) struct Execute {
     state: State,
+    /// From its admission to its end.
+    exchange: Option<Arc<Exchange>>,
     /// Whether a response whose status is an error is one.
     fails_on_status: bool,
 }
@@ -77,22 +80,28 @@ pub(super) struct Execute {
     reason = "it is moved before it is polled, and a box would cost more than the copy"
 )]
 enum State {
-    Built {
-        hold: SessionHold,
-        request: Request,
-        extensions: LentExtensions,
-        own: OwnOptions,
-    },
+    Built(Built),
     /// It could not be built.
     Refused(RequestError),
-    InFlight(Arc<Exchange>),
-    Over,
+    /// It was admitted, or has ended.
+    Begun,
+}
+
+/// A request that is yet to be admitted. What it is sent with is taken out of here and nowhere else,
+/// since a request is large.
+struct Built {
+    hold: SessionHold,
+    request: Option<Request>,
+    extensions: Option<LentExtensions>,
+    own: OwnOptions,
 }
 
 impl Execute {
+    #[inline]
     fn of(state: State) -> Self {
         Self {
             state,
+            exchange: None,
             fails_on_status: false,
         }
     }
@@ -101,28 +110,42 @@ impl Execute {
         Self::of(State::Refused(error))
     }
 
+    #[inline]
     pub(super) fn failing_on_status(mut self, fails: bool) -> Self {
         self.fails_on_status = fails;
         self
     }
 
     /// Admits the request and sends it on its way.
+    #[inline]
     fn begin(&mut self) -> Result<(), RequestError> {
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::Built {
-                hold,
-                request,
-                extensions,
-                own,
-            } => {
-                let (exchange, admitted) = admit(&hold, &request, own)?;
-                // From here on the request ends with this future, also by a panic in what follows.
-                self.state = State::InFlight(Arc::clone(&exchange));
-                admitted.start(&exchange, request, extensions);
-                Ok(())
+        let State::Built(built) = &mut self.state else {
+            return Err(self.refuse());
+        };
+        let (Some(request), Some(extensions)) = (built.request.take(), built.extensions.take())
+        else {
+            unreachable!("they are there until it has begun");
+        };
+        let (exchange, admitted) = match admit(&built.hold, &request, built.own) {
+            Ok(admitted) => admitted,
+            Err(error) => {
+                self.state = State::Begun;
+                return Err(error);
             }
-            State::Refused(error) => Err(error),
-            State::InFlight(_) | State::Over => {
+        };
+        // From here on the request ends with this future, also by a panic in what follows.
+        let exchange = self.exchange.insert(exchange);
+        admitted.start(exchange, request, extensions);
+        // Its hold counts until then.
+        self.state = State::Begun;
+        Ok(())
+    }
+
+    #[cold]
+    fn refuse(&mut self) -> RequestError {
+        match std::mem::replace(&mut self.state, State::Begun) {
+            State::Refused(error) => error,
+            State::Built(_) | State::Begun => {
                 panic!("the future of a request polled after it has ended")
             }
         }
@@ -133,19 +156,20 @@ impl Future for Execute {
     type Output = Result<Response, RequestError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if !matches!(self.state, State::InFlight(_)) {
-            self.begin()?;
+        let this = &mut *self;
+        if this.exchange.is_none() {
+            this.begin()?;
         }
-        let State::InFlight(exchange) = &self.state else {
+        let Some(exchange) = &this.exchange else {
             unreachable!("it has begun");
         };
         let mut polled = exchange.poll_request(cx);
         if polled.is_ready() {
             exchange.drop_request();
-            if self.fails_on_status {
+            if this.fails_on_status {
                 polled = polled.map(|answered| answered.and_then(|head| checked(exchange, head)));
             }
-            self.state = State::Over;
+            this.exchange = None;
         }
         polled
     }
@@ -162,7 +186,7 @@ fn checked(exchange: &Exchange, response: Response) -> Result<Response, RequestE
 
 impl Drop for Execute {
     fn drop(&mut self) {
-        if let State::InFlight(exchange) = &self.state {
+        if let Some(exchange) = &self.exchange {
             exchange.drop_request();
         }
     }

@@ -21,6 +21,7 @@ mod request_parts;
 mod sessions;
 mod transport_build;
 mod upgrade;
+mod url_memo;
 
 #[cfg(feature = "websocket")]
 pub(crate) use borrowed::Borrow;

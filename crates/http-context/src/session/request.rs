@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use http::Extensions;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Body, IntoUrl, Method, Request, Response, Version};
+use reqwest::{Body, IntoUrl, Method, Request, Response, Url, Version};
 
 use super::client::building_client;
 use super::execute::{self, Execute, OwnOptions};
 use super::hold::{SessionHold, SessionRef};
 use super::upgrade::{self, Upgraded};
+use super::url_memo;
 #[cfg(feature = "websocket")]
 use crate::error::Redaction;
 use crate::error::{FailedRequest, RequestError, RequestFailure, UpgradeError};
@@ -33,13 +34,14 @@ pub struct RequestBuilder {
 impl RequestBuilder {
     pub(super) fn new(hold: SessionHold, method: Method, url: impl IntoUrl) -> Self {
         let defaults = hold.session.sessions.scope().defaults.as_ref();
-        let inner = match defaults {
-            None => building_client().request(method.clone(), url),
-            Some(defaults) => {
-                // A method of the sealed trait below `IntoUrl`: without it this does not compile.
-                let url = defaults.resolve(url.as_str());
-                building_client().request(method.clone(), &*url)
-            }
+        let of = method.clone();
+        // `as_str` is of the sealed trait below `IntoUrl`: without it this does not compile.
+        let inner = if let Some(defaults) = defaults {
+            request_to(of, &defaults.resolve(url.as_str()))
+        } else if is_parsed(&url) {
+            building_client().request(of, url)
+        } else {
+            request_to(of, url.as_str())
         };
         Self::of(hold, method, inner)
     }
@@ -250,6 +252,21 @@ impl RequestBuilder {
         self.inner = f(self.inner);
         self
     }
+}
+
+fn request_to(method: Method, url: &str) -> reqwest::RequestBuilder {
+    let client = building_client();
+    match url_memo::parse(url) {
+        Some(url) => client.request(method, url),
+        // Again, for the error that `send` gives.
+        None => client.request(method, url),
+    }
+}
+
+/// Whether it is a [`Url`]. All else that can be one is text: nobody else has a type that is, and no
+/// type of a text is as large. Of what is taken for text, the text is parsed.
+fn is_parsed<U: IntoUrl>(_: &U) -> bool {
+    size_of::<U>() >= size_of::<Url>()
 }
 
 fn build(

@@ -87,10 +87,15 @@ impl Middleware for Innermost {
         };
         let method = request.method().clone();
         let mut attempt = Attempt::begin(&self.0, scope, chained, request);
-        let Head {
+        let mut head = None;
+        poll_fn(|cx| attempt.poll(cx, &mut head)).await?;
+        let Some(Head {
             response,
             mut connection,
-        } = poll_fn(|cx| attempt.poll(cx)).await?;
+        }) = head
+        else {
+            unreachable!("there is a head where there is no failure");
+        };
         let scope = attempt.scope.upgrade();
         if let Some(scope) = &scope {
             // It was made for this attempt, which is answered.
@@ -140,14 +145,20 @@ impl<'c> Attempt<'c> {
         }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, RequestFailure>> {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        head: &mut Option<Head>,
+    ) -> Poll<Result<(), RequestFailure>> {
         let (client, follow) = (self.client, &mut self.follow);
         let scope = self.scope.upgrade();
         let is_apart = self.chained.is_none();
         let mut send = || match scope.as_deref() {
-            Some(scope) if !is_apart => follow.poll(client, Some(scope), cx),
+            Some(scope) if !is_apart => follow.poll(client, Some(scope), cx, head),
             // Whatever request it is sent within may be one of another session.
-            scope => client.connectors.bind(|| follow.poll(client, scope, cx)),
+            scope => client
+                .connectors
+                .bind(|| follow.poll(client, scope, cx, head)),
         };
         match &scope {
             // Bound again, for the connector, since a middleware may poll it in any task.

@@ -68,13 +68,14 @@ struct Queued {
 }
 
 /// A head that is no redirect to follow.
-pub(super) struct Head {
-    pub(super) response: Response,
-    pub(super) connection: ResponseConnection,
+pub(crate) struct Head {
+    pub(crate) response: Response,
+    pub(crate) connection: ResponseConnection,
 }
 
 impl Follow {
     /// Sends a request that has a slot of its host.
+    #[inline]
     pub(super) fn send(
         client: &HopClient,
         scope: &RequestScope,
@@ -102,6 +103,7 @@ impl Follow {
         follow
     }
 
+    #[inline]
     fn new(
         client: &HopClient,
         scope: Option<&RequestScope>,
@@ -149,12 +151,15 @@ impl Follow {
         matches!(self.step, Step::Sent(_))
     }
 
+    /// Polls for a head, and puts it where it is wanted: it is large, and would be copied by each of
+    /// those who hand it on.
     pub(super) fn poll(
         &mut self,
         client: &HopClient,
         scope: Option<&RequestScope>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Head, RequestFailure>> {
+        head: &mut Option<Head>,
+    ) -> Poll<Result<(), RequestFailure>> {
         loop {
             match &mut self.step {
                 Step::Queued(queued) => {
@@ -191,13 +196,18 @@ impl Follow {
                             defaults.keep_cookies(response.headers(), response.url());
                         }
                     }
-                    let head = Head {
+                    *head = Some(Head {
                         response,
                         connection,
-                    };
+                    });
                     match self.follow(client, scope, head) {
-                        Ok(None) => {}
-                        Ok(Some(head)) => return Poll::Ready(Ok(self.limited(head))),
+                        Ok(true) => {}
+                        Ok(false) => {
+                            if let Some(limit) = self.read_limit.take() {
+                                limit_body(limit, head);
+                            }
+                            return Poll::Ready(Ok(()));
+                        }
                         Err(error) => return Poll::Ready(Err(error)),
                     }
                 }
@@ -223,31 +233,21 @@ impl Follow {
         failure
     }
 
-    /// A head whose body is read within the limit, if there is one.
-    fn limited(&mut self, mut head: Head) -> Head {
-        if let Some(limit) = self.read_limit.take() {
-            head.response = limit.of_body(head.response);
-        }
-        head
-    }
-
-    /// Sets out for where a head redirects to, or gives it back.
+    /// Sets out for where a head redirects to. Returns whether it leads anywhere; then the head is gone.
+    #[inline]
     fn follow(
         &mut self,
         client: &HopClient,
         scope: Option<&RequestScope>,
-        head: Head,
-    ) -> Result<Option<Head>, RequestFailure> {
-        let Some(next) = &mut self.next else {
-            return Ok(Some(head));
+        head: &mut Option<Head>,
+    ) -> Result<bool, RequestFailure> {
+        let (Some(next), Some(Head { response, .. })) = (&mut self.next, &head) else {
+            return Ok(false);
         };
         let (method, fragment, previous) = next.so_far();
-        let followed = client
-            .rules
-            .follow(&head.response, method, fragment, previous);
-        let redirected = match followed {
+        let redirected = match client.rules.follow(response, method, fragment, previous) {
             Ok(Some(redirected)) => redirected,
-            Ok(None) => return Ok(Some(head)),
+            Ok(None) => return Ok(false),
             Err(error) => return Err(self.refuse(scope, head, error)),
         };
         let status = redirected.status;
@@ -255,20 +255,21 @@ impl Follow {
             Ok(request) => request,
             Err(error) => return Err(self.refuse(scope, head, error)),
         };
-        head.end(scope);
+        end(head, scope);
         let host = client.hosts.host(request.url());
         self.go_to(client, scope, host, request, Some(status));
-        Ok(None)
+        Ok(true)
     }
 
     fn refuse(
         &mut self,
         scope: Option<&RequestScope>,
-        head: Head,
+        head: &mut Option<Head>,
         error: RedirectError,
     ) -> RequestFailure {
-        self.refused_at = Some(Box::new(head.response.url().clone()));
-        head.end(scope);
+        let response = head.as_ref().map(|head| &head.response);
+        self.refused_at = response.map(|response| Box::new(response.url().clone()));
+        end(head, scope);
         error.into()
     }
 
@@ -313,6 +314,8 @@ impl Follow {
         self.depart(client, scope, request);
     }
 
+    /// Sends it.
+    #[inline]
     fn depart(&mut self, client: &HopClient, scope: Option<&RequestScope>, mut request: Request) {
         if let Some(scope) = scope {
             scope.note_attempt();
@@ -320,8 +323,8 @@ impl Follow {
                 // Of this hop alone: what a redirect is followed with was kept before.
                 defaults.add_cookies(&mut request);
             }
-            scope.note_sending(request.headers_mut());
             if !scope.scope().observers.is_empty() {
+                scope.note_sending(request.headers_mut());
                 self.awaits = Some(client.connections.await_head());
                 self.sent = Some(Instant::now());
             }
@@ -334,14 +337,22 @@ impl Follow {
     }
 }
 
-impl Head {
-    /// It reaches nobody: its body is dropped, which `hyper` reads to the end if it has come.
-    fn end(self, scope: Option<&RequestScope>) {
-        if let Some(scope) = scope {
-            drop(scope.take_made());
-        }
-        self.connection.end_response(self.response);
+/// A head reaches nobody: its body is dropped, which `hyper` reads to the end if it has come.
+fn end(head: &mut Option<Head>, scope: Option<&RequestScope>) {
+    if let Some(scope) = scope {
+        drop(scope.take_made());
     }
+    if let Some(head) = head.take() {
+        head.connection.end_response(head.response);
+    }
+}
+
+/// A head has a body that is read within a limit.
+fn limit_body(limit: Box<ReadLimit>, head: &mut Option<Head>) {
+    *head = head.take().map(|head| Head {
+        response: limit.of_body(head.response),
+        ..head
+    });
 }
 
 /// What the context of a request gives it.

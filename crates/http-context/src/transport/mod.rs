@@ -34,6 +34,7 @@ use self::client::client_builder;
 use self::configured::Configured;
 pub(crate) use self::extensions::LentExtensions;
 use self::follow::Follow;
+pub(crate) use self::follow::Head;
 use self::hop_client::{Beside, HopClient};
 use self::host_slots::HostSlots;
 pub(crate) use self::host_slots::{Host, Slot};
@@ -44,7 +45,7 @@ use self::redirect::Rules;
 pub use self::redirect::{RedirectAction, RedirectAttempt, RedirectPolicy};
 pub(crate) use self::replace_body::set_url;
 use self::runtime_mark::RuntimeMark;
-pub(crate) use self::sending::{Answer, Sending};
+pub(crate) use self::sending::Sending;
 pub(crate) use self::slot_wait::SlotWait;
 pub use self::tls::{HttpVersions, Tls, warm_up};
 use crate::connection::{SessionConnections, SessionLayer};
@@ -172,39 +173,42 @@ impl Transport {
     }
 
     /// Sends nothing before the first poll.
+    #[inline]
     pub(crate) fn send(
         &self,
         scope: &Arc<RequestScope>,
         request: Request,
-        mut extensions: LentExtensions,
+        extensions: LentExtensions,
         slot: Slot,
         queue_timeout: Option<Duration>,
     ) -> Sending {
         if let Some(mark) = &self.runtime {
             mark.note();
         }
-        let Some(chain) = &self.chain else {
-            let follow = Follow::send(&self.client, scope, request, slot, queue_timeout);
-            return Sending::Direct(follow);
-        };
-        let chained = Chained::new(scope, slot, queue_timeout);
-        extensions.carry(chained.clone());
-        let client = chain.clone();
-        let chain = Box::pin(async move {
-            client
-                .execute_with_extensions(request, &mut extensions)
-                .await
-        });
-        Sending::Chain { chain, chained }
+        match &self.chain {
+            None => Sending::Direct(Follow::send(
+                &self.client,
+                scope,
+                request,
+                slot,
+                queue_timeout,
+            )),
+            Some(chain) => {
+                let chained = Chained::new(scope, slot, queue_timeout);
+                Sending::through(chain.clone(), request, extensions, chained)
+            }
+        }
     }
 
+    #[inline]
     pub(crate) fn poll(
         &self,
         sending: &mut Sending,
         scope: &RequestScope,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Answer, RequestFailure>> {
-        sending.poll(&self.client, scope, cx)
+        head: &mut Option<Head>,
+    ) -> Poll<Result<(), RequestFailure>> {
+        sending.poll(&self.client, scope, cx, head)
     }
 
     /// What is sent is about to be dropped before its head.

@@ -3,13 +3,14 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use reqwest::{Response, Url};
+use reqwest::{Request, Response, Url};
+use reqwest_middleware::ClientWithMiddleware;
 
 use super::chain::Chained;
+use super::extensions::LentExtensions;
 use super::follow::{Follow, Head};
 use super::hop_client::HopClient;
 use super::host_slots::Slot;
-use crate::connection::ResponseConnection;
 use crate::error::RequestFailure;
 use crate::scope::RequestScope;
 
@@ -27,43 +28,54 @@ pub(crate) enum Sending {
 pub(crate) type ChainFuture =
     Pin<Box<dyn Future<Output = Result<Response, reqwest_middleware::Error>> + Send>>;
 
-/// What a request is answered with.
-pub(crate) struct Answer {
-    pub(crate) response: Response,
-    pub(crate) connection: ResponseConnection,
-    pub(crate) slot: Option<Slot>,
-}
-
 impl Sending {
+    /// Hands it to a chain of middleware.
+    pub(super) fn through(
+        client: ClientWithMiddleware,
+        request: Request,
+        mut extensions: LentExtensions,
+        chained: Chained,
+    ) -> Self {
+        extensions.carry(chained.clone());
+        let chain = Box::pin(async move {
+            client
+                .execute_with_extensions(request, &mut extensions)
+                .await
+        });
+        Self::Chain { chain, chained }
+    }
+
+    /// Polls for a head, as [`Follow::poll`] does.
+    #[inline]
     pub(super) fn poll(
         &mut self,
         client: &HopClient,
         scope: &RequestScope,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Answer, RequestFailure>> {
+        head: &mut Option<Head>,
+    ) -> Poll<Result<(), RequestFailure>> {
         Poll::Ready(match self {
-            Self::Direct(follow) => {
-                let head = ready!(follow.poll(client, Some(scope), cx));
-                head.map(
-                    |Head {
-                         response,
-                         connection,
-                     }| Answer {
+            Self::Direct(follow) => return follow.poll(client, Some(scope), cx, head),
+            Self::Chain { chain, chained } => match ready!(chain.as_mut().poll(cx)) {
+                Ok(response) => {
+                    let connection = chained.connection_of(&response);
+                    *head = Some(Head {
                         response,
                         connection,
-                        slot: follow.take_slot(),
-                    },
-                )
-            }
-            Self::Chain { chain, chained } => match ready!(chain.as_mut().poll(cx)) {
-                Ok(response) => Ok(Answer {
-                    connection: chained.connection_of(&response),
-                    response,
-                    slot: chained.take_slot(),
-                }),
+                    });
+                    Ok(())
+                }
                 Err(error) => Err(RequestFailure::of_chain(error)),
             },
         })
+    }
+
+    /// The slot that it has, for the body of its response.
+    pub(crate) fn take_slot(&mut self) -> Option<Slot> {
+        match self {
+            Self::Direct(follow) => follow.take_slot(),
+            Self::Chain { chained, .. } => chained.take_slot(),
+        }
     }
 
     /// Where it failed, if that is at hand.
