@@ -26,10 +26,11 @@ pub(crate) enum Contender {
     ContextMetrics,
     ContextEverything,
     ContextEverythingTracing,
+    Aiohttp,
 }
 
 impl Contender {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Bare,
         Self::EmptyChain,
         Self::Peers,
@@ -37,6 +38,7 @@ impl Contender {
         Self::ContextMetrics,
         Self::ContextEverything,
         Self::ContextEverythingTracing,
+        Self::Aiohttp,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -48,12 +50,14 @@ impl Contender {
             Self::ContextMetrics => "http-context, metrics",
             Self::ContextEverything => "http-context, everything",
             Self::ContextEverythingTracing => "http-context, everything by tracing",
+            Self::Aiohttp => "aiohttp (Python), nothing on",
         }
     }
 
-    /// The client, or the context to work in.
-    pub(crate) fn client(self, target: &Target, protocol: Protocol) -> Client {
-        match self {
+    /// The client, or the context to work in; none of aiohttp, which has a process of its own.
+    pub(crate) fn client(self, target: &Target, protocol: Protocol) -> Option<Client> {
+        Some(match self {
+            Self::Aiohttp => return None,
             Self::Bare => Client::Bare(bare(target, protocol)),
             Self::EmptyChain => Client::Chain(ClientBuilder::new(bare(target, protocol)).build()),
             Self::Peers => Client::Chain(
@@ -70,7 +74,7 @@ impl Contender {
             Self::ContextEverythingTracing => {
                 Client::Session(observed(target, protocol, Spans::Tracing))
             }
-        }
+        })
     }
 }
 

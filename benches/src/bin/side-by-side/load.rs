@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::Effort;
+use crate::aiohttp::{Aiohttp, What};
 use crate::contender::{BoxError, Client, Contender, Protocol};
 
 pub(crate) const IN_FLIGHT: [usize; 3] = [1, 64, 1024];
@@ -31,24 +32,31 @@ pub(crate) async fn measure(target: &Target, effort: Effort) -> Vec<Load> {
     let mut loads = Vec::new();
     for protocol in Protocol::ALL {
         // They live through all rounds, each with its own connections.
-        let contenders: Vec<_> = Contender::ALL
-            .iter()
-            .map(|contender| start(contender.client(target, protocol), protocol.url(target)))
-            .collect();
+        let url = protocol.url(target);
+        let mut contenders = Vec::new();
+        for contender in Contender::ALL {
+            contenders.push(match contender.client(target, protocol) {
+                Some(client) => Some(start(client, url.clone())),
+                // It speaks no HTTP/2.
+                None if protocol.is_http2 => None,
+                None => start_aiohttp(target, url.clone()).await,
+            });
+        }
         for in_flight in IN_FLIGHT {
             let requests = if in_flight == 1 { 2_000 } else { 8_192 } / effort.divisor;
-            for contender in &contenders {
+            for contender in contenders.iter().flatten() {
                 turn(contender, in_flight, in_flight * 2).await;
             }
             let (mut rounds, mut cpu) = (Vec::new(), Vec::new());
             for round in 0..effort.rounds {
-                let mut rates = vec![0.0; contenders.len()];
+                let mut rates = vec![f64::NAN; contenders.len()];
                 let mut micros = rates.clone();
                 for step in 0..contenders.len() {
                     // Another one begins each round, so that none always follows the same.
                     let next = (round + step) % contenders.len();
-                    (rates[next], micros[next]) =
-                        turn(&contenders[next], in_flight, requests).await;
+                    if let Some(contender) = &contenders[next] {
+                        (rates[next], micros[next]) = turn(contender, in_flight, requests).await;
+                    }
                 }
                 rounds.push(rates);
                 cpu.push(micros);
@@ -78,6 +86,28 @@ async fn turn(
     };
     assert!(contender.send(order).is_ok(), "it runs");
     rate.await.expect("its requests are answered")
+}
+
+/// aiohttp, where there is a Python that has it.
+async fn start_aiohttp(target: &Target, url: String) -> Option<mpsc::UnboundedSender<Order>> {
+    let mut aiohttp = match Aiohttp::start(target).await {
+        Ok(aiohttp) => aiohttp,
+        Err(error) => {
+            eprintln!("without aiohttp: {error}");
+            return None;
+        }
+    };
+    let (orders, mut ordered) = mpsc::unbounded_channel::<Order>();
+    tokio::spawn(async move {
+        while let Some(order) = ordered.recv().await {
+            let (in_flight, requests) = (order.in_flight, order.requests);
+            let done = aiohttp
+                .order(What::Requests, &url, in_flight, requests)
+                .await;
+            let _ = order.done.send(done.expect("it answers"));
+        }
+    });
+    Some(orders)
 }
 
 /// A task that sends as ordered, in a context of its own if that is its way.

@@ -14,12 +14,14 @@
     reason = "a program that prints how far it is"
 )]
 
+mod aiohttp;
 mod contender;
 mod jobs;
 mod load;
 mod report;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use http_context_benches::target::{Target, serve_if_asked};
 
@@ -43,11 +45,11 @@ fn main() -> std::io::Result<()> {
         }
     } else {
         Effort {
-            rounds: 7,
+            rounds: 15,
             divisor: 1,
         }
     };
-    let target = Target::start();
+    let target = Arc::new(Target::start());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

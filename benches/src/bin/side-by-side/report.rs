@@ -6,7 +6,7 @@ use http_context_benches::plot::{self, Bars};
 
 use crate::Effort;
 use crate::contender::{Contender, Protocol};
-use crate::jobs::{Jobs, WAYS};
+use crate::jobs::{AT_ONCE, Jobs, Way};
 use crate::load::{IN_FLIGHT, Load};
 
 pub(crate) fn table(loads: &[Load], jobs: &[Jobs], effort: Effort) -> String {
@@ -18,7 +18,7 @@ pub(crate) fn table(loads: &[Load], jobs: &[Jobs], effort: Effort) -> String {
     let _ = writeln!(
         text,
         "Medians of {} rounds in which all took turns; in brackets the median of the ratios to \
-         the first row within a round. Time is that of the clock; the second table of each pair is \
+         the first row within a round, and for requests what a quarter of those ratios lies below and above. Time is that of the clock; the second table of each pair is \
          what the client's thread ran for a request, which the rest of the machine does not add \
          to. Spans and metrics are made and thrown away; \
          reqwest-tracing sends no trace context here, since it speaks older versions of \
@@ -42,20 +42,49 @@ pub(crate) fn table(loads: &[Load], jobs: &[Jobs], effort: Effort) -> String {
             of,
         );
     }
-    text.push_str("\n## Jobs of one request, jobs a second\n\n| |");
-    for protocol in Protocol::ALL {
-        let _ = write!(text, " {} |", protocol.name());
+    for at_once in AT_ONCE {
+        let title = match at_once {
+            1 => "## Jobs of one request, one after the other, jobs a second".to_owned(),
+            _ => format!("## Jobs of one request, {at_once} at once, jobs a second"),
+        };
+        let jobs = jobs
+            .iter()
+            .filter(|jobs| jobs.is_request && jobs.at_once == at_once);
+        jobs_table(&mut text, &title, jobs);
     }
-    text.push_str("\n|---|---:|---:|---:|---:|\n");
-    for (row, way) in WAYS.iter().enumerate() {
-        let _ = write!(text, "| {way} |");
-        for jobs in jobs {
+    let title = "## Sessions that are opened and closed, a second";
+    jobs_table(
+        &mut text,
+        title,
+        jobs.iter().filter(|jobs| !jobs.is_request),
+    );
+    text
+}
+
+fn jobs_table<'j>(text: &mut String, title: &str, jobs: impl Iterator<Item = &'j Jobs>) {
+    let jobs: Vec<&Jobs> = jobs.collect();
+    let _ = write!(text, "\n{title}\n\n| |");
+    for jobs in &jobs {
+        let name = if jobs.is_request {
+            jobs.protocol.name()
+        } else {
+            "a second"
+        };
+        let _ = write!(text, " {name} |");
+    }
+    let _ = writeln!(text, "\n|---|{}", "---:|".repeat(jobs.len()));
+    for (row, way) in Way::ALL.into_iter().enumerate() {
+        let _ = write!(text, "| {} |", way.name());
+        for jobs in &jobs {
             let (rate, ratio) = (median(&jobs.rounds, row), ratio(&jobs.rounds, row, 0));
-            let _ = write!(text, " {rate:.0} ({ratio:.1}) |");
+            if rate.is_nan() {
+                text.push_str(" |");
+            } else {
+                let _ = write!(text, " {} ({ratio:.1}) |", plot::round(rate));
+            }
         }
         text.push('\n');
     }
-    text
 }
 
 fn grid(text: &mut String, title: &str, loads: &[&Load], of: impl Fn(&Load) -> Vec<Vec<f64>>) {
@@ -69,7 +98,16 @@ fn grid(text: &mut String, title: &str, loads: &[&Load], of: impl Fn(&Load) -> V
         for load in loads {
             let rounds = of(load);
             let (value, ratio) = (median(&rounds, row), ratio(&rounds, row, 0));
-            let _ = write!(text, " {} ({ratio:.2}) |", plot::round(value));
+            if value.is_nan() {
+                text.push_str(" |");
+                continue;
+            }
+            let (low, high) = spread(&rounds, row, 0);
+            let _ = write!(
+                text,
+                " {} ({ratio:.2}, {low:.2}–{high:.2}) |",
+                plot::round(value)
+            );
         }
         text.push('\n');
     }
@@ -88,10 +126,10 @@ pub(crate) fn plot(loads: &[Load], jobs: &[Jobs]) -> String {
         });
     let of_jobs = jobs
         .iter()
-        .filter(|jobs| jobs.protocol.is_secure)
+        .filter(|jobs| jobs.protocol.is_secure && jobs.is_request && jobs.at_once == 1)
         .map(|jobs| Bars {
             title: format!("Jobs of one request a second, {}", jobs.protocol.name()),
-            bars: bars(WAYS, &jobs.rounds, 1),
+            bars: bars(Way::ALL.map(Way::name), &jobs.rounds, 1),
         });
     plot::bars(&of_loads.chain(of_jobs).collect::<Vec<_>>())
 }
@@ -109,7 +147,8 @@ fn bars<const N: usize>(
             format!("{} ({ratio:.digits$})", plot::round(rate)),
         )
     };
-    names.iter().enumerate().map(bar).collect()
+    let bars = names.iter().enumerate().map(bar);
+    bars.filter(|(_, rate, _)| !rate.is_nan()).collect()
 }
 
 fn median(rounds: &[Vec<f64>], row: usize) -> f64 {
@@ -118,6 +157,15 @@ fn median(rounds: &[Vec<f64>], row: usize) -> f64 {
 
 fn ratio(rounds: &[Vec<f64>], row: usize, to: usize) -> f64 {
     middle(rounds.iter().map(|rates| rates[row] / rates[to]).collect())
+}
+
+/// The ratios below and above which a quarter of them lies.
+fn spread(rounds: &[Vec<f64>], row: usize, to: usize) -> (f64, f64) {
+    let ratios = rounds.iter().map(|rates| rates[row] / rates[to]);
+    let mut ratios: Vec<f64> = ratios.collect();
+    ratios.sort_by(f64::total_cmp);
+    let last = ratios.len() - 1;
+    (ratios[last / 4], ratios[last - last / 4])
 }
 
 fn middle(mut values: Vec<f64>) -> f64 {
