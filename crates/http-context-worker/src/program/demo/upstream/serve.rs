@@ -21,7 +21,7 @@ pub(super) async fn plain(listener: TcpListener, counts: Arc<Counts>) {
         if let Ok((stream, _)) = listener.accept().await {
             let open = OpenConnection::accepted(&counts);
             let _ = stream.set_nodelay(true);
-            connections.spawn(serve(stream, open, Arc::clone(&counts)));
+            connections.spawn(serve(Box::new(stream), open, Arc::clone(&counts)));
         }
         while connections.try_join_next().is_some() {}
     }
@@ -43,7 +43,7 @@ pub(super) async fn secure(
             connections.spawn(async move {
                 // A client that turns away in the handshake is its own affair.
                 if let Ok(stream) = acceptor.accept(stream).await {
-                    serve(stream, open, counts).await;
+                    serve(Box::new(stream), open, counts).await;
                 }
             });
         }
@@ -51,11 +51,12 @@ pub(super) async fn secure(
     }
 }
 
-async fn serve(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    _open: OpenConnection,
-    counts: Arc<Counts>,
-) {
+/// With TLS or without, so that one server of HTTP is compiled for both.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+async fn serve(stream: Box<dyn Stream>, _open: OpenConnection, counts: Arc<Counts>) {
     let opening = Arc::new(Mutex::new(None));
     let service = {
         let (counts, opening) = (Arc::clone(&counts), Arc::clone(&opening));
