@@ -88,6 +88,19 @@ fn what_was_built_from_nothing_is_not_built_so_again() {
 }
 
 #[test]
+fn a_machine_that_was_slow_so_far_is_slow_in_what_it_has_not_run() {
+    let known = table::of("test");
+    let taken = Taken {
+        build: 3.0 * known.build_from_nothing,
+        run: 3.0 * known.run,
+        again: false,
+    };
+    let estimate = estimate(&[("test", taken)]);
+    let left = estimate.left([("sdks", Part::Build), ("sdks", Part::Run)]);
+    assert!(left.as_secs_f64() > 2.5 * from_nothing("sdks"), "{left:?}");
+}
+
+#[test]
 fn what_was_written_down_is_read_and_what_is_no_such_file_is_none() {
     let dir = std::env::temp_dir().join(format!("xtask-estimate-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
@@ -105,7 +118,7 @@ fn what_was_written_down_is_read_and_what_is_no_such_file_is_none() {
     for text in [
         "",
         "[]",
-        "{\"clippy\": {\"build\": -1}}",
+        "{\"clippy\": {\"build\": -1, \"run\": 1, \"again\": true}}",
         "{\"gone\": {\"build\": 1, \"run\": 1, \"again\": true}}",
     ] {
         assert_eq!(parse(text), BTreeMap::new(), "{text}");
