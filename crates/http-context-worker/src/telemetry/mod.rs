@@ -3,6 +3,7 @@
 mod asked;
 #[cfg(feature = "otlp")]
 pub(crate) mod otlp;
+mod process;
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::failure::Failure;
 use crate::log::{self, LogFormat, LogLevel};
 #[cfg(feature = "otlp")]
 use crate::telemetry::otlp::Otlp;
+use crate::telemetry::process::ProcessMetrics;
 
 /// How often samples are moved from where they were recorded into their buckets. Between two moves
 /// they take memory, one by one.
@@ -42,7 +44,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 ///
 /// - **Prometheus**: [`metrics`](Self::metrics) renders what was recorded by the facade
 ///   [`metrics`](https://docs.rs/metrics), that of the program's own code included, with the buckets of the
-///   catalogue.
+///   catalogue; and, on Linux, of the process what Prometheus calls `process_*`: CPU time in whole seconds, memory, file
+///   descriptors, threads, and when it began.
 /// - **OTLP**: over HTTP (feature `otlp`) or gRPC (feature `otlp-grpc`), as soon as the standard `OTEL_*`
 ///   variables ask for it; a program without the feature that they ask for says so, and installs nothing. The
 ///   exporters have threads and clients of their own and are observed by nobody; a collector that is slow
@@ -72,6 +75,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// ```
 pub struct Telemetry {
     prometheus: PrometheusHandle,
+    process: ProcessMetrics,
     instrumentation: Arc<Instrumentation>,
     upkeep: AbortHandle,
     #[cfg(feature = "otlp")]
@@ -170,9 +174,11 @@ impl Telemetry {
         let instrumentation = builder
             .install()
             .map_err(|_| Failure::Telemetry("the process has an observer already"))?;
-        let upkeep = tokio::spawn(keep_up(prometheus.clone())).abort_handle();
+        let process = ProcessMetrics::install();
+        let upkeep = tokio::spawn(keep_up(prometheus.clone(), process.clone())).abort_handle();
         Ok(Self {
             prometheus,
+            process,
             instrumentation,
             upkeep,
             #[cfg(feature = "otlp")]
@@ -183,14 +189,18 @@ impl Telemetry {
     /// Renders the metrics as they are when it is called, in Prometheus' text format. What
     /// [`Admin::new`](crate::Admin::new) wants.
     pub fn metrics(&self) -> impl Fn() -> String + Clone + Send + Sync + use<> + 'static {
-        let prometheus = self.prometheus.clone();
-        move || prometheus.render()
+        let (prometheus, process) = (self.prometheus.clone(), self.process.clone());
+        move || {
+            process.look();
+            prometheus.render()
+        }
     }
 
     /// The metrics after the last context has closed, in Prometheus' text format: waits up to half a second
     /// until the operating system has reported the sockets that went with it.
     pub async fn settled(&self) -> String {
         self.settle().await;
+        self.process.look();
         self.prometheus.render()
     }
 
@@ -224,6 +234,7 @@ impl Telemetry {
         #[cfg(feature = "otlp")]
         {
             if self.otlp.has_metrics() {
+                self.process.look();
                 self.settle().await;
             }
             self.otlp.flush(within).await
@@ -258,10 +269,12 @@ impl Drop for Telemetry {
     }
 }
 
-async fn keep_up(prometheus: PrometheusHandle) {
+/// Moves samples on, and looks at the process for those who do not ask for it: the exporter of OTLP.
+async fn keep_up(prometheus: PrometheusHandle, process: ProcessMetrics) {
     let mut tick = interval(UPKEEP_EVERY);
     loop {
         tick.tick().await;
         prometheus.run_upkeep();
+        process.look();
     }
 }

@@ -5,6 +5,7 @@
 
 mod contexts;
 mod failures;
+mod grpc;
 mod hooks;
 mod kinds;
 mod queues;

@@ -59,6 +59,8 @@ async fn an_axum_service_has_the_telemetry_and_the_admin_page_of_a_worker() {
         get("/admin/readyz").await,
         (StatusCode::OK, "ready\n".to_owned())
     );
+    #[cfg(target_os = "linux")]
+    process_metrics_are_those_of_the_kernel(&get("/admin/metrics").await.1);
     admin.set_ready(false);
     assert_eq!(
         get("/admin/readyz").await.0,
@@ -81,6 +83,53 @@ async fn an_axum_service_has_the_telemetry_and_the_admin_page_of_a_worker() {
         assert_eq!(status, StatusCode::MISDIRECTED_REQUEST, "{path}");
     }
     Telemetry::install("shop").unwrap_err();
+}
+
+/// What `/proc` says of this process, beside what the metrics say.
+#[cfg(target_os = "linux")]
+fn process_metrics_are_those_of_the_kernel(metrics: &str) {
+    let figure = |name: &str| -> f64 {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+        let line = line.unwrap_or_else(|| panic!("no {name}: {metrics}"));
+        line.trim().parse().unwrap()
+    };
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let of_status = |name: &str| -> f64 {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap()
+            .split_whitespace()
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap()
+    };
+    let resident = of_status("VmRSS:") * 1024.0;
+    let said = figure("process_resident_memory_bytes ");
+    assert!(
+        (0.5..2.0).contains(&(said / resident)),
+        "{said} of {resident}"
+    );
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().count();
+    #[expect(clippy::cast_precision_loss, reason = "a handful")]
+    let open = open as f64;
+    let said = figure("process_open_fds ");
+    assert!((said - open).abs() < 50.0 && said > 3.0, "{said} of {open}");
+    assert!(figure("process_max_fds ") >= said);
+    let (threads, said) = (of_status("Threads:"), figure("process_threads "));
+    assert!(
+        (said - threads).abs() < 30.0 && said >= 2.0,
+        "{said} of {threads}"
+    );
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    let age = now.as_secs_f64() - figure("process_start_time_seconds ");
+    assert!((-2.0..600.0).contains(&age), "{age}");
+    assert!(figure("process_cpu_seconds_total ") < 600.0);
+    assert!(
+        metrics.contains("# TYPE process_cpu_seconds_total counter\n"),
+        "{metrics}"
+    );
 }
 
 #[tokio::test]

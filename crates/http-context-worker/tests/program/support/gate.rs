@@ -1,6 +1,6 @@
 //! A server whose answers wait for the test.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 
@@ -82,6 +82,8 @@ impl Arrival {
         self.0.set_read_timeout(Some(LIMIT)).unwrap();
         let mut rest = Vec::new();
         // A reset is an end as well.
-        let _ = self.0.read_to_end(&mut rest);
+        let end = self.0.read_to_end(&mut rest).err();
+        let kind = end.map(|error| error.kind());
+        assert_ne!(kind, Some(ErrorKind::WouldBlock), "it stays open");
     }
 }
