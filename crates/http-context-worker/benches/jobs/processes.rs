@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 
+use super::bare;
 use super::counter::{Counted, read_reports};
 use super::queue::{Kind, Queue, address, fill};
 
@@ -11,7 +12,20 @@ use super::queue::{Kind, Queue, address, fill};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Engine {
     Worker,
+    /// The engine alone, which acknowledges what is done.
     Bare,
+    /// The engine alone, which hands jobs out and forgets them.
+    BareForgets,
+}
+
+impl Engine {
+    /// How this program is started for it.
+    fn role(self) -> &'static str {
+        match self {
+            Self::Worker => "worker",
+            Self::Bare | Self::BareForgets => "bare",
+        }
+    }
 }
 
 pub(crate) fn runtime() -> tokio::runtime::Runtime {
@@ -75,20 +89,16 @@ fn fill_shared(queue: &Queue, engine: Engine, jobs: u64, url: &str) {
             let queue = http_context_worker::JobQueue::open(&address(&name)).await;
             fill(&queue.unwrap(), jobs, url).await;
         }),
-        Engine::Bare => {
+        Engine::Bare | Engine::BareForgets => {
             let jobs = jobs.to_string();
-            let filled = this(&["bare", &name, &jobs, "fill"]).status().unwrap();
+            let filled = this(&["bare", &name, &jobs, bare::FILL]).status().unwrap();
             assert!(filled.success());
         }
     }
 }
 
 fn start(queue: &Queue, engine: Engine, process: usize, jobs: u64, url: &str) -> Child {
-    let role = match engine {
-        Engine::Worker => "worker",
-        Engine::Bare => "bare",
-    };
-    this(&[role, &queue.name(process), &jobs.to_string(), url])
+    this(&[engine.role(), &queue.name(process), &jobs.to_string(), url])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

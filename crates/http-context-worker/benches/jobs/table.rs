@@ -19,11 +19,19 @@ const QUEUES: [(Kind, &str); 3] = [
     (Kind::Redis, "Redis"),
 ];
 
-const WORK: [(Engine, bool, &str); 3] = [
-    (Engine::Bare, false, "bare engine, empty function"),
-    (Engine::Worker, false, "empty job"),
-    (Engine::Worker, true, "job of one request"),
+const WORK: [(Engine, &str, &str); 4] = [
+    (Engine::Bare, "acknowledged", "bare engine, acknowledging"),
+    (
+        Engine::BareForgets,
+        "forgotten",
+        "bare engine, handing out alone",
+    ),
+    (Engine::Worker, "", "empty job"),
+    (Engine::Worker, REQUEST, "job of one request"),
 ];
+
+/// A job sends a request to the server.
+const REQUEST: &str = "request";
 
 /// Measures all of it in rounds that take turns, and writes the table.
 pub(crate) fn main() {
@@ -34,10 +42,10 @@ pub(crate) fn main() {
     for round in 0..rounds {
         let mut cells = rates.iter_mut();
         for (kind, name) in QUEUES {
-            for (engine, requests, work) in WORK {
+            for (engine, does, work) in WORK {
                 for processes in PROCESSES {
-                    let url = if requests { server.url() } else { "" };
-                    let rate = jobs_a_second(kind, engine, processes, jobs, url);
+                    let does = if does == REQUEST { server.url() } else { does };
+                    let rate = jobs_a_second(kind, engine, processes, jobs, does);
                     eprintln!("round {round}: {name}, {work}, {processes}: {rate:.0}");
                     cells.next().unwrap().push(rate);
                 }
@@ -48,8 +56,9 @@ pub(crate) fn main() {
         "# Jobs\n\nWritten by `cargo bench -p http-context-worker --all-features --bench jobs`.\n\n\
          Jobs a second, {CONCURRENCY} at once in each process, medians of {rounds} rounds of {jobs} jobs that \
          take turns; two cores, with the queue's server and the one that answers requests on them too. An embedded \
-         queue is one process's, so that several have one each. The bare engine is apalis with a function that \
-         does nothing, on the same storage, acknowledging each job by itself, as it comes.\n\n\
+         queue is one process's, so that several have one each. The bare engine is apalis on the same storage, with \
+         a function that does nothing: acknowledging what is done, as it comes; and handing jobs out alone, which \
+         is what the worker has it do, that settles jobs with their results beside it.\n\n\
          | queue | work | 1 process | 2 | 4 | of the bare engine |\n|---|---|---:|---:|---:|---:|\n"
     );
     let mut cells = rates.into_iter();
@@ -63,7 +72,7 @@ pub(crate) fn main() {
                     bare = one;
                     String::new()
                 }
-                Engine::Worker => format!("{:.2}", one / bare),
+                _ => format!("{:.2}", one / bare),
             };
             let _ = writeln!(
                 text,
