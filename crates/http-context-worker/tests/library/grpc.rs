@@ -15,7 +15,8 @@ use tonic_prost::ProstCodec;
 mod tonic_service;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tonic_service_answers_calls_in_contexts_of_their_own_and_has_the_admin_page_on_its_port() {
+async fn a_tonic_service_answers_calls_in_contexts_of_their_own_and_has_the_admin_page_on_its_port()
+{
     let upstream = Upstream::start().await.unwrap();
     let admin = Admin::new("pages", || "a_metric 1\n".to_owned());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
