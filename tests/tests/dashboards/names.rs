@@ -11,6 +11,14 @@ use crate::promql::{Selector, reads};
 /// What Prometheus itself adds to every series.
 const TARGET_LABELS: [&str; 2] = ["job", "instance"];
 
+/// What a program with the telemetry of the worker says of its process, on Linux.
+const PROCESS: [&str; 4] = [
+    "process_cpu_seconds_total",
+    "process_resident_memory_bytes",
+    "process_open_fds",
+    "process_max_fds",
+];
+
 /// The series of a metric, by name, with the labels that each can have.
 fn series(metric: &Metric) -> Vec<(String, BTreeSet<String>)> {
     let attributes = metric.attributes.iter().map(|name| name.replace('.', "_"));
@@ -28,10 +36,12 @@ fn series(metric: &Metric) -> Vec<(String, BTreeSet<String>)> {
     ]
 }
 
-/// All series that there are: of the catalogue, of Prometheus, and recorded by rules.
+/// All series that there are: of the catalogue, of the process, of Prometheus, and recorded by rules.
 fn known() -> BTreeMap<String, BTreeSet<String>> {
     let mut known: BTreeMap<_, _> = catalogue().flat_map(series).collect();
-    known.insert("up".to_owned(), TARGET_LABELS.map(str::to_owned).into());
+    for name in PROCESS.iter().chain(&["up"]) {
+        known.insert((*name).to_owned(), TARGET_LABELS.map(str::to_owned).into());
+    }
     for rule in rules() {
         // What a recorded series is aggregated by is what it has left.
         let labels = reads(&rule.expr).labels;

@@ -95,16 +95,16 @@ async fn upgraded_connections_and_nested_opens_are_shown_with_their_places() {
         let shown = row(&dom, "upgraded-rows");
         let here = |cell: &str| assert!(cell.contains("shown.rs:"), "{cell}");
         assert_eq!(shown[0], server);
-        assert_eq!(shown[1], "websocket");
-        for time in &shown[2..4] {
+        assert_eq!(shown[1..3], ["websocket", "active"]);
+        for time in &shown[3..5] {
             assert!(time.ends_with(" ms") || time.ends_with(" s"), "{time}");
         }
-        assert_eq!(shown[4..6], ["26 B, 1 message", "26 B, 1 message"]);
+        assert_eq!(shown[5..7], ["26 B, 1 message", "26 B, 1 message"]);
         assert_eq!(
-            shown[6],
+            shown[7],
             "chat &lt;b&gt; https://REDACTED:REDACTED@host/?sig=REDACTED, by talker"
         );
-        here(&shown[7]);
+        here(&shown[8]);
         let context = row(&dom, "contexts-rows");
         assert_eq!(context[5], "talker 1");
         here(&context[6]);
@@ -131,4 +131,69 @@ async fn upgraded_connections_and_nested_opens_are_shown_with_their_places() {
     work.await.unwrap();
     let dom = dom(&admin).await;
     assert_eq!(row(&dom, "upgraded-rows"), ["none is open"]);
+}
+
+/// A histogram of so many requests below 10 ms, and so many between a second and ten.
+fn requests(fast: u64, slow: u64) -> String {
+    let all = fast + slow;
+    [("0.01", fast), ("1", fast), ("10", all), ("+Inf", all)]
+        .map(|(le, count)| {
+            format!("http_client_request_duration_seconds_bucket{{le=\"{le}\"}} {count}\n")
+        })
+        .concat()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn latency_over_time_is_drawn_by_decades_from_what_was_recorded_between_two_looks() {
+    let address = "127.0.0.1:0".parse().unwrap();
+    let admin = Admin::new("a worker", String::new);
+    for (fast, slow) in [(0, 0), (100, 0), (200, 0), (200, 0), (300, 100)] {
+        admin.0.latency.look(&requests(fast, slow));
+    }
+    let server = admin.serve(address).await.unwrap();
+    let dom = dom(&server).await;
+    let plot = dom.split("id=\"plot-requests\"").nth(1).unwrap();
+    let plot = plot.split("</svg>").next().unwrap();
+    let path = |class: &str| {
+        let path = plot.split(&format!("class=\"{class}\" d=\"")).nth(1);
+        path.unwrap().split('"').next().unwrap().to_owned()
+    };
+    // One of the four has no request.
+    for class in ["p50", "p99"] {
+        let drawn = path(class);
+        assert_eq!(drawn.matches(['M', 'L']).count(), 3, "{class}: {drawn}");
+    }
+    // Higher up is slower, and the median of the last point is not.
+    let last = |drawn: &str| -> f64 {
+        drawn
+            .rsplit(' ')
+            .next()
+            .unwrap()
+            .split('h')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap()
+    };
+    assert!(last(&path("p99")) < last(&path("p50")));
+    let labels: Vec<&str> = plot.split("<text").skip(1).collect();
+    for label in [
+        ">1 ms<",
+        ">10 ms<",
+        ">1 s<",
+        ">10 s<",
+        ">5 min ago<",
+        ">now<",
+    ] {
+        assert!(
+            labels.iter().any(|text| text.contains(label)),
+            "{label}: {labels:?}"
+        );
+    }
+    assert!(
+        dom.contains(">last: median 10.0 ms, 99 % 9.8 s, of 200 in 10 s<"),
+        "{plot}"
+    );
+    // Nothing was recorded of jobs.
+    assert!(dom.contains("id=\"figure-jobs\" hidden"), "{dom}");
 }

@@ -142,6 +142,19 @@ async fn everything_arrives(protocol: Protocol, name: &'static str) {
         })
         .sum();
     assert_eq!(json!(ok), done.summary()["jobs"]["ok"], "{name}");
+    #[cfg(target_os = "linux")]
+    for process in [
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+        "process_open_fds",
+        "process_threads",
+        "process_start_time_seconds",
+    ] {
+        assert!(
+            metrics.iter().any(|metric| metric["name"] == process),
+            "{process}"
+        );
+    }
 }
 
 #[cfg(feature = "otlp-grpc")]
