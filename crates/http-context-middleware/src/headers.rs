@@ -35,6 +35,10 @@ impl HeaderList {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn attributes<'h>(
         &'h self,
         headers: &'h HeaderMap,

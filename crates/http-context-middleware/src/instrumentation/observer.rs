@@ -132,8 +132,11 @@ impl Observer for Instrumentation {
     }
 
     fn response_headers(&self, request: &RequestInfo, headers: &HeaderMap) {
-        if let Some(state) = request.attached::<RequestState>() {
-            let shown = self.options.response_headers.attributes(headers);
+        let listed = &self.options.response_headers;
+        if !listed.is_empty()
+            && let Some(state) = request.attached::<RequestState>()
+        {
+            let shown = listed.attributes(headers);
             state.set_response_attributes(shown.collect());
         }
     }

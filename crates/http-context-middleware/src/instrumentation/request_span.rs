@@ -25,8 +25,7 @@ impl Instrumentation {
         if self.options.spans == Spans::Off {
             return None;
         }
-        let redaction = request.context().redaction();
-        let url = || redaction.redact(head.url()).as_str().to_owned();
+        let url = || request.context().redaction().redact(head.url());
         // In metrics the server is `_OTHER` beyond the cap; a span has its own address.
         let own_address: Arc<str>;
         let address = if &*server.address == attribute::OTHER {
@@ -40,7 +39,7 @@ impl Instrumentation {
             method_text: request.method().as_str(),
             address,
             port: request.port(),
-            url: &url,
+            url: url(),
             template: extensions.get::<UrlTemplate>().map(UrlTemplate::as_str),
             context: request.context().id(),
             caller: request.caller(),

@@ -64,7 +64,7 @@ impl Instrumentation {
         let server = &state.server;
         server.active_requests(state.method).decrement(1);
         server.request_connections(head.connection_use).increment(1);
-        let took = request.started().elapsed();
+        let took = head.at.saturating_duration_since(request.started());
         server.record_duration(&state.key(end), took.as_secs_f64());
         let Some(span) = &state.span else { return };
         if let Some(link) = connection.and_then(|connection| connection.setup.get()) {
@@ -88,6 +88,7 @@ impl Instrumentation {
                 (connection.id, is_reused)
             }),
             idle: head.idle,
+            took,
             resends: request.resends(),
             more,
         });

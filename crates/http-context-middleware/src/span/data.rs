@@ -1,11 +1,12 @@
 //! The data of a request's span, at its start and at its end.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http_context::{Caller, ConnectionId, ContextId, ErrorKind};
-use reqwest::StatusCode;
+use reqwest::{StatusCode, Url};
 
 use super::context::ContextSpan;
 use crate::extensions::SpanAttribute;
@@ -25,7 +26,8 @@ pub(crate) struct Begin<'r> {
     pub(crate) method_text: &'r str,
     pub(crate) address: &'r Arc<str>,
     pub(crate) port: u16,
-    pub(crate) url: &'r dyn Fn() -> String,
+    /// Redacted.
+    pub(crate) url: Cow<'r, Url>,
     pub(crate) template: Option<&'r str>,
     pub(crate) context: ContextId,
     /// By whom it is made.
@@ -37,7 +39,7 @@ pub(crate) struct Begin<'r> {
 
 impl Begin<'_> {
     /// `{method}`, or `{method} {url.template}`. An unknown method is `HTTP`.
-    pub(super) fn name(&self) -> std::borrow::Cow<'static, str> {
+    pub(super) fn name(&self) -> Cow<'static, str> {
         let method = if self.method.is_other() {
             "HTTP"
         } else {
@@ -57,6 +59,8 @@ pub(crate) struct Head {
     pub(crate) peer: Option<Peer>,
     pub(crate) connection: Option<(ConnectionId, bool)>,
     pub(crate) idle: Option<Duration>,
+    /// From the start of the request.
+    pub(crate) took: Duration,
     pub(crate) resends: u32,
     pub(crate) more: Vec<SpanAttribute>,
 }

@@ -72,6 +72,10 @@ impl ResponseConnection {
 /// Whether the peer closes the connection once it has sent this response.
 pub(super) fn closes_after(response: &Response) -> bool {
     let says = |what: &str| {
+        // Most say nothing of it.
+        if !response.headers().contains_key(header::CONNECTION) {
+            return false;
+        }
         let values = response.headers().get_all(header::CONNECTION).iter();
         let options = values.filter_map(|value| value.to_str().ok());
         let mut options = options.flat_map(|value| value.split(','));

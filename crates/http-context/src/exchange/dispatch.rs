@@ -5,11 +5,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use reqwest::Request;
-
 use crate::error::RequestError;
 use crate::scope::RequestScope;
-use crate::transport::{Head, Host, LentExtensions, Sending, Slot, SlotWait, Transport};
+use crate::transport::{Head, Host, LentExtensions, Sending, Slot, SlotWait, Transport, Unsent};
 
 /// What a request goes through before its response head. Dropping it takes the request off its
 /// connection, or out of the queue.
@@ -29,7 +27,7 @@ enum Step {
 
 struct Queued {
     wait: SlotWait,
-    request: Request,
+    request: Unsent,
     extensions: LentExtensions,
 }
 
@@ -41,7 +39,7 @@ impl Dispatch {
         host: Arc<Host>,
         queue_timeout: Option<Duration>,
         transport: Arc<Transport>,
-        request: Request,
+        request: &mut Unsent,
         extensions: LentExtensions,
     ) -> Self {
         let step = match host.try_slot() {
@@ -51,7 +49,7 @@ impl Dispatch {
             }
             None => Step::Queued(Box::new(Queued {
                 wait: SlotWait::new(host, queue_timeout),
-                request,
+                request: request.take().into(),
                 extensions,
             })),
         };
@@ -100,13 +98,13 @@ impl Dispatch {
                         unreachable!("it was queued a moment ago");
                     };
                     let Queued {
-                        request,
+                        mut request,
                         extensions,
                         ..
                     } = *queued;
                     let transport = &self.transport;
                     let sending =
-                        transport.send(scope, request, extensions, slot, self.queue_timeout);
+                        transport.send(scope, &mut request, extensions, slot, self.queue_timeout);
                     self.step = Step::Sent(sending);
                 }
                 Step::Sent(sending) => {

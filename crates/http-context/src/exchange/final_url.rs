@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use http::response::Parts;
 use hyper::ext::ReasonPhrase;
 use reqwest::{Body, Response, Url};
 
@@ -57,21 +58,19 @@ impl Exchange {
 pub(super) fn without_secrets(response: Response, exchange: &Exchange) -> Response {
     let redaction = exchange.redaction_of_response();
     if let Some(redaction) = redaction.filter(|redaction| redaction.has_secret(response.url())) {
-        redact(response, Some(redaction)).into()
+        let (parts, body) = redact(response, Some(redaction));
+        http::Response::from_parts(parts, body).into()
     } else {
         response
     }
 }
 
 /// The parts of a response, without secrets in its URL.
-pub(super) fn parts_without_secrets(
-    response: Response,
-    exchange: &Exchange,
-) -> http::Response<Body> {
+pub(super) fn parts_without_secrets(response: Response, exchange: &Exchange) -> (Parts, Body) {
     redact(response, exchange.redaction_of_response())
 }
 
-fn redact(response: Response, redaction: Option<&Redaction>) -> http::Response<Body> {
+fn redact(response: Response, redaction: Option<&Redaction>) -> (Parts, Body) {
     let url = response.url();
     let redacted = redaction.map(|redaction| (redaction.redact(url), redaction));
     let (url, whole) = match redacted {
@@ -91,5 +90,5 @@ fn redact(response: Response, redaction: Option<&Redaction>) -> http::Response<B
         parts.extensions.insert(FinalUrl(Arc::new(whole)));
     }
     set_url(&mut parts, url);
-    http::Response::from_parts(parts, body)
+    (parts, body)
 }

@@ -20,6 +20,7 @@ impl<T> Default for InFlight<T> {
 
 impl<T> InFlight<T> {
     /// Enters one more, if `is_open` says so under the lock.
+    #[inline]
     pub(super) fn admit(
         &self,
         is_open: impl FnOnce() -> bool,

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::final_url;
 use super::response_body;
 use super::state::{Driven, Exchange, ResponseBody, Stage};
+use crate::connection::ResponseConnection;
 use crate::error::{RequestError, SessionClosed, chain};
 use crate::facts::{BodyEnd, BodyEndReason, ResponseHead, Upgrade};
 use crate::observer::Observer;
@@ -57,10 +58,14 @@ impl Exchange {
             }
             Poll::Ready(Ok(())) => {
                 self.lock().stage = Stage::Notifying;
-                let Some(head) = head else {
+                let Some(Head {
+                    response,
+                    connection,
+                }) = head
+                else {
                     unreachable!("there is a head where there is no error");
                 };
-                Poll::Ready(Ok(self.answered(head)))
+                Poll::Ready(Ok(self.answered(response, connection)))
             }
         }
     }
@@ -89,12 +94,13 @@ impl Exchange {
     }
 
     #[inline]
-    fn answered(self: &Arc<Self>, head: Head) -> Response {
-        let Head {
-            mut response,
-            connection,
-        } = head;
+    fn answered(
+        self: &Arc<Self>,
+        mut response: Response,
+        connection: ResponseConnection,
+    ) -> Response {
         let slot = self.end_dispatch();
+        let at = Instant::now();
         let is_observed = !self.scope().observers.is_empty();
         if is_observed {
             drop(self.take_made());
@@ -115,14 +121,15 @@ impl Exchange {
             .as_ref()
             .map(|upgrade| (upgrade.protocol, Arc::clone(&upgrade.traffic)));
         let has_body = upgrade.is_none() && content_length != Some(0);
-        let (mut response, next) = if let Some(upgrade) = upgrade {
+        let next = if let Some(upgrade) = upgrade {
             self.upgrade(upgrade, slot, ending);
-            let response = final_url::without_secrets(response, self);
-            (response, Stage::Upgraded)
+            response = final_url::without_secrets(response, self);
+            Stage::Upgraded
         } else if has_body {
-            let (response, body) = response_body::track(response, Arc::clone(self));
+            let (tracked, body) = response_body::track(response, Arc::clone(self));
+            response = tracked;
             self.note_handed_over();
-            let since = Instant::now();
+            let since = at;
             self.driver.received.note(self.info.started, since);
             let body = ResponseBody {
                 body,
@@ -133,14 +140,14 @@ impl Exchange {
                 first_chunk: None,
             };
             *self.driven() = Driven::Body(body);
-            (response, Stage::Body)
+            Stage::Body
         } else {
             drop(slot);
-            let response = final_url::without_secrets(response, self);
+            response = final_url::without_secrets(response, self);
             if let Some(connection) = ending {
                 connection.response_ended(true, closes);
             }
-            (response, Stage::Over)
+            Stage::Over
         };
         response.extensions_mut().insert(connection_use);
         if !self.info.upload.is_streamed() {
@@ -155,6 +162,7 @@ impl Exchange {
             idle,
             peer,
             content_length,
+            at,
         };
         self.notify(|observer, request| observer.request_answered(request, &head));
         if let Some((protocol, traffic)) = upgraded_to {

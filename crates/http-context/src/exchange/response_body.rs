@@ -17,7 +17,7 @@ use super::state::Exchange;
 /// Version, headers, extensions, length and trailers stay as they are, and so does the URL but for
 /// its secrets.
 pub(super) fn track(response: Response, exchange: Arc<Exchange>) -> (Response, Body) {
-    let (parts, body) = final_url::parts_without_secrets(response, &exchange).into_parts();
+    let (parts, body) = final_url::parts_without_secrets(response, &exchange);
     let body = match exchange.driver.requests.options.max_response_body {
         None => body,
         Some(limit) => body_limit::limit(body, limit),

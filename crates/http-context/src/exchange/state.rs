@@ -43,6 +43,7 @@ impl Requests {
     }
 
     /// Admits one more request, if `is_open` still says so.
+    #[inline]
     pub(crate) fn admit(
         self: &Arc<Self>,
         is_open: impl FnOnce() -> bool,
@@ -174,6 +175,7 @@ pub(super) struct ResponseBody {
 
 impl Exchange {
     /// Sends it on its way, unless it was to be cut off meanwhile.
+    #[inline]
     pub(crate) fn start(&self, dispatch: Dispatch) {
         *self.driven() = Driven::Request(dispatch);
         self.finish_notifying(Stage::Request);
@@ -277,8 +279,13 @@ impl Exchange {
         if let Some(waker) = waker {
             waker.wake();
         }
-        let now = Instant::now();
         let bytes = self.driver.received.bytes();
+        if self.scope().observers.is_empty() {
+            // Nobody hears how long it took.
+            self.count_received(bytes);
+            return self.deregister();
+        }
+        let now = Instant::now();
         let first_chunk = (bytes > 0).then(|| first_chunk.unwrap_or(now));
         self.end_body(BodyEnd {
             reason,

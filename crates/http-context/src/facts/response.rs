@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{StatusCode, Version};
+use tokio::time::Instant;
 
 use super::connection::{ConnectionInfo, ConnectionUse};
 
@@ -27,6 +28,8 @@ pub struct ResponseHead {
     pub peer: Option<SocketAddr>,
     /// The length of its body in bytes, when that was announced.
     pub content_length: Option<u64>,
+    /// When it was there.
+    pub at: Instant,
 }
 
 /// The head of a response inside of a chain of middleware: each time that one sends the request.

@@ -38,6 +38,7 @@ pub(crate) struct RequestScope<D: ?Sized = dyn Send + Sync> {
 
 impl<D> RequestScope<D> {
     /// From here on it is counted: an exit that sees it has it in its report.
+    #[inline]
     pub(crate) fn new(
         info: RequestInfo,
         scope: Arc<Scope>,
@@ -46,16 +47,18 @@ impl<D> RequestScope<D> {
     ) -> Self {
         let caller = info.caller;
         let of_caller = caller.map(|caller| scope.stats.of_caller(caller));
-        let request = Self {
+        scope.stats.requests.started();
+        if let Some(stats) = &of_caller {
+            stats.started();
+        }
+        Self {
             info,
             scope,
             connectors,
             of_caller,
             made: Mutex::default(),
             driver,
-        };
-        request.count(RequestStats::started);
-        request
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::facts::{RequestInfo, Upload};
 use crate::identity::{Attached, RequestId};
 use crate::leak::sampled_backtrace;
 use crate::scope::RequestScope;
-use crate::transport::{Host, LentExtensions, Transport};
+use crate::transport::{Host, LentExtensions, Transport, Unsent};
 
 /// What a request has in place of what its session has.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,8 +44,8 @@ pub(super) fn execute_within(
 ) -> Execute {
     Execute::of(State::Built(Built {
         hold,
-        request: Some(request),
-        extensions: Some(extensions),
+        request: request.into(),
+        extensions,
         own,
     }))
 }
@@ -87,12 +87,11 @@ enum State {
     Begun,
 }
 
-/// A request that is yet to be admitted. What it is sent with is taken out of here and nowhere else,
-/// since a request is large.
+/// A request that is yet to be admitted.
 struct Built {
     hold: SessionHold,
-    request: Option<Request>,
-    extensions: Option<LentExtensions>,
+    request: Unsent,
+    extensions: LentExtensions,
     own: OwnOptions,
 }
 
@@ -122,11 +121,7 @@ impl Execute {
         let State::Built(built) = &mut self.state else {
             return Err(self.refuse());
         };
-        let (Some(request), Some(extensions)) = (built.request.take(), built.extensions.take())
-        else {
-            unreachable!("they are there until it has begun");
-        };
-        let (exchange, admitted) = match admit(&built.hold, &request, built.own) {
+        let (exchange, admitted) = match admit(&built.hold, &built.request, built.own) {
             Ok(admitted) => admitted,
             Err(error) => {
                 self.state = State::Begun;
@@ -135,7 +130,8 @@ impl Execute {
         };
         // From here on the request ends with this future, also by a panic in what follows.
         let exchange = self.exchange.insert(exchange);
-        admitted.start(exchange, request, extensions);
+        let extensions = std::mem::take(&mut built.extensions);
+        admitted.start(exchange, &mut built.request, extensions);
         // Its hold counts until then.
         self.state = State::Begun;
         Ok(())
@@ -248,12 +244,13 @@ fn admit(
 }
 
 impl Admitted {
-    /// Sends it on its way: to the queue of its host, or to `reqwest`.
-    fn start(self, exchange: &Arc<Exchange>, mut request: Request, extensions: LentExtensions) {
+    /// Sends it on its way, from where it stands: to the queue of its host, or to `reqwest`.
+    #[inline]
+    fn start(self, exchange: &Arc<Exchange>, request: &mut Unsent, extensions: LentExtensions) {
         let Self { transport, host } = self;
-        exchange.notify(|observer, info| observer.request_started(info, &request, &extensions));
         let scope: Arc<RequestScope> = Arc::clone(exchange) as _;
-        track_request_body(&mut request, &scope);
+        exchange.notify(|observer, info| observer.request_started(info, request, &extensions));
+        track_request_body(request, &scope);
         let queue_timeout = exchange.driver.requests.options.queue_timeout;
         exchange.start(Dispatch::new(
             &scope,

@@ -9,6 +9,7 @@ use super::chain::Chained;
 
 /// The extensions of a request, lent by whoever sends it: wherever its way ends they go back, with
 /// what the middleware has put into them.
+#[derive(Default)]
 pub(crate) struct LentExtensions {
     extensions: Extensions,
     outer: Outer,
@@ -17,8 +18,10 @@ pub(crate) struct LentExtensions {
 
 /// What the extensions had carried for the chain of a session around this one, which is a middleware
 /// of that.
+#[derive(Default)]
 enum Outer {
     /// They do not carry what this chain needs so far.
+    #[default]
     Untouched,
     Nothing,
     Chained(Chained),

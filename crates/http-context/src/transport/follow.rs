@@ -14,6 +14,7 @@ use super::host_slots::{Host, Slot};
 use super::next_hop::NextHop;
 use super::read_limit::ReadLimit;
 use super::slot_wait::SlotWait;
+use super::unsent::Unsent;
 use crate::connection::{AwaitsHead, ResponseConnection};
 use crate::defaults::Defaults;
 use crate::error::{ErrorKind, RedirectError, RequestFailure};
@@ -62,7 +63,7 @@ enum Step {
 /// A hop that waits for a slot.
 struct Queued {
     wait: SlotWait,
-    request: Request,
+    request: Unsent,
     /// The status of the response that led here, unless it is the first hop.
     status: Option<StatusCode>,
 }
@@ -79,12 +80,12 @@ impl Follow {
     pub(super) fn send(
         client: &HopClient,
         scope: &RequestScope,
-        mut request: Request,
+        request: &mut Unsent,
         slot: Slot,
         queue_timeout: Option<Duration>,
     ) -> Self {
         let limits = Limits::Slots { queue_timeout };
-        let mut follow = Self::new(client, Some(scope), &mut request, Some(slot), limits);
+        let mut follow = Self::new(client, Some(scope), request, Some(slot), limits);
         follow.depart(client, Some(scope), request);
         follow
     }
@@ -93,13 +94,14 @@ impl Follow {
     pub(super) fn begin(
         client: &HopClient,
         scope: Option<&RequestScope>,
-        mut request: Request,
+        request: Request,
         slot: Option<Slot>,
         limits: Limits,
     ) -> Self {
+        let mut request = Unsent::from(request);
         let mut follow = Self::new(client, scope, &mut request, slot, limits);
         let host = client.hosts.host(request.url());
-        follow.go_to(client, scope, host, request, None);
+        follow.go_to(client, scope, host, &mut request, None);
         follow
     }
 
@@ -164,14 +166,15 @@ impl Follow {
             match &mut self.step {
                 Step::Queued(queued) => {
                     let slot = ready!(queued.wait.poll(scope, cx));
-                    let Step::Queued(queued) = std::mem::replace(&mut self.step, Step::Over) else {
+                    let Step::Queued(mut queued) = std::mem::replace(&mut self.step, Step::Over)
+                    else {
                         unreachable!("it was queued a moment ago");
                     };
                     self.slot = Some(slot?);
                     if let (Some(scope), Some(status)) = (scope, queued.status) {
                         note_redirected(scope, status, queued.wait.host(), &queued.request);
                     }
-                    self.depart(client, scope, queued.request);
+                    self.depart(client, scope, &mut queued.request);
                 }
                 Step::Sent(sending) => {
                     let response = match Pin::new(sending).poll(cx) {
@@ -251,13 +254,13 @@ impl Follow {
             Err(error) => return Err(self.refuse(scope, head, error)),
         };
         let status = redirected.status;
-        let request = match next.request(&client.rules, redirected) {
-            Ok(request) => request,
+        let mut request = match next.request(&client.rules, redirected) {
+            Ok(request) => Unsent::from(request),
             Err(error) => return Err(self.refuse(scope, head, error)),
         };
         end(head, scope);
         let host = client.hosts.host(request.url());
-        self.go_to(client, scope, host, request, Some(status));
+        self.go_to(client, scope, host, &mut request, Some(status));
         Ok(true)
     }
 
@@ -284,7 +287,7 @@ impl Follow {
         client: &HopClient,
         scope: Option<&RequestScope>,
         host: Arc<Host>,
-        request: Request,
+        request: &mut Unsent,
         status: Option<StatusCode>,
     ) {
         if let Some(scope) = scope {
@@ -302,26 +305,26 @@ impl Follow {
                 let limit = [queue_timeout, left].into_iter().flatten().min();
                 self.step = Step::Queued(Box::new(Queued {
                     wait: SlotWait::new(host, limit),
-                    request,
+                    request: request.take().into(),
                     status,
                 }));
                 return;
             }
         }
         if let (Some(scope), Some(status)) = (scope, status) {
-            note_redirected(scope, status, &host, &request);
+            note_redirected(scope, status, &host, request);
         }
         self.depart(client, scope, request);
     }
 
     /// Sends it.
     #[inline]
-    fn depart(&mut self, client: &HopClient, scope: Option<&RequestScope>, mut request: Request) {
+    fn depart(&mut self, client: &HopClient, scope: Option<&RequestScope>, request: &mut Unsent) {
         if let Some(scope) = scope {
             scope.note_attempt();
             if let Some(defaults) = defaults_of(scope) {
                 // Of this hop alone: what a redirect is followed with was kept before.
-                defaults.add_cookies(&mut request);
+                defaults.add_cookies(request);
             }
             if !scope.scope().observers.is_empty() {
                 scope.note_sending(request.headers_mut());
@@ -332,8 +335,8 @@ impl Follow {
         if let Some(limit) = &mut self.read_limit {
             limit.note_read();
         }
-        let mut client = client.client_of(&request);
-        self.step = Step::Sent(client.call(request));
+        let mut client = client.client_of(request);
+        self.step = Step::Sent(client.call(request.take()));
     }
 }
 

@@ -76,6 +76,8 @@ pub(crate) struct HostSlots {
 #[derive(Debug)]
 struct Hosts {
     by_origin: HashTable<Arc<Host>>,
+    /// That of the last request, which the next one is likely to be for too.
+    last: Option<Arc<Host>>,
     hasher: DefaultHashBuilder,
     /// At this many hosts those without a request are forgotten, so that a session which sees
     /// ever new hosts stays bounded by what is under way.
@@ -89,6 +91,7 @@ impl HostSlots {
     pub(crate) fn new(limit: usize) -> Self {
         let hosts = Hosts {
             by_origin: HashTable::new(),
+            last: None,
             hasher: DefaultHashBuilder::default(),
             prune_at: FEWEST_TO_PRUNE,
         };
@@ -103,14 +106,23 @@ impl HostSlots {
         let mut hosts = self.hosts.lock();
         let Hosts {
             by_origin,
+            last,
             hasher,
             prune_at,
         } = &mut *hosts;
+        if let Some(host) = last
+            && host.origin.key() == key
+        {
+            return Arc::clone(host);
+        }
         let hash = hasher.hash_one(&key);
         if let Some(host) = by_origin.find(hash, |host| host.origin.key() == key) {
+            *last = Some(Arc::clone(host));
             return Arc::clone(host);
         }
         if by_origin.len() >= *prune_at {
+            // It counts as one that is used.
+            *last = None;
             by_origin.retain(|host| host.is_used());
             *prune_at = FEWEST_TO_PRUNE.max(by_origin.len() * 2);
         }

@@ -21,12 +21,13 @@ mod sending;
 mod slot_wait;
 mod tls;
 mod trust;
+mod unsent;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use reqwest::{ClientBuilder, Request};
+use reqwest::ClientBuilder;
 use reqwest_middleware::{ClientWithMiddleware, Middleware};
 
 use self::chain::{Chained, Innermost};
@@ -48,6 +49,7 @@ use self::runtime_mark::RuntimeMark;
 pub(crate) use self::sending::Sending;
 pub(crate) use self::slot_wait::SlotWait;
 pub use self::tls::{HttpVersions, Tls, warm_up};
+pub(crate) use self::unsent::Unsent;
 use crate::connection::{SessionConnections, SessionLayer};
 use crate::error::{BuildError, RequestFailure};
 use crate::observer::{Observer, Observers};
@@ -172,12 +174,12 @@ impl Transport {
         runtime.is_some_and(RuntimeMark::is_of_another_runtime)
     }
 
-    /// Sends nothing before the first poll.
+    /// Takes the request, and sends nothing before the first poll.
     #[inline]
     pub(crate) fn send(
         &self,
         scope: &Arc<RequestScope>,
-        request: Request,
+        request: &mut Unsent,
         extensions: LentExtensions,
         slot: Slot,
         queue_timeout: Option<Duration>,
@@ -195,7 +197,7 @@ impl Transport {
             )),
             Some(chain) => {
                 let chained = Chained::new(scope, slot, queue_timeout);
-                Sending::through(chain.clone(), request, extensions, chained)
+                Sending::through(chain.clone(), request.take(), extensions, chained)
             }
         }
     }

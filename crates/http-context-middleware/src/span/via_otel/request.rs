@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use opentelemetry::trace::{SpanKind, Status, TraceContextExt, Tracer};
@@ -16,10 +16,14 @@ use crate::span::context::ContextSpan;
 use crate::span::data::{Begin, Head, Link, NoHead, Waiting, to_i64};
 use crate::span::entered::Entered;
 
+/// So many attributes has the span of a request that is answered over a connection that was used
+/// before.
+const USUAL: usize = 12;
+
 impl OtelTracer {
     pub(crate) fn begin(&self, begin: &Begin<'_>, started: Instant) -> OtelSpan {
         // With capacity for those of the response, so that the list never moves.
-        let mut attributes = Vec::with_capacity(16 + begin.more.len());
+        let mut attributes = Vec::with_capacity(USUAL + begin.more.len());
         attributes.extend([
             KeyValue::new(attribute::HTTP_REQUEST_METHOD, begin.method.as_str()),
             KeyValue::new(
@@ -27,7 +31,7 @@ impl OtelTracer {
                 StringValue::from(Arc::clone(begin.address)),
             ),
             KeyValue::new(attribute::SERVER_PORT, i64::from(begin.port)),
-            KeyValue::new(attribute::URL_FULL, (begin.url)()),
+            KeyValue::new(attribute::URL_FULL, begin.url.as_str().to_owned()),
             KeyValue::new(attribute::HTTP_CONTEXT_ID, to_i64(begin.context.get())),
         ]);
         if begin.method.is_other() {
@@ -109,52 +113,49 @@ impl OtelSpan {
     }
 
     pub(crate) fn answered(&self, head: &Head) {
-        self.end_once(|span| {
+        self.end_once(head.took, |span| {
             if !span.is_recording() {
                 return;
             }
-            let mut attributes = Vec::with_capacity(8 + head.more.len());
-            attributes.push(KeyValue::new(
-                attribute::HTTP_RESPONSE_STATUS_CODE,
-                i64::from(head.status.as_u16()),
-            ));
-            attributes.push(KeyValue::new(
-                attribute::NETWORK_PROTOCOL_VERSION,
-                head.version.as_str(),
-            ));
-            if let Some(peer) = &head.peer {
-                let address = StringValue::from(Arc::clone(&peer.address));
-                attributes.push(KeyValue::new(attribute::NETWORK_PEER_ADDRESS, address));
-                let port = i64::from(peer.port);
-                attributes.push(KeyValue::new(attribute::NETWORK_PEER_PORT, port));
+            let (peer, connection) = (head.peer.as_ref(), head.connection);
+            let usual = [
+                Some(KeyValue::new(
+                    attribute::HTTP_RESPONSE_STATUS_CODE,
+                    i64::from(head.status.as_u16()),
+                )),
+                Some(KeyValue::new(
+                    attribute::NETWORK_PROTOCOL_VERSION,
+                    head.version.as_str(),
+                )),
+                peer.map(|peer| {
+                    let address = StringValue::from(Arc::clone(&peer.address));
+                    KeyValue::new(attribute::NETWORK_PEER_ADDRESS, address)
+                }),
+                peer.map(|peer| KeyValue::new(attribute::NETWORK_PEER_PORT, i64::from(peer.port))),
+                connection.map(|(id, _)| {
+                    KeyValue::new(attribute::HTTP_CONTEXT_CONNECTION_ID, to_i64(id.get()))
+                }),
+                connection.map(|(_, is_reused)| {
+                    KeyValue::new(attribute::HTTP_CONTEXT_CONNECTION_REUSED, is_reused)
+                }),
+                head.idle_ms()
+                    .map(|idle| KeyValue::new(attribute::HTTP_CONTEXT_CONNECTION_IDLE_MS, idle)),
+                resends(head.resends),
+            ];
+            span.set_attributes(usual.into_iter().flatten());
+            if !head.more.is_empty() {
+                span.set_attributes(head.more.iter().map(KeyValue::from));
             }
-            if let Some((id, is_reused)) = head.connection {
-                let id = to_i64(id.get());
-                attributes.push(KeyValue::new(attribute::HTTP_CONTEXT_CONNECTION_ID, id));
-                attributes.push(KeyValue::new(
-                    attribute::HTTP_CONTEXT_CONNECTION_REUSED,
-                    is_reused,
-                ));
-            }
-            if let Some(idle) = head.idle_ms() {
-                attributes.push(KeyValue::new(
-                    attribute::HTTP_CONTEXT_CONNECTION_IDLE_MS,
-                    idle,
-                ));
-            }
-            attributes.extend(resends(head.resends));
-            attributes.extend(head.more.iter().map(KeyValue::from));
             if head.is_error() {
                 let status = head.status.as_str().to_owned();
-                attributes.push(KeyValue::new(attribute::ERROR_TYPE, status));
+                span.set_attribute(KeyValue::new(attribute::ERROR_TYPE, status));
                 span.set_status(Status::error(""));
             }
-            span.set_attributes(attributes);
         });
     }
 
     pub(crate) fn ended(&self, end: &NoHead) {
-        self.end_once(|span| {
+        self.end_once(self.started.elapsed(), |span| {
             if let NoHead::Failed { kind, resends: n } = end {
                 span.set_status(Status::error(""));
                 span.set_attribute(KeyValue::new(attribute::ERROR_TYPE, kind.as_str()));
@@ -163,11 +164,11 @@ impl OtelSpan {
         });
     }
 
-    fn end_once(&self, finish: impl FnOnce(&opentelemetry::trace::SpanRef<'_>)) {
+    fn end_once(&self, took: Duration, finish: impl FnOnce(&opentelemetry::trace::SpanRef<'_>)) {
         if self.is_open.swap(false, Ordering::AcqRel) {
             let span = self.context.span();
             finish(&span);
-            span.end_with_timestamp(self.begun + self.started.elapsed());
+            span.end_with_timestamp(self.begun + took);
         }
     }
 }

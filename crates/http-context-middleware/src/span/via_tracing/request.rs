@@ -53,7 +53,7 @@ impl TracingSpan {
             http.request.method_original = original,
             server.address = &**begin.address,
             server.port = i64::from(begin.port),
-            url.full = (begin.url)(),
+            url.full = begin.url.as_str(),
             url.template = begin.template,
             http_context.id = to_i64(begin.context.get()),
             http_context.caller = begin.caller.map(Caller::name),
