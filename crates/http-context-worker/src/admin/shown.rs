@@ -91,7 +91,7 @@ async fn upgraded_connections_and_nested_opens_are_shown_with_their_places() {
         io.flush().await.unwrap();
         io.read_exact(&mut vec![0; frame.len()]).await.unwrap();
         // One of a client that is not ours, by the same caller.
-        let plain = session.reqwest_client();
+        let plain = session.reqwest_client()?;
         let alive = plain.get(format!("{}livez", admin.url())).send();
         let alive = caller("talker").scope(alive).await.unwrap();
         assert_eq!(alive.text().await.unwrap(), "alive\n");
