@@ -44,11 +44,10 @@ where
     B: Body,
     B::Error: Into<BoxError>,
 {
-    let job = match permitted(&head.headers, state) {
-        Ok(()) => read(&head.headers, body).await,
-        Err(refused) => return refused,
-    };
-    let job = match job {
+    if let Some(refused) = refusal(&head.headers, state) {
+        return refused;
+    }
+    let job = match read(&head.headers, body).await {
         Ok(job) => job,
         Err((status, sentence)) => return text(status, TEXT, format!("{sentence}\n")),
     };
@@ -71,19 +70,20 @@ where
     }
 }
 
-fn permitted(headers: &HeaderMap, state: &AdminState) -> Result<(), Response<Answer>> {
+/// What somebody is told who may not ask for this.
+fn refusal(headers: &HeaderMap, state: &AdminState) -> Option<Response<Answer>> {
     let Some(token) = state.token.lock().clone() else {
         let sentence = "jobs are not to be cancelled or retried here: the endpoint has no token\n";
-        return Err(text(StatusCode::FORBIDDEN, TEXT, sentence));
+        return Some(text(StatusCode::FORBIDDEN, TEXT, sentence));
     };
     if token.is_in(headers) {
-        return Ok(());
+        return None;
     }
     let sentence = "send the token of this endpoint, as authorization: Bearer TOKEN\n";
     let mut refused = text(StatusCode::UNAUTHORIZED, TEXT, sentence);
     let bearer = HeaderValue::from_static("Bearer");
     refused.headers_mut().insert(WWW_AUTHENTICATE, bearer);
-    Err(refused)
+    Some(refused)
 }
 
 /// Reads which job is meant.

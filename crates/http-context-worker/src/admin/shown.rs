@@ -90,6 +90,11 @@ async fn upgraded_connections_and_nested_opens_are_shown_with_their_places() {
         io.write_all(&frame).await.unwrap();
         io.flush().await.unwrap();
         io.read_exact(&mut vec![0; frame.len()]).await.unwrap();
+        // One of a client that is not ours, by the same caller.
+        let plain = session.reqwest_client()?;
+        let alive = plain.get(format!("{}livez", admin.url())).send();
+        let alive = caller("talker").scope(alive).await.unwrap();
+        assert_eq!(alive.text().await.unwrap(), "alive\n");
 
         let dom = dom(&admin).await;
         let shown = row(&dom, "upgraded-rows");
@@ -106,7 +111,7 @@ async fn upgraded_connections_and_nested_opens_are_shown_with_their_places() {
         );
         here(&shown[8]);
         let context = row(&dom, "contexts-rows");
-        assert_eq!(context[5], "talker 1");
+        assert_eq!(context[5], "talker 1 and 1 of plain clients");
         here(&context[6]);
         let nested = row(&dom, "nested-rows");
         nested[3..].iter().for_each(|cell| here(cell));
@@ -121,10 +126,11 @@ async fn upgraded_connections_and_nested_opens_are_shown_with_their_places() {
         assert!(one["quiet_ms"].as_u64() <= one["age_ms"].as_u64());
         assert!(one["connection"].is_u64());
         assert_eq!(one["caller"], "talker");
+        assert_eq!(one["state"], "active");
         let by = &debug["contexts"][0]["callers"][0];
         assert_eq!(
-            (&by["caller"], &by["requests"]),
-            (&"talker".into(), &1.into())
+            (&by["caller"], &by["requests"], &by["plain_requests"]),
+            (&"talker".into(), &1.into(), &1.into())
         );
         Ok::<_, OpenError>(())
     });

@@ -171,9 +171,15 @@ pub(crate) struct WorkArgs {
     #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = DEFAULT_ADDRESS)]
     pub(crate) admin: Option<SocketAddr>,
     /// Lets whoever has this token cancel and retry jobs at the admin endpoint and on its page: 16 characters
-    /// or more. Others on the machine can read it here; the variable HTTP_CONTEXT_WORKER_ADMIN_TOKEN says
-    /// the same unseen [default: nobody can]
-    #[arg(long, value_name = "TOKEN", requires = "admin")]
+    /// or more. Others on the machine can read it here, and not in the variable of its name
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        requires = "admin",
+        help = "Lets whoever has this token cancel and retry jobs at the admin endpoint and on its page: 16 characters \
+                or more. Others on the machine can read it here; HTTP_CONTEXT_WORKER_ADMIN_TOKEN says the same unseen \
+                [default: nobody can]"
+    )]
     pub(crate) admin_token: Option<AdminToken>,
     /// Exits with code 3 when a context leaked
     #[arg(long)]

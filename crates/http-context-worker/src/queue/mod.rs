@@ -53,6 +53,7 @@
 //! meanwhile. They stand apart from what may run, so that they cost nothing until they are due, and are then
 //! handed on to the front of it. That is looked at once a second, or oftener.
 
+mod asked;
 mod cancellations;
 mod embedded;
 #[cfg(feature = "redis")]
@@ -73,6 +74,7 @@ use crate::progress::{Meter, Progress};
 use crate::results::output::Output;
 use crate::run_at::RunAt;
 
+pub(crate) use asked::{Ask, Whereabouts};
 pub(crate) use cancellations::{Cancellations, InHand};
 pub use embedded::StateError;
 pub(crate) use embedded::{Embedded, State};
@@ -169,26 +171,6 @@ pub(crate) enum Disposition {
     Done,
     /// It goes back into the queue and may run again after this wait.
     Again { attempts: u32, wait: Duration },
-}
-
-/// What a person asks of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ask {
-    /// To run as soon as there is a place for it, whatever it waits for.
-    RunNow,
-    /// Not to run any more, and to have failed.
-    Cancel,
-}
-
-/// Where a job is of which something was asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Whereabouts {
-    /// It waits, before all others now.
-    Waits,
-    /// A worker has it in hand.
-    InHand,
-    /// It is not in the queue: it is done, or there never was one.
-    Gone,
 }
 
 /// The outputs whose lengths the queue records.

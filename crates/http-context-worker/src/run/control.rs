@@ -4,15 +4,20 @@
 //! is queued as a job of its own, whose id says which one it is another try at. Asked twice, that is done
 //! once.
 
+use std::sync::Arc;
+
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::error_text::chain;
 use crate::job_queue::{Enqueued, JobQueue};
-use crate::jobs::{ControlsJobs, Done, FailedAttempt, JobName, LiveJobs, NotDone, RecentFailures};
-use crate::progress::Meter;
+use crate::jobs::{
+    ControlsJobs, Done, FailedAttempt, JobName, LiveJobs, NotDone, RecentFailures, RunView,
+};
+use crate::progress::{Meter, Progress};
 use crate::queue::{Ask, Cancellations, Queue, QueueError, Ticket, Whereabouts};
 
 /// Stands between the id of a job that failed and the number of the retry.
@@ -78,6 +83,23 @@ impl<Q: Queue> ControlsJobs for RunControl<Q> {
 }
 
 impl<Q: Queue> RunControl<Q> {
+    /// Shows the run. It can be controlled for as long as what is returned is kept.
+    pub(super) fn show(
+        self,
+        progress: watch::Receiver<Progress>,
+        show: impl FnOnce(RunView),
+    ) -> Arc<dyn ControlsJobs> {
+        let (jobs, failures) = (self.live.clone(), self.failures.clone());
+        let control: Arc<dyn ControlsJobs> = Arc::new(self);
+        show(RunView {
+            progress,
+            jobs,
+            failures,
+            control: Arc::downgrade(&control),
+        });
+        control
+    }
+
     fn is_open(&self) -> Result<(), NotDone> {
         if self.stop.is_cancelled() {
             return Err(NotDone::Draining);

@@ -32,7 +32,7 @@ use crate::failure::Failure;
 use crate::handler::{JobHandler, Shared};
 use crate::input::Input;
 use crate::job_queue::{JobQueue, Opened};
-use crate::jobs::{ControlsJobs, Hooks, Kinds, LiveJobs, RecentFailures, RunView};
+use crate::jobs::{Hooks, Kinds, LiveJobs, RecentFailures, RunView};
 use crate::log::say;
 use crate::panics;
 use crate::progress::tally::Tally;
@@ -183,7 +183,7 @@ async fn work(
     queue.follow(&meter, &cancellations);
     let (live, failures) = (LiveJobs::new(meter.clone()), RecentFailures::default());
     // Kept here alone: whoever looks on after the end does not keep the queue open.
-    let control: Arc<dyn ControlsJobs> = Arc::new(RunControl {
+    let control = RunControl {
         queue: queue.clone(),
         enqueues,
         live: live.clone(),
@@ -191,13 +191,8 @@ async fn work(
         cancellations: cancellations.clone(),
         meter: meter.clone(),
         stop: stop.clone(),
-    });
-    show(RunView {
-        progress: progress.clone(),
-        jobs: live.clone(),
-        failures: failures.clone(),
-        control: Arc::downgrade(&control),
-    });
+    };
+    let _control = control.show(progress.clone(), show);
 
     let (sink, writer) = ResultWriter::new(
         queue.clone(),
@@ -251,15 +246,7 @@ async fn work(
     };
     running.stop.cancel();
     meter.update(|progress| progress.draining = true);
-    let drain = match end {
-        Ok(Some(asked)) => {
-            if let StoppedBy::Signal(signal) = asked {
-                say(&stopping(signal, plan.drain_timeout));
-            }
-            plan.drain_timeout
-        }
-        _ => Duration::ZERO,
-    };
+    let drain = drain_of(&end, plan.drain_timeout);
     let closed = running.close(drain).await;
     let pool = warm.close(CLOSE_WITHIN).await;
     let _ = timeout(CLOSE_WITHIN, queue.close()).await;
@@ -273,6 +260,17 @@ async fn work(
         duration: began.elapsed(),
         pool,
     })
+}
+
+/// How long what is under way may go on: at an end that was asked for; and says so to who sent a signal.
+fn drain_of(end: &Result<Option<StoppedBy>, Failure>, drain_timeout: Duration) -> Duration {
+    let Ok(Some(asked)) = end else {
+        return Duration::ZERO;
+    };
+    if let StoppedBy::Signal(signal) = asked {
+        say(&stopping(*signal, drain_timeout));
+    }
+    drain_timeout
 }
 
 fn stopping(signal: Signal, drain: Duration) -> String {

@@ -21,7 +21,7 @@ async fn a_tonic_service_answers_calls_in_contexts_of_their_own_and_has_the_admi
     let admin = Admin::new("pages", || "a_metric 1\n".to_owned());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let router = tonic_service::router(upstream.plain_url().to_owned(), &admin);
+    let router = tonic_service::router(upstream.plain_url().clone(), &admin);
     tokio::spawn(async { axum::serve(listener, router).await });
 
     let channel = Endpoint::from_shared(url.clone()).unwrap().connect_lazy();

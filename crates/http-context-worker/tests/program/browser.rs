@@ -55,15 +55,15 @@ impl Browser {
             asked: 0,
             _profile: profile,
         };
-        let page = browser.ask("Target.createTarget", json!({"url": "about:blank"}));
+        let page = browser.ask("Target.createTarget", &json!({"url": "about:blank"}));
         let attach = json!({"targetId": page["targetId"], "flatten": true});
-        let session = browser.ask("Target.attachToTarget", attach);
+        let session = browser.ask("Target.attachToTarget", &attach);
         browser.session = Some(session["sessionId"].as_str().unwrap().to_owned());
-        browser.ask("Page.enable", json!({}));
+        browser.ask("Page.enable", &json!({}));
         browser
     }
 
-    fn ask(&mut self, method: &str, params: Value) -> Value {
+    fn ask(&mut self, method: &str, params: &Value) -> Value {
         self.asked += 1;
         let mut message = json!({"id": self.asked, "method": method, "params": params});
         if let Some(session) = &self.session {
@@ -90,17 +90,17 @@ impl Browser {
     pub(crate) fn open(&mut self, url: &str, width: u32, scheme: &str) {
         let metrics =
             json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
-        self.ask("Emulation.setDeviceMetricsOverride", metrics);
+        self.ask("Emulation.setDeviceMetricsOverride", &metrics);
         let prefers = json!([{"name": "prefers-color-scheme", "value": scheme}]);
-        self.ask("Emulation.setEmulatedMedia", json!({"features": prefers}));
-        self.ask("Page.navigate", json!({"url": url}));
+        self.ask("Emulation.setEmulatedMedia", &json!({"features": prefers}));
+        self.ask("Page.navigate", &json!({"url": url}));
         self.until("document.getElementById('state')?.textContent === 'ready'");
     }
 
     /// What an expression is worth.
     pub(crate) fn value(&mut self, expression: &str) -> Value {
         let params = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
-        let mut answer = self.ask("Runtime.evaluate", params);
+        let mut answer = self.ask("Runtime.evaluate", &params);
         assert!(
             answer.get("exceptionDetails").is_none(),
             "{expression}: {answer}"
@@ -125,14 +125,14 @@ impl Browser {
         if !text.is_empty() {
             event["text"] = json!(text);
         }
-        self.ask("Input.dispatchKeyEvent", event.clone());
+        self.ask("Input.dispatchKeyEvent", &event);
         event["type"] = json!("keyUp");
-        self.ask("Input.dispatchKeyEvent", event);
+        self.ask("Input.dispatchKeyEvent", &event);
     }
 
     /// Types a text into what has the focus.
     pub(crate) fn type_in(&mut self, text: &str) {
-        self.ask("Input.insertText", json!({"text": text}));
+        self.ask("Input.insertText", &json!({"text": text}));
     }
 
     /// Presses `Tab` until this is true of what has the focus, `it`, and returns all that had it meanwhile.
