@@ -56,7 +56,7 @@ impl Instrumentation {
             return None;
         }
         let begin = begin(self.more_attributes(head, extensions));
-        TracingSpan::begin(&begin).map(RequestSpan::Tracing)
+        TracingSpan::begin(&begin, self.options.spans).map(RequestSpan::Tracing)
     }
 
     fn more_attributes(
