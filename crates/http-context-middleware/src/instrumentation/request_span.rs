@@ -45,6 +45,7 @@ impl Instrumentation {
             caller: request.caller(),
             context_span: request.context().attached(),
             more,
+            more_later: usize::from(self.options.body_sizes) + self.options.response_headers.len(),
         };
         #[cfg(feature = "opentelemetry")]
         if let Some(tracer) = &self.tracer {

@@ -23,7 +23,7 @@ const USUAL: usize = 12;
 impl OtelTracer {
     pub(crate) fn begin(&self, begin: &Begin<'_>, started: Instant) -> OtelSpan {
         // With capacity for those of the response, so that the list never moves.
-        let mut attributes = Vec::with_capacity(USUAL + begin.more.len());
+        let mut attributes = Vec::with_capacity(USUAL + begin.more.len() + begin.more_later);
         attributes.extend([
             KeyValue::new(attribute::HTTP_REQUEST_METHOD, begin.method.as_str()),
             KeyValue::new(
