@@ -36,12 +36,12 @@ mod committed {
     pub(super) const BARE: u64 = 6_175_000;
     pub(super) const SESSION: u64 = 6_416_000;
     pub(super) const NOTHING_INSTALLED: u64 = 6_770_000;
-    pub(super) const METRICS: u64 = 6_884_000;
+    pub(super) const METRICS: u64 = 6_844_000;
     pub(super) const TRACING_SPANS: u64 = 9_200_000;
     pub(super) const LEAN_TRACING_SPANS: u64 = 8_545_000;
-    pub(super) const HYBRID_SPANS: u64 = 8_349_000;
-    pub(super) const DIRECT_SPANS: u64 = 7_591_000;
-    pub(super) const UNPROPAGATED_SPANS: u64 = 7_453_000;
+    pub(super) const HYBRID_SPANS: u64 = 8_353_000;
+    pub(super) const DIRECT_SPANS: u64 = 7_602_000;
+    pub(super) const UNPROPAGATED_SPANS: u64 = 7_455_000;
     pub(super) const TEN_URLS: u64 = 6_882_000;
     pub(super) const DISTINCT_URLS: u64 = 6_874_000;
 }
