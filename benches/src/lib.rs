@@ -5,6 +5,7 @@
 //! `gungraun-runner` at the version of `gungraun`.
 
 pub mod cpu;
+mod fact;
 mod loopback;
 pub mod plot;
 mod server_process;
@@ -12,6 +13,7 @@ pub mod target;
 mod variant;
 pub mod websocket;
 
+pub use fact::Fact;
 pub use loopback::one_connection_server;
 pub use server_process::ServerProcess;
 pub use variant::{Bench, Urls, Variant};

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::ServerProcess;
+use crate::{Fact, ServerProcess};
 
 /// What is around a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub enum Variant {
     /// The same, with a layer that does nothing but make spans: location, thread, inactivity,
     /// target and the activation of contexts are off.
     LeanTracingSpans,
+    /// The same, with what is known of a response set past `tracing`.
+    HybridSpans,
     /// The same, and OpenTelemetry spans by its own API, with trace context sent.
     DirectSpans,
     /// The same, and no trace context sent: what the peers do.
@@ -50,7 +52,7 @@ impl Variant {
     fn tracing_layer(self) -> Option<bool> {
         match self {
             Self::TracingSpans | Self::Peers => Some(false),
-            Self::LeanTracingSpans | Self::LeanPeers => Some(true),
+            Self::LeanTracingSpans | Self::HybridSpans | Self::LeanPeers => Some(true),
             _ => None,
         }
     }
@@ -111,7 +113,7 @@ impl Bench {
     ///
     /// When something is installed already, or the server does not answer.
     pub fn start(variant: Variant, server: ServerProcess) -> Self {
-        Self::start_asking(variant, Urls::One, server)
+        Self::start_with(variant, Urls::One, Fact::Nothing, server)
     }
 
     /// As [`start`](Self::start), for these URLs.
@@ -120,6 +122,15 @@ impl Bench {
     ///
     /// As [`start`](Self::start).
     pub fn start_asking(variant: Variant, urls: Urls, server: ServerProcess) -> Self {
+        Self::start_with(variant, urls, Fact::Nothing, server)
+    }
+
+    /// As [`start`](Self::start), with one thing more or less.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_with(variant: Variant, urls: Urls, fact: Fact, server: ServerProcess) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -143,7 +154,7 @@ impl Bench {
                 }));
             }
             _ => {
-                runtime.spawn(context(variant).open(async move {
+                runtime.spawn(context(variant, fact).open(async move {
                     let session = http_session()?;
                     fulfil(ordered, finished, async move || {
                         let response = session.get(urls.next()).send().await.expect("it answers");
@@ -199,7 +210,7 @@ fn bare() -> reqwest::Client {
 
 /// They find what they export to in globals.
 fn peers(variant: Variant) -> ClientWithMiddleware {
-    install_tracer(variant);
+    install_tracer(variant, Fact::Nothing);
     metrics::set_global_recorder(PrometheusBuilder::new().build_recorder())
         .expect("nothing else sets one");
     ClientBuilder::new(bare())
@@ -208,8 +219,9 @@ fn peers(variant: Variant) -> ClientWithMiddleware {
         .build()
 }
 
-fn context(variant: Variant) -> ContextBuilder {
+fn context(variant: Variant, fact: Fact) -> ContextBuilder {
     let context = http_context::builder().configure(reqwest::ClientBuilder::no_proxy);
+    let context = fact.set_on(context);
     let mut builder = Instrumentation::builder();
     if !matches!(variant, Variant::Session | Variant::NothingInstalled) {
         let recorder = with_catalogue_buckets(PrometheusBuilder::new()).build_recorder();
@@ -218,12 +230,18 @@ fn context(variant: Variant) -> ContextBuilder {
     if matches!(variant, Variant::DirectSpans | Variant::UnpropagatedSpans) {
         builder = builder.spans(Spans::OpenTelemetry);
     }
+    if variant == Variant::HybridSpans {
+        builder = builder.spans(Spans::Hybrid);
+    }
     builder = builder.propagation(match variant {
-        Variant::DirectSpans | Variant::LeanTracingSpans => Propagation::TraceContext,
+        Variant::DirectSpans | Variant::LeanTracingSpans | Variant::HybridSpans => {
+            Propagation::TraceContext
+        }
         Variant::UnpropagatedSpans => Propagation::Off,
         _ => Propagation::Global,
     });
-    install_tracer(variant);
+    builder = fact.set_on_instrumentation(builder);
+    install_tracer(variant, fact);
     match variant {
         Variant::Session => context,
         _ => context.observer(builder.build()),
@@ -231,15 +249,14 @@ fn context(variant: Variant) -> ContextBuilder {
 }
 
 /// Installs a tracer provider, the propagator, and the layer for those who make spans by `tracing`.
-fn install_tracer(variant: Variant) {
+fn install_tracer(variant: Variant, fact: Fact) {
     let layer = variant.tracing_layer();
     let is_direct = matches!(variant, Variant::DirectSpans | Variant::UnpropagatedSpans);
     if layer.is_none() && !is_direct {
         return;
     }
-    let provider = SdkTracerProvider::builder()
-        .with_batch_exporter(Discard)
-        .build();
+    let builder = SdkTracerProvider::builder().with_batch_exporter(Discard);
+    let provider = fact.set_on_tracer(builder).build();
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
     if let Some(is_lean) = layer {
         let layer = tracing_opentelemetry::layer()

@@ -39,6 +39,10 @@ impl HeaderList {
         self.0.is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn attributes<'h>(
         &'h self,
         headers: &'h HeaderMap,

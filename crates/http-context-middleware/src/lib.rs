@@ -53,12 +53,13 @@
 //! exports the same metrics with their OpenTelemetry names, units and types. Another bridge gets
 //! OpenTelemetry names with [`MetricNames::OpenTelemetry`].
 //!
-//! ## Two ways to make spans
+//! ## Ways to make spans
 //!
 //! [`Spans::Tracing`], the default, makes a `tracing` span for each request: subscribers and logs
 //! see it, and `tracing-opentelemetry` exports it. `Spans::OpenTelemetry` (feature `opentelemetry`)
 //! makes it directly with the OpenTelemetry API, as a child of the current `tracing` span, at less
-//! than half of the cost; `tracing` does not see it. Both have the same attributes, and both are
+//! than half of the cost; `tracing` does not see it. `Spans::Hybrid` makes it through `tracing`, and
+//! sets what is known of the response past it. All have the same attributes, and all are
 //! the current span while the request is polled. They end at the response head; when a request is
 //! dropped, its span ends at once and without an error.
 //!

@@ -95,10 +95,10 @@ static EXPORT: LazyLock<(SdkTracerProvider, InMemorySpanExporter)> = LazyLock::n
     (provider, exporter)
 });
 
-/// The two ways of making spans.
-pub(crate) const WAYS: [Spans; 2] = [Spans::Tracing, Spans::OpenTelemetry];
+/// The ways of making spans.
+pub(crate) const WAYS: [Spans; 3] = [Spans::Tracing, Spans::Hybrid, Spans::OpenTelemetry];
 
-/// Makes spans of this thread, in one of the two ways, for as long as it lives.
+/// Makes spans of this thread, in one of the ways, for as long as it lives.
 pub(crate) struct Stage {
     instrumentation: Arc<Instrumentation>,
     _subscriber: tracing::subscriber::DefaultGuard,

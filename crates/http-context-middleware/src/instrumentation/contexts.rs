@@ -12,6 +12,8 @@ impl Instrumentation {
             Spans::Off => None,
             Spans::Tracing => TracingContextSpan::begin(context).map(ContextSpan::Tracing),
             #[cfg(feature = "opentelemetry")]
+            Spans::Hybrid => TracingContextSpan::begin(context).map(ContextSpan::Tracing),
+            #[cfg(feature = "opentelemetry")]
             Spans::OpenTelemetry => self
                 .tracer
                 .as_ref()

@@ -15,7 +15,7 @@ use super::Instrumentation;
 use crate::events::{ContextEvent, log_slow_queue};
 use crate::ledger::ConnectionGauge;
 use crate::request::RequestState;
-use crate::span::{ContextSpan, RequestSpan, Spans, TracingSetup};
+use crate::span::{ContextSpan, RequestSpan, TracingSetup};
 
 impl Observer for Instrumentation {
     fn context_opened(&self, context: &ContextInfo) {
@@ -177,7 +177,7 @@ impl Observer for Instrumentation {
         let Some(state) = request.attached::<RequestState>() else {
             return;
         };
-        let by_tracing = self.options.connection_spans && self.options.spans == Spans::Tracing;
+        let by_tracing = self.options.connection_spans && self.options.spans.are_of_tracing();
         let setup = by_tracing.then(|| TracingSetup::begin(connect.origin));
         state.connect_started(connect.origin, setup);
     }

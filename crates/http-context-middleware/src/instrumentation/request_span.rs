@@ -45,6 +45,7 @@ impl Instrumentation {
             caller: request.caller(),
             context_span: request.context().attached(),
             more,
+            more_later: usize::from(self.options.body_sizes) + self.options.response_headers.len(),
         };
         #[cfg(feature = "opentelemetry")]
         if let Some(tracer) = &self.tracer {
@@ -56,7 +57,7 @@ impl Instrumentation {
             return None;
         }
         let begin = begin(self.more_attributes(head, extensions));
-        TracingSpan::begin(&begin).map(RequestSpan::Tracing)
+        TracingSpan::begin(&begin, self.options.spans).map(RequestSpan::Tracing)
     }
 
     fn more_attributes(

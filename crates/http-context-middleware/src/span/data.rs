@@ -35,6 +35,8 @@ pub(crate) struct Begin<'r> {
     /// The parent, when the caller has no span.
     pub(crate) context_span: Option<&'r ContextSpan>,
     pub(crate) more: Vec<SpanAttribute>,
+    /// How many more the response may have.
+    pub(crate) more_later: usize,
 }
 
 impl Begin<'_> {

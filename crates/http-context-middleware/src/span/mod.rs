@@ -3,6 +3,7 @@
 //! The rest of the instrumentation uses [`request`] and [`context`], which delegate to
 //! [`via_tracing`] or [`via_otel`]. [`data`] has the data of a request's span.
 
+mod choice;
 mod context;
 mod data;
 mod entered;
@@ -12,6 +13,7 @@ mod upgrade;
 mod via_otel;
 mod via_tracing;
 
+pub use self::choice::Spans;
 pub(crate) use self::context::ContextSpan;
 #[cfg(feature = "opentelemetry")]
 pub use self::context::span_context_of;
@@ -21,23 +23,6 @@ pub(crate) use self::upgrade::{Handshake, UpgradeBegin, UpgradeSpan};
 #[cfg(feature = "opentelemetry")]
 pub(crate) use self::via_otel::OtelTracer;
 pub(crate) use self::via_tracing::{TracingContextSpan, TracingSetup, TracingSpan, TracingUpgrade};
-
-/// How spans are made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Spans {
-    /// No spans.
-    Off,
-    /// Through `tracing`: for logs and every subscriber, and for OpenTelemetry with
-    /// `tracing-opentelemetry`. Costs close to nothing without an interested subscriber.
-    #[default]
-    Tracing,
-    /// Directly through the OpenTelemetry API and its global tracer provider, as children of the
-    /// current `tracing` span or OpenTelemetry context. `tracing` does not see them; they cost a
-    /// fraction of [`Tracing`](Self::Tracing).
-    #[cfg(feature = "opentelemetry")]
-    OpenTelemetry,
-}
 
 /// Calls the same method of either variant.
 macro_rules! delegate {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use reqwest::dns::Resolve;
-use reqwest::{Client, ClientBuilder, Proxy, redirect};
+use reqwest::{Client, ClientBuilder, Proxy, redirect, retry};
 
 use super::options::SessionOptions;
 use super::proxies;
@@ -57,7 +57,11 @@ pub(super) fn base_builder(
         .dns_resolver(Arc::new(resolver));
     builder = match versions {
         HttpVersions::All => builder,
-        HttpVersions::Http1 => builder.http1_only(),
+        // What `reqwest` sends again there are streams of HTTP/2 that were refused, and for those it
+        // keeps a copy of each request.
+        HttpVersions::Http1 => builder
+            .http1_only()
+            .retry(retry::never().max_retries_per_request(0)),
         HttpVersions::Http2 => builder.http2_prior_knowledge(),
     };
     builder = if options.proxies.is_empty() {

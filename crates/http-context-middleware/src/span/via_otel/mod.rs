@@ -2,6 +2,7 @@
 
 mod connection;
 mod context;
+pub(super) mod head;
 mod request;
 mod tracer;
 mod upgrade;

@@ -9,7 +9,7 @@ use opentelemetry::trace::{SpanKind, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue, StringValue};
 use tokio::time::Instant;
 
-use super::OtelTracer;
+use super::{OtelTracer, head};
 use crate::attribute;
 use crate::propagation::{self, Propagation};
 use crate::span::context::ContextSpan;
@@ -23,7 +23,7 @@ const USUAL: usize = 12;
 impl OtelTracer {
     pub(crate) fn begin(&self, begin: &Begin<'_>, started: Instant) -> OtelSpan {
         // With capacity for those of the response, so that the list never moves.
-        let mut attributes = Vec::with_capacity(USUAL + begin.more.len());
+        let mut attributes = Vec::with_capacity(USUAL + begin.more.len() + begin.more_later);
         attributes.extend([
             KeyValue::new(attribute::HTTP_REQUEST_METHOD, begin.method.as_str()),
             KeyValue::new(
@@ -113,45 +113,7 @@ impl OtelSpan {
     }
 
     pub(crate) fn answered(&self, head: &Head) {
-        self.end_once(head.took, |span| {
-            if !span.is_recording() {
-                return;
-            }
-            let (peer, connection) = (head.peer.as_ref(), head.connection);
-            let usual = [
-                Some(KeyValue::new(
-                    attribute::HTTP_RESPONSE_STATUS_CODE,
-                    i64::from(head.status.as_u16()),
-                )),
-                Some(KeyValue::new(
-                    attribute::NETWORK_PROTOCOL_VERSION,
-                    head.version.as_str(),
-                )),
-                peer.map(|peer| {
-                    let address = StringValue::from(Arc::clone(&peer.address));
-                    KeyValue::new(attribute::NETWORK_PEER_ADDRESS, address)
-                }),
-                peer.map(|peer| KeyValue::new(attribute::NETWORK_PEER_PORT, i64::from(peer.port))),
-                connection.map(|(id, _)| {
-                    KeyValue::new(attribute::HTTP_CONTEXT_CONNECTION_ID, to_i64(id.get()))
-                }),
-                connection.map(|(_, is_reused)| {
-                    KeyValue::new(attribute::HTTP_CONTEXT_CONNECTION_REUSED, is_reused)
-                }),
-                head.idle_ms()
-                    .map(|idle| KeyValue::new(attribute::HTTP_CONTEXT_CONNECTION_IDLE_MS, idle)),
-                resends(head.resends),
-            ];
-            span.set_attributes(usual.into_iter().flatten());
-            if !head.more.is_empty() {
-                span.set_attributes(head.more.iter().map(KeyValue::from));
-            }
-            if head.is_error() {
-                let status = head.status.as_str().to_owned();
-                span.set_attribute(KeyValue::new(attribute::ERROR_TYPE, status));
-                span.set_status(Status::error(""));
-            }
-        });
+        self.end_once(head.took, |span| head::set(span, head));
     }
 
     pub(crate) fn ended(&self, end: &NoHead) {
@@ -159,7 +121,7 @@ impl OtelSpan {
             if let NoHead::Failed { kind, resends: n } = end {
                 span.set_status(Status::error(""));
                 span.set_attribute(KeyValue::new(attribute::ERROR_TYPE, kind.as_str()));
-                span.set_attributes(resends(*n));
+                span.set_attributes(head::resends(*n));
             }
         });
     }
@@ -171,8 +133,4 @@ impl OtelSpan {
             span.end_with_timestamp(self.begun + took);
         }
     }
-}
-
-fn resends(count: u32) -> Option<KeyValue> {
-    (count > 0).then(|| KeyValue::new(attribute::HTTP_REQUEST_RESEND_COUNT, i64::from(count)))
 }

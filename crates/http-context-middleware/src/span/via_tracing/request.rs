@@ -10,9 +10,12 @@ use tracing::{Id, Span, dispatcher, info_span, record_all};
 
 use crate::extensions::SpanAttribute;
 use crate::propagation::Propagation;
+use crate::span::choice::Spans;
 use crate::span::context::ContextSpan;
 use crate::span::data::{Begin, Head, Link, NoHead, Waiting, to_i64};
 use crate::span::entered::{Entered, TracingEntered};
+#[cfg(feature = "opentelemetry")]
+use crate::span::via_otel::head;
 
 /// Closes when the request ends.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub(crate) struct TracingSpan {
     /// clone of a `tracing` span calls the subscriber twice: when it is made, and when it is
     /// dropped.
     span: Mutex<Option<Arc<Span>>>,
+    #[cfg(feature = "opentelemetry")]
+    is_hybrid: bool,
 }
 
 impl TracingSpan {
@@ -30,7 +35,11 @@ impl TracingSpan {
     }
 
     /// `None` when no subscriber is interested.
-    pub(crate) fn begin(begin: &Begin<'_>) -> Option<Self> {
+    #[cfg_attr(
+        not(feature = "opentelemetry"),
+        allow(unused_variables, reason = "there is one way through `tracing`")
+    )]
+    pub(crate) fn begin(begin: &Begin<'_>, spans: Spans) -> Option<Self> {
         let original = begin.method.is_other().then_some(begin.method_text);
         // Fields that are recorded at the end come first, where the search for them is short.
         let span = info_span!(
@@ -64,6 +73,8 @@ impl TracingSpan {
         set_attributes(&span, &begin.more);
         Some(Self {
             span: Mutex::new(Some(Arc::new(span))),
+            #[cfg(feature = "opentelemetry")]
+            is_hybrid: spans == Spans::Hybrid,
         })
     }
 
@@ -126,6 +137,10 @@ impl TracingSpan {
 
     pub(crate) fn answered(&self, head: &Head) {
         let Some(span) = self.take() else { return };
+        #[cfg(feature = "opentelemetry")]
+        if self.is_hybrid && set_behind(&span, head) {
+            return;
+        }
         let peer = head.peer.as_ref();
         record_all!(
             span,
@@ -170,6 +185,20 @@ impl TracingSpan {
     fn take(&self) -> Option<Arc<Span>> {
         self.span.lock().take()
     }
+}
+
+/// Sets what is known of a response on the OpenTelemetry span behind one of `tracing`. Returns whether
+/// there is one.
+#[cfg(feature = "opentelemetry")]
+fn set_behind(span: &Span, head: &Head) -> bool {
+    use opentelemetry::trace::TraceContextExt as _;
+    use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+    let context = span.context();
+    let is_there = context.has_active_span();
+    if is_there {
+        head::set(&context.span(), head);
+    }
+    is_there
 }
 
 /// The span of the caller, or else that of the context.
