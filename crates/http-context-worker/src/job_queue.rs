@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::Serialize;
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "postgres", feature = "redis"))]
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
 use crate::line::{BadField, MAX_LINE_BYTES, check_id, job_text};
 use crate::log::say;
 use crate::queue::{Batch, Embedded, Queue, QueueError, QueuedJob, Seen, State};
+#[cfg(feature = "postgres")]
+use crate::queue::{Postgres, PostgresAddress};
 #[cfg(feature = "redis")]
 use crate::queue::{Redis, RedisAddress};
 use crate::run_at::RunAt;
@@ -32,6 +34,9 @@ pub enum QueueAddress {
     /// In a Redis that other processes share (feature `redis`).
     #[cfg(feature = "redis")]
     Redis(RedisAddress),
+    /// In a PostgreSQL that other processes share.
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresAddress),
 }
 
 /// Without user and password.
@@ -42,13 +47,15 @@ impl fmt::Display for QueueAddress {
             Self::Embedded(None) => f.write_str("a temporary directory"),
             #[cfg(feature = "redis")]
             Self::Redis(address) => address.url.fmt(f),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(address) => address.url.fmt(f),
         }
     }
 }
 
 /// An open queue, into which jobs are put by calls. Clones are of the same queue.
 ///
-/// A queue in Redis may be open in as many processes as one likes, and be worked off in others. An embedded
+/// A shared queue, in Redis or PostgreSQL, may be open in as many processes as one likes, and be worked off in others. An embedded
 /// one belongs to one process at a time; there it is worked off by the same handle:
 /// [`Plan::on`](crate::Plan::on). Once the run that works it off has ended, it takes no more.
 ///
@@ -86,6 +93,12 @@ pub(crate) enum Opened {
     #[cfg(feature = "redis")]
     Redis {
         queue: Redis,
+        stop: CancellationToken,
+    },
+    /// The same.
+    #[cfg(feature = "postgres")]
+    Postgres {
+        queue: Postgres,
         stop: CancellationToken,
     },
 }
@@ -134,6 +147,12 @@ impl JobQueue {
                 let stop = CancellationToken::new();
                 let queue = Redis::open(address, stop.clone()).await?;
                 Opened::Redis { queue, stop }
+            }
+            #[cfg(feature = "postgres")]
+            QueueAddress::Postgres(address) => {
+                let stop = CancellationToken::new();
+                let queue = Postgres::open(address, stop.clone()).await?;
+                Opened::Postgres { queue, stop }
             }
         };
         Ok(Self {
@@ -297,6 +316,8 @@ impl JobQueue {
             }
             #[cfg(feature = "redis")]
             Opened::Redis { queue, .. } => queue.add(batch).await,
+            #[cfg(feature = "postgres")]
+            Opened::Postgres { queue, .. } => queue.add(batch).await,
         }
     }
 }

@@ -22,7 +22,7 @@
 //! }
 //! ```
 //!
-//! Jobs are lines of JSON ([`JobLine`]); they wait in a queue (embedded, or in a Redis that many processes
+//! Jobs are lines of JSON ([`JobLine`]); they wait in a queue (embedded, or in a Redis or a PostgreSQL that many processes
 //! share), run each in a context of their own ([`http_context`]) with a session that they hand on, and
 //! leave one result line each. Killed at any moment and started again, a worker loses no job and writes no
 //! result twice.
@@ -65,7 +65,7 @@
 //! | `schedule` | jobs by the calendar |
 //! | `progress` | sums, for whoever looks |
 //! | `results` | result lines and rejected lines, in files that survive a crash |
-//! | `queue` | where jobs wait: `embedded` in `SQLite`, or `redis` |
+//! | `queue` | where jobs wait: `embedded` in `SQLite`, `redis`, or `postgres` |
 //! | `jobs` | a job type with its function, and what is left of them without the type |
 //! | `input` | the file of jobs |
 //! | `result_writer` | from finished attempts to lines and to the queue, in one commit |
@@ -114,6 +114,8 @@ pub use line::{BadField, JobLine, MAX_ID_BYTES, MAX_LINE_BYTES};
 pub use log::{LogFormat, LogLevel};
 pub use progress::Progress;
 pub use progress::tally::{Tally, WebSockets};
+#[cfg(feature = "postgres")]
+pub use queue::{PostgresAddress, PostgresUrl};
 pub use queue::{QueueError, StateError};
 #[cfg(feature = "redis")]
 pub use queue::{RedisAddress, RedisUrl};

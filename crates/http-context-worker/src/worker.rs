@@ -226,7 +226,7 @@ impl WorkerBuilder {
         self
     }
 
-    /// The name of a queue in Redis that nobody named.
+    /// The name of a shared queue that nobody named.
     pub(crate) fn queue_name(mut self, name: &'static str) -> Self {
         self.face.queue_name = Some(name);
         self

@@ -148,6 +148,16 @@ pub(crate) const REDIS_SERVER: Tool = Tool {
     },
 };
 
+/// The tests start it on ports of their own; `initdb`, `psql` and `pg_basebackup` come with it. As with
+/// [`REDIS_SERVER`], the package may start one more.
+pub(crate) const POSTGRES: Tool = Tool {
+    program: "postgres",
+    probe: &["--version"],
+    source: Source::DebianInstalled {
+        package: "postgresql",
+    },
+};
+
 /// A receiver of OTLP by HTTP.
 pub(crate) const OTELTAP: Tool = Tool {
     program: "oteltap",
@@ -190,6 +200,7 @@ pub(crate) const ALL: &[&Tool] = &[
     &GUNGRAUN_RUNNER,
     &HADOLINT,
     &OTELTAP,
+    &POSTGRES,
     &PROMETHEUS,
     &PROMTOOL,
     &PYTHON,
@@ -216,7 +227,10 @@ impl Toolbox {
     pub(crate) fn search_path(&self) -> OsString {
         let inherited = std::env::var_os("PATH").unwrap_or_default();
         let here = self.folders().into_iter();
-        std::env::join_paths(here.chain(std::env::split_paths(&inherited))).unwrap_or(inherited)
+        let folders = here
+            .chain(std::env::split_paths(&inherited))
+            .chain(postgres_folder());
+        std::env::join_paths(folders).unwrap_or(inherited)
     }
 
     /// The tool's path. Installs the tool if necessary.
@@ -331,6 +345,15 @@ impl Toolbox {
             .arg(archive)
             .arg(self.folder.join("debian")))
     }
+}
+
+/// Where Debian has the programs of PostgreSQL, which is on nobody's search path: those of the newest version.
+fn postgres_folder() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
+    versions
+        .filter_map(|version| Some(version.ok()?.path().join("bin")))
+        .filter(|folder| folder.join("postgres").is_file())
+        .max()
 }
 
 impl Tool {

@@ -17,7 +17,7 @@ pub(crate) struct Face {
     pub(crate) name: String,
     pub(crate) version: Option<String>,
     pub(crate) about: Option<String>,
-    /// The name of a queue in Redis that nobody named; the worker's own where nothing is said.
+    /// The name of a shared queue that nobody named; the worker's own where nothing is said.
     pub(crate) queue_name: Option<&'static str>,
     /// What a line of jobs looks like, in place of examples.
     pub(crate) lines: Option<String>,

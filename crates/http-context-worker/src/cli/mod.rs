@@ -44,9 +44,9 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Work off a file of jobs, write one result line for each, and exit.
     Run(RunArgs),
-    /// Put jobs into a queue in Redis, for workers that serve it.
+    /// Put jobs into a shared queue, for workers that serve it.
     Enqueue(EnqueueArgs),
-    /// Work off a queue in Redis, together with others, until SIGTERM or SIGINT.
+    /// Work off a shared queue, together with others, until SIGTERM or SIGINT.
     Serve(ServeArgs),
 }
 
@@ -63,8 +63,9 @@ pub(crate) struct RunArgs {
     /// queue lives in a temporary directory and ends with the run
     #[arg(long, value_name = "DIR", conflicts_with = "queue")]
     pub(crate) state: Option<PathBuf>,
-    /// A Redis that keeps the queue, shared with other processes: redis://[user:password@]host[:port][/database],
-    /// or rediss:// for TLS [default: a queue of this run alone]
+    /// The Redis or the PostgreSQL that keeps the queue, shared with other processes:
+    /// redis://[user:password@]host[:port][/database], rediss:// for TLS, or
+    /// postgres://[user:password@]host[:port]/database[?sslmode=…] [default: a queue of this run alone]
     #[arg(long, value_name = "URL")]
     pub(crate) queue: Option<QueueUrl>,
     #[command(flatten)]
@@ -78,7 +79,8 @@ pub(crate) struct RunArgs {
 /// `serve`
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// The Redis that keeps the queue: redis://[user:password@]host[:port][/database], or rediss:// for TLS
+    /// The Redis or the PostgreSQL that keeps the queue: redis://[user:password@]host[:port][/database],
+    /// rediss:// for TLS, or postgres://[user:password@]host[:port]/database[?sslmode=…]
     #[arg(long, value_name = "URL")]
     pub(crate) queue: QueueUrl,
     #[command(flatten)]
@@ -92,7 +94,8 @@ pub(crate) struct ServeArgs {
 /// `enqueue`
 #[derive(Debug, Args)]
 pub(crate) struct EnqueueArgs {
-    /// The Redis that keeps the queue: redis://[user:password@]host[:port][/database], or rediss:// for TLS
+    /// The Redis or the PostgreSQL that keeps the queue: redis://[user:password@]host[:port][/database],
+    /// rediss:// for TLS, or postgres://[user:password@]host[:port]/database[?sslmode=…]
     #[arg(long, value_name = "URL")]
     pub(crate) queue: QueueUrl,
     /// The jobs, one JSON object a line; - reads standard input
@@ -101,7 +104,7 @@ pub(crate) struct EnqueueArgs {
     /// Where lines that are not jobs are reported; - is standard output [default: standard error]
     #[arg(long, value_name = "FILE|-")]
     pub(crate) rejects: Option<PathBuf>,
-    /// The name of the queue: the first part of its keys
+    /// The name of the queue: several can be in one Redis or database
     #[arg(long, value_name = "NAME", default_value = "")]
     pub(crate) queue_name: String,
     /// Prints what was queued as one line of JSON on standard output, in place of a sentence
@@ -111,13 +114,13 @@ pub(crate) struct EnqueueArgs {
     pub(crate) log: LogArgs,
 }
 
-/// What a queue in Redis needs beside its address.
+/// What a shared queue needs beside its address.
 #[derive(Debug, Args)]
 pub(crate) struct SharedArgs {
-    /// The name of a queue in Redis: the first part of its keys
+    /// The name of a shared queue: several can be in one Redis or database
     #[arg(long, value_name = "NAME", default_value = "")]
     pub(crate) queue_name: String,
-    /// How long a worker of a queue in Redis may be silent before the others take its jobs over
+    /// How long a worker of a shared queue may be silent before the others take its jobs over
     #[arg(long, value_name = "SECONDS", default_value_t = 15, allow_negative_numbers = true, value_parser = value_parser!(u64).range(2..=3600))]
     pub(crate) takeover: u64,
 }

@@ -1,12 +1,12 @@
 //! The queue, and the one promise it makes.
 //!
 //! Jobs wait in [apalis](https://docs.rs/apalis): its storage holds them, its worker hands them
-//! out. [`Queue`] is what the rest of the program knows of it. There are two: [`embedded`], for one
-//! process, and `redis`, for many, where the feature of that name is on.
+//! out. [`Queue`] is what the rest of the program knows of it. There are three: [`embedded`], for one
+//! process, and `redis` and `postgres`, for many, where the features of those names are on.
 //!
 //! # The promise
 //!
-//! What follows is that of the embedded queue; that of Redis is described there. Killed at any moment and
+//! What follows is that of the embedded queue; those of the others are described there. Killed at any moment and
 //! started again on the same state, the program loses no job and writes no result line twice or
 //! torn. It rests on two commits, each one transaction of the database:
 //!
@@ -42,7 +42,7 @@
 //! # Clocks
 //!
 //! Waits are counted here, and stand in a queue as the time of a wall clock at which they end: that
-//! of this machine with the embedded queue, and that of Redis. Such a clock may be set, either way.
+//! of this machine with the embedded queue, and that of the server otherwise. Such a clock may be set, either way.
 //! Then an attempt may come early, and it comes no later than the longest wait after the clock was
 //! set: what lies further ahead is put back to that.
 //!
@@ -56,8 +56,12 @@
 mod asked;
 mod cancellations;
 mod embedded;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod shared;
 mod tasks;
 mod wake;
 
@@ -78,6 +82,10 @@ pub(crate) use asked::{Ask, Whereabouts};
 pub(crate) use cancellations::{Cancellations, InHand};
 pub use embedded::StateError;
 pub(crate) use embedded::{Embedded, State};
+#[cfg(feature = "postgres")]
+pub(crate) use postgres::Postgres;
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresAddress, PostgresUrl};
 #[cfg(feature = "redis")]
 pub(crate) use redis::Redis;
 #[cfg(feature = "redis")]
@@ -157,7 +165,7 @@ pub(crate) struct ReadUpTo {
     pub(crate) offset: InputOffset,
     /// The rejects output, and its length.
     #[cfg_attr(
-        not(feature = "redis"),
+        not(any(feature = "postgres", feature = "redis")),
         allow(dead_code, reason = "asked for by queues that processes share")
     )]
     pub(crate) rejects: String,

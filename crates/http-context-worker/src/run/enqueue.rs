@@ -72,6 +72,11 @@ pub(crate) async fn enqueue(
             let (queue, stop) = (queue.clone(), stop.clone());
             fill(queue, stop, kinds, input, plan, signals).await
         }
+        #[cfg(feature = "postgres")]
+        Opened::Postgres { queue, stop } => {
+            let (queue, stop) = (queue.clone(), stop.clone());
+            fill(queue, stop, kinds, input, plan, signals).await
+        }
     }
 }
 

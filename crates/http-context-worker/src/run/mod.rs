@@ -146,6 +146,14 @@ async fn work_on(
             let (queue, stop) = ((redis.clone(), queue.clone()), stop.clone());
             work(definition, plan, input, queue, None, stop, asked, show).await
         }
+        #[cfg(feature = "postgres")]
+        Opened::Postgres {
+            queue: postgres,
+            stop,
+        } => {
+            let (queue, stop) = ((postgres.clone(), queue.clone()), stop.clone());
+            work(definition, plan, input, queue, None, stop, asked, show).await
+        }
     }
 }
 

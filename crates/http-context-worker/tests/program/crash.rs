@@ -95,9 +95,23 @@ struct Aftermath {
     killed: usize,
 }
 
+/// Adds to a run where its queue is: in the state of the run, or at the address of a server.
+pub(crate) type QueueOf<'a> = &'a dyn Fn(&Files, &mut Command);
+
+pub(crate) fn in_a_state(files: &Files, run: &mut Command) {
+    run.arg("--state").arg(files.path("state"));
+}
+
+/// Whether a run has said nothing, or but what whoever shares a queue says after a kill.
+fn is_quiet(stderr: &str) -> bool {
+    let mut lines = stderr.lines();
+    lines.all(|line| line.contains("of a worker that is gone were given back to the queue"))
+}
+
 fn kill_and_finish(
     files: &Files,
     program: fn() -> Command,
+    queue: QueueOf<'_>,
     extra: &[&str],
     rounds: usize,
     longest_ms: u64,
@@ -105,8 +119,8 @@ fn kill_and_finish(
 ) -> Aftermath {
     let mut random = Random(seed);
     let command = || {
-        let mut command =
-            files.command_of(program(), &[("--rejects", "rejects"), ("--state", "state")]);
+        let mut command = files.command_of(program(), &[("--rejects", "rejects")]);
+        queue(files, &mut command);
         command.arg("--json").args(extra);
         command
     };
@@ -122,7 +136,7 @@ fn kill_and_finish(
             let output = run.wait_with_output().unwrap();
             assert!(
                 [Some(0), Some(1), Some(2)].contains(&output.status.code())
-                    && output.stderr.is_empty(),
+                    && is_quiet(&String::from_utf8_lossy(&output.stderr)),
                 "round {round}: {output:?}"
             );
             continue;
@@ -132,7 +146,7 @@ fn kill_and_finish(
         killed += 1;
     }
     let done = finish(&mut command());
-    assert_eq!(done.stderr, "");
+    assert!(is_quiet(&done.stderr), "{}", done.stderr);
     let mut count = HashMap::new();
     for line in files.json("results") {
         *count
@@ -154,7 +168,19 @@ fn kill_and_finish(
 #[test]
 fn killed_at_many_moments_no_job_is_lost_and_no_line_stands_twice_or_torn() {
     let job = |id: &str, server: &Server| json!({"id": id, "url": server.url("/item/1")});
-    killed_at_many_moments(worker, job, 0x5eed_0001);
+    killed_at_many_moments(worker, &in_a_state, job, 0x5eed_0001);
+}
+
+/// The same of a run whose queue a server keeps.
+#[cfg(all(feature = "external-tools", feature = "postgres", feature = "redis"))]
+pub(crate) fn runs_killed_at_many_moments<S: crate::queues::SharedServer>() {
+    let job = |id: &str, server: &Server| json!({"id": id, "url": server.url("/item/1")});
+    let store = S::start();
+    let queue = |_: &Files, run: &mut Command| {
+        run.args(["--queue", &store.url(), "--takeover", "2"]);
+    };
+    killed_at_many_moments(worker, &queue, job, 0x5eed_0009);
+    store.assert_tidy();
 }
 
 /// Kills runs of a program, each job of which makes one request.
@@ -164,6 +190,7 @@ fn killed_at_many_moments_no_job_is_lost_and_no_line_stands_twice_or_torn() {
 )]
 pub(crate) fn killed_at_many_moments(
     program: fn() -> Command,
+    queue: QueueOf<'_>,
     job: impl Fn(&str, &Server) -> serde_json::Value,
     seed: u64,
 ) {
@@ -178,7 +205,8 @@ pub(crate) fn killed_at_many_moments(
         content += &to_lines([job(&format!("job-{i}"), &server)]);
     }
     files.write("jobs", content);
-    let left = kill_and_finish(&files, program, &["--concurrency", "16"], rounds, 300, seed);
+    let more = ["--concurrency", "16"];
+    let left = kill_and_finish(&files, program, queue, &more, rounds, 300, seed);
     println!("killed {} times in {rounds} rounds", left.killed);
     assert!(left.killed >= rounds / 4);
     assert_eq!(left.results.len(), n);
@@ -214,6 +242,7 @@ fn killed_while_it_queues_jobs_it_goes_on_where_it_was() {
     let left = kill_and_finish(
         &files,
         worker,
+        &in_a_state,
         &["--concurrency", "4"],
         32,
         120,
@@ -240,6 +269,7 @@ fn killed_between_attempts_a_job_keeps_count_of_them() {
     let left = kill_and_finish(
         &files,
         worker,
+        &in_a_state,
         &["--max-attempts", "5", "--retry-delay", "0"],
         12,
         150,

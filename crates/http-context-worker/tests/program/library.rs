@@ -4,8 +4,10 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::crash::killed_at_many_moments;
-use crate::redis::crash::workers_killed_at_many_moments;
+use crate::crash::{in_a_state, killed_at_many_moments};
+use crate::postgres::PostgresServer;
+use crate::queues::crash::workers_killed_at_many_moments;
+use crate::redis::RedisServer;
 use crate::support::{Files, Server, finish, program, to_lines};
 
 const SOURCE: &str = include_str!("../workers/mailer.rs");
@@ -94,12 +96,17 @@ fn its_help_has_its_name_and_a_line_of_its_jobs() {
 
 #[test]
 fn killed_at_many_moments_it_loses_no_job_and_no_line_stands_twice_or_torn() {
-    killed_at_many_moments(mailer, mail, 0x5eed_0006);
+    killed_at_many_moments(mailer, &in_a_state, mail, 0x5eed_0006);
 }
 
 #[test]
 fn killed_at_many_moments_over_redis_it_loses_no_job_and_no_line_stands_twice_or_torn() {
-    workers_killed_at_many_moments(mailer, mail, 0x5eed_0007);
+    workers_killed_at_many_moments::<RedisServer>(mailer, mail, 0x5eed_0007);
+}
+
+#[test]
+fn killed_at_many_moments_over_postgres_it_loses_no_job_and_no_line_stands_twice_or_torn() {
+    workers_killed_at_many_moments::<PostgresServer>(mailer, mail, 0x5eed_0008);
 }
 
 #[test]

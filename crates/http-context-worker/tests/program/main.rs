@@ -19,7 +19,7 @@ mod environment;
 mod exposition;
 mod input;
 mod layer_order;
-#[cfg(all(feature = "external-tools", feature = "redis"))]
+#[cfg(all(feature = "external-tools", feature = "postgres", feature = "redis"))]
 mod library;
 #[cfg(feature = "external-tools")]
 mod live_page;
@@ -29,10 +29,14 @@ mod metrics_file;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod poison;
+#[cfg(all(feature = "external-tools", feature = "postgres", feature = "redis"))]
+mod postgres;
 mod proxies;
+#[cfg(all(feature = "external-tools", feature = "postgres", feature = "redis"))]
+mod queues;
 #[cfg(all(feature = "external-tools", feature = "otlp-grpc"))]
 mod receivers;
-#[cfg(all(feature = "external-tools", feature = "redis"))]
+#[cfg(all(feature = "external-tools", feature = "postgres", feature = "redis"))]
 mod redis;
 mod results;
 mod retries;

@@ -227,7 +227,8 @@ impl Running {
             let mut readable = [PollFd::new(&*stderr, PollFlags::IN)];
             let is_there = poll(&mut readable, Some(&left)).unwrap() > 0;
             assert!(is_there, "{text:?} is not said: {}", self.1);
-            stderr.read_exact(&mut byte).unwrap();
+            let read = stderr.read_exact(&mut byte);
+            read.unwrap_or_else(|error| panic!("{error}: {}", self.1));
             self.1.push(char::from(byte[0]));
         }
     }

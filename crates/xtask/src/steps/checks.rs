@@ -82,6 +82,7 @@ pub(super) fn build_tests(toolbox: &Toolbox) -> Result<(), String> {
         &tools::PROMETHEUS,
         &tools::CHROMIUM,
         &tools::REDIS_SERVER,
+        &tools::POSTGRES,
         &tools::OTELTAP,
         &tools::ROTEL,
         &tools::CHECK_JSONSCHEMA,

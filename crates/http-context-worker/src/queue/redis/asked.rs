@@ -1,9 +1,9 @@
 //! What a person asks of one job.
 
 use super::Redis;
-use super::connection::Patience;
 use super::link::Link;
 use super::scripts::{BRING_FORWARD, FIND};
+use crate::queue::shared::Patience;
 use crate::queue::tasks::{task_id, ticket_of};
 use crate::queue::{Ask, QueueError, Ticket, Whereabouts};
 

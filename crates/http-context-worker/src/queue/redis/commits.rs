@@ -5,10 +5,10 @@ use redis::AsyncCommands as _;
 use ulid::Ulid;
 
 use super::Redis;
-use super::connection::Patience;
 use super::link::Link;
 use super::scripts::{ADD, BEGIN, SETTLE};
 use crate::progress::tally::Tally;
+use crate::queue::shared::Patience;
 use crate::queue::tasks::task_id;
 use crate::queue::{
     Batch, Disposition, InputOffset, OutputKind, QueueError, Recorded, Seen, Ticket,

@@ -1,7 +1,6 @@
-//! The job engine at work: an apalis worker on Redis, and the next one when it has failed.
+//! The job engine: an apalis worker on Redis.
 
 use std::error::Error;
-use std::sync::Arc;
 use std::time::Duration;
 
 use apalis::layers::WorkerBuilderExt;
@@ -10,16 +9,14 @@ use apalis_redis::{Config, RedisStorage};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use redis::RedisError;
-use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::mpsc;
 
 use super::Redis;
 use super::link::Link;
-use super::refusal::Meaning;
-use super::workers::Counted;
+use crate::queue::Handler;
+use crate::queue::shared::{Counted, Refusal as _};
 use crate::queue::tasks::{JobText, Label};
-use crate::queue::wake::{Wake, wake};
-use crate::queue::{Handler, QueueError};
+use crate::queue::wake::Wake;
 
 /// The engine is woken when there are jobs; this is for when it was not.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -27,30 +24,17 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// clock of Redis and not by that of each machine.
 const NEVER: Duration = Duration::from_hours(24 * 365);
 
-/// So often the engine may fail in a row, with Redis there and no job begun in between: what is wrong
-/// then is in the queue, such as a job that cannot be read. What passes by itself does not count.
-const TRIES: u32 = 10;
-
-/// See [`Queue::work`](crate::queue::Queue::work).
-pub(super) async fn work<H: Handler>(
-    redis: &Redis,
-    handler: H,
-    concurrency: usize,
-    stop: CancellationToken,
-) -> QueueError {
-    let handler = Counted {
-        handler,
-        redis: redis.clone(),
-        slots: Arc::new(Semaphore::new(concurrency)),
-    };
-    let (mut begun, mut in_vain) = (0, 0);
-    loop {
-        // What asked for the next one before has it now.
-        let _ = redis.0.workers.until_begin_anew().now_or_never();
-        let (waker, woken) = wake();
-        let name = redis.0.workers.begin(&redis.0.host, waker);
+impl Redis {
+    /// See [`Shared::engine`](crate::queue::shared::Shared::engine).
+    pub(super) fn apalis_worker<H: Handler>(
+        &self,
+        name: &str,
+        woken: mpsc::Receiver<()>,
+        handler: Counted<H>,
+        concurrency: usize,
+    ) -> BoxFuture<'static, Result<(), WorkerError>> {
         let config = Config::default()
-            .queue(redis.0.keys.queue())
+            .queue(self.0.keys.queue())
             // What is fetched and does not run yet, another process could run.
             .batch_size((concurrency / 4).clamp(1, 16))
             .heartbeat_interval(NEVER)
@@ -58,13 +42,11 @@ pub(super) async fn work<H: Handler>(
             .persist_results(false)
             .lock_tasks(false)
             .emit_events(false);
-        let backend = RedisStorage::<JobText, Link>::new(redis.0.connection.link())
+        let backend = RedisStorage::<JobText, Link>::new(self.0.connection.link())
             .with_config(config)
             .poll_with_strategy(Wake::new(woken, LOOK_EVERY));
-        let context = WorkerContext::new(&name);
-        let handler = handler.clone();
         // The limit stands outside the spawn, so that a job holds its slot until it is settled.
-        let worker = WorkerBuilder::new(&context)
+        let worker = WorkerBuilder::new(&WorkerContext::new(name))
             .backend(backend)
             .concurrency(concurrency)
             .parallelize(tokio::spawn)
@@ -73,41 +55,12 @@ pub(super) async fn work<H: Handler>(
                 async move { handler.handle(label.attempt(job)).await }
             });
         // Boxed where its type is known: the compiler cannot see through it that it is `Send`.
-        let mut run: BoxFuture<'static, Result<(), WorkerError>> = worker.run().boxed();
-        tokio::select! {
-            biased;
-            ended = &mut run => {
-                let is_of_the_queue = ended.as_ref().err().is_none_or(|error| !passes(error));
-                let why = ended.err().map_or("it ended".to_owned(), |error| error.to_string());
-                tracing::debug!("the job engine begins anew: {why}");
-                let begun_now = redis.0.workers.begun();
-                if begun_now != begun {
-                    in_vain = 0;
-                }
-                begun = begun_now;
-                in_vain += u32::from(is_of_the_queue);
-                if in_vain >= TRIES {
-                    return QueueError::Engine(why);
-                }
-            }
-            () = redis.0.workers.until_begin_anew() => {}
-            () = stop.cancelled() => {
-                // Paused, the engine takes no job.
-                let _ = context.pause();
-                let _ = run.await;
-                return std::future::pending().await;
-            }
-        }
-        // What it had fetched and not begun is given back by the keeper, once it is the former one.
-        tokio::select! {
-            () = redis.0.workers.until_answered() => {}
-            () = stop.cancelled() => return std::future::pending().await,
-        }
+        worker.run().boxed()
     }
 }
 
 /// Whether the engine has failed because Redis was away or refused for a moment.
-fn passes(error: &WorkerError) -> bool {
+pub(super) fn passes(error: &WorkerError) -> bool {
     let WorkerError::BackendError(error) = error else {
         return false;
     };
@@ -118,7 +71,7 @@ fn passes(error: &WorkerError) -> bool {
             _ => error.downcast_ref::<RedisError>(),
         };
         if let Some(error) = of_redis {
-            return Meaning::of(error).passes();
+            return error.meaning().passes();
         }
         next = error.source();
     }

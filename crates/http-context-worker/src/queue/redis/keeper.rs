@@ -1,53 +1,19 @@
-//! What each process does for all of them a few times a second: say that it lives, give back the
-//! jobs of workers that are gone, and hand on what is due.
-
-use std::time::Duration;
-
-use tokio::time::{MissedTickBehavior, interval};
+//! What each process does for all of them, in two scripts.
 
 use super::Redis;
-use super::connection::Patience;
 use super::link::Link;
 use super::scripts::{KEEP, RELEASE};
-use super::silence::{Sign, Silence};
+use crate::queue::shared::{Patience, Sign, Silence};
 use crate::queue::tasks::{task_id, ticket_of};
 use crate::queue::{QueueError, Ticket};
 use crate::retry::MAX_DELAY;
 
-const KEEP_EVERY: Duration = Duration::from_millis(250);
-
 /// What the script of the keeper returns.
 type Kept = (u64, u64, u64, u64, Vec<Sign>, Vec<String>);
 
-/// Goes on until Redis refuses for good, and returns that refusal.
-pub(super) async fn keep(redis: &Redis) -> QueueError {
-    let mut tick = interval(KEEP_EVERY);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut silence = Silence::default();
-    loop {
-        tick.tick().await;
-        let kept = redis.keep(&mut silence).await;
-        if kept.is_ok() && redis.0.connection.link().take_trouble() {
-            redis.0.workers.begin_anew();
-        }
-        let is_news = redis.0.workers.note_answer(kept.is_ok());
-        match kept {
-            Err(refused @ QueueError::Refused { .. }) => return refused,
-            Ok(()) if is_news => {
-                tracing::warn!("the queue at {} answers again", redis.0.connection.url());
-            }
-            Err(error) if is_news => {
-                tracing::warn!(
-                    "{error}; jobs in hand go on, no job begins, and the worker waits for it"
-                );
-            }
-            Ok(()) | Err(_) => {}
-        }
-    }
-}
-
 impl Redis {
-    async fn keep(&self, silence: &mut Silence) -> Result<(), QueueError> {
+    /// See [`Shared::keep`](crate::queue::shared::Shared::keep).
+    pub(super) async fn keep_by_script(&self, silence: &mut Silence) -> Result<(), QueueError> {
         let inner = &self.0;
         let names = inner.workers.names();
         let gone = silence.longer_than(inner.takeover);
@@ -96,17 +62,11 @@ impl Redis {
                 progress.shared = Some((waiting, delayed));
             });
         }
-        for worker in inner.workers.former() {
-            let in_hand = inner.workers.in_hand();
-            if self.release(&worker, &in_hand).await? == 0 {
-                inner.workers.forget(&worker);
-            }
-        }
         Ok(())
     }
 
-    /// Gives back what was handed out to a worker, but for what is in hand; how many those are.
-    pub(super) async fn release(
+    /// See [`Shared::release`](crate::queue::shared::Shared::release).
+    pub(super) async fn release_by_script(
         &self,
         worker: &str,
         in_hand: &[Ticket],

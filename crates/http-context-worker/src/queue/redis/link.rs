@@ -15,7 +15,7 @@ use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, Cmd, Pipeline, RedisError, RedisFuture, Value};
 use tokio::time::Instant;
 
-use super::refusal::Meaning;
+use crate::queue::shared::{Meaning, Refusal as _};
 
 /// The least time between two connections, so that a server that stays the wrong one is not flooded.
 const MIN_AGE: Duration = Duration::from_millis(250);
@@ -74,7 +74,7 @@ impl Link {
 
     /// Looks at an error that connection `number` has brought.
     fn met(&self, error: &RedisError, number: u64) {
-        if !matches!(Meaning::of(error), Meaning::NoAnswer | Meaning::WrongServer) {
+        if !matches!(error.meaning(), Meaning::NoAnswer | Meaning::WrongServer) {
             return;
         }
         self.0.trouble.store(true, Ordering::Relaxed);

@@ -38,7 +38,7 @@
 //!
 //! # Clocks
 //!
-//! Whether a worker is gone does not depend on what clock shows which time ([`silence`]). The wait for
+//! Whether a worker is gone does not depend on what clock shows which time ([`shared`]). The wait for
 //! the next attempt ends by the clock of Redis, see [`queue`](crate::queue).
 
 mod address;
@@ -51,25 +51,23 @@ mod keys;
 mod link;
 mod refusal;
 mod scripts;
-mod series;
-mod silence;
-mod workers;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use apalis::prelude::WorkerError;
+use futures_util::future::BoxFuture;
 use redis::AsyncCommands as _;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 pub use self::address::RedisUrl;
 use self::commits::RecordedLength;
-use self::connection::{Connection, Patience};
+use self::connection::Connection;
 use self::keys::Keys;
 use self::link::Link;
-use self::series::FreeSeries;
-use self::workers::Workers;
+use super::shared::{self, Counted, FreeSeries, Patience, Shared, Silence, Workers, host};
 use super::{
     Ask, Batch, Cancellations, Disposition, Handler, InputOffset, OutputKind, Queue, QueueError,
     Recorded, Seen, Ticket, Whereabouts,
@@ -106,7 +104,7 @@ struct Inner {
     series: FreeSeries,
     /// Of this process's results.
     recorded: RecordedLength,
-    workers: Workers,
+    workers: Arc<Workers>,
     meter: std::sync::OnceLock<Meter>,
     cancellations: std::sync::OnceLock<Cancellations>,
 }
@@ -145,7 +143,7 @@ impl Redis {
             host: host(),
             series: FreeSeries::default(),
             recorded: RecordedLength::default(),
-            workers: Workers::default(),
+            workers: Arc::default(),
             meter: std::sync::OnceLock::new(),
             cancellations: std::sync::OnceLock::new(),
         })))
@@ -154,18 +152,6 @@ impl Redis {
     fn on_this_host(&self, name: &str) -> String {
         format!("{}:{name}", self.0.host)
     }
-}
-
-/// The name of this machine.
-fn host() -> String {
-    #[cfg(unix)]
-    let name = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
-    #[cfg(not(unix))]
-    let name = std::env::var("COMPUTERNAME").unwrap_or_default();
-    name
 }
 
 impl Queue for Redis {
@@ -268,10 +254,7 @@ impl Queue for Redis {
     }
 
     async fn close(&self) {
-        for worker in self.0.workers.names() {
-            // What cannot be given back now is taken over later.
-            let _ = self.release(&worker, &[]).await;
-        }
+        shared::give_back(self).await;
     }
 
     async fn work<H: Handler>(
@@ -280,9 +263,42 @@ impl Queue for Redis {
         concurrency: usize,
         stop: CancellationToken,
     ) -> QueueError {
-        tokio::select! {
-            refused = keeper::keep(self) => refused,
-            ended = engine::work(self, handler, concurrency, stop) => ended,
-        }
+        shared::work(self, handler, concurrency, stop).await
+    }
+}
+
+impl Shared for Redis {
+    fn workers(&self) -> &Arc<Workers> {
+        &self.0.workers
+    }
+
+    fn shown(&self) -> String {
+        self.0.connection.url().to_string()
+    }
+
+    fn take_trouble(&self) -> bool {
+        self.0.connection.link().take_trouble()
+    }
+
+    async fn keep(&self, silence: &mut Silence) -> Result<(), QueueError> {
+        self.keep_by_script(silence).await
+    }
+
+    async fn release(&self, worker: &str, in_hand: &[Ticket]) -> Result<u64, QueueError> {
+        self.release_by_script(worker, in_hand).await
+    }
+
+    fn engine<H: Handler>(
+        &self,
+        name: &str,
+        woken: mpsc::Receiver<()>,
+        handler: Counted<H>,
+        concurrency: usize,
+    ) -> BoxFuture<'static, Result<(), WorkerError>> {
+        self.apalis_worker(name, woken, handler, concurrency)
+    }
+
+    fn passes(error: &WorkerError) -> bool {
+        engine::passes(error)
     }
 }

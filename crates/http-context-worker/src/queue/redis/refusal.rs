@@ -2,61 +2,51 @@
 
 use redis::{ErrorKind, RedisError};
 
-/// See the module's documentation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Meaning {
-    /// There was no answer. Another connection may bring one.
-    NoAnswer,
-    /// The server answers, and does not take writes. The address may lead to another server by now.
-    WrongServer,
-    /// The server takes the question later.
-    Later,
-    /// The same question is refused again.
-    Never,
-}
+use crate::queue::shared::{Meaning, Refusal};
 
-impl Meaning {
-    /// Whether the same question may be answered later.
-    pub(super) fn passes(self) -> bool {
-        self != Self::Never
-    }
-
-    /// The error of one question.
-    pub(super) fn of(error: &RedisError) -> Self {
-        if error.is_io_error()
-            || error.is_timeout()
-            || error.is_connection_dropped()
-            || error.is_connection_refusal()
+impl Refusal for RedisError {
+    fn meaning(&self) -> Meaning {
+        if self.is_io_error()
+            || self.is_timeout()
+            || self.is_connection_dropped()
+            || self.is_connection_refusal()
         {
-            return Self::NoAnswer;
+            return Meaning::NoAnswer;
         }
         // What a script met stands in the words of its error, before Redis 7.
-        let raised = error.detail().and_then(raised_in_script);
-        match raised.or_else(|| error.code()) {
+        let raised = self.detail().and_then(raised_in_script);
+        match raised.or_else(|| self.code()) {
             // `UNBLOCKED` is said to whoever waited while a master became a replica. A master that
             // lost its replicas may have been replaced, and a server that loads may be a replica by now.
             Some(
                 "READONLY" | "MASTERDOWN" | "UNBLOCKED" | "NOREPLICAS" | "LOADING" | "CLUSTERDOWN",
-            ) => Self::WrongServer,
+            ) => Meaning::WrongServer,
             // A script that was flushed is loaded with the next call.
-            Some("BUSY" | "MISCONF" | "OOM" | "TRYAGAIN" | "NOSCRIPT") => Self::Later,
-            Some("ERR") => Self::of_words(error.detail().unwrap_or_default()),
-            _ => Self::Never,
+            Some("BUSY" | "MISCONF" | "OOM" | "TRYAGAIN" | "NOSCRIPT") => Meaning::Later,
+            Some("ERR") => of_words(self.detail().unwrap_or_default()),
+            _ => Meaning::Never,
         }
     }
 
-    /// An error without a code of its own.
-    fn of_words(detail: &str) -> Self {
-        if detail.starts_with("max number of clients") {
-            return Self::NoAnswer;
+    fn reason(&self) -> String {
+        match (self.kind(), self.code()) {
+            (ErrorKind::Server(_) | ErrorKind::Extension, Some(code)) => said(self, code),
+            _ => first_line(&self.to_string()),
         }
-        // The client drops the code of what it meets while it selects a database, and keeps the
-        // connection that it could not make.
-        if detail.contains(" is busy running a ") {
-            return Self::NoAnswer;
-        }
-        Self::Never
     }
+}
+
+/// What an error without a code of its own means.
+fn of_words(detail: &str) -> Meaning {
+    if detail.starts_with("max number of clients") {
+        return Meaning::NoAnswer;
+    }
+    // The client drops the code of what it meets while it selects a database, and keeps the
+    // connection that it could not make.
+    if detail.contains(" is busy running a ") {
+        return Meaning::NoAnswer;
+    }
+    Meaning::Never
 }
 
 /// The code of an error that a script has raised: `… @user_script: 12: -READONLY You can't write …`.
@@ -65,14 +55,6 @@ fn raised_in_script(detail: &str) -> Option<&str> {
     raised
         .split_ascii_whitespace()
         .find_map(|word| word.strip_prefix('-'))
-}
-
-/// What went wrong, on one line.
-pub(super) fn reason(error: &RedisError) -> String {
-    match (error.kind(), error.code()) {
-        (ErrorKind::Server(_) | ErrorKind::Extension, Some(code)) => said(error, code),
-        _ => first_line(&error.to_string()),
-    }
 }
 
 /// The words of the server, without the line of a script.
@@ -221,7 +203,7 @@ mod tests {
     #[test]
     fn refusals_that_pass_are_distinguished_from_those_that_stay() {
         for (line, meaning) in ANSWERS {
-            assert_eq!(Meaning::of(&answered(line)), *meaning, "{line}");
+            assert_eq!(answered(line).meaning(), *meaning, "{line}");
         }
     }
 
@@ -234,7 +216,7 @@ mod tests {
             std::io::ErrorKind::UnexpectedEof,
         ] {
             let error = RedisError::from(std::io::Error::from(kind));
-            assert_eq!(Meaning::of(&error), Meaning::NoAnswer, "{kind}");
+            assert_eq!(error.meaning(), Meaning::NoAnswer, "{kind}");
         }
     }
 
@@ -259,7 +241,7 @@ mod tests {
                 "it is a node of a cluster, and the queue must be on one server (MOVED 3999 127.0.0.1:6381)",
             ),
         ] {
-            assert_eq!(reason(&answered(line)), expected);
+            assert_eq!(answered(line).reason(), expected);
         }
     }
 }

@@ -1,87 +1,42 @@
-//! The shared queue, in a real Redis: what several processes make of it.
+//! The queue in a real Redis: the server, and what is its own.
 
-mod control;
-pub(crate) mod crash;
 mod failover;
-mod input;
-mod outage;
-mod parity;
-mod poison;
 mod refusals;
-mod scheduled;
 mod scripts;
-mod share;
 mod tls;
-mod usage;
 
-use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use http_context_worker::RedisAddress;
+use http_context_worker::{QueueAddress, RedisAddress};
 use redis::Commands as _;
 
-use crate::support::{Files, Finished, Running, finish, json_lines, until, worker};
+use crate::queues::{SharedServer, enqueue, free_port, serve};
+use crate::support::{Files, Gate, job_lines};
 
-/// A Redis of its own, on a free port. Killed when the test ends.
-struct RedisServer {
+/// A Redis of its own.
+pub(crate) struct RedisServer {
     process: Child,
     port: u16,
     dir: tempfile::TempDir,
 }
 
 impl RedisServer {
-    fn start() -> Self {
-        Self::start_with(launch)
-    }
-
     fn start_with(launch: impl FnOnce(u16, &Path) -> Child) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
+        let port = free_port();
         let process = launch(port, dir.path());
         Self { process, port, dir }
     }
 
-    /// Ends it, as a service manager would: it keeps its data.
-    fn stop(&mut self) {
-        let asked = self.signal("TERM");
-        assert!(asked && self.process.wait().unwrap().success());
-    }
-
-    fn start_again(&mut self) {
-        self.process = launch(self.port, self.dir.path());
-    }
-
-    fn signal(&self, name: &str) -> bool {
-        let mut kill = Command::new("kill");
-        kill.arg(format!("-{name}"))
-            .arg(self.process.id().to_string());
-        kill.status().unwrap().success()
-    }
-
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-
-    fn address(&self) -> RedisAddress {
-        RedisAddress {
-            url: self.url().parse().unwrap(),
-            name: "http-context".to_owned(),
-            takeover: Duration::from_secs(15),
-        }
-    }
-
-    fn connect(&self) -> redis::Connection {
+    pub(crate) fn connect(&self) -> redis::Connection {
         let client = redis::Client::open(self.url()).unwrap();
         client.get_connection().unwrap()
     }
 
-    fn set(&self, name: &str, value: &str) {
+    pub(crate) fn set(&self, name: &str, value: &str) {
         let mut command = redis::cmd("CONFIG");
         let command = command.arg("SET").arg(name).arg(value);
         let () = command.query(&mut self.connect()).unwrap();
@@ -95,7 +50,7 @@ impl RedisServer {
     }
 
     /// Makes it the replica of what listens at a port, or a master.
-    fn replicate(&self, master: Option<u16>) {
+    pub(crate) fn replicate(&self, master: Option<u16>) {
         let mut command = redis::cmd("REPLICAOF");
         match master {
             Some(port) => command.arg("127.0.0.1").arg(port),
@@ -104,29 +59,81 @@ impl RedisServer {
         let () = command.query(&mut self.connect()).unwrap();
     }
 
-    fn info(&self, section: &str) -> String {
+    pub(crate) fn info(&self, section: &str) -> String {
         let mut command = redis::cmd("INFO");
         command.arg(section).query(&mut self.connect()).unwrap()
     }
+}
 
-    /// Jobs that are not finished.
+impl SharedServer for RedisServer {
+    const OPEN: &str = "";
+    const WRONG: [&str; 2] = ["", ":hunter2@"];
+    const RIGHT: &str = ":right@";
+
+    fn start() -> Self {
+        Self::start_with(launch)
+    }
+
+    fn url_with(credentials: &str, port: u16) -> String {
+        format!("redis://{credentials}127.0.0.1:{port}")
+    }
+
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn address(&self, name: &str) -> QueueAddress {
+        QueueAddress::Redis(RedisAddress {
+            url: self.url().parse().unwrap(),
+            name: name.to_owned(),
+            takeover: Duration::from_secs(15),
+        })
+    }
+
+    fn stop(&mut self) {
+        self.signal("TERM");
+        assert!(self.process.wait().unwrap().success());
+    }
+
+    fn start_again(&mut self) {
+        self.process = launch(self.port, self.dir.path());
+    }
+
+    fn signal(&self, name: &str) {
+        let mut kill = Command::new("kill");
+        kill.arg(format!("-{name}"))
+            .arg(self.process.id().to_string());
+        assert!(kill.status().unwrap().success());
+    }
+
     fn unfinished(&self) -> usize {
         self.connect().hlen("http-context:data").unwrap()
     }
 
-    /// Waits until every job is finished, for as long as some are.
-    fn until_empty(&self) {
-        let mut left = self.unfinished();
-        while left > 0 {
-            let before = left;
-            until("fewer jobs are left", || {
-                left = self.unfinished();
-                left < before
-            });
-        }
+    fn delayed(&self) -> usize {
+        self.connect().zcard("http-context:retry").unwrap()
     }
 
-    /// What finished jobs and workers that ended leave: no job, no worker, nothing handed out.
+    fn ids(&self) -> Vec<String> {
+        let mut ids: Vec<String> = self.connect().hkeys("http-context:ids").unwrap();
+        ids.sort();
+        ids
+    }
+
+    fn empty(&self) {
+        let () = redis::cmd("FLUSHALL").query(&mut self.connect()).unwrap();
+    }
+
+    fn spoil_the_job(&self) {
+        let mut connection = self.connect();
+        let data: Vec<String> = connection.hkeys("http-context:data").unwrap();
+        let () = connection.hset("http-context:data", &data[0], "{").unwrap();
+    }
+
+    fn ask_for_password(&self, password: &str) {
+        self.set("requirepass", password);
+    }
+
     fn assert_tidy(&self) {
         let keys: Vec<String> = self.connect().keys("http-context:*").unwrap();
         let left = ["data", "active", "retry", "meta", "inflight", "workers"];
@@ -169,51 +176,19 @@ fn launch_with(command: &mut Command, dir: &Path) -> Child {
     process
 }
 
-/// `enqueue`, to the end.
-fn enqueue(redis: &RedisServer, jobs: &Path, more: &[&str]) -> Finished {
-    enqueue_at(&redis.url(), jobs, more)
-}
-
-fn enqueue_at(url: &str, jobs: &Path, more: &[&str]) -> Finished {
-    enqueue_by(worker(), url, jobs, more)
-}
-
-fn enqueue_by(mut command: Command, url: &str, jobs: &Path, more: &[&str]) -> Finished {
-    command.arg("enqueue").arg("--queue").arg(url);
-    finish(command.arg("--jobs").arg(jobs).args(more))
-}
-
-/// `serve`, not started yet.
-fn serve_command(redis: &RedisServer, results: &Path, more: &[&str]) -> Command {
-    serve_command_at(&redis.url(), results, more)
-}
-
-fn serve_command_at(url: &str, results: &Path, more: &[&str]) -> Command {
-    serve_command_of(worker(), url, results, more)
-}
-
-fn serve_command_of(mut command: Command, url: &str, results: &Path, more: &[&str]) -> Command {
-    command.args(["serve", "--json", "--queue"]).arg(url);
-    command.arg("--results").arg(results).args(more);
-    command
-}
-
-fn serve(redis: &RedisServer, results: &Path, more: &[&str]) -> Running {
-    Running::start(&mut serve_command(redis, results, more))
-}
-
-fn serve_at(url: &str, results: &Path, more: &[&str]) -> Running {
-    Running::start(&mut serve_command_at(url, results, more))
-}
-
-/// How often each id stands in the results, over all files. Each line must be whole.
-fn counted(files: &Files, names: &[String]) -> HashMap<String, usize> {
-    let mut count = HashMap::new();
-    for name in names {
-        for line in json_lines(&files.read(name)) {
-            let id = line["id"].as_str().unwrap().to_owned();
-            *count.entry(id).or_default() += 1;
-        }
+#[test]
+fn the_scalers_list_has_the_jobs_that_wait() {
+    let (files, gate, store) = (Files::new(), Gate::start(), RedisServer::start());
+    let jobs = job_lines((0..10).map(|i| (format!("job-{i}"), gate.url("/"))));
+    enqueue(&store, &files.write("jobs", jobs), &[]);
+    let waiting = || -> redis::RedisResult<usize> { store.connect().llen("http-context:active") };
+    assert_eq!(waiting(), Ok(10));
+    let worker = serve(&store, &files.path("results"), &["--concurrency", "3"]);
+    let under_way = [gate.next(), gate.next(), gate.next()];
+    assert_eq!(waiting(), Ok(7));
+    assert_eq!(store.unfinished(), 10);
+    for arrival in under_way {
+        arrival.answer();
     }
-    count
+    worker.signal("KILL");
 }

@@ -1,6 +1,7 @@
 //! A Redis that answers, and refuses: for a moment, or for good.
 
-use super::{RedisServer, enqueue, enqueue_at, serve, serve_at};
+use super::RedisServer;
+use crate::queues::{SharedServer as _, enqueue, enqueue_at, serve, serve_at};
 use crate::support::{Files, Gate, job_lines, until};
 
 type Begin = fn(&RedisServer);

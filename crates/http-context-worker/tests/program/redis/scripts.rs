@@ -4,6 +4,7 @@
 use redis::{Commands as _, Connection, Script};
 
 use super::RedisServer;
+use crate::queues::SharedServer as _;
 
 const ADD: &str = include_str!("../../../src/queue/redis/add.lua");
 const SETTLE: &str = include_str!("../../../src/queue/redis/settle.lua");

@@ -5,6 +5,7 @@ use std::process::Command;
 use crate::support::{Files, finish, job_lines, nobody, worker};
 
 use super::{RedisServer, launch_with};
+use crate::queues::SharedServer as _;
 
 #[test]
 fn a_queue_behind_tls_is_used_when_its_authority_is_trusted_and_refused_when_not() {

@@ -1,34 +1,45 @@
-//! Jobs that have a time of their own, by the clock of Redis, and by the calendar.
+//! Jobs that have a time of their own, by the clock of the server, and by the calendar.
 
-use super::{RedisServer, counted, enqueue, serve};
+use super::{SharedServer, counted, enqueue, over_each_server, serve};
 use crate::scheduled::{are_done, has_begun, lines, soon};
 use crate::support::{Files, Server};
 
-#[test]
-fn a_job_runs_at_its_time() {
+over_each_server! {
+    a_job_runs_at_its_time
+}
+
+#[cfg(feature = "cron")]
+mod by_the_calendar {
+    use super::*;
+
+    over_each_server! {
+        of_two_workers_with_one_schedule_each_time_has_one_job
+    }
+}
+
+fn a_job_runs_at_its_time<S: SharedServer>() {
     let (files, server, second) = (Files::new(), Server::start(), soon());
-    let redis = RedisServer::start();
+    let store = S::start();
     files.write("jobs", lines(&server, second));
-    assert_eq!(enqueue(&redis, &files.path("jobs"), &[]).code(), 2);
-    let serving = serve(&redis, &files.path("results"), &[]);
-    redis.until_empty();
+    assert_eq!(enqueue(&store, &files.path("jobs"), &[]).code(), 2);
+    let serving = serve(&store, &files.path("results"), &[]);
+    store.until_empty();
     assert!(has_begun(second));
     serving.signal("TERM");
     assert_eq!(serving.wait().code(), 0);
     are_done(&files.json("results"));
-    redis.assert_tidy();
+    store.assert_tidy();
 }
 
 #[cfg(feature = "cron")]
-#[tokio::test]
-async fn of_two_workers_with_one_schedule_each_time_has_one_job() {
+fn of_two_workers_with_one_schedule_each_time_has_one_job<S: SharedServer>() {
     use std::sync::Arc;
 
-    use http_context_worker::{JobError, Kind, Plan, QueueAddress, Schedule, Target, Worker};
+    use http_context_worker::{JobError, Kind, Plan, Schedule, Target, Worker};
     use serde_json::{Value, json};
     use tokio::sync::{Barrier, Semaphore};
 
-    let (files, redis) = (Files::new(), RedisServer::start());
+    let (files, store) = (Files::new(), S::start());
     let done = Arc::new(Semaphore::new(0));
     let at_once = Arc::new(Barrier::new(2));
     let run = |results: &str| {
@@ -41,8 +52,8 @@ async fn of_two_workers_with_one_schedule_each_time_has_one_job() {
             .kind(Kind::new(tick))
             .schedule(Schedule::cron("tick", "* * * * * *", &json!({})))
             .build();
-        let plan = Plan::serve(QueueAddress::Redis(redis.address()))
-            .results(Target::File(files.path(results)));
+        let plan =
+            Plan::serve(store.address("http-context")).results(Target::File(files.path(results)));
         async move {
             // Each goes on until four were done by both.
             at_once.wait().await;
@@ -50,7 +61,8 @@ async fn of_two_workers_with_one_schedule_each_time_has_one_job() {
             worker.run(plan, stop).await.unwrap();
         }
     };
-    tokio::join!(run("first"), run("second"));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async { tokio::join!(run("first"), run("second")) });
     let counted = counted(&files, &["first".to_owned(), "second".to_owned()]);
     assert!(counted.len() >= 4, "{counted:?}");
     assert!(counted.values().all(|times| *times == 1), "{counted:?}");

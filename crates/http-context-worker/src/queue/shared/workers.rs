@@ -1,6 +1,6 @@
 //! What this process is to the queue: the workers that it registered, and the jobs in its hands.
 //!
-//! There is one worker at a time. When the engine has failed, because Redis was away or had taken it
+//! There is one worker at a time. When the engine has failed, because the queue was away or had taken it
 //! to be gone, the next one begins under another name; jobs of the one before it are still in hand,
 //! and it is kept alive until they have ended.
 
@@ -14,13 +14,11 @@ use ulid::Ulid;
 use crate::queue::wake::Waker;
 use crate::queue::{Attempt, Handler, Ticket};
 
-use super::Redis;
-
 /// See the module's documentation.
 #[derive(Debug)]
-pub(super) struct Workers {
+pub(in crate::queue) struct Workers {
     inner: Mutex<Inner>,
-    /// Whether Redis answered the keeper when it was last asked, and how often it did.
+    /// Whether the queue answered the keeper when it was last asked, and how often it did.
     answers: watch::Sender<(bool, u64)>,
     begin_anew: Notify,
 }
@@ -47,7 +45,7 @@ impl Default for Workers {
 
 impl Workers {
     /// A worker under a name that nobody had before.
-    pub(super) fn begin(&self, host: &str, waker: Waker) -> String {
+    pub(in crate::queue) fn begin(&self, host: &str, waker: Waker) -> String {
         let name = format!("{host}-{}-{}", std::process::id(), Ulid::generate());
         let mut inner = self.lock();
         inner.names.push(name.clone());
@@ -55,31 +53,31 @@ impl Workers {
         name
     }
 
-    pub(super) fn names(&self) -> Vec<String> {
+    pub(in crate::queue) fn names(&self) -> Vec<String> {
         self.lock().names.clone()
     }
 
     /// The workers before the present one.
-    pub(super) fn former(&self) -> Vec<String> {
+    pub(in crate::queue) fn former(&self) -> Vec<String> {
         let mut names = self.names();
         names.pop();
         names
     }
 
-    pub(super) fn forget(&self, name: &str) {
+    pub(in crate::queue) fn forget(&self, name: &str) {
         self.lock().names.retain(|known| known != name);
     }
 
-    pub(super) fn in_hand(&self) -> Vec<Ticket> {
+    pub(in crate::queue) fn in_hand(&self) -> Vec<Ticket> {
         self.lock().in_hand.iter().copied().collect()
     }
 
-    pub(super) fn begun(&self) -> u64 {
+    pub(in crate::queue) fn begun(&self) -> u64 {
         self.lock().begun
     }
 
     /// Has the engine look for jobs.
-    pub(super) fn wake(&self) {
+    pub(in crate::queue) fn wake(&self) {
         if let Some(waker) = &self.lock().waker {
             waker.wake();
         }
@@ -88,17 +86,17 @@ impl Workers {
     /// Has the next worker begin, so that what was handed out to this one and is not in hand is given
     /// back. The server may hold jobs to be in our hands that we have settled: a master that was replaced
     /// had not passed on all that it acknowledged.
-    pub(super) fn begin_anew(&self) {
+    pub(in crate::queue) fn begin_anew(&self) {
         self.begin_anew.notify_one();
     }
 
     /// Waits until the next worker is to begin.
-    pub(super) async fn until_begin_anew(&self) {
+    pub(in crate::queue) async fn until_begin_anew(&self) {
         self.begin_anew.notified().await;
     }
 
-    /// Notes whether Redis answered the keeper; whether that is news.
-    pub(super) fn note_answer(&self, answers: bool) -> bool {
+    /// Notes whether the queue answered the keeper; whether that is news.
+    pub(in crate::queue) fn note_answer(&self, answers: bool) -> bool {
         let mut is_news = false;
         self.answers.send_modify(|(before, times)| {
             is_news = *before != answers;
@@ -108,8 +106,8 @@ impl Workers {
         is_news
     }
 
-    /// Waits until Redis has answered the keeper once more.
-    pub(super) async fn until_answered(&self) {
+    /// Waits until the queue has answered the keeper once more.
+    pub(in crate::queue) async fn until_answered(&self) {
         let mut answers = self.answers.subscribe();
         let (_, times) = *answers.borrow_and_update();
         // The sender is in `self`.
@@ -123,16 +121,16 @@ impl Workers {
 
 /// Does what a handler does, and knows which jobs it has in hand.
 #[derive(Clone)]
-pub(super) struct Counted<H> {
-    pub(super) handler: H,
-    pub(super) redis: Redis,
+pub(in crate::queue) struct Counted<H> {
+    pub(in crate::queue) handler: H,
+    pub(in crate::queue) workers: Arc<Workers>,
     /// As many as jobs run at once, over one worker and the next.
-    pub(super) slots: Arc<Semaphore>,
+    pub(in crate::queue) slots: Arc<Semaphore>,
 }
 
 impl<H: Handler> Handler for Counted<H> {
     async fn handle(&self, attempt: Attempt) {
-        let held = InHand::take(self.redis.clone(), attempt.ticket);
+        let held = InHand::take(Arc::clone(&self.workers), attempt.ticket);
         // Nobody closes it.
         let _slot = self.slots.acquire().await;
         self.handler.handle(attempt).await;
@@ -141,23 +139,23 @@ impl<H: Handler> Handler for Counted<H> {
 }
 
 struct InHand {
-    redis: Redis,
+    workers: Arc<Workers>,
     ticket: Ticket,
 }
 
 impl InHand {
-    fn take(redis: Redis, ticket: Ticket) -> Self {
-        let mut inner = redis.0.workers.lock();
+    fn take(workers: Arc<Workers>, ticket: Ticket) -> Self {
+        let mut inner = workers.lock();
         inner.in_hand.insert(ticket);
         inner.begun += 1;
         drop(inner);
-        Self { redis, ticket }
+        Self { workers, ticket }
     }
 }
 
 impl Drop for InHand {
     fn drop(&mut self) {
-        let mut inner = self.redis.0.workers.lock();
+        let mut inner = self.workers.lock();
         inner.in_hand.remove(&self.ticket);
     }
 }

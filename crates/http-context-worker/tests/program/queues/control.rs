@@ -2,46 +2,53 @@
 
 use serde_json::json;
 
-use super::{RedisServer, serve_command};
+use super::{SharedServer, enqueue, over_each_server, serve_command_of};
 use crate::admin::admin_address;
 use crate::control::{
     TOKEN, cancels_what_runs_and_what_waits, post, queues_what_failed_for_good_again_once,
     runs_and_cancels_what_is_scheduled, runs_now_what_waits_for_its_next_attempt,
 };
-use crate::support::{Files, Gate, Running, to_lines};
+use crate::support::{Files, Gate, Running, to_lines, worker};
 
-fn with_queue(test: fn(Option<&str>)) {
-    let redis = RedisServer::start();
-    test(Some(&redis.url()));
-    redis.assert_tidy();
+over_each_server! {
+    a_job_of_a_shared_queue_is_cancelled_while_it_runs_and_while_it_waits
+    a_job_of_a_shared_queue_that_waits_for_its_next_attempt_is_run_or_cancelled_at_once
+    a_job_of_a_shared_queue_that_is_scheduled_is_run_or_cancelled_before_its_time
+    a_job_of_a_shared_queue_that_failed_for_good_is_queued_again_once
+    a_job_in_the_hands_of_one_worker_is_cancelled_at_another
 }
 
-#[test]
-fn a_job_of_a_shared_queue_is_cancelled_while_it_runs_and_while_it_waits() {
-    with_queue(cancels_what_runs_and_what_waits);
+fn with_queue<S: SharedServer>(test: fn(Option<&str>)) {
+    let store = S::start();
+    test(Some(&store.url()));
+    store.assert_tidy();
 }
 
-#[test]
-fn a_job_of_a_shared_queue_that_waits_for_its_next_attempt_is_run_or_cancelled_at_once() {
-    with_queue(runs_now_what_waits_for_its_next_attempt);
+fn a_job_of_a_shared_queue_is_cancelled_while_it_runs_and_while_it_waits<S: SharedServer>() {
+    with_queue::<S>(cancels_what_runs_and_what_waits);
 }
 
-#[test]
-fn a_job_of_a_shared_queue_that_is_scheduled_is_run_or_cancelled_before_its_time() {
-    with_queue(runs_and_cancels_what_is_scheduled);
+fn a_job_of_a_shared_queue_that_waits_for_its_next_attempt_is_run_or_cancelled_at_once<
+    S: SharedServer,
+>() {
+    with_queue::<S>(runs_now_what_waits_for_its_next_attempt);
 }
 
-#[test]
-fn a_job_of_a_shared_queue_that_failed_for_good_is_queued_again_once() {
-    with_queue(queues_what_failed_for_good_again_once);
+fn a_job_of_a_shared_queue_that_is_scheduled_is_run_or_cancelled_before_its_time<
+    S: SharedServer,
+>() {
+    with_queue::<S>(runs_and_cancels_what_is_scheduled);
 }
 
-#[test]
-fn a_job_in_the_hands_of_one_worker_is_cancelled_at_another() {
-    let (redis, files, gate) = (RedisServer::start(), Files::new(), Gate::start());
+fn a_job_of_a_shared_queue_that_failed_for_good_is_queued_again_once<S: SharedServer>() {
+    with_queue::<S>(queues_what_failed_for_good_again_once);
+}
+
+fn a_job_in_the_hands_of_one_worker_is_cancelled_at_another<S: SharedServer>() {
+    let (store, files, gate) = (S::start(), Files::new(), Gate::start());
     let lines = ["one", "two"].map(|id| json!({"id": id, "url": gate.url(&format!("/{id}"))}));
     let jobs = files.write("jobs", to_lines(lines));
-    assert_eq!(super::enqueue(&redis, &jobs, &[]).code(), 0);
+    assert_eq!(enqueue(&store, &jobs, &[]).code(), 0);
     let start = |name: &str| {
         let more = [
             "--concurrency",
@@ -51,7 +58,7 @@ fn a_job_in_the_hands_of_one_worker_is_cancelled_at_another() {
             "--max-attempts",
             "3",
         ];
-        let mut command = serve_command(&redis, &files.path(name), &more);
+        let mut command = serve_command_of(worker(), &store.url(), &files.path(name), &more);
         let mut worker = Running::start(command.env("HTTP_CONTEXT_WORKER_ADMIN_TOKEN", TOKEN));
         let address = admin_address(&mut worker);
         (worker, address)
@@ -70,7 +77,7 @@ fn a_job_in_the_hands_of_one_worker_is_cancelled_at_another() {
     );
     one.wait_closed();
     two.answer();
-    redis.until_empty();
+    store.until_empty();
     for worker in [first, second] {
         worker.signal("TERM");
         assert_eq!(worker.wait().code(), 0);
@@ -85,5 +92,5 @@ fn a_job_in_the_hands_of_one_worker_is_cancelled_at_another() {
         )
     );
     assert_eq!(files.json("second")[0]["status"], "ok");
-    redis.assert_tidy();
+    store.assert_tidy();
 }

@@ -2,20 +2,28 @@
 
 use serde_json::{Value, json};
 
-use super::{RedisServer, enqueue, serve};
+use super::{SharedServer, enqueue, over_each_server, serve};
 use crate::support::{
     Files, Finished, Gate, Server, finish, job_lines, nobody, run_command, to_lines,
 };
 
+over_each_server! {
+    a_run_says_the_same_as_with_the_embedded_queue
+    an_id_is_known_to_all_who_queue
+    jobs_start_in_the_order_in_which_they_were_queued_and_retries_before_them
+    a_retry_waits_and_the_last_attempt_is_the_result
+    more_jobs_than_can_be_taken_at_once_are_taken
+    what_stands_in_a_results_file_that_the_queue_does_not_know_is_kept
+}
+
 /// `run` on this queue.
-fn run(redis: &RedisServer, files: &Files, more: &[&str]) -> Finished {
+fn run(store: &impl SharedServer, files: &Files, more: &[&str]) -> Finished {
     let mut command = files.command(&[("--rejects", "rejects")]);
-    command.args(["--queue", &redis.url(), "--json"]);
+    command.args(["--queue", &store.url(), "--json"]);
     finish(command.args(more))
 }
 
-#[test]
-fn a_run_says_the_same_as_with_the_embedded_queue() {
+fn a_run_says_the_same_as_with_the_embedded_queue<S: SharedServer>() {
     let jobs = |server: &Server| {
         let mut jobs = to_lines((0..20).map(|i| {
             let url = server.url("/item/1");
@@ -58,9 +66,9 @@ fn a_run_says_the_same_as_with_the_embedded_queue() {
         summary["duration_ms"] = Value::Null;
         (done.code(), summary, lines, files.json("rejects"))
     };
-    let (shared, server, redis) = (Files::new(), Server::start(), RedisServer::start());
+    let (shared, server, store) = (Files::new(), Server::start(), S::start());
     shared.write("jobs", jobs(&server));
-    let by_redis = reported(&shared, &run(&redis, &shared, &more));
+    let by_server = reported(&shared, &run(&store, &shared, &more));
 
     let (embedded, server) = (Files::new(), Server::start());
     embedded.write("jobs", jobs(&server));
@@ -74,27 +82,26 @@ fn a_run_says_the_same_as_with_the_embedded_queue() {
         &"--json",
     ]);
     let by_sqlite = reported(&embedded, &finish(command.args(more)));
-    assert_eq!(by_redis, by_sqlite);
-    assert_eq!(by_redis.0, 2);
-    redis.assert_tidy();
+    assert_eq!(by_server, by_sqlite);
+    assert_eq!(by_server.0, 2);
+    store.assert_tidy();
 
     // Started again it has nothing to do, and says the same.
-    let again = run(&redis, &shared, &more);
-    assert_eq!(again.summary()["jobs"], by_redis.1["jobs"]);
+    let again = run(&store, &shared, &more);
+    assert_eq!(again.summary()["jobs"], by_server.1["jobs"]);
     assert_eq!(shared.json("results").len(), 25);
 }
 
-#[test]
-fn an_id_is_known_to_all_who_queue() {
-    let (files, redis) = (Files::new(), RedisServer::start());
+fn an_id_is_known_to_all_who_queue<S: SharedServer>() {
+    let (files, store) = (Files::new(), S::start());
     let lines = |ids: &[&str]| job_lines(ids.iter().map(|id| ((*id).to_owned(), nobody())));
-    let first = enqueue(&redis, &files.write("one", lines(&["a", "b"])), &[]);
+    let first = enqueue(&store, &files.write("one", lines(&["a", "b"])), &[]);
     assert_eq!(
         (first.code(), first.stderr.as_str()),
         (0, "2 jobs queued, 0 lines rejected\n")
     );
     let second = files.write("two", lines(&["x", "b", "y", "x"]));
-    let second = enqueue(&redis, &second, &["--json", "--rejects", "-"]);
+    let second = enqueue(&store, &second, &["--json", "--rejects", "-"]);
     assert_eq!(second.code(), 2);
     let reported: Vec<Value> = second
         .stdout
@@ -109,14 +116,13 @@ fn an_id_is_known_to_all_who_queue() {
             json!({"queued": 2, "rejected": 2}),
         ]
     );
-    assert_eq!(redis.unfinished(), 4);
+    assert_eq!(store.unfinished(), 4);
 }
 
-#[test]
-fn jobs_start_in_the_order_in_which_they_were_queued_and_retries_before_them() {
-    let (files, gate, redis) = (Files::new(), Gate::start(), RedisServer::start());
+fn jobs_start_in_the_order_in_which_they_were_queued_and_retries_before_them<S: SharedServer>() {
+    let (files, gate, store) = (Files::new(), Gate::start(), S::start());
     let jobs = (0..5).map(|i| json!({"id": format!("job-{i}"), "url": gate.url(&format!("/{i}"))}));
-    enqueue(&redis, &files.write("jobs", to_lines(jobs)), &[]);
+    enqueue(&store, &files.write("jobs", to_lines(jobs)), &[]);
     let more = [
         "--concurrency",
         "1",
@@ -125,7 +131,7 @@ fn jobs_start_in_the_order_in_which_they_were_queued_and_retries_before_them() {
         "--retry-delay",
         "0",
     ];
-    let worker = serve(&redis, &files.path("results"), &more);
+    let worker = serve(&store, &files.path("results"), &more);
     // The first attempt of the second job fails: it comes again before the third.
     for (place, is_answered) in [
         (0, true),
@@ -141,7 +147,7 @@ fn jobs_start_in_the_order_in_which_they_were_queued_and_retries_before_them() {
             arrival.answer();
         }
     }
-    redis.until_empty();
+    store.until_empty();
     worker.signal("TERM");
     let done = worker.wait();
     assert_eq!(
@@ -150,12 +156,11 @@ fn jobs_start_in_the_order_in_which_they_were_queued_and_retries_before_them() {
     );
 }
 
-#[test]
-fn a_retry_waits_and_the_last_attempt_is_the_result() {
-    let (files, redis) = (Files::new(), RedisServer::start());
+fn a_retry_waits_and_the_last_attempt_is_the_result<S: SharedServer>() {
+    let (files, store) = (Files::new(), S::start());
     files.write("jobs", job_lines([("gone".to_owned(), nobody())]));
     let done = run(
-        &redis,
+        &store,
         &files,
         &["--max-attempts", "3", "--retry-delay", "1"],
     );
@@ -165,12 +170,11 @@ fn a_retry_waits_and_the_last_attempt_is_the_result() {
     let results = files.json("results");
     assert_eq!(results.len(), 1);
     assert_eq!(results[0]["attempts"], 3);
-    redis.assert_tidy();
+    store.assert_tidy();
 }
 
-#[test]
-fn more_jobs_than_a_script_can_take_at_once_are_taken() {
-    let (files, redis) = (Files::new(), RedisServer::start());
+fn more_jobs_than_can_be_taken_at_once_are_taken<S: SharedServer>() {
+    let (files, store) = (Files::new(), S::start());
     let n = 12_000;
     let gone = nobody();
     files.write(
@@ -178,7 +182,7 @@ fn more_jobs_than_a_script_can_take_at_once_are_taken() {
         job_lines((0..n).map(|i| (format!("job-{i}"), gone.clone()))),
     );
     let done = run(
-        &redis,
+        &store,
         &files,
         &[
             "--max-attempts",
@@ -196,12 +200,11 @@ fn more_jobs_than_a_script_can_take_at_once_are_taken() {
     assert_eq!(files.json("results").len(), n);
 }
 
-#[test]
-fn what_stands_in_a_results_file_that_the_queue_does_not_know_is_kept() {
-    let (files, server, redis) = (Files::new(), Server::start(), RedisServer::start());
+fn what_stands_in_a_results_file_that_the_queue_does_not_know_is_kept<S: SharedServer>() {
+    let (files, server, store) = (Files::new(), Server::start(), S::start());
     files.write("jobs", job_lines([("a".to_owned(), server.url("/item/1"))]));
     files.write("results", "{\"id\":\"before\"}\n");
-    assert_eq!(run(&redis, &files, &[]).code(), 0);
+    assert_eq!(run(&store, &files, &[]).code(), 0);
     let ids: Vec<_> = files
         .json("results")
         .iter()
@@ -210,7 +213,7 @@ fn what_stands_in_a_results_file_that_the_queue_does_not_know_is_kept() {
     assert_eq!(ids, ["before", "a"]);
     files.write("results", "half a line");
     files.write("jobs", job_lines([("b".to_owned(), server.url("/item/1"))]));
-    let mut command = run_command(&[&"--jobs", &files.path("jobs"), &"--queue", &redis.url()]);
+    let mut command = run_command(&[&"--jobs", &files.path("jobs"), &"--queue", &store.url()]);
     let done = finish(
         command
             .arg("--results")

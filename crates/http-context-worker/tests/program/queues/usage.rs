@@ -6,8 +6,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{RedisServer, enqueue, serve};
+use super::{SharedServer, enqueue, enqueue_at, free_port, over_each_server, serve};
 use crate::support::{Files, Finished, Server, finish, job_lines, nobody, worker};
+
+over_each_server! {
+    a_server_that_does_not_answer_is_named
+    what_accepts_and_says_nothing_is_not_waited_for
+    what_is_another_server_is_named
+    a_wrong_password_is_reported_and_not_repeated
+    two_workers_cannot_write_one_file
+    an_empty_file_queues_nothing
+}
 
 /// Each command that knows queues, with this one.
 fn each_command(files: &Files, queue: &str) -> Vec<Finished> {
@@ -23,18 +32,14 @@ fn each_command(files: &Files, queue: &str) -> Vec<Finished> {
     vec![with(&["enqueue"]), with(&["serve"]), with(&["run"])]
 }
 
-#[test]
-fn a_redis_that_does_not_answer_is_named() {
+fn a_server_that_does_not_answer_is_named<S: SharedServer>() {
     let files = Files::new();
-    let address = nobody();
-    let queue = format!(
-        "redis://me:hunter2@{}",
-        address.trim_start_matches("http://")
-    );
+    let queue = S::url_with("me:hunter2@", free_port());
+    let (scheme, _) = queue.split_once(':').unwrap();
     for done in each_command(&files, &queue) {
         let sentence = done.refusal();
         assert!(
-            sentence.starts_with("error: the queue at redis://127.0.0.1:"),
+            sentence.starts_with(&format!("error: the queue at {scheme}://127.0.0.1:")),
             "{sentence}"
         );
         assert!(sentence.contains("does not answer: "), "{sentence}");
@@ -43,12 +48,12 @@ fn a_redis_that_does_not_answer_is_named() {
     }
 }
 
-#[test]
-fn what_accepts_and_says_nothing_is_not_waited_for() {
+fn what_accepts_and_says_nothing_is_not_waited_for<S: SharedServer>() {
     let files = Files::new();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let began = Instant::now();
-    for done in each_command(&files, &format!("redis://{}", silent.local_addr().unwrap())) {
+    let port = silent.local_addr().unwrap().port();
+    for done in each_command(&files, &S::url_with("", port)) {
         assert!(
             done.refusal().contains("does not answer"),
             "{}",
@@ -58,12 +63,12 @@ fn what_accepts_and_says_nothing_is_not_waited_for() {
     assert!(began.elapsed() < Duration::from_secs(15));
 }
 
-#[test]
-fn what_is_no_redis_is_named() {
+fn what_is_another_server_is_named<S: SharedServer>() {
     let (files, server) = (Files::new(), Server::start());
-    for done in each_command(&files, &server.url("").replace("http:", "redis:")) {
+    let port = server.url("").rsplit_once(':').unwrap().1.parse().unwrap();
+    for done in each_command(&files, &S::url_with("", port)) {
         assert!(
-            done.refusal().starts_with("error: the queue at redis://"),
+            done.refusal().starts_with("error: the queue at "),
             "{}",
             done.stderr
         );
@@ -71,16 +76,11 @@ fn what_is_no_redis_is_named() {
     }
 }
 
-#[test]
-fn a_wrong_password_is_reported_and_not_repeated() {
-    let (files, redis) = (Files::new(), RedisServer::start());
-    let set = ["CONFIG", "SET", "requirepass", "right"];
-    let () = redis::cmd(set[0])
-        .arg(&set[1..])
-        .query(&mut redis.connect())
-        .unwrap();
-    for user in ["", ":hunter2@"] {
-        let queue = redis.url().replace("//", &format!("//{user}"));
+fn a_wrong_password_is_reported_and_not_repeated<S: SharedServer>() {
+    let (files, store) = (Files::new(), S::start());
+    store.ask_for_password("right");
+    for user in S::WRONG {
+        let queue = S::url_with(user, store.port());
         for done in each_command(&files, &queue) {
             let sentence = done.refusal();
             assert!(
@@ -89,36 +89,33 @@ fn a_wrong_password_is_reported_and_not_repeated() {
             );
         }
     }
-    let queue = redis.url().replace("//", "//:right@");
-    let done = each_enqueue(&files, &queue);
-    assert_eq!(done.code(), 0, "{}", done.stderr);
-}
-
-fn each_enqueue(files: &Files, queue: &str) -> Finished {
     let jobs = files.write("jobs", job_lines([("a".to_owned(), nobody())]));
-    finish(
-        worker()
-            .args(["enqueue", "--queue", queue, "--jobs"])
-            .arg(jobs),
-    )
+    let done = enqueue_at(&S::url_with(S::RIGHT, store.port()), &jobs, &[]);
+    assert_eq!(done.code(), 0, "{}", done.stderr);
 }
 
 #[test]
 fn an_address_that_is_none_and_flags_that_do_not_go_together_are_named() {
     let files = Files::new();
-    for queue in [
-        "here",
-        "http://localhost",
-        "redis://",
-        "redis://localhost/x",
+    let of_postgres = if cfg!(feature = "postgres") {
+        "a queue is postgres://"
+    } else {
+        "this program was built without the feature postgres"
+    };
+    for (queue, said) in [
+        ("here", "a queue is redis://"),
+        ("http://localhost", "a queue is redis://"),
+        ("redis://", "a queue is redis://"),
+        ("redis://localhost/x", "a queue is redis://"),
+        (
+            "postgres://hunter2@localhost/x?sslmode=perhaps",
+            of_postgres,
+        ),
+        ("postgresql:hunter2", of_postgres),
     ] {
         for done in each_command(&files, queue) {
             assert_eq!(done.code(), 2);
-            assert!(
-                done.stderr.contains("a queue is redis://"),
-                "{}",
-                done.stderr
-            );
+            assert!(done.stderr.contains(said), "{}", done.stderr);
         }
     }
     let jobs = files.write("jobs", "");
@@ -136,13 +133,12 @@ fn an_address_that_is_none_and_flags_that_do_not_go_together_are_named() {
     }
 }
 
-#[test]
-fn two_workers_cannot_write_one_file() {
-    let (files, redis) = (Files::new(), RedisServer::start());
+fn two_workers_cannot_write_one_file<S: SharedServer>() {
+    let (files, store) = (Files::new(), S::start());
     let results = files.path("results");
-    let first = serve(&redis, &results, &[]);
+    let first = serve(&store, &results, &[]);
     crate::support::until("the first has the file", || results.exists());
-    let second = serve(&redis, &results, &[]).wait();
+    let second = serve(&store, &results, &[]).wait();
     assert!(
         second.refusal().contains("is written by another process"),
         "{}",
@@ -152,15 +148,14 @@ fn two_workers_cannot_write_one_file() {
     assert_eq!(first.wait().code(), 0);
 }
 
-#[test]
-fn an_empty_file_queues_nothing() {
-    let (files, redis) = (Files::new(), RedisServer::start());
-    let done = enqueue(&redis, &files.write("jobs", ""), &[]);
+fn an_empty_file_queues_nothing<S: SharedServer>() {
+    let (files, store) = (Files::new(), S::start());
+    let done = enqueue(&store, &files.write("jobs", ""), &[]);
     assert_eq!(
         (done.code(), done.stderr.as_str()),
         (0, "0 jobs queued, 0 lines rejected\n")
     );
-    let missing = enqueue(&redis, Path::new("/no/such/file"), &[]);
+    let missing = enqueue(&store, Path::new("/no/such/file"), &[]);
     assert!(
         missing.refusal().contains("/no/such/file"),
         "{}",

@@ -1,20 +1,21 @@
 //! A file of jobs that is queued again: grown, changed, cut short, replaced.
 
-use redis::Commands as _;
-
-use super::{RedisServer, enqueue};
+use super::{SharedServer, enqueue, over_each_server};
 use crate::input::{READINGS, content};
 use crate::support::{Files, nobody};
 
-#[test]
-fn every_whole_line_of_a_file_that_is_queued_again_is_queued_exactly_once() {
-    let redis = RedisServer::start();
+over_each_server! {
+    every_whole_line_of_a_file_that_is_queued_again_is_queued_exactly_once
+}
+
+fn every_whole_line_of_a_file_that_is_queued_again_is_queued_exactly_once<S: SharedServer>() {
+    let store = S::start();
     for reading in READINGS {
         let (files, url) = (Files::new(), nobody());
-        let () = redis::cmd("FLUSHALL").query(&mut redis.connect()).unwrap();
+        store.empty();
         for file in reading.files {
             let jobs = files.write("jobs", content(file, &url));
-            let done = enqueue(&redis, &jobs, &[]);
+            let done = enqueue(&store, &jobs, &[]);
             // Its exit code is about the lines of this time.
             assert!(
                 [0, 2].contains(&done.code()),
@@ -23,9 +24,8 @@ fn every_whole_line_of_a_file_that_is_queued_again_is_queued_exactly_once() {
                 done.stderr
             );
         }
-        let mut ids: Vec<String> = redis.connect().hkeys("http-context:ids").unwrap();
-        ids.sort();
+        let ids = store.ids();
         assert_eq!(ids, reading.ids, "{}", reading.name);
-        assert_eq!(redis.unfinished(), ids.len(), "{}", reading.name);
+        assert_eq!(store.unfinished(), ids.len(), "{}", reading.name);
     }
 }

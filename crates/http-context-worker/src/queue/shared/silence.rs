@@ -1,7 +1,7 @@
 //! Which workers of other processes are gone: those that gave no sign of life for the takeover time.
 //!
 //! That time is counted here, by a clock that nobody sets, from when the last sign of life was seen to
-//! change. The sign itself is a time of Redis's clock, and only whether it changes counts: neither a
+//! change. The sign itself is a time of the server's clock, and only whether it changes counts: neither a
 //! clock that is set nor machines whose clocks differ make a worker gone, or keep a worker that is gone. Time in
 //! which nobody looked does not count: after an outage all workers are silent alike.
 
@@ -14,18 +14,18 @@ use tokio::time::Instant;
 const MAX_STEP: Duration = Duration::from_millis(500);
 
 /// A worker, and the sign of life that it gave last.
-pub(super) type Sign = (String, String);
+pub(in crate::queue) type Sign = (String, String);
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
-pub(super) struct Silence {
+pub(in crate::queue) struct Silence {
     looked_at: Option<Instant>,
     workers: HashMap<String, (String, Duration)>,
 }
 
 impl Silence {
     /// Notes what was seen now.
-    pub(super) fn see(&mut self, signs: Vec<Sign>) {
+    pub(in crate::queue) fn see(&mut self, signs: Vec<Sign>) {
         let now = Instant::now();
         let step = self.looked_at.map_or(Duration::ZERO, |at| now - at);
         self.looked_at = Some(now);
@@ -40,7 +40,7 @@ impl Silence {
     }
 
     /// The workers that were silent for so long.
-    pub(super) fn longer_than(&self, takeover: Duration) -> Vec<Sign> {
+    pub(in crate::queue) fn longer_than(&self, takeover: Duration) -> Vec<Sign> {
         let workers = self.workers.iter();
         workers
             .filter(|(_, (_, silent))| *silent >= takeover)

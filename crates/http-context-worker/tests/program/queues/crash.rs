@@ -10,30 +10,41 @@ use std::time::{Duration, SystemTime};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{RedisServer, counted, enqueue, enqueue_by, serve_command_of};
-use crate::crash::{Random, kills};
+use super::{SharedServer, counted, enqueue, enqueue_by, over_each_server, serve_command_of};
+use crate::crash::{Random, kills, runs_killed_at_many_moments};
 use crate::support::{Files, Running, Server, to_lines, until, worker};
+
+over_each_server! {
+    runs_killed_at_many_moments_lose_no_job_and_no_line_stands_twice_or_torn
+    workers_killed_at_many_moments_lose_no_job_and_no_result_stands_twice_or_torn
+    a_reader_of_jobs_that_is_killed_queues_each_once_and_rejects_each_line_once
+}
 
 /// The one that this test looks into, whatever a program calls its own.
 const QUEUE: [&str; 2] = ["--queue-name", "http-context"];
 
-#[test]
-fn workers_killed_at_many_moments_lose_no_job_and_no_result_stands_twice_or_torn() {
+fn runs_killed_at_many_moments_lose_no_job_and_no_line_stands_twice_or_torn<S: SharedServer>() {
+    runs_killed_at_many_moments::<S>();
+}
+
+fn workers_killed_at_many_moments_lose_no_job_and_no_result_stands_twice_or_torn<
+    S: SharedServer,
+>() {
     let job = |id: &str, server: &Server| json!({"id": id, "url": server.url("/item/1")});
-    workers_killed_at_many_moments(worker, job, 0x5eed_0004);
+    workers_killed_at_many_moments::<S>(worker, job, 0x5eed_0004);
 }
 
 /// Kills workers of a program, each job of which makes one request.
-pub(crate) fn workers_killed_at_many_moments(
+pub(crate) fn workers_killed_at_many_moments<S: SharedServer>(
     program: fn() -> Command,
     job: impl Fn(&str, &Server) -> serde_json::Value,
     seed: u64,
 ) {
-    let (files, server, redis) = (Files::new(), Server::start(), RedisServer::start());
+    let (files, server, store) = (Files::new(), Server::start(), S::start());
     let rounds = kills(15);
     let (n, mut random) = (rounds * 400, Random(seed));
     let jobs = to_lines((0..n).map(|i| job(&format!("job-{i}"), &server)));
-    let queued = enqueue_by(program(), &redis.url(), &files.write("jobs", jobs), &QUEUE);
+    let queued = enqueue_by(program(), &store.url(), &files.write("jobs", jobs), &QUEUE);
     assert_eq!(queued.code(), 0, "{}", queued.stderr);
     let names: Vec<String> = (0..3).map(|i| format!("results-{i}")).collect();
     let start = |name: &String| {
@@ -49,7 +60,7 @@ pub(crate) fn workers_killed_at_many_moments(
         ];
         Running::start(&mut serve_command_of(
             program(),
-            &redis.url(),
+            &store.url(),
             &files.path(name),
             &more,
         ))
@@ -68,7 +79,7 @@ pub(crate) fn workers_killed_at_many_moments(
         workers[at].0.wait().unwrap();
         workers[at] = start(&names[at]);
     }
-    redis.until_empty();
+    store.until_empty();
     let mut ok = 0;
     for worker in workers {
         worker.signal("TERM");
@@ -82,7 +93,7 @@ pub(crate) fn workers_killed_at_many_moments(
     // The sums go with the files, kills and all.
     assert_eq!(ok, n as u64);
     assert!(server.seen().requests() >= n as u64);
-    redis.assert_tidy();
+    store.assert_tidy();
 }
 
 /// Returns when the file has changed so often, and after the wait at the latest.
@@ -100,9 +111,8 @@ fn wait_for_change(files: &Files, name: &str, times: u64, wait: Duration) {
     }
 }
 
-#[test]
-fn a_reader_of_jobs_that_is_killed_queues_each_once_and_rejects_each_line_once() {
-    let (files, redis) = (Files::new(), RedisServer::start());
+fn a_reader_of_jobs_that_is_killed_queues_each_once_and_rejects_each_line_once<S: SharedServer>() {
+    let (files, store) = (Files::new(), S::start());
     let n: u64 = 20_000;
     // Every fourth line repeats the id of the one before.
     let jobs = to_lines((0..n).map(|i| {
@@ -111,7 +121,7 @@ fn a_reader_of_jobs_that_is_killed_queues_each_once_and_rejects_each_line_once()
     }));
     let jobs = files.write("jobs", jobs);
     let mut command = worker();
-    command.args(["enqueue", "--queue", &redis.url(), "--jobs"]);
+    command.args(["enqueue", "--queue", &store.url(), "--jobs"]);
     command
         .arg(&jobs)
         .arg("--rejects")
@@ -125,12 +135,12 @@ fn a_reader_of_jobs_that_is_killed_queues_each_once_and_rejects_each_line_once()
         run.wait().unwrap();
     }
     let last = enqueue(
-        &redis,
+        &store,
         &jobs,
         &["--rejects", &files.path("rejects").to_string_lossy()],
     );
     assert!([0, 2].contains(&last.code()), "{}", last.stderr);
-    until("each is queued", || redis.unfinished() as u64 == n / 4 * 3);
+    until("each is queued", || store.unfinished() as u64 == n / 4 * 3);
     let lines: Vec<u64> = files
         .json("rejects")
         .iter()

@@ -1,0 +1,43 @@
+-- What every process does a few times a second for all of them.
+-- $1 queue, $2 the workers of this process, $3 the longest wait in microseconds
+-- Returns whether jobs may run now; the workers of others that were silent for longest, each with its sign of
+-- life; and the jobs in the hands of this process that were cancelled.
+WITH latest AS MATERIALIZED (
+    SELECT now() + $3 * interval '1 microsecond' AS at
+),
+-- Says that this process lives. A worker that was taken over stays so.
+own AS (
+    UPDATE apalis.workers SET last_seen = clock_timestamp() WHERE id = ANY ($2)
+),
+-- Hands on what is due: for its next attempt, or at all.
+due AS (
+    UPDATE apalis.jobs SET status = 'Pending', max_attempts = 2147483647, priority = 1
+    WHERE id IN (
+        SELECT id FROM apalis.jobs WHERE job_type = $1 AND status = 'Failed' AND run_at <= now()
+        ORDER BY run_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id
+),
+-- A clock that was set back: a wait is put back to the longest one. What is scheduled waits for its moment.
+bounded AS (
+    UPDATE apalis.jobs SET run_at = (SELECT at FROM latest)
+    WHERE id IN (
+        SELECT id FROM apalis.jobs WHERE job_type = $1 AND status = 'Failed' AND priority = 1 AND run_at > (SELECT at FROM latest)
+        LIMIT 1000 FOR UPDATE SKIP LOCKED
+    )
+),
+signs AS (
+    SELECT id, extract(epoch FROM last_seen)::text AS sign FROM apalis.workers
+    WHERE worker_type = $1 AND id <> ALL ($2) ORDER BY last_seen LIMIT 100
+)
+SELECT
+    EXISTS (SELECT FROM due) OR EXISTS (
+        SELECT FROM apalis.jobs
+        WHERE job_type = $1 AND (status = 'Pending' OR (status = 'Failed' AND attempts < max_attempts))
+            AND run_at < now()
+    ),
+    coalesce((SELECT array_agg(id) FROM signs), '{}'),
+    coalesce((SELECT array_agg(sign) FROM signs), '{}'),
+    coalesce((
+        SELECT array_agg(id) FROM apalis.jobs WHERE lock_by = ANY ($2) AND metadata ? 'cancelled'
+    ), '{}')

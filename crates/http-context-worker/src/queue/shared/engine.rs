@@ -1,0 +1,68 @@
+//! The job engine at work: an apalis worker, and the next one when it has failed.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::{Counted, Shared, host};
+use crate::queue::wake::wake;
+use crate::queue::{Handler, QueueError};
+
+/// So often the engine may fail in a row, with the queue there and no job begun in between: what is wrong
+/// then is in the queue, such as a job that cannot be read. What passes by itself does not count.
+const TRIES: u32 = 10;
+
+/// Goes on until the queue is found to be broken.
+pub(super) async fn work<Q: Shared, H: Handler>(
+    queue: &Q,
+    handler: H,
+    concurrency: usize,
+    stop: CancellationToken,
+) -> QueueError {
+    let workers = queue.workers();
+    let handler = Counted {
+        handler,
+        workers: Arc::clone(workers),
+        slots: Arc::new(Semaphore::new(concurrency)),
+    };
+    let (mut begun, mut in_vain) = (0, 0);
+    loop {
+        // What asked for the next one before has it now.
+        let _ = workers.until_begin_anew().now_or_never();
+        let (waker, woken) = wake();
+        let name = workers.begin(&host(), waker);
+        let mut run = queue.engine(&name, woken, handler.clone(), concurrency);
+        tokio::select! {
+            biased;
+            ended = &mut run => {
+                let is_of_the_queue = ended.as_ref().err().is_none_or(|error| !Q::passes(error));
+                let why = ended.err().map_or("it ended".to_owned(), |error| error.to_string());
+                tracing::debug!("the job engine begins anew: {why}");
+                let begun_now = workers.begun();
+                if begun_now != begun {
+                    in_vain = 0;
+                }
+                begun = begun_now;
+                in_vain += u32::from(is_of_the_queue);
+                if in_vain >= TRIES {
+                    return QueueError::Engine(why);
+                }
+            }
+            () = workers.until_begin_anew() => {}
+            () = stop.cancelled() => {
+                // Dropped, it takes no job. Those under way are tasks of their own, and what it had
+                // fetched is given back with the queue.
+                drop(run);
+                return std::future::pending().await;
+            }
+        }
+        drop(run);
+        // What it had fetched and not begun is given back by the keeper, once it is the former one.
+        tokio::select! {
+            () = workers.until_answered() => {}
+            () = stop.cancelled() => return std::future::pending().await,
+        }
+    }
+}

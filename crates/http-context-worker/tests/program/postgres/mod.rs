@@ -1,0 +1,297 @@
+//! The queue in a real PostgreSQL: the server, and what is its own.
+
+mod failover;
+mod refusals;
+mod statements;
+mod tls;
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use http_context_worker::{PostgresAddress, QueueAddress};
+
+use crate::queues::{SharedServer, free_port};
+
+/// A server that is asked by another client than the worker's.
+pub(crate) struct PostgresServer {
+    process: Child,
+    port: u16,
+    dir: tempfile::TempDir,
+}
+
+impl PostgresServer {
+    fn start_in(dir: tempfile::TempDir) -> Self {
+        let port = free_port();
+        let process = launch(port, dir.path());
+        Self { process, port, dir }
+    }
+
+    /// With a file beside its data, and these settings.
+    fn start_with(files: &[(&str, &str)], settings: &str) -> Self {
+        let dir = initialized();
+        for (name, content) in files {
+            own_file(&dir.path().join("data").join(name), content);
+        }
+        let name = dir.path().join("data/postgresql.auto.conf");
+        own_file(&name, settings);
+        Self::start_in(dir)
+    }
+
+    /// The answer to these statements, a line for each row.
+    pub(crate) fn sql(&self, statements: &str) -> String {
+        let mut psql = Command::new("psql");
+        psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p"]);
+        psql.arg(self.port.to_string());
+        psql.args(["-U", "postgres", "-d", "postgres", "-c", statements]);
+        // It goes on where a test has taken away what workers need.
+        psql.env("PGPASSWORD", "right");
+        psql.env(
+            "PGOPTIONS",
+            "-c default_transaction_read_only=off -c statement_timeout=0",
+        );
+        let output = psql.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{statements}: {said}");
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .trim_end()
+            .to_owned()
+    }
+
+    pub(crate) fn number(&self, statement: &str) -> usize {
+        self.sql(statement).parse().unwrap()
+    }
+
+    /// Changes a setting of the server, for all connections.
+    pub(crate) fn set(&self, name: &str, value: &str) {
+        self.sql(&format!("ALTER SYSTEM SET {name} = '{value}'"));
+        self.reload();
+    }
+
+    /// Takes back all settings that were changed.
+    fn reset(&self) {
+        self.sql("ALTER SYSTEM RESET ALL");
+        self.reload();
+    }
+
+    fn reload(&self) {
+        assert_eq!(self.sql("SELECT pg_reload_conf()"), "t");
+    }
+
+    /// Ends all of it at once, and takes nothing down.
+    fn crash(&mut self) {
+        self.signal("KILL");
+        self.process.wait().unwrap();
+    }
+
+    fn has_tables(&self) -> bool {
+        self.sql("SELECT to_regclass('http_context_worker.format') IS NOT NULL") == "t"
+    }
+
+    /// Jobs of which this holds.
+    fn count(&self, condition: &str) -> usize {
+        if !self.has_tables() {
+            return 0;
+        }
+        self.number(&format!(
+            "SELECT count(*) FROM apalis.jobs WHERE {condition}"
+        ))
+    }
+}
+
+impl SharedServer for PostgresServer {
+    const OPEN: &str = "postgres@";
+    const WRONG: [&str; 2] = ["postgres@", "postgres:hunter2@"];
+    const RIGHT: &str = "postgres:right@";
+
+    fn start() -> Self {
+        Self::start_in(initialized())
+    }
+
+    fn url_with(credentials: &str, port: u16) -> String {
+        format!("postgres://{credentials}127.0.0.1:{port}/postgres")
+    }
+
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn address(&self, name: &str) -> QueueAddress {
+        QueueAddress::Postgres(PostgresAddress {
+            url: self.url().parse().unwrap(),
+            name: name.to_owned(),
+            takeover: Duration::from_secs(15),
+        })
+    }
+
+    fn stop(&mut self) {
+        signal(self.process.id(), "INT");
+        assert!(self.process.wait().unwrap().success());
+    }
+
+    fn start_again(&mut self) {
+        self.process = launch(self.port, self.dir.path());
+    }
+
+    /// The first process makes all others, each with a connection or a task of its own.
+    fn signal(&self, name: &str) {
+        let first = self.process.id();
+        signal(first, name);
+        for process in children(first) {
+            // One that has ended meanwhile has heard of it.
+            signal(process, name);
+        }
+    }
+
+    fn unfinished(&self) -> usize {
+        self.count("job_type = 'http-context'")
+    }
+
+    fn delayed(&self) -> usize {
+        self.count("job_type = 'http-context' AND status = 'Failed'")
+    }
+
+    fn ids(&self) -> Vec<String> {
+        if !self.has_tables() {
+            return Vec::new();
+        }
+        let ids = self.sql(
+            "SELECT convert_from(id, 'UTF8') FROM http_context_worker.job_id \
+             WHERE queue = 'http-context' ORDER BY id",
+        );
+        ids.lines().map(str::to_owned).collect()
+    }
+
+    fn empty(&self) {
+        if self.has_tables() {
+            self.sql(
+                "TRUNCATE http_context_worker.job_id, http_context_worker.input, \
+                 http_context_worker.output, http_context_worker.reader, apalis.jobs",
+            );
+        }
+    }
+
+    fn spoil_the_job(&self) {
+        self.sql("UPDATE apalis.jobs SET job = '{'");
+    }
+
+    fn ask_for_password(&self, password: &str) {
+        self.sql(&format!("ALTER USER postgres PASSWORD '{password}'"));
+        let rule = "host all all 127.0.0.1/32 scram-sha-256\n";
+        std::fs::write(self.dir.path().join("data/pg_hba.conf"), rule).unwrap();
+        self.reload();
+    }
+
+    fn assert_tidy(&self) {
+        assert_eq!(self.sql("SELECT id FROM apalis.jobs"), "");
+        assert_eq!(self.sql("SELECT id FROM apalis.workers"), "");
+    }
+}
+
+impl Drop for PostgresServer {
+    fn drop(&mut self) {
+        if let Ok(None) = self.process.try_wait() {
+            // A test that failed may have stopped them.
+            self.signal("CONT");
+            signal(self.process.id(), "QUIT");
+        }
+        let _ = self.process.wait();
+    }
+}
+
+/// Starts it and waits until it says that it is ready. What was acknowledged survives a restart.
+fn launch(port: u16, dir: &Path) -> Child {
+    let mut command = unprivileged("postgres");
+    command.arg("-D").arg(dir.join("data"));
+    command.args(["-p", &port.to_string()]);
+    for setting in [
+        "listen_addresses=127.0.0.1",
+        "unix_socket_directories=",
+        "fsync=off",
+        // So that a signal finds its processes.
+        "jit=off",
+    ] {
+        command.args(["-c", setting]);
+    }
+    let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+    let is_ready = lines.any(|line| line.unwrap().contains("ready to accept"));
+    assert!(is_ready, "postgres ended");
+    // It must not meet a closed pipe.
+    std::thread::spawn(move || lines.for_each(drop));
+    process
+}
+
+/// A user whom every system has.
+const NOBODY: u32 = 65534;
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// A directory of whoever the server runs as.
+fn directory() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    if is_root() {
+        std::os::unix::fs::chown(dir.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    dir
+}
+
+/// A directory with the data of a server that is new.
+fn initialized() -> tempfile::TempDir {
+    let dir = directory();
+    let mut initdb = unprivileged("initdb");
+    initdb.args(["--no-sync", "--username=postgres", "--auth=trust"]);
+    initdb.args(["--encoding=UTF8", "--locale=C", "-D"]);
+    let made = initdb.arg(dir.path().join("data")).output();
+    let made = made.expect("initdb is on the search path: `cargo xtask test` installs it");
+    assert!(made.status.success(), "{made:?}");
+    dir
+}
+
+/// A file of whoever the server runs as, which nobody else reads.
+fn own_file(path: &Path, content: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, content).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    if is_root() {
+        std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+}
+
+/// A program of PostgreSQL. Its server does not run as root, who may be whom the tests run as.
+fn unprivileged(program: &str) -> Command {
+    use std::os::unix::process::CommandExt as _;
+    let mut command = Command::new(program);
+    command
+        .current_dir("/")
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null());
+    if is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command
+}
+
+fn signal(process: u32, name: &str) {
+    let mut kill = Command::new("kill");
+    kill.arg(format!("-{name}")).arg(process.to_string());
+    // What it says about a process that has ended is no news.
+    kill.stderr(Stdio::null()).status().unwrap();
+}
+
+/// The processes that this one has made.
+fn children(parent: u32) -> Vec<u32> {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_child = |id: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        // The name in parentheses may have anything in it; its state and its parent follow.
+        let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        after_name.split_whitespace().nth(1) == Some(&parent.to_string())
+    };
+    ids.filter(is_child).collect()
+}
