@@ -3,6 +3,8 @@
 //! Most are installed under the target folder, for this workspace alone and
 //! without privileges.
 
+// Longer than 400 lines because every tool stands here, each with where it comes from.
+
 use std::{
     collections::BTreeSet,
     ffi::OsString,

@@ -54,7 +54,7 @@ impl Connection {
             url: url.clone(),
             link: Link::new(options),
             stop,
-            free: Arc::new(Semaphore::new(CONNECTIONS - 1)),
+            free: Arc::new(Semaphore::new(CONNECTIONS as usize - 1)),
         })
     }
 

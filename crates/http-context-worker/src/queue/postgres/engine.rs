@@ -44,7 +44,7 @@ impl Postgres {
             .with_config(config)
             .poll_with_strategy(Wake::new(woken, LOOK_EVERY));
         // The limit stands outside the spawn, so that a job holds its slot until it is settled.
-        let worker = WorkerBuilder::new(&WorkerContext::new(name))
+        let worker = WorkerBuilder::new(WorkerContext::new(name))
             .backend(backend)
             .concurrency(concurrency)
             .parallelize(tokio::spawn)

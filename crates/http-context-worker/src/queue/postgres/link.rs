@@ -23,7 +23,7 @@ use crate::queue::shared::{Meaning, Refusal as _};
 /// The least time between two pools, so that a server that stays the wrong one is not flooded.
 const MIN_AGE: Duration = Duration::from_millis(250);
 /// The engine, the keeper, the writer of results, and one for what comes in between.
-pub(super) const CONNECTIONS: usize = 4;
+pub(super) const CONNECTIONS: u32 = 4;
 
 /// See the module's documentation. A clone is the same link.
 #[derive(Clone)]
@@ -58,8 +58,8 @@ struct Server {
 
 impl Server {
     /// Notes the server of a connection.
-    fn note(&self, started: String) {
-        if *self.started.get_or_init(|| started.clone()) != started {
+    fn note(&self, started: &str) {
+        if *self.started.get_or_init(|| started.to_owned()) != started {
             self.is_mixed.store(true, Ordering::Relaxed);
         }
     }
@@ -126,7 +126,7 @@ impl Current {
         let server = Arc::new(Server::default());
         let noted = Arc::clone(&server);
         let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS as u32)
+            .max_connections(CONNECTIONS)
             .acquire_timeout(CONNECT_WITHIN)
             .idle_timeout(None)
             .max_lifetime(None)
@@ -136,7 +136,8 @@ impl Current {
                 let noted = Arc::clone(&noted);
                 Box::pin(async move {
                     let started = "SELECT pg_postmaster_start_time()::text";
-                    noted.note(sqlx::query_scalar(started).fetch_one(connection).await?);
+                    let started: String = sqlx::query_scalar(started).fetch_one(connection).await?;
+                    noted.note(&started);
                     Ok(())
                 })
             })
