@@ -36,6 +36,10 @@ pub(crate) struct Begin<'r> {
     pub(crate) context_span: Option<&'r ContextSpan>,
     pub(crate) more: Vec<SpanAttribute>,
     /// How many more the response may have.
+    #[cfg_attr(
+        not(feature = "opentelemetry"),
+        expect(dead_code, reason = "only an OpenTelemetry span is told")
+    )]
     pub(crate) more_later: usize,
 }
 
@@ -62,6 +66,10 @@ pub(crate) struct Head {
     pub(crate) connection: Option<(ConnectionId, bool)>,
     pub(crate) idle: Option<Duration>,
     /// From the start of the request.
+    #[cfg_attr(
+        not(feature = "opentelemetry"),
+        expect(dead_code, reason = "only an OpenTelemetry span is told")
+    )]
     pub(crate) took: Duration,
     pub(crate) resends: u32,
     pub(crate) more: Vec<SpanAttribute>,
