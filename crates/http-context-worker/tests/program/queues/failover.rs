@@ -120,7 +120,6 @@ over_each_server! {
 
 fn after_a_failover_the_worker_goes_on_at_the_new_server<S: Replicated>() {
     for fate in S::fates() {
-        println!("{}", fate.name);
         let (files, gate) = (Files::new(), Gate::start());
         let (mut primary, standby) = S::start_pair();
         let address = Address::of(&primary);
@@ -153,7 +152,7 @@ fn after_a_failover_the_worker_goes_on_at_the_new_server<S: Replicated>() {
         assert!(address.opened() > opened);
         worker.signal("TERM");
         let done = worker.wait();
-        assert_eq!(done.code(), 0, "{}", done.stderr);
+        assert_eq!(done.code(), 0, "{}: {}", fate.name, done.stderr);
         assert_eq!(files.json("results").len(), 6);
         assert_eq!(done.summary()["jobs"]["ok"], 6);
         standby.assert_tidy();
