@@ -9,9 +9,11 @@ use apalis::prelude::{
     BackendExt as _, ParallelizeExt as _, PollSnapshot, PollStrategy, TaskBuilder, TaskSink as _,
     WorkerBuilder,
 };
+use apalis_postgres::PostgresStorage;
 use apalis_redis::RedisStorage;
 use apalis_sqlite::SqliteStorage;
 use futures_util::stream;
+use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tokio::time::{Interval, interval};
 
@@ -84,6 +86,20 @@ pub(crate) fn main(name: &str, jobs: u64, work: &str) {
                 .persist_results(is_acknowledged)
                 .lock_tasks(is_acknowledged);
             let mut storage = RedisStorage::<u64>::new(connection).with_config(config);
+            fill!(storage, jobs);
+            if work != FILL {
+                work_off!(storage);
+            }
+        } else if name.starts_with("postgres:") {
+            let options = PgPoolOptions::new().max_connections(10);
+            let pool = options.connect(name).await.unwrap();
+            PostgresStorage::setup(&pool).await.unwrap();
+            let config = apalis_postgres::Config::default()
+                .queue(QUEUE)
+                .batch_size(CONCURRENCY)
+                .persist_results(is_acknowledged)
+                .lock_tasks(is_acknowledged);
+            let mut storage = PostgresStorage::<u64>::new(&pool).with_config(config);
             fill!(storage, jobs);
             if work != FILL {
                 work_off!(storage);

@@ -8,15 +8,16 @@ use super::memory;
 use super::processes::{Engine, Server, jobs_a_second};
 use super::queue::Kind;
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 const PROCESSES: [usize; 3] = [1, 2, 4];
 /// Of one measurement: some seconds.
-const JOBS: u64 = 60_000;
+const JOBS: u64 = 40_000;
 
-const QUEUES: [(Kind, &str); 3] = [
+const QUEUES: [(Kind, &str); 4] = [
     (Kind::Embedded, "embedded"),
     (Kind::State, "embedded, with `--state`"),
     (Kind::Redis, "Redis"),
+    (Kind::Postgres, "PostgreSQL"),
 ];
 
 const WORK: [(Engine, &str, &str); 4] = [
