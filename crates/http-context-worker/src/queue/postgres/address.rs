@@ -134,7 +134,7 @@ mod tests {
                 "postgres://db.example:5432/jobs",
             ),
             (
-                "postgres://hunter2@/jobs?host=/run/postgresql",
+                "postgres:///jobs?host=/run/postgresql&user=hunter2",
                 "postgres:///jobs?host=/run/postgresql",
             ),
         ] {

@@ -168,7 +168,7 @@ impl SharedServer for PostgresServer {
         if self.has_tables() {
             self.sql(
                 "TRUNCATE http_context_worker.job_id, http_context_worker.input, \
-                 http_context_worker.output, http_context_worker.reader, apalis.jobs",
+                 http_context_worker.output, http_context_worker.series, apalis.jobs",
             );
         }
     }
