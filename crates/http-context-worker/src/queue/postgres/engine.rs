@@ -1,8 +1,5 @@
 //! The job engine: an apalis worker on PostgreSQL.
 
-use std::error::Error;
-use std::time::Duration;
-
 use apalis::layers::WorkerBuilderExt;
 use apalis::prelude::{BackendExt, ParallelizeExt, WorkerBuilder, WorkerContext, WorkerError};
 use apalis_postgres::{Config, PostgresStorage};
@@ -12,15 +9,9 @@ use tokio::sync::mpsc;
 
 use super::Postgres;
 use crate::queue::Handler;
-use crate::queue::shared::{Counted, Refusal as _};
+use crate::queue::shared::{Counted, LOOK_EVERY, NEVER, Refusal as _, backend_passes};
 use crate::queue::tasks::{JobText, Label};
 use crate::queue::wake::Wake;
-
-/// The engine is woken when there are jobs; this is for when it was not.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Longer than any run: the keeper says that a worker lives and finds those that are gone, by the
-/// clock of the server and not by that of each machine.
-const NEVER: Duration = Duration::from_hours(24 * 365);
 
 impl Postgres {
     /// See [`Shared::engine`](crate::queue::shared::Shared::engine).
@@ -60,21 +51,14 @@ impl Postgres {
 /// Whether the engine has failed because the database was away or refused for a moment, or because others
 /// took this worker to be gone and struck it off.
 pub(super) fn passes(error: &WorkerError) -> bool {
-    let WorkerError::BackendError(error) = error else {
-        return false;
-    };
-    let mut next: Option<&(dyn Error + 'static)> = Some(error.as_ref());
-    while let Some(error) = next {
+    backend_passes(error, |error| {
         let of_database = match error.downcast_ref::<apalis_postgres::Error>() {
             Some(apalis_postgres::Error::Database(error)) => Some(error),
             _ => error.downcast_ref::<sqlx::Error>(),
         };
-        if let Some(error) = of_database {
-            return error.meaning().passes() || is_struck_off(error);
-        }
-        next = error.source();
-    }
-    false
+        let error = of_database?;
+        Some(error.meaning().passes() || is_struck_off(error))
+    })
 }
 
 /// A job cannot be handed out to a worker that is not registered.

@@ -1,8 +1,5 @@
 //! The job engine: an apalis worker on Redis.
 
-use std::error::Error;
-use std::time::Duration;
-
 use apalis::layers::WorkerBuilderExt;
 use apalis::prelude::{BackendExt, ParallelizeExt, WorkerBuilder, WorkerContext, WorkerError};
 use apalis_redis::{Config, RedisStorage};
@@ -14,15 +11,9 @@ use tokio::sync::mpsc;
 use super::Redis;
 use super::link::Link;
 use crate::queue::Handler;
-use crate::queue::shared::{Counted, Refusal as _};
+use crate::queue::shared::{Counted, LOOK_EVERY, NEVER, Refusal as _, backend_passes};
 use crate::queue::tasks::{JobText, Label};
 use crate::queue::wake::Wake;
-
-/// The engine is woken when there are jobs; this is for when it was not.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Longer than any run: the keeper says that a worker lives and finds those that are gone, by the
-/// clock of Redis and not by that of each machine.
-const NEVER: Duration = Duration::from_hours(24 * 365);
 
 impl Redis {
     /// See [`Shared::engine`](crate::queue::shared::Shared::engine).
@@ -61,21 +52,13 @@ impl Redis {
 
 /// Whether the engine has failed because Redis was away or refused for a moment.
 pub(super) fn passes(error: &WorkerError) -> bool {
-    let WorkerError::BackendError(error) = error else {
-        return false;
-    };
-    let mut next: Option<&(dyn Error + 'static)> = Some(error.as_ref());
-    while let Some(error) = next {
+    backend_passes(error, |error| {
         let of_redis = match error.downcast_ref::<apalis_redis::Error>() {
             Some(apalis_redis::Error::Database(error)) => Some(error),
             _ => error.downcast_ref::<RedisError>(),
         };
-        if let Some(error) = of_redis {
-            return error.meaning().passes();
-        }
-        next = error.source();
-    }
-    false
+        Some(of_redis?.meaning().passes())
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! The job engine at work: an apalis worker, and the next one when it has failed.
 
+use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
+use apalis::prelude::WorkerError;
 use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +16,30 @@ use crate::queue::{Handler, QueueError};
 /// So often the engine may fail in a row, with the queue there and no job begun in between: what is wrong
 /// then is in the queue, such as a job that cannot be read. What passes by itself does not count.
 const TRIES: u32 = 10;
+
+/// The engine is woken when there are jobs; this is for when it was not.
+pub(in crate::queue) const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Longer than any run: the keeper says that a worker lives and finds those that are gone, by the
+/// clock of the server and not by that of each machine.
+pub(in crate::queue) const NEVER: Duration = Duration::from_hours(24 * 365);
+
+/// Whether the engine has failed with what passes, by the first error of the chain of which that is known.
+pub(in crate::queue) fn backend_passes(
+    error: &WorkerError,
+    known: impl Fn(&(dyn Error + 'static)) -> Option<bool>,
+) -> bool {
+    let WorkerError::BackendError(error) = error else {
+        return false;
+    };
+    let mut next: Option<&(dyn Error + 'static)> = Some(error.as_ref());
+    while let Some(error) = next {
+        if let Some(passes) = known(error) {
+            return passes;
+        }
+        next = error.source();
+    }
+    false
+}
 
 /// Goes on until the queue is found to be broken.
 pub(super) async fn work<Q: Shared, H: Handler>(
