@@ -75,11 +75,13 @@ impl Dispatch {
         }
     }
 
-    /// Polled while the request is the current one of the task. Puts the head where it is wanted.
+    /// Polled while the request is the current one of the task. `shared` gives what `scope` is, for who
+    /// keeps it. Puts the head where it is wanted.
     #[inline]
     pub(crate) fn poll(
         &mut self,
-        scope: &Arc<RequestScope>,
+        scope: &RequestScope,
+        shared: impl Fn() -> Arc<RequestScope>,
         cx: &mut Context<'_>,
         head: &mut Option<Head>,
     ) -> Poll<Result<(), RequestError>> {
@@ -103,8 +105,8 @@ impl Dispatch {
                         ..
                     } = *queued;
                     let transport = &self.transport;
-                    let sending =
-                        transport.send(scope, &mut request, extensions, slot, self.queue_timeout);
+                    let (shared, limit) = (shared(), self.queue_timeout);
+                    let sending = transport.send(&shared, &mut request, extensions, slot, limit);
                     self.step = Step::Sent(sending);
                 }
                 Step::Sent(sending) => {

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use super::state::{Exchange, Stage};
+use parking_lot::MutexGuard;
+
+use super::state::{Exchange, Stage, State};
 use crate::facts::{Direction, Leak, LeakKind, LeakProgress};
 
 /// The values of `reported`.
@@ -75,8 +77,7 @@ impl Exchange {
     }
 
     /// Its caller holds the future no more.
-    pub(super) fn release_future(&self) {
-        let mut locked = self.lock();
+    pub(super) fn release_future(&self, mut locked: MutexGuard<'_, State>) {
         let has_body = locked.has_body;
         locked.is_released |= !has_body;
         drop(locked);
@@ -87,8 +88,9 @@ impl Exchange {
     }
 
     /// Its caller holds the body no more.
-    pub(super) fn release_body(&self) {
-        self.lock().is_released = true;
+    pub(super) fn release_body(&self, mut locked: MutexGuard<'_, State>) {
+        locked.is_released = true;
+        drop(locked);
         self.resolve();
     }
 

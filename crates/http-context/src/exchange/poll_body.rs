@@ -129,8 +129,16 @@ impl Exchange {
         // Its poll may have panicked: the caller cannot drop what it polls.
         let is_open = matches!(locked.stage, Stage::Body | Stage::PollingBody);
         locked.stage = Stage::Over;
-        drop(locked);
-        if is_open && let Driven::Body(body) = self.take_driven() {
+        if is_open {
+            drop(locked);
+            self.end_dropped_body();
+            locked = self.lock();
+        }
+        self.release_body(locked);
+    }
+
+    fn end_dropped_body(&self) {
+        if let Driven::Body(body) = self.take_driven() {
             // One that is empty, which its length does not always say beforehand, was not cut
             // short. Nor does a decoder say so of the one that it would have unpacked.
             let is_whole = body.body.is_end_stream() || *self.info.method() == Method::HEAD;
@@ -141,7 +149,6 @@ impl Exchange {
             };
             self.end_response_body(body, None, reason);
         }
-        self.release_body();
     }
 }
 

@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use super::final_url;
 use super::response_body;
 use super::state::{Driven, Exchange, ResponseBody, Stage};
-use crate::connection::ResponseConnection;
 use crate::error::{RequestError, SessionClosed, chain};
 use crate::facts::{BodyEnd, BodyEndReason, ResponseHead, Upgrade};
 use crate::observer::Observer;
@@ -57,15 +56,10 @@ impl Exchange {
                 Poll::Ready(Err(error))
             }
             Poll::Ready(Ok(())) => {
-                self.lock().stage = Stage::Notifying;
-                let Some(Head {
-                    response,
-                    connection,
-                }) = head
-                else {
+                let Some(head) = head else {
                     unreachable!("there is a head where there is no error");
                 };
-                Poll::Ready(Ok(self.answered(response, connection)))
+                Poll::Ready(Ok(self.answered(head)))
             }
         }
     }
@@ -81,8 +75,9 @@ impl Exchange {
             unreachable!("it is there while its stage is `Request`");
         };
         let _entered = Entered::new(self);
-        let request: Arc<RequestScope> = Arc::clone(self) as _;
-        CURRENT_REQUEST.sync_scope(Arc::clone(&request), || dispatch.poll(&request, cx, head))
+        let shared = || Arc::clone(self) as Arc<RequestScope>;
+        let scope: &RequestScope = &**self;
+        CURRENT_REQUEST.sync_scope(shared(), || dispatch.poll(scope, shared, cx, head))
     }
 
     /// Whether it failed since its session closes. What makes its connection gives up at once, and
@@ -94,11 +89,11 @@ impl Exchange {
     }
 
     #[inline]
-    fn answered(
-        self: &Arc<Self>,
-        mut response: Response,
-        connection: ResponseConnection,
-    ) -> Response {
+    fn answered(self: &Arc<Self>, head: Head) -> Response {
+        let Head {
+            mut response,
+            connection,
+        } = head;
         let slot = self.end_dispatch();
         let at = Instant::now();
         let is_observed = !self.scope().observers.is_empty();
@@ -106,20 +101,22 @@ impl Exchange {
             drop(self.take_made());
         }
         let (connection_use, closes) = (connection.connection_use, connection.closes);
-        let info = connection
-            .connection
-            .as_ref()
-            .map(|one| Arc::clone(&one.info));
         let (idle, peer) = (
             connection.idle,
             connection.addresses.map(|pair| pair.remote),
         );
-        let ending = connection.ending();
         let content_length = response.content_length();
         let upgrade = self.take_upgrade(&mut response);
         let upgraded_to = upgrade
             .as_ref()
             .map(|upgrade| (upgrade.protocol, Arc::clone(&upgrade.traffic)));
+        let info = connection
+            .connection
+            .as_ref()
+            // Nobody else wants to know of it.
+            .filter(|_| is_observed || upgrade.is_some())
+            .map(|one| Arc::clone(&one.info));
+        let ending = connection.ending();
         let has_body = upgrade.is_none() && content_length != Some(0);
         let next = if let Some(upgrade) = upgrade {
             self.upgrade(upgrade, slot, ending);
@@ -128,15 +125,13 @@ impl Exchange {
         } else if has_body {
             let (tracked, body) = response_body::track(response, Arc::clone(self));
             response = tracked;
-            self.note_handed_over();
-            let since = at;
-            self.driver.received.note(self.info.started, since);
+            self.driver.received.note(self.info.started, at);
             let body = ResponseBody {
                 body,
                 slot,
                 connection: ending,
                 closes,
-                since,
+                since: at,
                 first_chunk: None,
             };
             *self.driven() = Driven::Body(body);
@@ -197,13 +192,6 @@ impl Exchange {
         slot
     }
 
-    /// Its caller holds what comes after the head, in place of the future.
-    pub(super) fn note_handed_over(&self) {
-        let mut locked = self.lock();
-        locked.has_body = true;
-        locked.waker = None;
-    }
-
     /// The caller has no more use for the future of the request, be it before or after its end.
     pub(crate) fn drop_request(&self) {
         let mut locked = self.lock();
@@ -224,10 +212,9 @@ impl Exchange {
             self.info.upload.end();
             self.notify(Observer::request_cancelled);
             self.deregister();
-        } else {
-            drop(locked);
+            locked = self.lock();
         }
-        self.release_future();
+        self.release_future(locked);
     }
 }
 

@@ -184,6 +184,11 @@ impl Exchange {
     pub(super) fn finish_notifying(&self, next: Stage) {
         let mut locked = self.lock();
         locked.stage = next;
+        if matches!(next, Stage::Body | Stage::Upgraded) {
+            // Its caller gets that in place of the future.
+            locked.has_body = true;
+            locked.waker = None;
+        }
         if locked.is_aborted {
             self.cut_off(locked);
         }

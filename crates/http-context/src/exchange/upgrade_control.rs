@@ -44,7 +44,7 @@ impl UpgradeControl {
 
     /// Its holder holds it no more.
     pub(crate) fn release(&self) {
-        self.exchange.release_body();
+        self.exchange.release_body(self.exchange.lock());
         self.exchange.scope().note_idle();
     }
 

@@ -51,7 +51,6 @@ impl Exchange {
         slot: Option<Slot>,
         connection: Option<Arc<Connection>>,
     ) {
-        self.note_handed_over();
         self.lock().upgraded = Some(Arc::clone(&upgraded.traffic));
         upgraded.slot = slot;
         upgraded.connection = connection;
@@ -79,7 +78,7 @@ impl Exchange {
 
     /// Whether the response has reached its caller, and with it what it was upgraded to.
     pub(super) fn has_handed_over(&self) -> bool {
-        self.lock().stage != Stage::Notifying
+        !matches!(self.lock().stage, Stage::PollingRequest | Stage::Notifying)
     }
 
     /// What can take leave of the peer, while it is upgraded.
@@ -127,7 +126,7 @@ impl Exchange {
             let is_dropped = upgraded.ended.is_none();
             self.end_upgraded(*upgraded, UpgradeEndReason::Local, is_dropped);
         }
-        self.release_body();
+        self.release_body(self.lock());
     }
 
     /// Its end, for this reason where nothing has ended it before.

@@ -4,13 +4,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use http::Extensions;
 use parking_lot::Mutex;
 use reqwest::{Request, Response};
 use tokio::time::Instant;
 
+use super::draft::{Draft, OwnOptions};
 use super::hold::{SessionHold, SessionRef};
 use crate::caller::Caller;
 use crate::error::{FailedRequest, KeptRequest, RequestError, RequestFailure};
@@ -21,33 +21,13 @@ use crate::leak::sampled_backtrace;
 use crate::scope::RequestScope;
 use crate::transport::{Host, LentExtensions, Transport, Unsent};
 
-/// What a request has in place of what its session has.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct OwnOptions {
-    pub(super) read_timeout: Option<Duration>,
-    pub(super) connect_timeout: Option<Duration>,
-    pub(super) ignores_redirects: bool,
-}
-
 /// Sends a request through a session. It is admitted when the future is first polled.
 pub(super) fn execute(hold: SessionHold, request: Request, extensions: LentExtensions) -> Execute {
-    execute_within(hold, request, extensions, OwnOptions::default())
-}
-
-/// As [`execute`], with these options.
-#[inline]
-pub(super) fn execute_within(
-    hold: SessionHold,
-    request: Request,
-    extensions: LentExtensions,
-    own: OwnOptions,
-) -> Execute {
-    Execute::of(State::Built(Built {
-        hold,
-        request: request.into(),
-        extensions,
-        own,
-    }))
+    let mut draft = Draft::of(request);
+    draft.extensions = extensions;
+    // A response is a response, whatever its status.
+    draft.own.fails_on_status = Some(false);
+    Execute::new(hold, draft)
 }
 
 /// As [`execute`]; what the middleware has put into the extensions is there for their owner once the
@@ -65,86 +45,44 @@ pub(super) async fn execute_lent(
 
 /// A request as its caller holds it: dropped before the response, it is cancelled.
 ///
-/// Written by hand, because a request is large and an `async fn` would copy it from one state into
-/// the next.
+/// Written by hand, because an `async fn` would copy what it has from one state into the next.
 pub(super) struct Execute {
-    state: State,
+    /// Until it is admitted.
+    unsent: Option<(SessionHold, Box<Draft>)>,
     /// From its admission to its end.
     exchange: Option<Arc<Exchange>>,
     /// Whether a response whose status is an error is one.
     fails_on_status: bool,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is moved before it is polled, and a box would cost more than the copy"
-)]
-enum State {
-    Built(Built),
-    /// It could not be built.
-    Refused(RequestError),
-    /// It was admitted, or has ended.
-    Begun,
-}
-
-/// A request that is yet to be admitted.
-struct Built {
-    hold: SessionHold,
-    request: Unsent,
-    extensions: LentExtensions,
-    own: OwnOptions,
-}
-
 impl Execute {
     #[inline]
-    fn of(state: State) -> Self {
+    pub(super) fn new(hold: SessionHold, draft: Box<Draft>) -> Self {
+        let fails_on_status = draft.own.fails_on_status.unwrap_or_else(|| {
+            let defaults = hold.session.sessions.scope().defaults.as_ref();
+            defaults.is_some_and(|defaults| defaults.fails_on_status)
+        });
         Self {
-            state,
+            unsent: Some((hold, draft)),
             exchange: None,
-            fails_on_status: false,
+            fails_on_status,
         }
-    }
-
-    pub(super) fn refused(error: RequestError) -> Self {
-        Self::of(State::Refused(error))
-    }
-
-    #[inline]
-    pub(super) fn failing_on_status(mut self, fails: bool) -> Self {
-        self.fails_on_status = fails;
-        self
     }
 
     /// Admits the request and sends it on its way.
     #[inline]
     fn begin(&mut self) -> Result<(), RequestError> {
-        let State::Built(built) = &mut self.state else {
-            return Err(self.refuse());
+        // Its hold counts until the end of this.
+        let Some((hold, mut draft)) = self.unsent.take() else {
+            panic!("the future of a request polled after it has ended");
         };
-        let (exchange, admitted) = match admit(&built.hold, &built.request, built.own) {
-            Ok(admitted) => admitted,
-            Err(error) => {
-                self.state = State::Begun;
-                return Err(error);
-            }
-        };
+        draft.check(&hold.session)?;
+        let (exchange, admitted) = admit(&hold, &draft.request, draft.own)?;
         // From here on the request ends with this future, also by a panic in what follows.
         let exchange = self.exchange.insert(exchange);
-        let extensions = std::mem::take(&mut built.extensions);
-        admitted.start(exchange, &mut built.request, extensions);
-        // Its hold counts until then.
-        self.state = State::Begun;
+        let extensions = std::mem::take(&mut draft.extensions);
+        admitted.start(exchange, &mut draft.request, extensions);
         Ok(())
-    }
-
-    #[cold]
-    fn refuse(&mut self) -> RequestError {
-        match std::mem::replace(&mut self.state, State::Begun) {
-            State::Refused(error) => error,
-            State::Built(_) | State::Begun => {
-                panic!("the future of a request polled after it has ended")
-            }
-        }
     }
 }
 
@@ -159,25 +97,28 @@ impl Future for Execute {
         let Some(exchange) = &this.exchange else {
             unreachable!("it has begun");
         };
-        let mut polled = exchange.poll_request(cx);
+        let polled = exchange.poll_request(cx);
         if polled.is_ready() {
             exchange.drop_request();
-            if this.fails_on_status {
-                polled = polled.map(|answered| answered.and_then(|head| checked(exchange, head)));
-            }
+            let failed = match &polled {
+                Poll::Ready(Ok(response)) if this.fails_on_status => failure(exchange, response),
+                _ => None,
+            };
             this.exchange = None;
+            if let Some(error) = failed {
+                return Poll::Ready(Err(error));
+            }
         }
         polled
     }
 }
 
-/// The response, unless its status is an error.
-fn checked(exchange: &Exchange, response: Response) -> Result<Response, RequestError> {
-    response.error_for_status().map_err(|error| {
-        // That of the last hop, without secrets.
-        let url = error.url().cloned();
-        exchange.failed(url.as_ref(), error.into())
-    })
+/// What a response is whose status is an error.
+fn failure(exchange: &Exchange, response: &Response) -> Option<RequestError> {
+    let error = response.error_for_status_ref().err()?;
+    // That of the last hop, without secrets.
+    let url = error.url().cloned();
+    Some(exchange.failed(url.as_ref(), error.into()))
 }
 
 impl Drop for Execute {

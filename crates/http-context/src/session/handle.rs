@@ -9,9 +9,10 @@ use reqwest::{Client, IntoUrl, Method, Request, Response};
 use reqwest_middleware::ClientWithMiddleware;
 
 use super::client;
-use super::execute::{self, OwnOptions};
+use super::draft::{Draft, not_built};
+use super::execute;
 use super::hold::{SessionHold, SessionRef};
-use super::request::{RequestBuilder, not_built};
+use super::request::RequestBuilder;
 use super::sessions::Sessions;
 use super::upgrade::{self, Upgraded};
 #[cfg(feature = "cookies")]
@@ -144,7 +145,7 @@ impl HttpSession {
         request: Request,
     ) -> impl Future<Output = Result<Upgraded, UpgradeError>> + Send + use<> {
         let hold = self.hold(Location::caller());
-        upgrade::upgrade(hold, request, Extensions::new(), OwnOptions::default())
+        upgrade::upgrade(hold, Draft::of(request))
     }
 
     /// A client of this session for SDKs that want one of `reqwest_middleware`.

@@ -7,6 +7,7 @@
 #[cfg(feature = "websocket")]
 mod borrowed;
 mod client;
+mod draft;
 mod execute;
 mod features;
 mod handle;

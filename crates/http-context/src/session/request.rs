@@ -8,13 +8,13 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Body, IntoUrl, Method, Request, Response, Url, Version};
 
 use super::client::building_client;
-use super::execute::{self, Execute, OwnOptions};
-use super::hold::{SessionHold, SessionRef};
+use super::draft::Draft;
+use super::execute::Execute;
+use super::hold::SessionHold;
 use super::upgrade::{self, Upgraded};
-use super::url_memo;
 #[cfg(feature = "websocket")]
 use crate::error::Redaction;
-use crate::error::{FailedRequest, RequestError, RequestFailure, UpgradeError};
+use crate::error::{RequestError, UpgradeError};
 
 /// A request being built, with the methods of [`reqwest::RequestBuilder`].
 ///
@@ -22,39 +22,27 @@ use crate::error::{FailedRequest, RequestError, RequestFailure, UpgradeError};
 #[must_use = "a request does nothing until `send` is awaited"]
 pub struct RequestBuilder {
     hold: SessionHold,
-    inner: reqwest::RequestBuilder,
-    /// For the error of one that cannot be built, which has no more of it.
-    method: Method,
-    extensions: Extensions,
-    pub(super) own: OwnOptions,
-    /// In place of that of its context.
-    pub(super) fails_on_status: Option<bool>,
+    pub(super) draft: Box<Draft>,
 }
 
 impl RequestBuilder {
+    #[inline]
     pub(super) fn new(hold: SessionHold, method: Method, url: impl IntoUrl) -> Self {
         let defaults = hold.session.sessions.scope().defaults.as_ref();
-        let of = method.clone();
         // `as_str` is of the sealed trait below `IntoUrl`: without it this does not compile.
-        let inner = if let Some(defaults) = defaults {
-            request_to(of, &defaults.resolve(url.as_str()))
+        let draft = if let Some(defaults) = defaults {
+            Draft::to(method, &defaults.resolve(url.as_str()))
         } else if is_parsed(&url) {
-            building_client().request(of, url)
+            Draft::by_reqwest(method.clone(), building_client().request(method, url))
         } else {
-            request_to(of, url.as_str())
+            Draft::to(method, url.as_str())
         };
-        Self::of(hold, method, inner)
+        Self { hold, draft }
     }
 
-    pub(super) fn of(hold: SessionHold, method: Method, inner: reqwest::RequestBuilder) -> Self {
-        Self {
-            hold,
-            inner,
-            method,
-            extensions: Extensions::new(),
-            own: OwnOptions::default(),
-            fails_on_status: None,
-        }
+    pub(super) fn of(hold: SessionHold, request: Request) -> Self {
+        let draft = Draft::of(request);
+        Self { hold, draft }
     }
 
     /// Adds a header.
@@ -114,25 +102,20 @@ impl RequestBuilder {
     /// [`build_with_extensions`](Self::build_with_extensions) gives by
     /// [`HttpSession::execute_with_extensions`](crate::HttpSession::execute_with_extensions).
     pub fn with_extension<T: Clone + Send + Sync + 'static>(mut self, extension: T) -> Self {
-        self.extensions.insert(extension);
+        self.draft.extensions.insert(extension);
         self
     }
 
     /// What is handed to the middleware of the session.
     pub fn extensions(&mut self) -> &mut Extensions {
-        &mut self.extensions
+        &mut self.draft.extensions
     }
 
     /// A copy, unless the body is a stream.
     pub fn try_clone(&self) -> Option<Self> {
-        Some(Self {
-            inner: self.inner.try_clone()?,
-            hold: self.hold.clone(),
-            method: self.method.clone(),
-            extensions: self.extensions.clone(),
-            own: self.own,
-            fails_on_status: self.fails_on_status,
-        })
+        let draft = self.draft.try_clone()?;
+        let hold = self.hold.clone();
+        Some(Self { hold, draft })
     }
 
     /// The request, to look at or to hand to
@@ -146,8 +129,8 @@ impl RequestBuilder {
     /// # Errors
     ///
     /// When the URL, a header or the body could not be built.
-    pub fn build(self) -> Result<Request, RequestError> {
-        build(self.inner, &self.method, &self.hold.session)
+    pub fn build(mut self) -> Result<Request, RequestError> {
+        self.draft.request(&self.hold.session)
     }
 
     /// As [`build`](Self::build), and what it carries for the middleware of the session: both for
@@ -170,9 +153,9 @@ impl RequestBuilder {
     /// # Errors
     ///
     /// As for [`build`](Self::build).
-    pub fn build_with_extensions(self) -> Result<(Request, Extensions), RequestError> {
-        let request = build(self.inner, &self.method, &self.hold.session)?;
-        Ok((request, self.extensions))
+    pub fn build_with_extensions(mut self) -> Result<(Request, Extensions), RequestError> {
+        let request = self.draft.request(&self.hold.session)?;
+        Ok((request, std::mem::take(&mut self.draft.extensions)))
     }
 
     pub(super) fn hold(&self) -> &SessionHold {
@@ -197,19 +180,7 @@ impl RequestBuilder {
     ///
     /// As for [`HttpSession::execute`](crate::HttpSession::execute).
     pub fn send(self) -> impl Future<Output = Result<Response, RequestError>> + Send + use<> {
-        match build(self.inner, &self.method, &self.hold.session) {
-            Ok(request) => {
-                let extensions = self.extensions.into();
-                let fails_on_status = self.fails_on_status.unwrap_or_else(|| {
-                    let scope = self.hold.session.sessions.scope();
-                    let defaults = scope.defaults.as_ref();
-                    defaults.is_some_and(|defaults| defaults.fails_on_status)
-                });
-                let sent = execute::execute_within(self.hold, request, extensions, self.own);
-                sent.failing_on_status(fails_on_status)
-            }
-            Err(error) => Execute::refused(error),
-        }
+        Execute::new(self.hold, self.draft)
     }
 
     /// Sends the request, which asks for an upgrade, and gives the connection that it becomes: as
@@ -222,20 +193,20 @@ impl RequestBuilder {
     /// # Cancel safety
     ///
     /// As for [`HttpSession::execute`](crate::HttpSession::execute).
-    pub async fn upgrade(self) -> Result<Upgraded, UpgradeError> {
-        let request = build(self.inner, &self.method, &self.hold.session)?;
-        upgrade::upgrade(self.hold, request, self.extensions, self.own).await
+    pub async fn upgrade(mut self) -> Result<Upgraded, UpgradeError> {
+        self.draft.check(&self.hold.session)?;
+        upgrade::upgrade(self.hold, self.draft).await
     }
 
     /// As [`upgrade`](Self::upgrade), with what `prepare` makes of the request.
     #[cfg(feature = "websocket")]
     pub(crate) async fn upgrade_prepared(
-        self,
+        mut self,
         prepare: impl FnOnce(&mut Request),
     ) -> Result<Upgraded, UpgradeError> {
-        let mut request = build(self.inner, &self.method, &self.hold.session)?;
-        prepare(&mut request);
-        upgrade::upgrade(self.hold, request, self.extensions, self.own).await
+        self.draft.check(&self.hold.session)?;
+        prepare(&mut self.draft.request);
+        upgrade::upgrade(self.hold, self.draft).await
     }
 
     /// How its context redacts.
@@ -249,17 +220,8 @@ impl RequestBuilder {
         mut self,
         f: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
     ) -> Self {
-        self.inner = f(self.inner);
+        self.draft.map(f);
         self
-    }
-}
-
-fn request_to(method: Method, url: &str) -> reqwest::RequestBuilder {
-    let client = building_client();
-    match url_memo::parse(url) {
-        Some(url) => client.request(method, url),
-        // Again, for the error that `send` gives.
-        None => client.request(method, url),
     }
 }
 
@@ -267,32 +229,6 @@ fn request_to(method: Method, url: &str) -> reqwest::RequestBuilder {
 /// type of a text is as large. Of what is taken for text, the text is parsed.
 fn is_parsed<U: IntoUrl>(_: &U) -> bool {
     size_of::<U>() >= size_of::<Url>()
-}
-
-fn build(
-    inner: reqwest::RequestBuilder,
-    method: &Method,
-    session: &SessionRef,
-) -> Result<Request, RequestError> {
-    inner
-        .build()
-        .map_err(|error| not_built(session, method, error))
-}
-
-/// The error of a request that could not be built.
-pub(super) fn not_built(
-    session: &SessionRef,
-    method: &Method,
-    error: reqwest::Error,
-) -> RequestError {
-    let failed = FailedRequest {
-        redaction: &session.sessions.scope().info.redaction,
-        method: Some(method),
-        url: None,
-        origin: None,
-        credentials: &[],
-    };
-    RequestError::of(failed, RequestFailure::Request(error))
 }
 
 impl fmt::Debug for RequestBuilder {

@@ -26,7 +26,7 @@ impl RequestBuilder {
     /// # }
     /// ```
     pub fn read_timeout(mut self, limit: Duration) -> Self {
-        self.own.read_timeout = Some(limit);
+        self.draft.own.read_timeout = Some(limit);
         self
     }
 
@@ -40,7 +40,7 @@ impl RequestBuilder {
     /// connection, which is made within the limit of the one that makes it, and fails those that wait
     /// for it with that one. What [`build`](Self::build) gives has the limit of the session.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.own.connect_timeout = Some(limit);
+        self.draft.own.connect_timeout = Some(limit);
         self
     }
 
@@ -58,7 +58,7 @@ impl RequestBuilder {
     /// # }
     /// ```
     pub fn without_redirects(mut self) -> Self {
-        self.own.ignores_redirects = true;
+        self.draft.own.ignores_redirects = true;
         self
     }
 
@@ -82,7 +82,7 @@ impl RequestBuilder {
     /// # }
     /// ```
     pub fn error_for_status(mut self, fails: bool) -> Self {
-        self.fails_on_status = Some(fails);
+        self.draft.own.fails_on_status = Some(fails);
         self
     }
 }

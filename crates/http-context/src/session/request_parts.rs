@@ -4,7 +4,6 @@ use std::panic::Location;
 
 use reqwest::Request;
 
-use super::client::building_client;
 use super::handle::HttpSession;
 use super::request::RequestBuilder;
 use crate::error::RequestError;
@@ -30,9 +29,7 @@ impl RequestBuilder {
     )]
     pub fn from_parts(session: HttpSession, request: Request) -> Self {
         let hold = session.hold(Location::caller());
-        let method = request.method().clone();
-        let inner = reqwest::RequestBuilder::from_parts(building_client().clone(), request);
-        Self::of(hold, method, inner)
+        Self::of(hold, request)
     }
 
     /// The session that it is to be sent by, and the request as of [`build`](Self::build).

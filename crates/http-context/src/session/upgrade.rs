@@ -7,10 +7,11 @@ use std::task::{Context, Poll};
 
 use http::header;
 use hyper::upgrade::OnUpgrade;
-use reqwest::{Body, Request};
+use reqwest::Body;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::execute::{self, OwnOptions};
+use super::draft::Draft;
+use super::execute::Execute;
 use super::hold::SessionHold;
 use crate::error::UpgradeError;
 use crate::exchange::UpgradeHandle;
@@ -92,14 +93,13 @@ impl fmt::Debug for Upgraded {
 
 pub(super) async fn upgrade(
     hold: SessionHold,
-    mut request: Request,
-    extensions: http::Extensions,
-    own: OwnOptions,
+    mut draft: Box<Draft>,
 ) -> Result<Upgraded, UpgradeError> {
-    let connection = request.headers_mut().entry(header::CONNECTION);
+    let connection = draft.request.headers_mut().entry(header::CONNECTION);
     connection.or_insert(header::HeaderValue::from_static("upgrade"));
-    let answered = execute::execute_within(hold, request, extensions.into(), own);
-    let mut response = answered.await?;
+    // A refusal is an answer, whatever its status.
+    draft.own.fails_on_status = Some(false);
+    let mut response = Execute::new(hold, draft).await?;
     let Some(upgrade) = response.extensions_mut().remove::<OnUpgrade>() else {
         return Err(UpgradeError::Refused(Box::new(response)));
     };

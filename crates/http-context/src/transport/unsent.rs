@@ -6,6 +6,7 @@ use reqwest::Request;
 
 /// A request where it stands until it is sent. It is handed on by reference, since it is large, and
 /// whoever sends it takes it out.
+#[derive(Default)]
 pub(crate) struct Unsent(Option<Request>);
 
 impl Unsent {
