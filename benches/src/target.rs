@@ -8,6 +8,8 @@ use std::sync::Arc;
 use http_context_tests::{Server, tls};
 use rustls::pki_types::CertificateDer;
 
+use crate::cpu;
+
 /// The first argument of a program that is to be the server.
 const SERVE: &str = "serve";
 
@@ -17,8 +19,13 @@ const SERVE: &str = "serve";
 ///
 /// When its addresses cannot be read.
 pub fn serve_if_asked() -> std::io::Result<bool> {
-    if std::env::args().nth(1).as_deref() != Some(SERVE) {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() != Some(SERVE) {
         return Ok(false);
+    }
+    if let Some(core) = arguments.next().and_then(|core| core.parse().ok()) {
+        // Before it has any other thread.
+        cpu::stay_on(core)?;
     }
     let streams = 1 << 16;
     let plain = Server::builder().max_streams(streams).start();
@@ -48,15 +55,16 @@ pub struct Target {
 }
 
 impl Target {
-    /// Starts this very program as a server; see [`serve_if_asked`].
+    /// Starts this very program as a server that stays on a core; see [`serve_if_asked`].
     ///
     /// # Panics
     ///
     /// When that cannot be.
-    pub fn start() -> Self {
+    pub fn start(core: usize) -> Self {
         let program = std::env::current_exe().expect("a program knows where it is");
         let mut child = Command::new(program)
             .arg(SERVE)
+            .arg(core.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -27,7 +27,7 @@ pub(crate) struct Aiohttp {
     stdin: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
     /// Killed with it.
-    _child: Child,
+    child: Child,
     _authority: tempfile::NamedTempFile,
 }
 
@@ -56,9 +56,14 @@ impl Aiohttp {
         Ok(Self {
             stdin,
             answers: BufReader::new(stdout).lines(),
-            _child: child,
+            child,
             _authority: authority,
         })
+    }
+
+    /// The process that it runs in, while it does.
+    pub(crate) fn process(&self) -> Option<u32> {
+        self.child.id()
     }
 
     /// How many of it a second, and the microseconds that its thread ran for one.

@@ -200,8 +200,14 @@ pub(crate) fn install_peers() {
     let filter = Targets::new()
         .with_default(LevelFilter::INFO)
         .with_target("h2", LevelFilter::OFF);
+    // It makes spans and does nothing else, for all alike.
     let layer = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer("side-by-side"))
+        .with_location(false)
+        .with_threads(false)
+        .with_tracked_inactivity(false)
+        .with_target(false)
+        .with_context_activation(false)
         .with_filter(filter);
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer))
         .expect("nothing else sets one");

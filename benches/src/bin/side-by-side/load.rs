@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http_context_benches::cpu;
+use http_context_benches::cpu::{self, Cores};
 use http_context_benches::target::Target;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -28,21 +28,38 @@ struct Order {
     done: oneshot::Sender<(f64, f64)>,
 }
 
-pub(crate) async fn measure(target: &Target, effort: Effort) -> Vec<Load> {
+pub(crate) async fn measure(target: &Target, effort: Effort, cores: Cores) -> Vec<Load> {
     let mut loads = Vec::new();
     for protocol in Protocol::ALL {
         // They live through all rounds, each with its own connections.
         let url = protocol.url(target);
-        let mut contenders = Vec::new();
+        let (mut contenders, mut aiohttp) = (Vec::new(), None);
         for contender in Contender::ALL {
             contenders.push(match contender.client(target, protocol) {
                 Some(client) => Some(start(client, url.clone())),
                 // It speaks no HTTP/2.
                 None if protocol.is_http2 => None,
-                None => start_aiohttp(target, url.clone()).await,
+                None => {
+                    let started = start_aiohttp(target, url.clone()).await;
+                    started.map(|(orders, process)| {
+                        aiohttp = process;
+                        orders
+                    })
+                }
             });
         }
         for in_flight in IN_FLIGHT {
+            // One at a time they take turns on one core: on two, the wake-up of the other one is what
+            // would be measured.
+            let core = if in_flight == 1 {
+                cores.server
+            } else {
+                cores.client
+            };
+            cpu::stay_on(core).expect("it may run there");
+            if let Some(process) = aiohttp {
+                cpu::keep_process_on(process, core).expect("it may run there");
+            }
             let requests = if in_flight == 1 { 2_000 } else { 8_192 } / effort.divisor;
             for contender in contenders.iter().flatten() {
                 turn(contender, in_flight, in_flight * 2).await;
@@ -88,8 +105,11 @@ async fn turn(
     rate.await.expect("its requests are answered")
 }
 
-/// aiohttp, where there is a Python that has it.
-async fn start_aiohttp(target: &Target, url: String) -> Option<mpsc::UnboundedSender<Order>> {
+/// aiohttp and its process, where there is a Python that has it.
+async fn start_aiohttp(
+    target: &Target,
+    url: String,
+) -> Option<(mpsc::UnboundedSender<Order>, Option<u32>)> {
     let mut aiohttp = match Aiohttp::start(target).await {
         Ok(aiohttp) => aiohttp,
         Err(error) => {
@@ -97,6 +117,7 @@ async fn start_aiohttp(target: &Target, url: String) -> Option<mpsc::UnboundedSe
             return None;
         }
     };
+    let process = aiohttp.process();
     let (orders, mut ordered) = mpsc::unbounded_channel::<Order>();
     tokio::spawn(async move {
         while let Some(order) = ordered.recv().await {
@@ -107,7 +128,7 @@ async fn start_aiohttp(target: &Target, url: String) -> Option<mpsc::UnboundedSe
             let _ = order.done.send(done.expect("it answers"));
         }
     });
-    Some(orders)
+    Some((orders, process))
 }
 
 /// A task that sends as ordered, in a context of its own if that is its way.

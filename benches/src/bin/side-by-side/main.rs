@@ -23,6 +23,7 @@ mod report;
 use std::path::Path;
 use std::sync::Arc;
 
+use http_context_benches::cpu::{self, Cores};
 use http_context_benches::target::{Target, serve_if_asked};
 
 /// How much is measured.
@@ -49,12 +50,16 @@ fn main() -> std::io::Result<()> {
             divisor: 1,
         }
     };
-    let target = Arc::new(Target::start());
+    let cores = Cores::find()?;
+    let target = Arc::new(Target::start(cores.server));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     contender::install_peers();
-    let loads = runtime.block_on(load::measure(&target, effort));
+    // The threads of what was installed go where they like.
+    cpu::stay_on(cores.client)?;
+    let loads = runtime.block_on(load::measure(&target, effort, cores));
+    cpu::stay_on(cores.client)?;
     let jobs = runtime.block_on(jobs::measure(&target, effort));
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     std::fs::create_dir_all(&folder)?;

@@ -13,14 +13,18 @@ pub(crate) fn table(loads: &[Load], jobs: &[Jobs], effort: Effort) -> String {
     let mut text = String::from(
         "# Side by side\n\nWritten by `cargo run --release -p http-context-benches --bin \
          side-by-side`. Client and server are two processes on one machine, the client has one \
-         thread. ",
+         thread. It has a core for itself and the server another one; with one request in flight \
+         they take turns on one core, since otherwise it is the wake-up of the other core that is \
+         measured. ",
     );
     let _ = writeln!(
         text,
         "Medians of {} rounds in which all took turns; in brackets the median of the ratios to \
-         the first row within a round, and for requests what a quarter of those ratios lies below and above. Time is that of the clock; the second table of each pair is \
-         what the client's thread ran for a request, which the rest of the machine does not add \
-         to. Spans and metrics are made and thrown away; \
+         the first row within a round, and for requests the ratios that a quarter of them lies \
+         below and above. Time is that of the clock; the second table of each pair is what the \
+         client's thread ran for a request, in the kernel as well. Spans and metrics are made and \
+         thrown away; the layer that makes spans of those of `tracing` does nothing else \
+         (no location, thread, inactivity, target and activation), for all alike; \
          reqwest-tracing sends no trace context here, since it speaks older versions of \
          OpenTelemetry only.\n\n![the plot](side-by-side.svg)\n\n## Requests a second",
         effort.rounds
