@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The libraries whose API is committed.
-const LIBRARIES: [&str; 4] = [
+pub(crate) const LIBRARIES: [&str; 4] = [
     "http-context",
     "http-context-adapters",
     "http-context-middleware",
@@ -82,13 +82,13 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
     ))
 }
 
-fn file_of(library: &str) -> PathBuf {
+pub(crate) fn file_of(library: &str) -> PathBuf {
     ["crates", library, "api.txt"].iter().collect()
 }
 
 /// One public item a line, sorted, with all features; and of each type whether it is `Send`, `Sync`
 /// and `Unpin`.
-fn list(workspace: &Workspace, library: &str) -> Result<String, String> {
+pub(crate) fn list(workspace: &Workspace, library: &str) -> Result<String, String> {
     let json = document(workspace, library)?;
     let api = Builder::from_rustdoc_json(json)
         .sorted(true)
@@ -128,7 +128,7 @@ fn is_listed(item: &str) -> bool {
 }
 
 /// The removed and the added lines.
-fn difference(before: &str, after: &str) -> Vec<String> {
+pub(crate) fn difference(before: &str, after: &str) -> Vec<String> {
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
     let (before, after) = (lines(before), lines(after));
     let gone = before.iter().filter(|line| !after.contains(line));

@@ -21,8 +21,17 @@ pub(crate) struct Workspace {
 #[derive(Debug)]
 pub(crate) struct Package {
     pub(crate) name: String,
+    pub(crate) version: String,
     /// Its features, `default` left out.
     pub(crate) features: Vec<String>,
+    /// Whether it is for others than this workspace.
+    pub(crate) is_published: bool,
+    /// Those of its dependencies that are in this workspace, but for what its tests need.
+    pub(crate) needs: Vec<String>,
+    /// Its folder.
+    pub(crate) folder: PathBuf,
+    /// What `cargo metadata` says of it.
+    pub(crate) metadata: Value,
 }
 
 impl Workspace {
@@ -38,12 +47,25 @@ impl Workspace {
     fn from_metadata(metadata: &Value) -> Option<Self> {
         let packages = metadata["packages"].as_array()?.iter().map(|package| {
             let features = package["features"].as_object()?.keys();
+            let dependencies = package["dependencies"].as_array()?.iter();
+            let needs = dependencies
+                .filter(|one| one["path"].is_string() && one["kind"].as_str() != Some("dev"));
             Some(Package {
                 name: package["name"].as_str()?.to_owned(),
+                version: package["version"].as_str()?.to_owned(),
                 features: features
                     .filter(|name| *name != "default")
                     .cloned()
                     .collect(),
+                // A list of registries, of which `publish = false` is the empty one.
+                is_published: package["publish"].is_null(),
+                needs: needs
+                    .map(|one| Some(one["name"].as_str()?.to_owned()))
+                    .collect::<Option<_>>()?,
+                folder: Path::new(package["manifest_path"].as_str()?)
+                    .parent()?
+                    .to_owned(),
+                metadata: package.clone(),
             })
         });
         Some(Self {
@@ -51,6 +73,24 @@ impl Workspace {
             target: metadata["target_directory"].as_str()?.into(),
             packages: packages.collect::<Option<_>>()?,
         })
+    }
+
+    /// What is published, each after what it needs.
+    pub(crate) fn published(&self) -> Vec<&Package> {
+        let mut left: Vec<&Package> = self.packages.iter().filter(|p| p.is_published).collect();
+        let mut ordered: Vec<&Package> = Vec::new();
+        while !left.is_empty() {
+            let waits = |package: &Package| {
+                let is_left = |name: &String| left.iter().any(|other| other.name == *name);
+                package.needs.iter().any(is_left)
+            };
+            let (wait, ready): (Vec<&Package>, Vec<&Package>) =
+                left.iter().partition(|package| waits(package));
+            assert!(!ready.is_empty(), "cargo refuses circles of dependencies");
+            ordered.extend(ready);
+            left = wait;
+        }
+        ordered
     }
 
     /// The files that git tracks or would add, relative to the root.
