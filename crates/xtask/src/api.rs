@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The libraries whose API is committed.
-pub(crate) const LIBRARIES: [&str; 4] = [
+const LIBRARIES: [&str; 4] = [
     "http-context",
     "http-context-adapters",
     "http-context-middleware",
@@ -63,13 +63,28 @@ pub(crate) fn write(workspace: &Workspace) -> Result<(), String> {
 
 /// Fails with the difference from the committed lists.
 pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
+    check_lists(workspace, &lists(workspace)?)
+}
+
+/// Each library with its list as it is now.
+pub(crate) fn lists(workspace: &Workspace) -> Result<Vec<(&'static str, String)>, String> {
+    let listed = LIBRARIES
+        .iter()
+        .map(|library| Ok((*library, list(workspace, library)?)));
+    listed.collect()
+}
+
+/// Fails with the difference of these from the committed ones.
+pub(crate) fn check_lists(
+    workspace: &Workspace,
+    lists: &[(&'static str, String)],
+) -> Result<(), String> {
     let mut changed = Vec::new();
-    for library in LIBRARIES {
+    for (library, now) in lists {
         let file = file_of(library);
         let committed = workspace.text(&file).unwrap_or_default();
-        let now = list(workspace, library)?;
-        if committed != now {
-            let lines = difference(&committed, &now).join("\n");
+        if committed != *now {
+            let lines = difference(&committed, now).join("\n");
             changed.push(format!("{}\n{lines}", file.display()));
         }
     }
@@ -88,7 +103,7 @@ pub(crate) fn file_of(library: &str) -> PathBuf {
 
 /// One public item a line, sorted, with all features; and of each type whether it is `Send`, `Sync`
 /// and `Unpin`.
-pub(crate) fn list(workspace: &Workspace, library: &str) -> Result<String, String> {
+fn list(workspace: &Workspace, library: &str) -> Result<String, String> {
     let json = document(workspace, library)?;
     let api = Builder::from_rustdoc_json(json)
         .sorted(true)

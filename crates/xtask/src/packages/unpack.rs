@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use crate::command::run;
+use crate::command::output;
 
 /// Makes `to` what is in the archive. A file that is there already as it should be is left alone: all files of an
 /// archive have one and the same time, by which cargo would not see that one has changed.
@@ -19,7 +19,7 @@ pub(super) fn unpack(archive: &Path, to: &Path) -> Result<(), String> {
     let mut tar = Command::new("tar");
     // The folder in the archive has the version in its name.
     tar.arg("-xzf").arg(archive).arg("--strip-components=1");
-    run(tar.arg("-C").arg(&fresh))?;
+    output(tar.arg("-C").arg(&fresh))?;
     let replaced = replace(&fresh, to).map_err(failed);
     remove(&fresh).map_err(failed)?;
     replaced

@@ -45,8 +45,9 @@ pub(crate) fn dry_run(workspace: &Workspace) -> Result<bool, String> {
             changelog::check(&text, version)
         }),
     });
-    let (changes, largest) = changes(workspace, last)?;
-    println!("{changes}");
+    let lists = api::lists(workspace)?;
+    let (changes, largest) = changes(workspace, last, &lists)?;
+    println!("\n{changes}\n");
     items.push(Item {
         what: "the version says what has changed since the last release",
         found: version.and_then(|version| match last {
@@ -56,7 +57,7 @@ pub(crate) fn dry_run(workspace: &Workspace) -> Result<bool, String> {
     });
     items.push(Item {
         what: "the list of the public interface is the committed one",
-        found: api::check(workspace).map(|()| "crates/*/api.txt".to_owned()),
+        found: api::check_lists(workspace, &lists).map(|()| "crates/*/api.txt".to_owned()),
     });
     items.push(Item {
         what: "each crate can be packaged, with all that belongs in it",
@@ -108,7 +109,11 @@ fn last_release(workspace: &Workspace) -> Result<Option<Version>, String> {
 
 /// What has changed since a release, or since the last commit where there was none, in words; and the
 /// largest of it.
-fn changes(workspace: &Workspace, since: Option<Version>) -> Result<(String, Change), String> {
+fn changes(
+    workspace: &Workspace,
+    since: Option<Version>,
+    lists: &[(&str, String)],
+) -> Result<(String, Change), String> {
     let commit = since.map_or_else(|| "HEAD".to_owned(), |version| format!("v{version}"));
     let mut said = vec![match since {
         None => "No release has a tag yet; changes since the last commit:".to_owned(),
@@ -120,13 +125,12 @@ fn changes(workspace: &Workspace, since: Option<Version>) -> Result<(String, Cha
         said.push(format!("  {name}: {change}"));
         said.extend(lines.iter().map(|line| format!("    {line}")));
     };
-    for library in api::LIBRARIES {
+    for (library, now) in lists {
         let before = at(workspace, &commit, &api::file_of(library).to_string_lossy())?;
-        let now = api::list(workspace, library)?;
         add(
             library,
-            change::of_interface(&before, &now),
-            &api::difference(&before, &now),
+            change::of_interface(&before, now),
+            &api::difference(&before, now),
         );
     }
     let before = at(workspace, &commit, CATALOGUE)?;
@@ -200,9 +204,9 @@ fn summarize(items: &[Item], packages: &[&Package]) -> bool {
         .collect();
     println!(
         "\nBy hand, in this order:\n\
-        \x20 [ ] defaults, label values and errors' texts that changed are in the changelog, under what they break\n\
+        \x20 [ ] defaults and label values that changed are in the changelog, and in the version: VERSIONING.md\n\
         \x20 [ ] `cargo xtask test` passes on the commit, and what ARCHITECTURE.md lists to be run at length\n\
-        \x20 [ ] the manifests name the repository, once there is a public one\n\
+        \x20 [ ] the manifests name the repository, and SECURITY.md and CODE_OF_CONDUCT.md whom to write to\n\
         \x20 [ ] the names on the registry are ours: `cargo owner --list NAME`\n\
         \x20 [ ] git tag -s v{}\n\
         \x20 [ ] cargo {} {}\n\
