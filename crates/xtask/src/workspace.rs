@@ -44,7 +44,7 @@ impl Workspace {
             .ok_or_else(|| "`cargo metadata` has an unexpected output".to_owned())
     }
 
-    fn from_metadata(metadata: &Value) -> Option<Self> {
+    pub(crate) fn from_metadata(metadata: &Value) -> Option<Self> {
         let packages = metadata["packages"].as_array()?.iter().map(|package| {
             let features = package["features"].as_object()?.keys();
             let dependencies = package["dependencies"].as_array()?.iter();
@@ -123,5 +123,46 @@ impl Workspace {
     /// The text of a file; `None` for one that is not UTF-8.
     pub(crate) fn text(&self, file: &Path) -> Option<String> {
         std::fs::read_to_string(self.root.join(file)).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn package(name: &str, publish: &Value, needs: &[(&str, Option<&str>)]) -> Value {
+        let needs = needs
+            .iter()
+            .map(|(name, kind)| json!({"name": name, "path": "/x", "kind": kind}));
+        json!({
+            "name": name,
+            "version": "1.0.0",
+            "features": {"default": ["a"], "a": []},
+            "publish": publish,
+            "dependencies": needs.collect::<Vec<_>>(),
+            "manifest_path": format!("/x/{name}/Cargo.toml"),
+        })
+    }
+
+    #[test]
+    fn each_package_is_published_after_what_it_needs() {
+        let metadata = json!({
+            "workspace_root": "/x",
+            "target_directory": "/x/target",
+            "packages": [
+                package("top", &Value::Null, &[("middle", None), ("tests", Some("dev"))]),
+                package("middle", &Value::Null, &[("bottom", Some("build"))]),
+                package("bottom", &Value::Null, &[("top", Some("dev"))]),
+                package("tests", &json!([]), &[("top", None)]),
+            ],
+        });
+        let workspace = Workspace::from_metadata(&metadata).unwrap();
+        let published = workspace.published();
+        let names: Vec<&str> = published.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["bottom", "middle", "top"]);
+        assert_eq!(published[0].features, ["a"]);
+        assert_eq!(published[0].folder, Path::new("/x/bottom"));
     }
 }

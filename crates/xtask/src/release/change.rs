@@ -131,23 +131,46 @@ pub(super) fn of_metrics(before: &str, now: &str) -> Change {
     }
 }
 
-/// The features that a manifest had and the package has no more.
-pub(super) fn features_gone(manifest: &str, features: &[String]) -> Vec<String> {
-    let section = manifest.split("\n[features]\n").nth(1).unwrap_or_default();
-    let section = section.split("\n[").next().unwrap_or_default();
-    let names = section.lines().filter_map(|line| {
-        let (name, _) = line.split_once('=')?;
-        let name = name.trim().trim_matches('"');
-        let is_name = !name.is_empty()
-            && name
-                .chars()
-                .all(|c| c.is_alphanumeric() || "-_".contains(c));
-        is_name.then_some(name)
-    });
-    names
-        .filter(|name| *name != "default" && !features.iter().any(|feature| feature == name))
-        .map(|name| format!("- feature {name}"))
+/// The features that a manifest had and the package has no more, or no more by default.
+pub(super) fn features_gone(manifest: &str, features: &Features) -> Vec<String> {
+    let before = Features::of_manifest(manifest);
+    let gone = before.all.difference(&features.all);
+    let not_default = before.default.difference(&features.default);
+    let not_default = not_default.filter(|name| features.all.contains(*name));
+    gone.map(|name| format!("- feature {name}"))
+        .chain(not_default.map(|name| format!("- feature {name}, by default")))
         .collect()
+}
+
+/// The names of features.
+#[derive(Debug, Default)]
+pub(super) struct Features {
+    pub(super) all: BTreeSet<String>,
+    pub(super) default: BTreeSet<String>,
+}
+
+impl Features {
+    /// As they stand under `[features]`: a name for each line that has one, and the names of those that are on by
+    /// default in one line.
+    fn of_manifest(manifest: &str) -> Self {
+        let section = manifest.split("\n[features]\n").nth(1).unwrap_or_default();
+        let section = section.split("\n[").next().unwrap_or_default();
+        let mut features = Self::default();
+        for (name, brings) in section.lines().filter_map(|line| line.split_once('=')) {
+            let name = name.trim().trim_matches('"');
+            if name == "default" {
+                let quoted = brings.split('"').skip(1).step_by(2);
+                features.default.extend(quoted.map(str::to_owned));
+            } else if !name.is_empty()
+                && name
+                    .chars()
+                    .all(|c| c.is_alphanumeric() || "-_".contains(c))
+            {
+                features.all.insert(name.to_owned());
+            }
+        }
+        features
+    }
 }
 
 fn lines(text: &str) -> BTreeSet<&str> {
@@ -217,9 +240,17 @@ mod tests {
 
     #[test]
     fn a_feature_that_is_gone_is_found() {
-        let manifest = "[package]\nname = \"x\"\n\n[features]\ndefault = [\"a\"]\n# What it is.\na = [\n    \"dep:a\",\n]\nb-c = []\n\n[dependencies]\nd = \"1\"\n";
-        let now = ["a".to_owned()];
-        assert_eq!(features_gone(manifest, &now), ["- feature b-c"]);
+        let before = "[package]\nname = \"x\"\n\n[features]\ndefault = [\"a\", \"c\"]\n# What it is.\n\
+            a = [\n    \"dep:a\",\n]\nb-c = []\nc = []\n\n[dependencies]\nd = \"1\"\n";
+        let of = |all: &[&str], default: &[&str]| Features {
+            all: all.iter().map(|name| (*name).to_owned()).collect(),
+            default: default.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let gone = |now| features_gone(before, &now);
+        assert_eq!(gone(of(&["a", "b-c", "c", "d"], &["a", "c", "d"])), [""; 0]);
+        assert_eq!(gone(of(&["a", "c"], &["a", "c"])), ["- feature b-c"]);
+        let not_default = ["- feature c, by default"];
+        assert_eq!(gone(of(&["a", "b-c", "c"], &["a"])), not_default);
     }
 
     #[test]

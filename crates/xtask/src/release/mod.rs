@@ -9,7 +9,12 @@ mod version;
 
 use std::process::Command;
 
-use self::{change::Change, version::Version};
+use serde_json::Value;
+
+use self::{
+    change::{Change, Features},
+    version::Version,
+};
 use crate::{
     api,
     command::{cargo, output},
@@ -145,7 +150,7 @@ fn changes(
         let folder = folder.map_err(|error| error.to_string())?;
         let manifest = folder.join("Cargo.toml");
         let before = at(workspace, &commit, &manifest.to_string_lossy())?;
-        let gone = change::features_gone(&before, &package.features);
+        let gone = change::features_gone(&before, &features_of(package));
         if !gone.is_empty() {
             add(&package.name, Change::Breaking, &gone);
         }
@@ -165,6 +170,15 @@ fn at(workspace: &Workspace, commit: &str, file: &str) -> Result<String, String>
         return Ok(String::new());
     }
     output(git().arg("show").arg(format!("{commit}:{file}")))
+}
+
+fn features_of(package: &Package) -> Features {
+    let default = package.metadata["features"]["default"].as_array();
+    let default = default.into_iter().flatten().filter_map(Value::as_str);
+    Features {
+        all: package.features.iter().cloned().collect(),
+        default: default.map(str::to_owned).collect(),
+    }
 }
 
 fn committed(workspace: &Workspace) -> Result<String, String> {
@@ -204,7 +218,8 @@ fn summarize(items: &[Item], packages: &[&Package]) -> bool {
         .collect();
     println!(
         "\nBy hand, in this order:\n\
-        \x20 [ ] defaults and label values that changed are in the changelog, and in the version: VERSIONING.md\n\
+        \x20 [ ] defaults, label values and the oldest Rust, where they changed, are in the changelog and in the version,\n\
+        \x20     as VERSIONING.md has it\n\
         \x20 [ ] `cargo xtask test` passes on the commit, and what ARCHITECTURE.md lists to be run at length\n\
         \x20 [ ] the manifests name the repository, and SECURITY.md and CODE_OF_CONDUCT.md whom to write to\n\
         \x20 [ ] the names on the registry are ours: `cargo owner --list NAME`\n\
@@ -224,4 +239,38 @@ fn summarize(items: &[Item], packages: &[&Package]) -> bool {
     };
     println!("\n{said}");
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn said(versions: [&str; 2], asked: &str) -> Result<Version, String> {
+        let package = |name: &str, version: &str, dependencies: Value| {
+            json!({
+                "name": name, "version": version, "features": {}, "publish": null,
+                "dependencies": dependencies, "manifest_path": "/x/Cargo.toml",
+            })
+        };
+        let asks =
+            json!([{"name": "core", "req": asked, "path": "/x"}, {"name": "tokio", "req": "^1"}]);
+        let metadata = json!({
+            "workspace_root": "/x",
+            "target_directory": "/x",
+            "packages": [package("core", versions[0], json!([])), package("top", versions[1], asks)],
+        });
+        let workspace = Workspace::from_metadata(&metadata).unwrap();
+        version_of(&workspace.published())
+    }
+
+    #[test]
+    fn all_crates_have_one_version_and_ask_for_it() {
+        assert_eq!(said(["0.2.0", "0.2.0"], "^0.2.0"), Version::parse("0.2.0"));
+        let other = said(["0.2.0", "0.2.1"], "^0.2.0").unwrap_err();
+        assert_eq!(other, "core is 0.2.0, but top is 0.2.1");
+        let older = said(["0.2.0", "0.2.0"], "^0.1.0").unwrap_err();
+        assert_eq!(older, "core is 0.2.0, but top asks for core ^0.1.0");
+    }
 }
