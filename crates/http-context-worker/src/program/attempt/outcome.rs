@@ -156,7 +156,7 @@ mod tests {
             outcome.retry_after()
         };
         assert_eq!(waits(59), Some(Duration::from_secs(59)));
-        assert_eq!(waits(u64::MAX), Some(Duration::from_secs(60)));
+        assert_eq!(waits(u64::MAX), Some(MAX_DELAY));
         assert_eq!(JobOutcome::default().retry_after(), None);
     }
 }
