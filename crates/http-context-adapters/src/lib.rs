@@ -1,4 +1,6 @@
-//! The sessions of `http-context` as the HTTP clients that SDKs take.
+#![doc = include_str!("../README.md")]
+//!
+//! # Which way in
 //!
 //! An SDK that asks for a `reqwest_middleware::ClientWithMiddleware` gets one from
 //! [`HttpSession::client`](http_context::HttpSession::client), and one that asks for a `tower` service
@@ -11,16 +13,6 @@
 //! [`SessionAdapter`] has those, one for each feature of this crate. Its requests go through the
 //! session like any other: same connections, same limits, same facts, and the exit of the context
 //! waits for their bodies.
-//!
-//! | SDK | feature | trait | its errors are retried by |
-//! |---|---|---|---|
-//! | all of AWS (`aws-smithy-runtime-api` 1) | `aws-smithy` | `HttpClient`, `HttpConnector` | what its `ConnectorError` is |
-//! | `oauth2` 5 (and `openidconnect` 4) | `oauth2` | `AsyncHttpClient` | nobody |
-//! | `object_store` 0.14 | `object-store` | `HttpConnector`, `HttpService` | the kind of its `HttpError` |
-//! | `opendal` 0.59 | `opendal` | `HttpTransport`, and `Execute` for its tasks | whether its `Error` is temporary |
-//! | `opentelemetry-http` 0.33 | `opentelemetry-http` | `HttpClient` | nobody |
-//!
-//! None is on by default.
 //!
 //! # Captured or ambient
 //!
@@ -99,6 +91,7 @@
 //! # Other SDKs
 //!
 //! [`SessionAdapter::send`] and the [`SendError`] that it gives are all that the adapters are made of.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod adapter;
 #[cfg(feature = "aws-smithy")]

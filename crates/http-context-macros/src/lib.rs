@@ -1,4 +1,4 @@
-//! The attribute macro of `http-context`; use it from there, as `#[http_context::test]`.
+#![doc = include_str!("../README.md")]
 
 mod arguments;
 

@@ -1,16 +1,4 @@
-//! Spans, metrics and a connection ledger for `http-context`.
-//!
-//! One call at start-up makes every session of the process observable, under the names of the
-//! OpenTelemetry HTTP client conventions. Facts about connections are checked against the operating
-//! system.
-//!
-//! ```
-//! use http_context_middleware::Instrumentation;
-//! # fn main() -> Result<(), http_context::ObserverAlreadySet> {
-//! Instrumentation::install()?;
-//! # Ok(())
-//! # }
-//! ```
+#![doc = include_str!("../README.md")]
 //!
 //! # In libraries
 //!
@@ -115,6 +103,7 @@
 //! # Metrics
 //!
 #![doc = include_str!("metrics/catalogue.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod attribute;
 mod events;

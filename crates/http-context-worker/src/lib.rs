@@ -1,31 +1,6 @@
-//! A worker for jobs that make HTTP requests: each runs in its own HTTP context, and proves that it closed.
+#![doc = include_str!("../README.md")]
 //!
-//! A worker is a job type, an async function, and a name:
-//!
-//! ```no_run
-//! use http_context_worker::{JobError, Worker};
-//! use serde::{Deserialize, Serialize};
-//!
-//! #[derive(Serialize, Deserialize)]
-//! struct Mail {
-//!     to: String,
-//! }
-//!
-//! async fn send(mail: Mail) -> Result<u16, JobError> {
-//!     let session = http_context::http_session().map_err(JobError::failed)?;
-//!     let sent = session.post("http://mail.internal/send").body(mail.to).send().await;
-//!     Ok(sent.map_err(JobError::failed)?.status().as_u16())
-//! }
-//!
-//! fn main() -> std::process::ExitCode {
-//!     Worker::new("mailer", send).main()
-//! }
-//! ```
-//!
-//! Jobs are lines of JSON ([`JobLine`]); they wait in a queue (embedded, or in a Redis or a PostgreSQL that many processes
-//! share), run each in a context of their own ([`http_context`]) with a session that they hand on, and
-//! leave one result line each. Killed at any moment and started again, a worker loses no job and writes no
-//! result twice.
+//! # What there is
 //!
 //! | to | there is |
 //! |---|---|
@@ -38,20 +13,6 @@
 //! | have results in a database or a channel | [`Plan::results_to`] |
 //! | have the same telemetry and admin page in a service without a queue | [`Telemetry`], [`Admin`] |
 //! | run requests as jobs, without a line of code | the program `http-context-worker`, which is [`program`] |
-//!
-//! # Features
-//!
-//! | feature | brings | costs |
-//! |---|---|---|
-//! | `otlp` (on by default) | traces and metrics over OTLP by HTTP, as soon as the `OTEL_*` variables ask for it | 20 s |
-//! | `otlp-grpc` | the same by gRPC as well | 15 s |
-//! | `redis` | queues in Redis, which many processes share | 30 s |
-//! | `cron` | jobs by the calendar | a few seconds |
-//!
-//! The cost is about how much of a processor's time a first release build takes more, which takes some six minutes
-//! of it with what is on by default.
-//!
-//! A program that is asked for what it is built without says which feature it lacks, and ends.
 //!
 //! # Inside
 //!
@@ -76,6 +37,7 @@
 //! | `cli` | the command line, and what stands on a terminal |
 //! | `worker` | what a user puts together |
 //! | `program` | the program, whose jobs are requests |
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod admin;
 mod cli;

@@ -1,44 +1,4 @@
-//! Ambient HTTP sessions for Tokio tasks that prove they close.
-//!
-//! A worker runs many jobs in one process, and each job calls HTTP APIs through code that nobody
-//! passes a client to. So each job gets an **HTTP context**: [`open`] binds one pooled session to
-//! the task, any code under it calls [`http_session`], and when the work ends the session is closed
-//! and *proven* closed: no request in flight, no body unread, no handle kept, no socket open.
-//!
-//! ```
-//! use http_context::{http_session, open};
-//! # use tokio::io::{AsyncReadExt, AsyncWriteExt};
-//!
-//! // Somewhere deep below, in code that was passed no client:
-//! async fn title(url: &str) -> Result<String, Box<dyn std::error::Error>> {
-//!     Ok(http_session()?.get(url).send().await?.error_for_status()?.text().await?)
-//! }
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-//! # let url = format!("http://{}/", listener.local_addr()?);
-//! # tokio::spawn(async move {
-//! #     let (mut socket, _) = listener.accept().await.unwrap();
-//! #     let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
-//! #     while socket.read(&mut [0; 1024]).await.unwrap() > 0 {
-//! #         socket.write_all(answer).await.unwrap();
-//! #     }
-//! # });
-//! // Around each job:
-//! let (titles, report) = open(async || {
-//!     Ok::<_, Box<dyn std::error::Error>>([title(&url).await?, title(&url).await?])
-//! })
-//! .with_report()
-//! .await;
-//!
-//! assert_eq!(titles?, ["hello", "hello"]);
-//! let report = report.expect("a context was opened");
-//! assert_eq!((report.requests, report.connections_opened), (2, 1));
-//! assert!(report.is_clean());
-//! # Ok(())
-//! # }
-//! ```
+#![doc = include_str!("../README.md")]
 //!
 //! # Contexts and tasks
 //!
@@ -73,6 +33,42 @@
 //!    system, sockets; those that somebody still holds are
 //!    [cut off](ContextBuilder::cut_held_sockets), and reported all the same;
 //! 6. the [`ExitReport`] goes to the observers and, with [`Open::with_report`], to the caller.
+//!
+//! The report says what the context did:
+//!
+//! ```
+//! use http_context::{http_session, open};
+//! # use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! // Somewhere deep below, in code that was passed no client:
+//! async fn title(url: &str) -> Result<String, Box<dyn std::error::Error>> {
+//!     Ok(http_session()?.get(url).send().await?.error_for_status()?.text().await?)
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! # let url = format!("http://{}/", listener.local_addr()?);
+//! # tokio::spawn(async move {
+//! #     let (mut socket, _) = listener.accept().await.unwrap();
+//! #     let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+//! #     while socket.read(&mut [0; 1024]).await.unwrap() > 0 {
+//! #         socket.write_all(answer).await.unwrap();
+//! #     }
+//! # });
+//! let (titles, report) = open(async || {
+//!     Ok::<_, Box<dyn std::error::Error>>([title(&url).await?, title(&url).await?])
+//! })
+//! .with_report()
+//! .await;
+//!
+//! assert_eq!(titles?, ["hello", "hello"]);
+//! let report = report.expect("a context was opened");
+//! assert_eq!((report.requests, report.connections_opened), (2, 1));
+//! assert!(report.is_clean());
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! When the work panics, or the future is dropped, steps 1, 3, 4 and 6 happen at once, and sockets are
 //! verified in the background.
@@ -157,25 +153,15 @@
 //! microseconds: all sessions of a process share one TLS configuration, read at the first use or by
 //! [`warm_up`]. `http_session()` takes no lock and allocates nothing.
 //!
-//! # Features
+//! # Features of `reqwest`
 //!
-//! None is on by default.
-//!
-//! | feature | what it adds |
-//! |---|---|
-//! | `json`, `form`, `query`, `multipart` | the methods of those names to [`RequestBuilder`] |
-//! | `cookies` | contexts that keep cookies: [`cookie_store`](ContextBuilder::cookie_store) |
-//! | `gzip`, `brotli`, `zstd`, `deflate` | response bodies in these encodings are asked for (`Accept-Encoding`) and unpacked |
-//! | `websocket` | [`websocket`] |
-//! | `tracing` | [`spawn`] and its kin carry the caller's span |
-//! | `testing` | what makes tests fail on a leak |
-//!
-//! Features of `reqwest` are those of the whole build: whoever turns `reqwest/gzip` on turns it on here
+//! They are those of the whole build: whoever turns `reqwest/gzip` on turns it on here
 //! as well. [`configure`](ContextBuilder::configure) turns an encoding off for a session
 //! (`no_gzip`), and a header `Accept-Encoding` of a request stands in place of what the client would
 //! ask for. A body that was unpacked has no `Content-Length` and no `Content-Encoding`, and wherever
 //! bytes of a body are counted or limited ([`BodyEnd`], [`ExitReport`], metrics,
 //! [`max_response_body`](ContextBuilder::max_response_body)) they are those that came out.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod caller;
 mod children;

@@ -63,13 +63,28 @@ pub(crate) fn write(workspace: &Workspace) -> Result<(), String> {
 
 /// Fails with the difference from the committed lists.
 pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
+    check_lists(workspace, &lists(workspace)?)
+}
+
+/// Each library with its list as it is now.
+pub(crate) fn lists(workspace: &Workspace) -> Result<Vec<(&'static str, String)>, String> {
+    let listed = LIBRARIES
+        .iter()
+        .map(|library| Ok((*library, list(workspace, library)?)));
+    listed.collect()
+}
+
+/// Fails with the difference of these from the committed ones.
+pub(crate) fn check_lists(
+    workspace: &Workspace,
+    lists: &[(&'static str, String)],
+) -> Result<(), String> {
     let mut changed = Vec::new();
-    for library in LIBRARIES {
+    for (library, now) in lists {
         let file = file_of(library);
         let committed = workspace.text(&file).unwrap_or_default();
-        let now = list(workspace, library)?;
-        if committed != now {
-            let lines = difference(&committed, &now).join("\n");
+        if committed != *now {
+            let lines = difference(&committed, now).join("\n");
             changed.push(format!("{}\n{lines}", file.display()));
         }
     }
@@ -82,7 +97,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
     ))
 }
 
-fn file_of(library: &str) -> PathBuf {
+pub(crate) fn file_of(library: &str) -> PathBuf {
     ["crates", library, "api.txt"].iter().collect()
 }
 
@@ -128,7 +143,7 @@ fn is_listed(item: &str) -> bool {
 }
 
 /// The removed and the added lines.
-fn difference(before: &str, after: &str) -> Vec<String> {
+pub(crate) fn difference(before: &str, after: &str) -> Vec<String> {
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
     let (before, after) = (lines(before), lines(after));
     let gone = before.iter().filter(|line| !after.contains(line));

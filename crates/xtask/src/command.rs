@@ -43,15 +43,21 @@ pub(crate) fn output(command: &mut Command) -> Result<String, String> {
 /// The cargo that runs this program. In continuous integration it must not
 /// touch `Cargo.lock`.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
     // Right after the subcommand: the last of these may be an option whose value comes yet.
     let (subcommand, options) = arguments.split_at(arguments.len().min(1));
-    command.args(subcommand);
+    let mut command = cargo_unlocked(subcommand);
     if std::env::var_os("CI").is_some() {
         command.arg("--locked");
     }
     command.args(options);
+    command
+}
+
+/// As [`cargo`], for what has no `--locked` or a lock file of its own making.
+pub(crate) fn cargo_unlocked(arguments: &[&str]) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(arguments);
     command
 }
 

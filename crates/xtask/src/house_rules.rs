@@ -9,6 +9,9 @@ use crate::workspace::Workspace;
 const LINES: usize = 400;
 const LONG: &str = "// Longer than 400 lines because";
 
+/// How the documentation of a package begins, whose README is its front page.
+const FRONT_PAGE: &str = r#"#![doc = include_str!("../README.md")]"#;
+
 /// Words of unfinished work. Written in two parts, so that this file has none.
 const UNFINISHED: [&str; 5] = [
     concat!("TO", "DO"),
@@ -64,7 +67,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
 
 /// The rules that a Rust file as a whole breaks.
 fn check_shape(text: &str) -> impl Iterator<Item = &'static str> {
-    let headless = !text.starts_with("//!");
+    let headless = !(text.starts_with("//!") || text.starts_with(FRONT_PAGE));
     let long = text.lines().count() > LINES && !text.lines().any(|line| line.starts_with(LONG));
     let headless = headless.then_some("it does not begin with documentation (`//!`)");
     let long = long.then_some("more than 400 lines without a reason");
@@ -150,6 +153,7 @@ mod tests {
         assert_eq!(check_shape(&format!("{long}{LONG} of this\n")).count(), 0);
         assert_eq!(check_shape(head).count(), 0);
         assert_eq!(check_shape("fn main() {}").count(), 1);
+        assert_eq!(check_shape(&format!("{FRONT_PAGE}\n")).count(), 0);
     }
 
     #[test]

@@ -15,7 +15,10 @@ mod estimate;
 mod house_rules;
 mod msrv;
 mod mutants;
+mod named_tests;
+mod packages;
 mod plan;
+mod release;
 mod steps;
 mod tools;
 mod workspace;
@@ -35,6 +38,10 @@ cargo xtask list
     The steps, and what each does.
 cargo xtask api
     Write the public API of the libraries to crates/*/api.txt.
+cargo xtask release --dry-run
+    What has to be true before a release: versions, changelog, what has changed
+    since the last one and what version that asks for, and what is left to do by
+    hand. Releases nothing.
 cargo xtask mutants [OPTION…]
     Run cargo-mutants on the libraries: some test has to fail for each change.
     Takes hours: `--file` and `--re` choose some, `--shard 0/8` is an eighth of
@@ -59,6 +66,12 @@ fn main() -> ExitCode {
             Ok(true)
         }
         ["api"] => Workspace::read().and_then(|workspace| api::write(&workspace).map(|()| true)),
+        ["release", "--dry-run"] => {
+            Workspace::read().and_then(|workspace| release::dry_run(&workspace))
+        }
+        ["release", ..] => Err(
+            "a release is made by hand: `cargo xtask release --dry-run` says how, and what is missing".to_owned(),
+        ),
         ["mutants", options @ ..] => mutants(options).map(|()| true),
         ["tools"] => install_tools(),
         [] | ["help" | "--help" | "-h"] => {

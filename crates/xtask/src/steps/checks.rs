@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::Command};
 
 use super::Outcome;
 use crate::{
-    command::{cargo, run},
+    command::{cargo, cargo_unlocked, run},
     tools::{self, Toolbox},
     workspace::Workspace,
 };
@@ -12,17 +12,10 @@ use crate::{
 /// A workspace of its own.
 const SDKS: &str = "tests/sdks/Cargo.toml";
 
-/// Without `--locked`, which `cargo fmt` does not support.
-fn cargo_plain(arguments: &[&str]) -> Command {
-    let mut command = Command::new(cargo(&[]).get_program());
-    command.args(arguments);
-    command
-}
-
 /// Also of the workspace that is none of this one's members.
 pub(super) fn fmt(workspace: &Workspace) -> Result<(), String> {
-    let mut sdks = cargo_plain(&["fmt", "--all", "--check", "--manifest-path"]);
-    run(&mut cargo_plain(&["fmt", "--all", "--check"]))?;
+    let mut sdks = cargo_unlocked(&["fmt", "--all", "--check", "--manifest-path"]);
+    run(&mut cargo_unlocked(&["fmt", "--all", "--check"]))?;
     run(sdks.arg(workspace.root.join(SDKS)))
 }
 

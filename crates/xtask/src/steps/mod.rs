@@ -2,7 +2,9 @@
 
 mod checks;
 
-use crate::{api, circles, house_rules, msrv, tools::Toolbox, workspace::Workspace};
+use crate::{
+    api, circles, house_rules, msrv, named_tests, packages, tools::Toolbox, workspace::Workspace,
+};
 
 type Build = fn(&Workspace, &Toolbox) -> Result<(), String>;
 
@@ -34,9 +36,12 @@ impl From<Result<(), String>> for Outcome {
 
 const RULES: Step = Step {
     name: "rules",
-    about: "the house rules that a text search can check",
+    about: "the house rules that a text search can check, and the tests that SECURITY.md names",
     build: None,
-    run: Some(|workspace, _| house_rules::check(workspace).into()),
+    run: Some(|workspace, _| {
+        let all = [house_rules::check(workspace), named_tests::check(workspace)];
+        all.into_iter().collect::<Result<(), String>>().into()
+    }),
 };
 
 const FMT: Step = Step {
@@ -103,6 +108,14 @@ pub(crate) const ALL: &[Step] = &[
         about: "the tests of the libraries hold where no system shows sockets and their closes",
         build: Some(|workspace, _| checks::no_kernel(workspace, &["--no-run"])),
         run: Some(|workspace, _| checks::no_kernel(workspace, &[]).into()),
+    },
+    Step {
+        name: "packages",
+        about: "each published crate builds, and its documentation holds, from what is in its package",
+        build: Some(|workspace, _| {
+            packages::pack(workspace).and_then(|()| packages::test(workspace))
+        }),
+        run: None,
     },
     Step {
         name: "bench",

@@ -139,3 +139,24 @@ impl WebSocketOutcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_waited_for_a_minute_at_most() {
+        let waits = |seconds| {
+            let mut websocket = WebSocketOutcome::begun();
+            websocket.retry_after = Some(Duration::from_secs(seconds));
+            let outcome = JobOutcome {
+                websocket: Some(Box::new(websocket)),
+                ..JobOutcome::default()
+            };
+            outcome.retry_after()
+        };
+        assert_eq!(waits(59), Some(Duration::from_secs(59)));
+        assert_eq!(waits(u64::MAX), Some(MAX_DELAY));
+        assert_eq!(JobOutcome::default().retry_after(), None);
+    }
+}
