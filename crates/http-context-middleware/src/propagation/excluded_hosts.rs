@@ -1,5 +1,7 @@
 //! Hosts that get no trace context.
 
+use std::net::IpAddr;
+
 use url::Host;
 
 /// Compared as hosts: without regard to case, the trailing dot of a name, and the brackets of an
@@ -32,15 +34,41 @@ impl ExcludedHosts {
 
     /// Whether the host of a URL is excluded. An invalid one is, to fail closed.
     pub(crate) fn contains(&self, host: &str) -> bool {
-        let is_excluded = |host| self.hosts.contains(&host);
-        self.excludes_all || parse(host).is_none_or(is_excluded)
+        if self.excludes_all {
+            return true;
+        }
+        if is_plain_name(host) {
+            let is_it = |excluded: &Host| matches!(excluded, Host::Domain(name) if name == host);
+            return self.hosts.iter().any(is_it);
+        }
+        parse(host).is_none_or(|host| self.hosts.contains(&host))
     }
+}
+
+/// Whether it is a name that parsing would leave as it is, which most are that come from a URL: letters
+/// in lower case, in labels that are no encoded ones, of which the last one is no number.
+fn is_plain_name(host: &str) -> bool {
+    let is_plain = |label: &str| {
+        let is_plain = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9');
+        // Encoded ones have two of them.
+        let is_hyphen = |pair: &[u8]| pair[0] == b'-' && pair[1] != b'-';
+        let bytes = label.as_bytes();
+        let mut pairs = bytes.windows(2);
+        bytes.first().is_some_and(|&byte| is_plain(byte))
+            && bytes.last().is_some_and(|&byte| is_plain(byte))
+            && pairs.all(|pair| is_plain(pair[0]) || is_hyphen(pair))
+    };
+    let last = host.rsplit('.').next().unwrap_or_default();
+    last.starts_with(|first: char| first.is_ascii_lowercase()) && host.split('.').all(is_plain)
 }
 
 /// Parses a name or an address; brackets around an IPv6 address are optional.
 fn parse(text: &str) -> Option<Host> {
     if let Ok(address) = text.parse() {
-        return Some(Host::Ipv6(address));
+        return Some(match address {
+            IpAddr::V4(address) => Host::Ipv4(address),
+            IpAddr::V6(address) => Host::Ipv6(address),
+        });
     }
     match Host::parse(text).ok()? {
         Host::Domain(name) => {
@@ -54,6 +82,8 @@ fn parse(text: &str) -> Option<Host> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn excluded(hosts: &[&str]) -> ExcludedHosts {
@@ -85,6 +115,36 @@ mod tests {
         }
         assert!(excluded(&[]).is_empty());
         assert!(!some.is_empty() && !excluded(&["no host"]).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn a_plain_name_is_parsed_as_it_is(name in "[a-c0-9x.-]{1,12}") {
+            prop_assume!(is_plain_name(&name));
+            prop_assert_eq!(parse(&name), Some(Host::Domain(name)));
+        }
+    }
+
+    #[test]
+    fn few_names_are_not_plain() {
+        for plain in ["localhost", "api.example.com", "a-b.c1"] {
+            assert!(is_plain_name(plain), "{plain}");
+        }
+        for other in [
+            "",
+            "A.b",
+            "a.",
+            "a..b",
+            "a.1",
+            "127.0.0.1",
+            "::1",
+            "-a",
+            "a-",
+            "xn--a",
+            "a_b",
+        ] {
+            assert!(!is_plain_name(other), "{other}");
+        }
     }
 
     #[test]

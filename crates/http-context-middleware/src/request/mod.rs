@@ -26,10 +26,11 @@ pub(crate) struct RequestState {
     /// Whether it carries trace context, except to excluded hosts.
     pub(crate) propagates: bool,
     progress: Progress,
-    /// The span of its wait for a slot. The lock protects the exchange; the span closes after it.
-    waiting: Mutex<Option<Waiting>>,
+    /// The span of its wait for a slot. The lock protects the exchange; the span closes after it. In a
+    /// box, as the next one: few have any, and all are as large as this is.
+    waiting: Mutex<Option<Box<Waiting>>>,
     /// The connect that it started. The lock protects the exchange; its span closes after it.
-    connect: Mutex<Option<Connect>>,
+    connect: Mutex<Option<Box<Connect>>>,
     /// Attributes from the headers of the response. No code of others runs under the lock.
     response_attributes: Mutex<Vec<SpanAttribute>>,
 }
@@ -81,7 +82,7 @@ impl RequestState {
 
     pub(crate) fn queued(&self, waiting: Option<Waiting>) {
         self.progress.queued();
-        self.replace_waiting(waiting);
+        self.replace_waiting(waiting.map(Box::new));
     }
 
     pub(crate) fn dequeued(&self) {
@@ -89,7 +90,7 @@ impl RequestState {
     }
 
     /// Closes the previous span, which calls the subscriber, after the lock.
-    fn replace_waiting(&self, waiting: Option<Waiting>) {
+    fn replace_waiting(&self, waiting: Option<Box<Waiting>>) {
         let before = std::mem::replace(&mut *self.waiting.lock(), waiting);
         drop(before);
     }
@@ -99,11 +100,11 @@ impl RequestState {
     }
 
     pub(crate) fn connect_started(&self, host: &Arc<Origin>, setup: Option<tracing::Span>) {
-        let connect = Connect {
+        let connect = Box::new(Connect {
             host: Arc::clone(host),
             setup,
             abandoned_after: None,
-        };
+        });
         let before = self.connect.lock().replace(connect);
         drop(before);
         self.progress.connecting();
