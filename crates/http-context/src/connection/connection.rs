@@ -1,6 +1,5 @@
 //! One connection: what it carries, when it is idle, and how it ends.
 
-use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use tokio::time::Instant;
 
 use super::closes::SocketEnd;
 use super::counters::SocketCounters;
-use super::kernel::{self, Socket, SocketState};
+use super::kernel::{self, Sight, Socket, SocketState};
 use super::registry::REGISTRY;
 use super::traffic::Traffic;
 use crate::facts::{CloseReason, ConnectionClosed, ConnectionInfo, ConnectionUse};
@@ -33,8 +32,8 @@ pub(crate) struct Connection {
     pub(super) traffic: Arc<Traffic>,
     /// Whether its close will be seen.
     is_seen: bool,
-    /// The kernel's number for its socket, where that was asked for and is known.
-    cookie: Option<NonZeroU64>,
+    /// What the kernel has shown of its socket while that was being opened.
+    sight: Sight,
     /// Nothing of a user runs under it. The lock of the traffic is taken under it.
     state: Mutex<State>,
 }
@@ -111,7 +110,7 @@ impl Connection {
         observers: Observers,
         traffic: &Arc<Traffic>,
         is_seen: bool,
-        cookie: Option<NonZeroU64>,
+        sight: Sight,
     ) -> Self {
         let state = State {
             // Of one whose use is not seen it is never known.
@@ -124,7 +123,7 @@ impl Connection {
             observers,
             traffic: Arc::clone(traffic),
             is_seen,
-            cookie,
+            sight,
             state: Mutex::new(state),
         }
     }
@@ -134,16 +133,25 @@ impl Connection {
         self.is_seen
     }
 
-    /// Its socket, where that has addresses.
+    /// Whether it makes sense to ask the kernel for its socket.
+    pub(super) fn is_shown(&self) -> bool {
+        self.sight != Sight::NotShown
+    }
+
+    /// Its socket, where that has addresses and the kernel can be asked for it.
     pub(super) fn socket(&self) -> Option<Socket> {
-        let cookie = self.cookie;
+        let cookie = match self.sight {
+            Sight::Shown(number) => Some(number),
+            Sight::Unknown => None,
+            Sight::NotShown => return None,
+        };
         let addresses = self.info.addresses?;
         Some(Socket { addresses, cookie })
     }
 
     /// Whether its socket can be told from every other one, and so be cut off.
     pub(super) fn can_be_cut(&self) -> bool {
-        self.cookie.is_some()
+        matches!(self.sight, Sight::Shown(_))
     }
 
     /// Whether anybody is notified of its close.

@@ -4,7 +4,6 @@
 //! port that was closed may come back in another session at once), which connection a response came
 //! over, and which one the operating system reports as closed.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -62,11 +61,12 @@ impl Registry {
         connection: &Arc<Connection>,
         is_announced: bool,
     ) -> Option<Arc<Connection>> {
-        let addresses = canonical(connection.info.addresses?);
+        let addresses = connection.info.addresses?.canonical();
         let mut entries = self.shard(&addresses).lock();
         match entries.entry(addresses) {
             MapEntry::Occupied(mut known) => {
                 let entry = known.get_mut();
+                let is_announced = is_announced && entry.connection.is_shown();
                 entry.closes_of_others += u32::from(is_announced && !entry.is_gone);
                 entry.is_gone = false;
                 Some(std::mem::replace(
@@ -86,7 +86,7 @@ impl Registry {
     }
 
     pub(super) fn find(&self, addresses: AddressPair) -> Option<Arc<Connection>> {
-        let addresses = canonical(addresses);
+        let addresses = addresses.canonical();
         let entries = self.shard(&addresses).lock();
         entries
             .get(&addresses)
@@ -96,7 +96,7 @@ impl Registry {
     /// Whether this connection is the last one that was opened with its addresses, and is not known
     /// to be closed.
     pub(super) fn has(&self, connection: &Connection) -> bool {
-        let Some(addresses) = connection.info.addresses.map(canonical) else {
+        let Some(addresses) = connection.info.addresses.map(AddressPair::canonical) else {
             return false;
         };
         let entries = self.shard(&addresses).lock();
@@ -107,7 +107,7 @@ impl Registry {
 
     /// Forgets it, unless another one has its addresses by now.
     pub(super) fn remove(&self, connection: &Connection) {
-        let Some(addresses) = connection.info.addresses.map(canonical) else {
+        let Some(addresses) = connection.info.addresses.map(AddressPair::canonical) else {
             return;
         };
         let mut entries = self.shard(&addresses).lock();
@@ -123,7 +123,7 @@ impl Registry {
 
     /// The connection whose close was announced.
     fn announced(&self, addresses: AddressPair) -> Option<Arc<Connection>> {
-        let addresses = canonical(addresses);
+        let addresses = addresses.canonical();
         let mut entries = self.shard(&addresses).lock();
         let entry = entries.get_mut(&addresses)?;
         if entry.closes_of_others > 0 {
@@ -179,7 +179,7 @@ impl Registry {
     }
 
     fn mark_gone(&self, connection: &Connection) {
-        if let Some(addresses) = connection.info.addresses.map(canonical)
+        if let Some(addresses) = connection.info.addresses.map(AddressPair::canonical)
             && let Some(entry) = self.shard(&addresses).lock().get_mut(&addresses)
             && entry.connection.info.id == connection.info.id
         {
@@ -274,22 +274,6 @@ fn end_of(socket: &ClosedSocket) -> SocketEnd {
     match kernel::closings(&[socket.addresses]).as_deref() {
         Some([Closing::By(end)]) => *end,
         _ => SocketEnd::Unknown,
-    }
-}
-
-/// A dual-stack socket may show an IPv4 peer in the mapped form.
-#[inline]
-fn canonical(addresses: AddressPair) -> AddressPair {
-    if addresses.local.is_ipv4() && addresses.remote.is_ipv4() {
-        return addresses;
-    }
-    let one = |address: SocketAddr| match address {
-        SocketAddr::V4(_) => address,
-        SocketAddr::V6(_) => SocketAddr::new(address.ip().to_canonical(), address.port()),
-    };
-    AddressPair {
-        local: one(addresses.local),
-        remote: one(addresses.remote),
     }
 }
 

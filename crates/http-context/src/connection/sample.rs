@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::connection::Connection;
+use super::kernel::{self, Sight};
 use super::registry::REGISTRY;
 use super::traffic::Traffic;
 use crate::facts::{AddressPair, ConnectionClosed, ConnectionInfo};
@@ -79,14 +80,21 @@ impl Sample {
         observers: Observers,
         is_seen: bool,
     ) -> Arc<Connection> {
-        let (info, cookie) = (info(addresses), super::kernel::cookie(addresses));
         Arc::new(Connection::new(
-            info,
+            info(addresses),
             observers,
             &self.traffic,
             is_seen,
-            cookie,
+            sight(addresses),
         ))
+    }
+}
+
+/// Of what never had a socket it is right that there is none.
+pub(super) fn sight(addresses: AddressPair) -> Sight {
+    match kernel::sight(addresses) {
+        Sight::NotShown => Sight::Unknown,
+        other => other,
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::awaits_head::AwaitsHead;
 use super::closes::SocketEnd;
 use super::connection::{Connection, SocketGone};
-use super::kernel::{self, SocketState};
+use super::kernel::{self, Sight, SocketState};
 use super::ownership::{release, still_held};
 use super::registry::REGISTRY;
 use super::response_connection::{ResponseConnection, closes_after};
@@ -76,10 +76,15 @@ impl SessionConnections {
         let is_seen =
             !observers.is_empty() && info.addresses.is_some() && source::sees_connection_closes();
         // Whoever asks for this has the socket open, so that it can be no other one.
-        let asked = info.addresses.filter(|_| self.cuts_sockets);
-        let cookie = asked.and_then(kernel::cookie);
+        let asked = info.addresses.filter(|_| self.cuts_sockets || is_seen);
+        let mut sight = asked.map_or(Sight::Unknown, kernel::sight);
+        let is_seen = is_seen && sight != Sight::NotShown;
+        if !self.cuts_sockets && sight != Sight::NotShown {
+            // Without its number nothing can be done to it.
+            sight = Sight::Unknown;
+        }
         let (observers, traffic) = (observers.clone(), self.traffic());
-        Arc::new(Connection::new(info, observers, traffic, is_seen, cookie))
+        Arc::new(Connection::new(info, observers, traffic, is_seen, sight))
     }
 
     fn enter(&self, connection: &Arc<Connection>) {
@@ -212,7 +217,13 @@ impl SessionConnections {
     /// Enters a connection that nobody observes.
     #[cfg(all(test, target_os = "linux", not(http_context_no_kernel)))]
     pub(super) fn open_unobserved(&self, addresses: AddressPair) -> Arc<Connection> {
-        let connection = self.made(super::sample::info(addresses), &Observers::default());
+        let connection = Arc::new(Connection::new(
+            super::sample::info(addresses),
+            Observers::default(),
+            self.traffic(),
+            false,
+            super::sample::sight(addresses),
+        ));
         self.enter(&connection);
         connection
     }
@@ -282,7 +293,7 @@ fn note_session_closed(connections: &[Arc<Connection>]) {
     let now = Instant::now();
     let asked: Vec<_> = connections
         .iter()
-        .filter(|c| c.info.addresses.is_some())
+        .filter(|c| c.socket().is_some())
         .collect();
     let sockets: Vec<_> = asked.iter().filter_map(|c| c.socket()).collect();
     let states = kernel::states(&sockets);
@@ -373,15 +384,15 @@ fn split_held(
     all: Vec<Arc<Connection>>,
     still_held: impl FnOnce(&[Arc<Connection>]) -> Option<Vec<Arc<Connection>>>,
 ) -> (Vec<Arc<Connection>>, Vec<Arc<Connection>>) {
-    let Some(held) = still_held(&all) else {
+    let held = still_held(&all);
+    let held: Option<HashSet<_>> = held.map(|held| held.iter().map(|one| one.info.id).collect());
+    let now = Instant::now();
+    all.into_iter().partition(|one| match &held {
+        Some(held) if one.is_shown() => held.contains(&one.info.id),
         // Where the operating system cannot be asked, their peers have announced the close, or this
         // side has closed them since nobody had use for them.
-        let now = Instant::now();
-        let is_held = |one: &Arc<Connection>| !one.is_reported() && !one.is_long_idle(now);
-        return all.into_iter().partition(is_held);
-    };
-    let held: HashSet<_> = held.iter().map(|one| one.info.id).collect();
-    all.into_iter().partition(|one| held.contains(&one.info.id))
+        _ => !one.is_reported() && !one.is_long_idle(now),
+    })
 }
 
 #[cfg(all(target_os = "linux", not(http_context_no_kernel)))]

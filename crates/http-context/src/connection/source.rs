@@ -90,8 +90,8 @@ fn compare() -> bool {
     };
     let held: HashSet<AddressPair> = held.into_iter().collect();
     let is_held = |one: &Arc<Connection>| {
-        let addresses = one.info.addresses;
-        addresses.is_none_or(|pair| held.contains(&pair))
+        let socket = one.socket();
+        socket.is_none_or(|socket| held.contains(&socket.addresses))
     };
     let mut is_due_again = false;
     let mut missing = Vec::new();

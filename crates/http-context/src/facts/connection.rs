@@ -101,6 +101,24 @@ pub struct AddressPair {
     pub remote: SocketAddr,
 }
 
+impl AddressPair {
+    /// A dual-stack socket may show an IPv4 peer in the mapped form.
+    #[inline]
+    pub(crate) fn canonical(self) -> Self {
+        if self.local.is_ipv4() && self.remote.is_ipv4() {
+            return self;
+        }
+        let one = |address: SocketAddr| match address {
+            SocketAddr::V4(_) => address,
+            SocketAddr::V6(_) => SocketAddr::new(address.ip().to_canonical(), address.port()),
+        };
+        Self {
+            local: one(self.local),
+            remote: one(self.remote),
+        }
+    }
+}
+
 /// A connection that is about to be made.
 #[derive(Debug)]
 #[non_exhaustive]

@@ -20,8 +20,8 @@ use rustix::io::Errno;
 use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with};
 
-use super::sock_diag;
 use super::tcp_info::TcpInfo;
+use super::{proc_fs, sock_diag};
 use crate::connection::closes::{CloseEvent, CloseSink, ClosedSocket};
 use crate::connection::counters::OwnFin;
 
@@ -40,10 +40,12 @@ static WATCH: OnceLock<Option<Watch>> = OnceLock::new();
 pub(super) fn start(sink: CloseSink) -> bool {
     let watch = WATCH.get_or_init(|| {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok()?;
-        Some(Watch {
+        let announcements = listen().ok();
+        // With nothing to compare with either, no close would ever be seen.
+        (announcements.is_some() || proc_fs::held().is_some()).then_some(Watch {
             sink,
             wake,
-            announcements: listen().ok(),
+            announcements,
         })
     });
     let Some(watch) = watch else { return false };

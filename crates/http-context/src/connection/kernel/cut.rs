@@ -93,6 +93,7 @@ mod tests {
 
     use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
+    use super::super::Sight;
     use super::*;
 
     fn of(stream: &TcpStream) -> Socket {
@@ -102,7 +103,10 @@ mod tests {
         };
         Socket {
             addresses,
-            cookie: sock_diag::cookie(addresses),
+            cookie: match sock_diag::sight(addresses) {
+                Sight::Shown(number) => Some(number),
+                other => panic!("{other:?}"),
+            },
         }
     }
 

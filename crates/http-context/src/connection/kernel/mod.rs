@@ -33,17 +33,27 @@ use unsupported as system;
 mod system {
     pub(super) use super::announcements::{check_soon, flush, start};
     pub(super) use super::cut::cut;
-    use super::{AddressPair, Socket, proc_fs, sock_diag};
+    use super::{AddressPair, Socket, SocketState, proc_fs, sock_diag};
 
     pub(super) fn held(sockets: &[Socket]) -> Option<Vec<AddressPair>> {
         sock_diag::held(sockets).or_else(|| {
             let held = proc_fs::held()?;
             let addresses = sockets.iter().map(|socket| socket.addresses);
-            Some(addresses.filter(|pair| held.contains(pair)).collect())
+            let is_held = |pair: &AddressPair| held.contains_key(&pair.canonical());
+            Some(addresses.filter(is_held).collect())
         })
     }
 
-    pub(super) use super::sock_diag::{closings, cookie, states};
+    pub(super) fn states(sockets: &[Socket]) -> Option<Vec<SocketState>> {
+        sock_diag::states(sockets).or_else(|| {
+            let held = proc_fs::held()?;
+            let state = |socket: &Socket| held.get(&socket.addresses.canonical()).copied();
+            let states = sockets.iter().map(state);
+            Some(states.map(|one| one.unwrap_or(SocketState::Gone)).collect())
+        })
+    }
+
+    pub(super) use super::sock_diag::{closings, sight};
 }
 
 #[cfg(all(target_os = "linux", not(http_context_no_kernel)))]
@@ -64,10 +74,25 @@ pub(super) struct Socket {
     pub(super) cookie: Option<NonZeroU64>,
 }
 
-/// The kernel's number for the open socket with these addresses. Takes some microseconds; `None` where
-/// the operating system does not say it.
-pub(super) fn cookie(addresses: AddressPair) -> Option<NonZeroU64> {
-    system::cookie(addresses)
+/// What the kernel shows of a socket that whoever asks has open.
+#[cfg_attr(
+    any(not(target_os = "linux"), http_context_no_kernel),
+    expect(dead_code, reason = "nobody says it")
+)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// The socket, by its number.
+    Shown(NonZeroU64),
+    /// Other sockets than those that this process has: a kernel without that part of it, or another
+    /// network namespace. What it says of this one later is no evidence.
+    NotShown,
+    /// Nothing, or nobody has asked.
+    Unknown,
+}
+
+/// What it shows of the open socket with these addresses. Takes some microseconds.
+pub(super) fn sight(addresses: AddressPair) -> Sight {
+    system::sight(addresses)
 }
 
 /// Shuts each socket down in both directions, whoever has its descriptor. Says of each whether it was

@@ -12,7 +12,7 @@ use rustix::net::{
 };
 
 use super::tcp_info::TcpInfo;
-use super::{Closing, Socket, SocketState};
+use super::{Closing, Sight, Socket, SocketState};
 use crate::connection::closes::SocketEnd;
 use crate::connection::counters::OwnFin;
 use crate::facts::AddressPair;
@@ -69,25 +69,28 @@ pub(super) fn states(sockets: &[Socket]) -> Option<Vec<SocketState>> {
     ask_each(sockets, WITH_INFO, state)
 }
 
-/// The number of the open socket with these addresses.
-pub(super) fn cookie(addresses: AddressPair) -> Option<NonZeroU64> {
+/// Whether the open socket with these addresses is shown, and its number.
+pub(super) fn sight(addresses: AddressPair) -> Sight {
     let asked = Socket {
         addresses,
         cookie: None,
     };
-    ask_each(&[asked], 0, read_cookie)?.pop()
+    let sights = ask_each(&[asked], 0, read_sight);
+    sights
+        .and_then(|mut all| all.pop())
+        .unwrap_or(Sight::Unknown)
 }
 
-/// `None` where no process has it open.
-fn read_cookie(answer: &[u8]) -> Option<NonZeroU64> {
+fn read_sight(answer: &[u8]) -> Option<Sight> {
     if !is_open(answer)? {
-        return None;
+        return Some(Sight::NotShown);
     }
     let word = |at: usize| {
         let word = answer.get(at..at + 4)?.try_into().ok()?;
         Some(u64::from(u32::from_ne_bytes(word)))
     };
-    NonZeroU64::new(word(COOKIE)? | word(COOKIE + 4)? << 32)
+    let number = word(COOKIE)? | word(COOKIE + 4)? << 32;
+    NonZeroU64::new(number).map(Sight::Shown)
 }
 
 /// The number of the file of each socket, which its descriptors show; 0 where nobody has it open.

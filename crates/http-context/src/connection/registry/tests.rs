@@ -1,5 +1,7 @@
 //! The registry of connections by their addresses.
 
+use std::net::SocketAddr;
+
 use super::super::sample::{Sample, without_socket};
 use super::*;
 use crate::facts::CloseReason;
