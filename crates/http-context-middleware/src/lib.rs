@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 //!
+//! Two examples show what comes of it: `cargo run -p http-context-middleware --example traces` prints spans,
+//! `--features prometheus --example metrics` what Prometheus scrapes.
+//!
 //! # In libraries
 //!
 //! Depend on `http-context` alone, and make requests with `http_session()`. The program decides

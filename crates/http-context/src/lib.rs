@@ -1,5 +1,26 @@
 #![doc = include_str!("../README.md")]
 //!
+//! The examples of this crate are programs of a page each that end by themselves; `cargo run --example hello`
+//! is this one.
+//!
+//! | example | shows |
+//! |---|---|
+//! | [`hello`] | a context, its session, and the exit report |
+//! | [`leak`] | a job that leaks in three ways, and what is said of it |
+//! | [`pooled`] | jobs that hand on a warm session |
+//! | [`ndjson`], [`server_sent_events`] | streams that end with their context |
+//! | [`websocket_echo`] | a WebSocket that the exit takes leave of |
+//! | [`metrics`], [`traces`] | what `http-context-middleware` exports |
+//!
+//! [`hello`]: https://docs.rs/crate/http-context/latest/source/examples/hello/main.rs
+//! [`leak`]: https://docs.rs/crate/http-context/latest/source/examples/leak/main.rs
+//! [`pooled`]: https://docs.rs/crate/http-context/latest/source/examples/pooled/main.rs
+//! [`ndjson`]: https://docs.rs/crate/http-context/latest/source/examples/ndjson/main.rs
+//! [`server_sent_events`]: https://docs.rs/crate/http-context/latest/source/examples/server_sent_events/main.rs
+//! [`websocket_echo`]: https://docs.rs/crate/http-context/latest/source/examples/websocket_echo/main.rs
+//! [`metrics`]: https://docs.rs/crate/http-context-middleware/latest/source/examples/metrics/main.rs
+//! [`traces`]: https://docs.rs/crate/http-context-middleware/latest/source/examples/traces/main.rs
+//!
 //! # Contexts and tasks
 //!
 //! A context is bound to a *task*, or more exactly to the future that [`open`] returns. Futures
@@ -124,7 +145,32 @@
 //! # In libraries
 //!
 //! Call [`http_session`] where a request is made, return its error like any other, and keep no
-//! handle in a struct: a handle that outlives its context only ever gives [`SessionClosed`]. SDKs
+//! handle in a struct: a handle that outlives its context only ever gives [`SessionClosed`]. Three types of
+//! errors are met on the way, one for each step:
+//!
+//! ```
+//! use http_context::{RequestError, SessionError, http_session, reqwest};
+//!
+//! #[derive(Debug, thiserror::Error)]
+//! pub enum WeatherError {
+//!     /// Nothing is bound to the task, or its context has exited.
+//!     #[error("there is no HTTP session")]
+//!     Session(#[from] SessionError),
+//!     /// The request was not answered.
+//!     #[error("the weather service cannot be asked")]
+//!     Request(#[from] RequestError),
+//!     /// An error status, or a body that cannot be read.
+//!     #[error("the answer cannot be used")]
+//!     Answer(#[from] reqwest::Error),
+//! }
+//!
+//! pub async fn weather(base: &str) -> Result<String, WeatherError> {
+//!     let response = http_session()?.get(format!("{base}/weather")).send().await?;
+//!     Ok(response.error_for_status()?.text().await?)
+//! }
+//! ```
+//!
+//! SDKs
 //! that want a client of `reqwest_middleware` get one from [`HttpSession::client`], those that want a
 //! `tower` service take an [`HttpSession`] or an [`AmbientSession`], those with a trait of their own
 //! an adapter of `http-context-adapters`, and those that take a `reqwest::Client` and nothing else

@@ -173,7 +173,7 @@ pub(crate) fn leave_network() {
 /// A sandbox that was not made would prove nothing.
 fn check(name: &str) {
     if matches!(name, "read-only" | "no-netlink-no-proc") {
-        for folder in ["/", "/tmp", env!("CARGO_MANIFEST_DIR")] {
+        for folder in ["/", "/tmp"] {
             let written = fs::write(Path::new(folder).join("is-it-read-only"), "");
             let error = written.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::ReadOnlyFilesystem, "{folder}");

@@ -61,6 +61,11 @@ pub(crate) use observers::Observers;
     unused_variables,
     reason = "the names document what an implementation is given"
 )]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no observer of HTTP contexts",
+    label = "does not implement `http_context::Observer`",
+    note = "every method of it has a default: `impl http_context::Observer for … {{}}` is one that does nothing"
+)]
 pub trait Observer: Send + Sync + 'static {
     /// Called once when a session is built, with no lock held: a middleware to stand outermost in
     /// its chain, for what an observer cannot do.

@@ -10,7 +10,7 @@ use super::start::Start;
 
 pin_project! {
     /// The future of [`open`](crate::open); nothing is opened before it is polled.
-    #[must_use = "futures do nothing unless polled"]
+    #[must_use = "the work does not run until this is awaited"]
     pub struct Open<F: Future> {
         #[pin]
         inner: OpenWithReport<F>,

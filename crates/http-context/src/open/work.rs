@@ -6,7 +6,8 @@
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no work that can be run in an HTTP context",
     label = "neither a future nor a closure that makes one",
-    note = "work is an `async` block, an `async` closure, or a closure that returns a future"
+    note = "work is an `async` block, an `async` closure, or a closure that returns a future; it takes no \
+            argument: what runs in it gets the session by `http_context::http_session()`"
 )]
 pub trait Work<M>: sealed::Sealed<M> {
     /// The future that is run.
