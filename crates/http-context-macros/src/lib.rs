@@ -4,6 +4,7 @@ mod arguments;
 
 use proc_macro::TokenStream;
 use quote::quote;
+use syn::ext::IdentExt as _;
 use syn::spanned::Spanned;
 use syn::{Error, ItemFn, parse_macro_input};
 
@@ -53,11 +54,13 @@ fn expand(arguments: &Arguments, function: &ItemFn) -> syn::Result<proc_macro2::
     }
     let (name, output) = (&sig.ident, &sig.output);
     let options = arguments.options();
+    let context = name.unraw().to_string();
     Ok(quote! {
         #[::core::prelude::v1::test]
         #(#attrs)*
         #vis fn #name() #output {
             ::http_context::testing::TestOptions::new()
+                .context(|context| context.name(#context))
                 #options
                 .run(async #block)
         }

@@ -22,7 +22,8 @@ use super::{BoxError, JobContext, JobError};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the function of a job",
     label = "not an `async` function of a job, or of a job and its `JobContext`, that returns a `Result`",
-    note = "the job must be `Deserialize`, what is `Ok` must be `Serialize`, and the future `Send`"
+    note = "the job is taken by value, and is `Serialize` and `Deserialize`; what is `Ok` is `Serialize`",
+    note = "the error is one that `Box<dyn Error + Send + Sync>` is made from, and the future is `Send`"
 )]
 pub trait JobFunction<Form>: sealed::Sealed<Form> + Send + Sync + 'static {
     /// What it takes.
