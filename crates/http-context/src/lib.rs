@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`hello`] | a context, its session, and the exit report |
 //! | [`leak`] | a job that leaks in three ways, and what is said of it |
+//! | [`plug_in`] | a plug-in of livekit-agents, ported from Python |
 //! | [`pooled`] | jobs that hand on a warm session |
 //! | [`ndjson`], [`server_sent_events`] | streams that end with their context |
 //! | [`websocket_echo`] | a WebSocket that the exit takes leave of |
@@ -14,6 +15,7 @@
 //!
 //! [`hello`]: https://docs.rs/crate/http-context/latest/source/examples/hello/main.rs
 //! [`leak`]: https://docs.rs/crate/http-context/latest/source/examples/leak/main.rs
+//! [`plug_in`]: https://docs.rs/crate/http-context/latest/source/examples/plug_in/main.rs
 //! [`pooled`]: https://docs.rs/crate/http-context/latest/source/examples/pooled/main.rs
 //! [`ndjson`]: https://docs.rs/crate/http-context/latest/source/examples/ndjson/main.rs
 //! [`server_sent_events`]: https://docs.rs/crate/http-context/latest/source/examples/server_sent_events/main.rs

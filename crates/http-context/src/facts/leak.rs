@@ -123,6 +123,8 @@ impl fmt::Display for LeakKind {
 ///
 /// Its `Display` is a block for people: what leaked, where the context was opened, where the thing
 /// was acquired, how old it is, and how to fix it.
+/// The example [`leak`](https://docs.rs/crate/http-context/latest/source/examples/leak/main.rs)
+/// prints three of them.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Leak {

@@ -55,6 +55,9 @@
 //! # }
 //! ```
 //!
+//! A whole plug-in, in Python and as it is here, is the
+//! [example `plug_in`](https://docs.rs/crate/http-context/latest/source/examples/plug_in/main.rs).
+//!
 //! # The session
 //!
 //! What the constructor of `aiohttp.ClientSession` takes is set on [`builder`](crate::builder), for all

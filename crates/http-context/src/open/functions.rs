@@ -51,6 +51,8 @@ use super::work::Work;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// The example [`hello`](https://docs.rs/crate/http-context/latest/source/examples/hello/main.rs) is this as a program.
 #[track_caller]
 pub fn open<W, M>(work: W) -> Open<W::Future>
 where

@@ -92,6 +92,8 @@ use crate::transport::{SessionOptions, Transport};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// The example [`pooled`](https://docs.rs/crate/http-context/latest/source/examples/pooled/main.rs) shows three jobs on one connection.
 #[derive(Clone)]
 pub struct SessionPool(Arc<Inner>);
 

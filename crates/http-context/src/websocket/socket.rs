@@ -39,6 +39,9 @@ use crate::facts::UpgradeTraffic;
 /// A WebSocket that is dropped without [`close`](Self::close) sends 1001 if that can be written
 /// without waiting, and does not wait for an answer: [`UpgradeEnd::is_dropped`](crate::UpgradeEnd)
 /// says so of it.
+///
+/// The example [`websocket_echo`](https://docs.rs/crate/http-context/latest/source/examples/websocket_echo/main.rs)
+/// shows one that nobody closes.
 pub struct WebSocket {
     holder: Holder,
     head: Response<()>,
