@@ -81,12 +81,18 @@
 //! | `reqwest-eventsource` 0.6 | takes a `RequestBuilder` of `reqwest` 0.12 | `sse-stream` on the body of a response, as in the example of the core |
 //! | `http-cache-reqwest` 0.16 | `reqwest-middleware` 0.4 | 1.0.0-alpha.10, pinned with `=` |
 //! | `reqwest-tracing` 0.7 | carries trace context by OpenTelemetry up to 0.32 | none of its features: its spans are of `tracing`, and `http-context-middleware` carries the trace context |
-//! | `object_store` 0.14 | with `aws`, `gcp` or `azure` a client of its own | `aws-base` and its like, with `aws-lc-rs`: without one there is nothing to sign with, which it says at the first request |
+//! | `object_store` 0.14 | with `aws`, `gcp` or `azure` a client of its own | `aws-base` and its like, with `aws-lc-rs` or `ring`, whichever the session has: without one there is nothing to sign with, which it says at the first request |
 //! | `kube` 5, `octocrab` 0.54 | `ring` beside the provider of cryptography of the session | `default-features = false`: TLS is that of the session |
 //! | `async-openai` 0.43 | TLS of its own | `default-features = false`, with `middleware` and the parts of the API that are called |
 //! | `axum` 0.8, `reqwest-websocket` 0.6 | other versions of `tungstenite` than the session | nothing: no type of it goes from one to the other but text and bytes |
 //! | `rig-core` 0.46, `rig-reqwest` 0.46 | ask for Rust 1.97 | 0.44 |
 //! | whatever takes a client of `reqwest` 0.11 or 0.12, or `http` 0.2 | all of it | wait for its next release, or, where it has a trait for its transport, implement that by [`SessionAdapter::send`] |
+//!
+//! # Features
+//!
+//! Beside one for each trait there are `aws-lc-rs`, which is on by default, and `ring`: the provider of
+//! cryptography, as [`crypto_provider`](http_context::crypto_provider) says. A program that has chosen for
+//! `http-context` depends on this crate without its default features.
 //!
 //! # Other SDKs
 //!

@@ -41,9 +41,15 @@
 
 mod admin;
 mod cli;
+#[cfg(any(feature = "otlp", feature = "postgres", feature = "redis"))]
+mod cryptography;
 mod error_text;
 mod failure;
-#[cfg(not(all(feature = "redis", feature = "otlp-grpc")))]
+#[cfg(not(all(
+    feature = "redis",
+    feature = "otlp-grpc",
+    any(feature = "aws-lc-rs", feature = "ring")
+)))]
 mod features;
 mod grouped;
 mod handler;

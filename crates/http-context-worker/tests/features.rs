@@ -3,7 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 #![cfg_attr(
-    all(feature = "redis", feature = "otlp-grpc"),
+    all(
+        feature = "redis",
+        feature = "otlp-grpc",
+        any(feature = "aws-lc-rs", feature = "ring")
+    ),
     expect(dead_code, reason = "nothing is missing")
 )]
 
@@ -42,6 +46,16 @@ fn a_program_without_redis_names_the_feature_when_it_is_given_one() {
             "{refusal}"
         );
     }
+}
+
+#[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+#[test]
+fn a_demo_with_nobody_to_make_its_certificate_names_the_features() {
+    assert_eq!(
+        refusal(&["demo"], &[]),
+        "error: cannot start the demo's servers: this program is built without the feature `aws-lc-rs` or \
+         `ring` of http-context-worker, by which certificates are made: build it with that feature\n"
+    );
 }
 
 #[cfg(not(feature = "otlp"))]

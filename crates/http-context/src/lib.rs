@@ -288,5 +288,6 @@ pub use pool::{PoolBuilder, PoolReport, SessionPool};
 pub use service::{AmbientSession, ServiceFuture};
 pub use session::{HttpSession, RequestBuilder, Upgraded};
 pub use transport::{
-    HttpVersions, RedirectAction, RedirectAttempt, RedirectPolicy, SessionOptions, Tls, warm_up,
+    HttpVersions, RedirectAction, RedirectAttempt, RedirectPolicy, SessionOptions, Tls,
+    crypto_provider, warm_up,
 };

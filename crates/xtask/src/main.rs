@@ -18,6 +18,7 @@ mod mutants;
 mod named_tests;
 mod packages;
 mod plan;
+mod providers;
 mod release;
 mod steps;
 mod tools;

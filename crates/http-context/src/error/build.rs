@@ -15,6 +15,14 @@ pub enum BuildError {
     /// The TLS library refused its configuration.
     #[error("the TLS configuration could not be made")]
     Tls(#[source] Arc<rustls::Error>),
+    /// Nobody does the cryptography of TLS: [`crypto_provider`](crate::crypto_provider) says whose it can
+    /// be. A provider that is installed later is taken from then on.
+    #[error(
+        "there is no provider of cryptography for TLS: enable the feature `aws-lc-rs` or `ring` of \
+         http-context, or call `rustls::crypto::CryptoProvider::install_default` before the first \
+         session, or give the context a `Tls::Config`"
+    )]
+    NoCryptoProvider,
     /// A trust store was named, and nothing could be read from it. Requests over TLS fail with this as
     /// a source; [`warm_up`](crate::warm_up) says so beforehand.
     #[error(

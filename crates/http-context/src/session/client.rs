@@ -13,6 +13,7 @@ use tower_service::Service;
 
 use super::execute;
 use super::hold::SessionHold;
+use super::no_handshake;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -44,16 +45,8 @@ impl Middleware for Facade {
 pub(super) fn building_client() -> &'static Client {
     static CLIENT: LazyLock<Client> = LazyLock::new(|| {
         let builder = Client::builder().no_proxy().connector_layer(RefuseLayer);
-        // Any TLS configuration will do, and this one reads no trust store.
-        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(
-            rustls::crypto::aws_lc_rs::default_provider(),
-        ))
-        .with_safe_default_protocol_versions()
-        .expect("the default provider supports the default versions")
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
         builder
-            .tls_backend_preconfigured(tls)
+            .tls_backend_preconfigured(no_handshake::client_config())
             .build()
             .expect("a client without options can be built")
     });

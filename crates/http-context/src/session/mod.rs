@@ -13,6 +13,7 @@ mod features;
 mod handle;
 mod hold;
 mod lifecycle;
+mod no_handshake;
 mod permit;
 mod plain;
 mod request;

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::ClientConfig;
 
+use super::provider::{crypto_provider, provide_for_reqwest};
 use super::trust::{self, TrustsNobody};
 use crate::error::BuildError;
 
@@ -17,15 +18,19 @@ pub enum Tls {
     /// One configuration for the process. Trust roots are those of `SSL_CERT_FILE` and
     /// `SSL_CERT_DIR` when either is set, else those of the system, else Mozilla's as bundled. One
     /// that is empty is as one that is not set. Where no certificate can be read from what they name,
-    /// requests over TLS fail, as [`BuildError::NoTrustRoots`] says, and no others.
+    /// requests over TLS fail, as [`BuildError::NoTrustRoots`] says, and no others. The provider of
+    /// cryptography is [`crypto_provider`](crate::crypto_provider).
     #[default]
     Shared,
     /// A configuration of your own: roots, client certificates, verifier. Its ALPN protocols are
-    /// set by the session from the HTTP versions that it may use.
+    /// set by the session from the HTTP versions that it may use. It has a provider of cryptography of
+    /// its own, and needs no other.
     Config(Arc<ClientConfig>),
     /// Left to [`reqwest::ClientBuilder`]: the TLS options set in
     /// [`SessionOptions::configure`](crate::SessionOptions::configure) apply. Building a session
-    /// then costs milliseconds, since `reqwest` reads the trust store for each client.
+    /// then costs milliseconds, since `reqwest` reads the trust store for each client. The provider of
+    /// cryptography is [`crypto_provider`](crate::crypto_provider); where that is the one of the feature
+    /// `ring`, it is installed for the process, since `reqwest` takes it from nowhere else.
     ClientBuilder,
 }
 
@@ -65,7 +70,10 @@ impl Tls {
         let mut config = match self {
             Self::Shared => shared()?.config.clone(),
             Self::Config(config) => ClientConfig::clone(config),
-            Self::ClientBuilder => return Ok(None),
+            Self::ClientBuilder => {
+                provide_for_reqwest()?;
+                return Ok(None);
+            }
         };
         config.alpn_protocols = versions.alpn();
         Ok(Some(config))
@@ -77,7 +85,8 @@ impl Tls {
 ///
 /// # Errors
 ///
-/// When `SSL_CERT_FILE` or `SSL_CERT_DIR` is set and no certificate can be read from it.
+/// When `SSL_CERT_FILE` or `SSL_CERT_DIR` is set and no certificate can be read from it, and
+/// [`BuildError::NoCryptoProvider`] as of [`crypto_provider`](crate::crypto_provider).
 pub fn warm_up() -> Result<(), BuildError> {
     shared()?.unreadable.clone().map_or(Ok(()), Err)
 }
@@ -91,12 +100,13 @@ struct Shared {
 fn shared() -> Result<&'static Shared, BuildError> {
     // A failure is remembered as well: the environment of a process does not mend itself.
     static SHARED: OnceLock<Result<Shared, BuildError>> = OnceLock::new();
+    if let Some(shared) = SHARED.get() {
+        return shared.as_ref().map_err(Clone::clone);
+    }
+    // One that is missing is not remembered: it may be installed a moment later.
+    let provider = crypto_provider()?;
     SHARED
         .get_or_init(|| {
-            let provider = rustls::crypto::CryptoProvider::get_default().map_or_else(
-                || Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
-                Arc::clone,
-            );
             let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
                 .with_safe_default_protocol_versions()
                 .map_err(|error| BuildError::Tls(Arc::new(error)))?;

@@ -3,7 +3,7 @@
 mod checks;
 
 use crate::{
-    api, circles, house_rules, msrv, named_tests, packages, tools::Toolbox, workspace::Workspace,
+    api, circles, house_rules, msrv, named_tests, packages, providers, tools::Toolbox, workspace::Workspace,
 };
 
 type Build = fn(&Workspace, &Toolbox) -> Result<(), String>;
@@ -77,6 +77,12 @@ pub(crate) const ALL: &[Step] = &[
         about: "each crate builds without features, and with each single one; what a worker says of those that it \
                 lacks",
         build: Some(|workspace, _| checks::features(workspace)),
+        run: None,
+    },
+    Step {
+        name: "providers",
+        about: "the provider of cryptography is the one that was chosen, and no second one is built",
+        build: Some(|workspace, _| providers::check(workspace)),
         run: None,
     },
     Step {

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::address::PostgresUrl;
 use super::link::{CONNECTIONS, Link};
+use crate::cryptography::install_provider;
 use crate::queue::QueueError;
 use crate::queue::shared::{Patience, Refusal as _, ask};
 
@@ -107,6 +108,9 @@ impl Connection {
 /// What each connection asks for. A worker that is gone may have left a transaction open, as one that was
 /// stopped has: the jobs in it can be handed out once it is ended.
 fn options(url: &PostgresUrl, takeover: Duration) -> PgConnectOptions {
+    // `verify-ca` looks for one. Without any, this client has no TLS either, and says so where an address
+    // asks for it.
+    drop(install_provider());
     let milliseconds = i32::try_from(takeover.as_millis()).unwrap_or(i32::MAX);
     let options = url.options().clone().options([
         ("default_transaction_isolation", "read committed".to_owned()),

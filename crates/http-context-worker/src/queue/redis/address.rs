@@ -19,6 +19,10 @@ impl RedisUrl {
         &self.shown
     }
 
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.shown.starts_with("rediss:")
+    }
+
     pub(super) fn client(&self) -> &Client {
         &self.client
     }

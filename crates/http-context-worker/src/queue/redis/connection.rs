@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::address::RedisUrl;
 use super::link::Link;
+use crate::cryptography::install_provider;
 use crate::queue::QueueError;
 use crate::queue::shared::{Patience, Refusal as _, ask};
 
@@ -26,6 +27,12 @@ pub(super) struct Connection {
 impl Connection {
     /// Connects once.
     pub(super) async fn open(url: &RedisUrl, stop: CancellationToken) -> Result<Self, QueueError> {
+        if url.is_encrypted() {
+            install_provider().map_err(|error| QueueError::Refused {
+                queue: url.to_string(),
+                reason: error.to_string(),
+            })?;
+        }
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(0)
             .set_connection_timeout(Some(ANSWER_WITHIN))

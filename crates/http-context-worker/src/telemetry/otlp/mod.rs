@@ -31,6 +31,7 @@ use tokio::time::timeout;
 
 use self::counts::{CountedExporter, CountedMetrics, CountedProcessor, Counts};
 use self::settings::{Protocol, Shadowed, requested};
+use crate::cryptography::install_provider;
 use crate::failure::Failure;
 use crate::telemetry::asked::Signal;
 
@@ -63,8 +64,10 @@ impl Otlp {
     /// [`Failure::Otlp`] when a variable has a value that nothing can be made of.
     pub(crate) fn from_env(service: &str) -> Result<Self, Failure> {
         let get = |name: &str| std::env::var(name).ok();
+        let provide = || install_provider().map_err(|error| Failure::Otlp(error.to_string()));
         let traces = match requested(Signal::Traces, get)? {
             Some(protocol) => {
+                provide()?;
                 let shadowed = Shadowed::of(Signal::Traces, get);
                 Some(traces(service, protocol, &shadowed).map_err(|error| failure(&error))?)
             }
@@ -72,6 +75,7 @@ impl Otlp {
         };
         let metrics = match requested(Signal::Metrics, get)? {
             Some(protocol) => {
+                provide()?;
                 let shadowed = Shadowed::of(Signal::Metrics, get);
                 Some(metrics(service, protocol, &shadowed).map_err(|error| failure(&error))?)
             }

@@ -1,5 +1,5 @@
 //! A certificate for the server, and a client that trusts it and nothing else. Made anew at each
-//! start.
+//! start, by the provider of cryptography that this program is built with.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ impl Certificate {
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &authority)?;
 
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = http_context::crypto_provider()?;
         let mut server = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()

@@ -16,6 +16,10 @@
 //! | `/unanswered-close` | the same, and its server never answers a Close frame |
 
 mod answers;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+mod certificate;
+#[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+#[path = "no_certificate.rs"]
 mod certificate;
 mod counts;
 mod serve;
