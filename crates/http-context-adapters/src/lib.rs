@@ -88,12 +88,6 @@
 //! | `rig-core` 0.46, `rig-reqwest` 0.46 | ask for Rust 1.97 | 0.44 |
 //! | whatever takes a client of `reqwest` 0.11 or 0.12, or `http` 0.2 | all of it | wait for its next release, or, where it has a trait for its transport, implement that by [`SessionAdapter::send`] |
 //!
-//! # Features
-//!
-//! Beside one for each trait there are `aws-lc-rs`, which is on by default, and `ring`: the provider of
-//! cryptography, as [`crypto_provider`](http_context::crypto_provider) says. A program that has chosen for
-//! `http-context` depends on this crate without its default features.
-//!
 //! # Other SDKs
 //!
 //! [`SessionAdapter::send`] and the [`SendError`] that it gives are all that the adapters are made of.

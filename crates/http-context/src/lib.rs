@@ -201,6 +201,11 @@
 //! microseconds: all sessions of a process share one TLS configuration, read at the first use or by
 //! [`warm_up`]. `http_session()` takes no lock and allocates nothing.
 //!
+//! # Platforms
+//!
+//! [A page](guide::platforms) says what a program can know on Linux, macOS and Windows, and which Rust each
+//! crate needs.
+//!
 //! # Features of `reqwest`
 //!
 //! They are those of the whole build: whoever turns `reqwest/gzip` on turns it on here

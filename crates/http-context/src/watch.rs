@@ -77,7 +77,7 @@ impl Watch {
 }
 
 /// How long at most the thread rests with nothing new.
-const LONGEST_REST: Duration = Duration::from_hours(1);
+const LONGEST_REST: Duration = Duration::from_secs(60 * 60);
 
 fn run() {
     loop {

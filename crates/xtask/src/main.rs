@@ -11,6 +11,7 @@
 mod api;
 mod circles;
 mod command;
+mod elsewhere;
 mod estimate;
 mod house_rules;
 mod msrv;
@@ -22,6 +23,7 @@ mod providers;
 mod release;
 mod steps;
 mod tools;
+mod tree;
 mod workspace;
 
 use std::process::ExitCode;

@@ -1,6 +1,7 @@
 //! Who does the cryptography of TLS in a program is what it chose, and nobody else is built beside.
 
-use crate::command::{cargo, output, run};
+use crate::command::{cargo, run};
+use crate::tree::dependencies;
 use crate::workspace::{Package, Workspace};
 
 /// The features of that choice, each named as the crate that it brings.
@@ -49,29 +50,12 @@ fn built(package: &Package, chosen: Option<&str>) -> Result<Vec<&'static str>, S
     let features: Vec<&str> = features
         .filter(|name| !PROVIDERS.contains(name) || Some(*name) == chosen)
         .collect();
-    let mut tree = cargo(&["tree", "--no-default-features", "--target", "all"]);
-    tree.args(["--edges", "normal,build", "--prefix", "none"]);
-    tree.args(["--package", &package.name]);
-    tree.args(["--features", &features.join(",")]);
-    Ok(providers_in(&output(&mut tree)?))
+    let tree = dependencies(&package.name, &features, &["all"])?;
+    let names: Vec<&str> = tree.iter().map(|(name, _)| name.as_str()).collect();
+    Ok(providers_in(&names))
 }
 
-/// Those of a tree, each line of which begins with the name of a crate.
-fn providers_in(tree: &str) -> Vec<&'static str> {
-    let is_in = |provider: &&str| {
-        let mut names = tree.lines().filter_map(|line| line.split(' ').next());
-        names.any(|name| name == *provider)
-    };
+fn providers_in(names: &[&str]) -> Vec<&'static str> {
+    let is_in = |provider: &&str| names.contains(provider);
     PROVIDERS.into_iter().filter(is_in).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_provider_is_found_by_the_whole_name_of_its_crate() {
-        assert_eq!(providers_in("rustls v0.23.46\nring v0.17.14\n"), ["ring"]);
-        assert_eq!(providers_in("ring-compat v0.1.0\nstring v1.0.0"), [""; 0]);
-    }
 }

@@ -65,18 +65,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_place_is_let_through_once_in_an_interval() {
-        let limit = RateLimit::new(Duration::from_mins(1));
+        let limit = RateLimit::new(Duration::from_secs(60));
         let (one, other) = (here(), here());
         assert!(limit.lets_through("leak", (one, None)));
         assert!(!limit.lets_through("leak", (one, None)));
         assert!(limit.lets_through("leak", (one, Some(other))));
         assert!(limit.lets_through("nested", (one, None)));
-        tokio::time::advance(Duration::from_mins(1)).await;
+        tokio::time::advance(Duration::from_secs(60)).await;
         assert!(limit.lets_through("leak", (one, None)));
     }
     #[tokio::test(start_paused = true)]
     async fn beyond_the_cap_nothing_is_let_through_until_the_interval_is_over() {
-        let limit = RateLimit::new(Duration::from_mins(1));
+        let limit = RateLimit::new(Duration::from_secs(60));
         let place = here();
         let another = |n: usize| limit.lets_through(n.to_string().leak(), (place, None));
         assert!((0..PLACES).all(another));

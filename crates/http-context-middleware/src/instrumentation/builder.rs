@@ -35,7 +35,7 @@ impl Default for InstrumentationBuilder {
             recorder: None,
             max_servers: 200,
             max_templates: 200,
-            log_interval: Duration::from_mins(1),
+            log_interval: Duration::from_secs(60),
             options: Options::default(),
         }
     }

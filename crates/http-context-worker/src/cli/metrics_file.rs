@@ -31,7 +31,7 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     };
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
     file.write_all(content)?;
-    #[cfg(unix)]
+    #[cfg(all(unix, not(http_context_no_unix)))]
     {
         use std::os::unix::fs::PermissionsExt;
         file.as_file()

@@ -81,13 +81,13 @@ impl Signals {
     }
 }
 
-#[cfg(unix)]
+#[cfg(all(unix, not(http_context_no_unix)))]
 struct Stream {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
 
-#[cfg(unix)]
+#[cfg(all(unix, not(http_context_no_unix)))]
 impl Stream {
     fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
@@ -105,10 +105,10 @@ impl Stream {
     }
 }
 
-#[cfg(not(unix))]
+#[cfg(any(not(unix), http_context_no_unix))]
 struct Stream;
 
-#[cfg(not(unix))]
+#[cfg(any(not(unix), http_context_no_unix))]
 impl Stream {
     #[expect(clippy::unnecessary_wraps, reason = "the same signature as on Unix")]
     fn new() -> std::io::Result<Self> {

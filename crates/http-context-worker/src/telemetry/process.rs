@@ -2,13 +2,13 @@
 //!
 //! On Linux alone; elsewhere there are none.
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(http_context_no_linux)))]
 use metrics_process::Collector;
 
 /// Looks at the process and records what it sees.
 #[derive(Clone)]
 pub(super) struct ProcessMetrics {
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(http_context_no_linux)))]
     collector: Collector,
 }
 
@@ -16,17 +16,17 @@ impl ProcessMetrics {
     /// Describes them to the recorder that is installed.
     pub(super) fn install() -> Self {
         let metrics = Self {
-            #[cfg(target_os = "linux")]
+            #[cfg(all(target_os = "linux", not(http_context_no_linux)))]
             collector: Collector::default(),
         };
-        #[cfg(target_os = "linux")]
+        #[cfg(all(target_os = "linux", not(http_context_no_linux)))]
         metrics.collector.describe();
         metrics.look();
         metrics
     }
 
     pub(super) fn look(&self) {
-        #[cfg(target_os = "linux")]
+        #[cfg(all(target_os = "linux", not(http_context_no_linux)))]
         self.collector.collect();
     }
 }

@@ -235,7 +235,7 @@ mod tests {
             let mut end = later(ANSWERED, 17, bare, OwnFin::Acknowledged);
             // The data that came and the FIN of the peer are acknowledged, and this side has sent its own.
             end.bare_segments_out += 3 + asked;
-            end.first_end(&ANSWERED, Duration::from_mins(2))
+            end.first_end(&ANSWERED, Duration::from_secs(2 * 60))
         };
         let [here, peer] = [SocketEnd::Here, SocketEnd::Peer].map(FirstEnd::Likely);
         assert_eq!(ended(8, 8 + 1), here);
@@ -270,7 +270,7 @@ mod tests {
         let end = later(ANSWERED, 77, 20, OwnFin::Acknowledged);
         let connected = SocketCounters::CONNECTED;
         assert_eq!(end.first_end(&connected, AT_ONCE), PEER);
-        let minute = Duration::from_mins(1);
+        let minute = Duration::from_secs(60);
         assert_eq!(end.first_end(&connected, minute), FirstEnd::Unknown);
     }
 }

@@ -71,7 +71,7 @@ mod tests {
 
     /// A closed session with one connection, and the ends of that.
     fn closed() -> (Arc<SessionConnections>, [TcpStream; 2]) {
-        let session = Arc::new(SessionConnections::new(Duration::from_mins(2), true));
+        let session = Arc::new(SessionConnections::new(Duration::from_secs(2 * 60), true));
         let (addresses, ends) = with_socket();
         session.open_unobserved(addresses);
         session.close();

@@ -41,7 +41,7 @@ impl Sample {
     pub(crate) fn new() -> Self {
         Self {
             reported: Arc::default(),
-            traffic: Arc::new(Traffic::new(Duration::from_mins(2))),
+            traffic: Arc::new(Traffic::new(Duration::from_secs(2 * 60))),
         }
     }
 

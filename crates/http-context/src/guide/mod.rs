@@ -3,3 +3,4 @@
 pub mod ambient_or_captured;
 pub mod from_aiohttp;
 pub mod from_reqwest;
+pub mod platforms;

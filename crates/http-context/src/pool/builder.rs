@@ -31,8 +31,8 @@ impl Default for PoolBuilder {
             drain_timeout: Duration::from_secs(5),
             limits: Limits {
                 max_size: 32,
-                idle_timeout: Duration::from_mins(2),
-                max_lifetime: Duration::from_mins(30),
+                idle_timeout: Duration::from_secs(2 * 60),
+                max_lifetime: Duration::from_secs(30 * 60),
                 wait_timeout: Duration::from_secs(30),
             },
         }

@@ -272,7 +272,7 @@ impl Default for SessionOptions {
     fn default() -> Self {
         Self {
             max_connections_per_host: 50,
-            keep_alive: Duration::from_mins(2),
+            keep_alive: Duration::from_secs(2 * 60),
             cut_held_sockets: true,
             http_versions: HttpVersions::default(),
             tls: Tls::default(),

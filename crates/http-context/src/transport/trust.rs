@@ -55,7 +55,7 @@ fn set(variable: &str) -> Option<OsString> {
 }
 
 /// Where `rustls-native-certs` looks on these systems.
-#[cfg(all(unix, not(target_os = "macos")))]
+#[cfg(all(unix, not(any(target_os = "macos", http_context_no_unix))))]
 fn of_the_system() -> CertificateResult {
     let likely = openssl_probe::probe();
     let mut found = load_certs_from_paths(likely.cert_file.as_deref(), None);
@@ -67,7 +67,7 @@ fn of_the_system() -> CertificateResult {
 }
 
 /// The stores of these systems are not files, and nothing else reads them: the bundled ones are used.
-#[cfg(not(all(unix, not(target_os = "macos"))))]
+#[cfg(not(all(unix, not(any(target_os = "macos", http_context_no_unix)))))]
 fn of_the_system() -> CertificateResult {
     load_certs_from_paths(None, None)
 }

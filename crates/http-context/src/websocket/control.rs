@@ -28,7 +28,11 @@ fn fit_close(frame: CloseFrame) -> Option<CloseFrame> {
         return None;
     }
     let reason = &*frame.reason;
-    let fits = reason.floor_char_boundary(MOST - CODE);
+    // Past its end there is no boundary, and 0 is one of every text.
+    let mut places = (0..=MOST - CODE).rev();
+    let fits = places
+        .find(|at| reason.is_char_boundary(*at))
+        .unwrap_or_default();
     let reason = if fits < reason.len() {
         Utf8Bytes::from(&reason[..fits])
     } else {

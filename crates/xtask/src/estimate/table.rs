@@ -15,6 +15,7 @@ pub(super) const TABLE: &[(&str, Known)] = &[
     ("clippy", known(60.0, 3.0, 0.0)),
     ("features", known(130.0, 30.0, 0.0)),
     ("providers", known(100.0, 3.0, 0.0)),
+    ("elsewhere", known(60.0, 3.0, 0.0)),
     ("docs", known(19.0, 3.0, 0.0)),
     ("api", known(9.0, 7.0, 0.0)),
     ("test", known(98.0, 5.0, 200.0)),

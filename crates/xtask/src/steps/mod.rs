@@ -3,7 +3,8 @@
 mod checks;
 
 use crate::{
-    api, circles, house_rules, msrv, named_tests, packages, providers, tools::Toolbox, workspace::Workspace,
+    api, circles, elsewhere, house_rules, msrv, named_tests, packages, providers, tools::Toolbox,
+    workspace::Workspace,
 };
 
 type Build = fn(&Workspace, &Toolbox) -> Result<(), String>;
@@ -62,7 +63,7 @@ pub(crate) const ALL: &[Step] = &[
     FMT,
     Step {
         name: "msrv",
-        about: "the minimum supported Rust version of dependencies, compiler and README agree",
+        about: "dependencies, compiler and documentation agree with the oldest Rust that each crate promises",
         build: None,
         run: Some(|workspace, _| msrv::check(workspace).into()),
     },
@@ -83,6 +84,12 @@ pub(crate) const ALL: &[Step] = &[
         name: "providers",
         about: "the provider of cryptography is the one that was chosen, and no second one is built",
         build: Some(|workspace, _| providers::check(workspace)),
+        run: None,
+    },
+    Step {
+        name: "elsewhere",
+        about: "what macOS and Windows have in place of what is only on Linux compiles, on Linux",
+        build: Some(|workspace, _| elsewhere::check(workspace)),
         run: None,
     },
     Step {

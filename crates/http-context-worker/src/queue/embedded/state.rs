@@ -118,7 +118,7 @@ impl State {
     }
 }
 
-#[cfg(unix)]
+#[cfg(all(unix, not(http_context_no_unix)))]
 mod private {
     use std::fs::{File, Permissions};
     use std::io;
@@ -182,7 +182,7 @@ mod private {
     }
 }
 
-#[cfg(not(unix))]
+#[cfg(any(not(unix), http_context_no_unix))]
 mod private {
     use std::io;
     use std::path::Path;
@@ -194,7 +194,7 @@ mod private {
     }
 }
 
-#[cfg(unix)]
+#[cfg(all(unix, not(http_context_no_unix)))]
 fn make_private(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new()
@@ -203,7 +203,7 @@ fn make_private(path: &Path) -> io::Result<()> {
         .create(path)
 }
 
-#[cfg(not(unix))]
+#[cfg(any(not(unix), http_context_no_unix))]
 fn make_private(path: &Path) -> io::Result<()> {
     std::fs::create_dir_all(path)
 }
@@ -225,7 +225,7 @@ mod tests {
         State::open(Some(&path)).unwrap();
     }
 
-    #[cfg(unix)]
+    #[cfg(all(unix, not(http_context_no_unix)))]
     #[test]
     fn a_database_of_somebody_else_or_elsewhere_is_reported() {
         let dir = tempfile::tempdir().unwrap();

@@ -86,12 +86,12 @@ pub(super) async fn give_back(queue: &impl Shared) {
 
 /// The name of this machine. Files are known by it and their path.
 pub(super) fn host() -> String {
-    #[cfg(unix)]
+    #[cfg(all(unix, not(http_context_no_unix)))]
     let name = rustix::system::uname()
         .nodename()
         .to_string_lossy()
         .into_owned();
-    #[cfg(not(unix))]
+    #[cfg(any(not(unix), http_context_no_unix))]
     let name = std::env::var("COMPUTERNAME").unwrap_or_default();
     name
 }

@@ -85,7 +85,7 @@ fn where_nobody_knows_it_is_whoever_had_a_reason() {
     };
     assert_eq!(reason(&broken, AT_ONCE), theirs);
     let idle = |_: &Sample, one: &Arc<Connection>| read_whole(one, H1);
-    let keep_alive = Duration::from_mins(2);
+    let keep_alive = Duration::from_secs(2 * 60);
     assert_eq!(reason(&idle, keep_alive), CloseReason::IdleTimeout);
     assert_eq!(reason(&idle, keep_alive / 2), theirs);
 }
@@ -202,7 +202,7 @@ fn what_was_idle_for_as_long_as_it_may_be_closed_for_that_whatever_is_likely() {
         data_segments_in: ANSWERED.data_segments_in + 1,
         ..ENDED
     };
-    let later = Duration::from_mins(2);
+    let later = Duration::from_secs(2 * 60);
     let open = ANSWERED;
     assert_eq!(
         end.first_end(&open, later),

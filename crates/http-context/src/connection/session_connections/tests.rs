@@ -7,7 +7,7 @@ use super::super::sample::{Sample, with_socket, without_socket};
 use super::*;
 
 fn new() -> Arc<SessionConnections> {
-    Arc::new(SessionConnections::new(Duration::from_mins(2), true))
+    Arc::new(SessionConnections::new(Duration::from_secs(2 * 60), true))
 }
 
 /// One whose socket is open, and the two ends of that.
