@@ -30,7 +30,7 @@
 //! | switch | in | what the other side of it is | shown by |
 //! |---|---|---|---|
 //! | `target_os = "linux"` | `connection/kernel` | `unsupported.rs`: nothing is held, nothing is announced, nothing is cut | the step `no-kernel`, which runs the suites of the libraries with `--cfg http_context_no_kernel`, and so with that file in place of the kernel |
-//! | no netlink, on Linux | `connection/kernel/sock_diag.rs` | `/proc/self/net/tcp` and `/proc/self/fd`; without those, nothing | the tests of that folder, which hold both ways against each other; `tests/tests/cut/forbidden.rs`, in a process that is forbidden to shut down what others hold |
+//! | no netlink, on Linux | `connection/kernel/sock_diag.rs` | `/proc/self/net/tcp` and `/proc/self/fd`; without those, nothing | `tests/tests/sandboxes`: a program that is forbidden to ask, held against the counts of its server, with and without `/proc`, and under the profile of Docker |
 //! | `unix`, without macOS | `transport/trust.rs` | an empty `SSL_CERT_FILE` means the bundled roots | the step `elsewhere`, which compiles it |
 //! | macOS, Windows | `transport/proxies.rs` | one constant | each build, since it is a value |
 //! | `unix` | the worker: `run/signals.rs`, `queue/embedded/state.rs`, `queue/shared`, `cli/metrics_file.rs` | Ctrl-C; no modes; `COMPUTERNAME` | the step `elsewhere`, which compiles them |
