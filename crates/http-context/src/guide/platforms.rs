@@ -10,11 +10,11 @@
 //! |---|---|---|---|---|
 //! | requests, bodies, leaks of tasks, responses and clients | yes | yes | yes | yes |
 //! | connections opened, reused and in use | yes | yes | yes | yes |
-//! | when a connection closed ([`sees_connection_closes`]) | when it did | when its session ended, or its peer announced it | as there | as there |
+//! | when a connection closed ([`sees_connection_closes`]) | when it did | within a second, by `/proc`; without it when its session ended | when its session ended, or its peer announced it | as there |
 //! | who closed it ([`CloseReason`]) | yes | `unknown`, but where the peer announced it | as there | as there |
-//! | how long it lived | to its close | to the end of its session | as there | as there |
+//! | how long it lived | to its close | to within a second of it, or to the end of its session | to the end of its session | as there |
 //! | whether an exit left a socket open ([`LeakKind::Connection`]) | yes | yes, by `/proc`; without `/proc` it is not asked for | not asked for | not asked for |
-//! | sockets that are held past an exit are shut down ([`cut_held_sockets`]) | where `pidfd_getfd` is allowed | no | no | no |
+//! | sockets that are held past an exit are shut down ([`cut_held_sockets`]) | where `pidfd_getfd` is allowed, and there is `/proc` | no | no | no |
 //! | trust roots ([`Tls::Shared`]) | `SSL_CERT_FILE`, `SSL_CERT_DIR`, the system's, Mozilla's | as there | as there; the system's from the keychain | as there; the system's from its store |
 //! | proxies where no variable names one | none | none | on macOS those of the system | those of the system |
 //! | of the worker: figures of the process (`process_*`) | yes | yes | no | no |
