@@ -10,10 +10,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// How long the calling thread has run so far.
 pub fn thread_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    let seconds = u64::try_from(time.tv_sec).expect("a thread runs forwards");
-    let nanos = u32::try_from(time.tv_nsec).expect("it is less than a second");
-    Duration::new(seconds, nanos)
+    // It runs forwards from zero, and so is a duration.
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 /// Microseconds that the thread ran since `start`.
