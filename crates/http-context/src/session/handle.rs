@@ -168,10 +168,12 @@ impl HttpSession {
     /// [`base_url`](crate::ContextBuilder::base_url) nor [`auth`](crate::ContextBuilder::auth).
     ///
     /// One is built for each session, when it is first asked for; what this returns are clones of it,
-    /// with one pool of connections, which is not that of the session. Whatever else takes requests sees more of them, and is to be preferred: a
-    /// [`tower::Service`](tower_service::Service), which the session is itself, [`client`](Self::client),
-    /// or an adapter of `http-context-adapters`. [A table](crate::guide::ambient_or_captured) says what
-    /// is not seen through a plain client.
+    /// with one pool of connections, which is not that of the session. Whatever else takes requests sees
+    /// more of them, and is to be preferred: a [`tower::Service`], which the session is itself,
+    /// [`client`](Self::client), or an adapter of `http-context-adapters`.
+    /// [A table](crate::guide::ambient_or_captured) says what is not seen through a plain client.
+    ///
+    /// [`tower::Service`]: https://docs.rs/tower-service/0.3/tower_service/trait.Service.html
     ///
     /// It belongs to its session. Once that is closed it makes no connection any more
     /// ([`SessionClosed`](crate::SessionClosed) is among the sources of the error), and the exit closes

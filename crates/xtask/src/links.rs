@@ -1,0 +1,160 @@
+//! Links: every one in the Markdown of the repository and in the built documentation leads somewhere, down to its
+//! anchor. Those to other servers are left out, so that the check needs no network and says the same everywhere.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{
+    command::run,
+    tools::{self, Toolbox},
+    workspace::Workspace,
+};
+
+/// What `rustdoc` makes of documentation that is inherited from another crate, where that has links which only
+/// its own pages know. Nobody here can mend them.
+const FOREIGN: [&str; 5] = [
+    "/doc/.*/Context$",
+    "/doc/.*/dispatcher#setting-the-default-subscriber$",
+    "/doc/.*/futures_core::[a-z]+::[A-Za-z]+$",
+    "/doc/.*/fn@crate::task::JoinError::id$",
+    "/doc/.*/fn@Self::(abort_all|join_next)$",
+];
+
+/// Takes the pages of an earlier build away: `rustdoc` leaves those of what there is no longer. The folders are
+/// there again before any page is made, since a link to another crate becomes one only where its folder is.
+pub(crate) fn forget_pages(workspace: &Workspace) -> Result<(), String> {
+    for krate in libraries(workspace) {
+        let folder = workspace.target.join("doc").join(krate);
+        let removed = match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => fs::create_dir_all(&folder),
+        };
+        removed.map_err(|error| format!("{} cannot be emptied: {error}", folder.display()))?;
+    }
+    Ok(())
+}
+
+/// Asks `lychee`, of the documentation that was built by then.
+pub(crate) fn check(workspace: &Workspace, toolbox: &Toolbox) -> Result<(), String> {
+    let program = toolbox.require(&tools::LYCHEE)?;
+    let written = |path: &Path, text: &str| {
+        fs::write(path, text)
+            .map_err(|error| format!("{} cannot be written: {error}", path.display()))
+    };
+    let pages = pages(workspace)?;
+    let config = workspace.target.join("xtask-links.toml");
+    written(&config, &settings(workspace, &pages))?;
+    let markdown = workspace.files()?.into_iter().filter(|file| {
+        let is_markdown = file.extension().is_some_and(|extension| extension == "md");
+        // A part of a page, whose links only `rustdoc` knows.
+        is_markdown && !file.starts_with("crates/http-context/src")
+    });
+    let inputs: Vec<String> = markdown
+        .map(|file| workspace.root.join(file))
+        .chain(pages.into_iter().map(|page| page.path))
+        .map(|path| path.display().to_string())
+        .collect();
+    let list = workspace.target.join("xtask-links.txt");
+    written(&list, &inputs.join("\n"))?;
+    let mut command = Command::new(program);
+    command.args(["--offline", "--no-progress", "--format", "compact"]);
+    run(command
+        .arg("--config")
+        .arg(config)
+        .arg("--files-from")
+        .arg(list))
+}
+
+/// A page of the documentation.
+struct Page {
+    path: PathBuf,
+    /// Where it only leads on to.
+    leads_to: Option<String>,
+}
+
+fn pages(workspace: &Workspace) -> Result<Vec<Page>, String> {
+    let mut found = Vec::new();
+    for krate in libraries(workspace) {
+        let folder = workspace.target.join("doc").join(krate);
+        collect(&folder, &mut found).map_err(|error| {
+            format!(
+                "the documentation in {} cannot be read: {error}",
+                folder.display()
+            )
+        })?;
+    }
+    Ok(found)
+}
+
+fn collect(folder: &Path, into: &mut Vec<Page>) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, into)?;
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "html")
+        {
+            let leads_to = leads_to(&fs::read_to_string(&path)?);
+            into.push(Page { path, leads_to });
+        }
+    }
+    Ok(())
+}
+
+/// Where a page leads on to that stands for an item at a path of its own crate which nobody else sees. The page
+/// takes the anchor along.
+fn leads_to(page: &str) -> Option<String> {
+    let (_, after) = page.split_once("http-equiv=\"refresh\" content=\"0;URL=")?;
+    let (target, _) = after.split_once('"')?;
+    Some(target.to_owned())
+}
+
+/// What `lychee` reads. A string of JSON is one of TOML.
+fn settings(workspace: &Workspace, pages: &[Page]) -> String {
+    let list = |items: &mut dyn Iterator<Item = String>| {
+        let items: Vec<String> = items.map(|item| format!("  {item:?},\n")).collect();
+        format!("[\n{}]\n", items.concat())
+    };
+    let documentation = format!("file://{}", workspace.target.join("doc").display());
+    let mut remap: Vec<String> = workspace
+        .packages
+        .iter()
+        // The documentation of a release, which is checked as it is built here.
+        .map(|package| {
+            format!(
+                "^https://docs\\.rs/{}/latest/ {documentation}/",
+                package.name
+            )
+        })
+        .collect();
+    // A page of source has an anchor for each line; a script makes those of more than one.
+    remap.push(format!("^({documentation}/src/.*)#([0-9]+)-[0-9]+$ $1#$2"));
+    remap.extend(pages.iter().filter_map(|page| {
+        let there = fs::canonicalize(page.path.parent()?.join(page.leads_to.as_ref()?)).ok()?;
+        let from = page.path.display().to_string().replace('.', "\\.");
+        Some(format!("^file://{from}# file://{}#", there.display()))
+    }));
+    format!(
+        "include_fragments = \"anchor-only\"\nindex_files = [\"index.html\", \".\"]\nexclude = {}remap = {}",
+        list(&mut FOREIGN.iter().map(|pattern| (*pattern).to_owned())),
+        list(&mut remap.into_iter()),
+    )
+}
+
+/// Of what is published, as `rustdoc` calls it.
+fn libraries(workspace: &Workspace) -> impl Iterator<Item = String> {
+    let names = workspace.packages.iter().map(|package| &package.name);
+    names
+        .filter(|name| name.starts_with("http-context") && !UNPUBLISHED.contains(&name.as_str()))
+        .map(|name| name.replace('-', "_"))
+}
+
+/// What is for this repository alone.
+const UNPUBLISHED: [&str; 2] = ["http-context-benches", "http-context-tests"];
+
+#[cfg(test)]
+mod tests;
