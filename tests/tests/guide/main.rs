@@ -1,0 +1,10 @@
+//! What the guide says: its tests run, and every text of an error has its entry.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, and says where"
+)]
+
+mod shown;
+mod testing;
+mod troubleshooting;
