@@ -52,6 +52,7 @@ mod failure;
 )))]
 mod features;
 mod grouped;
+pub mod guide;
 mod handler;
 mod input;
 mod job_queue;
