@@ -23,18 +23,59 @@ const FOREIGN: [&str; 5] = [
     "/doc/.*/fn@Self::(abort_all|join_next)$",
 ];
 
+/// What is for this repository alone.
+const UNPUBLISHED: [&str; 2] = ["http-context-benches", "http-context-tests"];
+
 /// Takes the pages of an earlier build away: `rustdoc` leaves those of what there is no longer. The folders are
 /// there again before any page is made, since a link to another crate becomes one only where its folder is.
 pub(crate) fn forget_pages(workspace: &Workspace) -> Result<(), String> {
-    for krate in libraries(workspace) {
-        let folder = workspace.target.join("doc").join(krate);
-        let removed = match fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            _ => fs::create_dir_all(&folder),
-        };
-        removed.map_err(|error| format!("{} cannot be emptied: {error}", folder.display()))?;
+    Documentation::of(workspace).forget()
+}
+
+/// The documentation of what is published.
+struct Documentation {
+    /// Where `rustdoc` writes.
+    folder: PathBuf,
+    packages: Vec<String>,
+}
+
+impl Documentation {
+    fn of(workspace: &Workspace) -> Self {
+        let names = workspace.packages.iter().map(|package| &package.name);
+        let published = names.filter(|name| {
+            name.starts_with("http-context") && !UNPUBLISHED.contains(&name.as_str())
+        });
+        Self {
+            folder: workspace.target.join("doc"),
+            packages: published.cloned().collect(),
+        }
     }
-    Ok(())
+
+    /// A folder for each crate.
+    fn folders(&self) -> impl Iterator<Item = PathBuf> {
+        let names = self.packages.iter().map(|name| name.replace('-', "_"));
+        names.map(|name| self.folder.join(name))
+    }
+
+    fn forget(&self) -> Result<(), String> {
+        for folder in self.folders() {
+            let removed = match fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+                _ => fs::create_dir_all(&folder),
+            };
+            removed.map_err(|error| format!("{} cannot be emptied: {error}", folder.display()))?;
+        }
+        Ok(())
+    }
+
+    fn pages(&self) -> Result<Vec<Page>, String> {
+        let mut found = Vec::new();
+        for folder in self.folders() {
+            collect(&folder, &mut found)
+                .map_err(|error| format!("{} cannot be read: {error}", folder.display()))?;
+        }
+        Ok(found)
+    }
 }
 
 /// Asks `lychee`, of the documentation that was built by then.
@@ -44,9 +85,10 @@ pub(crate) fn check(workspace: &Workspace, toolbox: &Toolbox) -> Result<(), Stri
         fs::write(path, text)
             .map_err(|error| format!("{} cannot be written: {error}", path.display()))
     };
-    let pages = pages(workspace)?;
+    let documentation = Documentation::of(workspace);
+    let pages = documentation.pages()?;
     let config = workspace.target.join("xtask-links.toml");
-    written(&config, &settings(workspace, &pages))?;
+    written(&config, &settings(&documentation, &pages))?;
     let markdown = workspace.files()?.into_iter().filter(|file| {
         let is_markdown = file.extension().is_some_and(|extension| extension == "md");
         // A part of a page, whose links only `rustdoc` knows.
@@ -75,20 +117,6 @@ struct Page {
     leads_to: Option<String>,
 }
 
-fn pages(workspace: &Workspace) -> Result<Vec<Page>, String> {
-    let mut found = Vec::new();
-    for krate in libraries(workspace) {
-        let folder = workspace.target.join("doc").join(krate);
-        collect(&folder, &mut found).map_err(|error| {
-            format!(
-                "the documentation in {} cannot be read: {error}",
-                folder.display()
-            )
-        })?;
-    }
-    Ok(found)
-}
-
 fn collect(folder: &Path, into: &mut Vec<Page>) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -114,25 +142,20 @@ fn leads_to(page: &str) -> Option<String> {
 }
 
 /// What `lychee` reads. A string of JSON is one of TOML.
-fn settings(workspace: &Workspace, pages: &[Page]) -> String {
+fn settings(documentation: &Documentation, pages: &[Page]) -> String {
     let list = |items: &mut dyn Iterator<Item = String>| {
         let items: Vec<String> = items.map(|item| format!("  {item:?},\n")).collect();
         format!("[\n{}]\n", items.concat())
     };
-    let documentation = format!("file://{}", workspace.target.join("doc").display());
-    let mut remap: Vec<String> = workspace
+    let folder = format!("file://{}", documentation.folder.display());
+    let mut remap: Vec<String> = documentation
         .packages
         .iter()
         // The documentation of a release, which is checked as it is built here.
-        .map(|package| {
-            format!(
-                "^https://docs\\.rs/{}/latest/ {documentation}/",
-                package.name
-            )
-        })
+        .map(|name| format!("^https://docs\\.rs/{name}/latest/ {folder}/"))
         .collect();
     // A page of source has an anchor for each line; a script makes those of more than one.
-    remap.push(format!("^({documentation}/src/.*)#([0-9]+)-[0-9]+$ $1#$2"));
+    remap.push(format!("^({folder}/src/.*)#([0-9]+)-[0-9]+$ $1#$2"));
     remap.extend(pages.iter().filter_map(|page| {
         let there = fs::canonicalize(page.path.parent()?.join(page.leads_to.as_ref()?)).ok()?;
         let from = page.path.display().to_string().replace('.', "\\.");
@@ -144,17 +167,6 @@ fn settings(workspace: &Workspace, pages: &[Page]) -> String {
         list(&mut remap.into_iter()),
     )
 }
-
-/// Of what is published, as `rustdoc` calls it.
-fn libraries(workspace: &Workspace) -> impl Iterator<Item = String> {
-    let names = workspace.packages.iter().map(|package| &package.name);
-    names
-        .filter(|name| name.starts_with("http-context") && !UNPUBLISHED.contains(&name.as_str()))
-        .map(|name| name.replace('-', "_"))
-}
-
-/// What is for this repository alone.
-const UNPUBLISHED: [&str; 2] = ["http-context-benches", "http-context-tests"];
 
 #[cfg(test)]
 mod tests;

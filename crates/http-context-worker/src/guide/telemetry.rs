@@ -37,10 +37,10 @@
 //!
 //! ```console
 //! $ http-context-worker demo --hold
-//! $ curl http://127.0.0.1:9464/metrics | grep http_client_request_duration
+//! $ curl -s http://127.0.0.1:42097/metrics | grep http_client_request_duration   # another terminal
 //! ```
 //!
-//! `demo` prints the address of its admin page. `/` is the live page for people, `/metrics` is for Prometheus,
+//! `demo` prints the address of its admin page, which is another one each time. `/` is the live page for people, `/metrics` is for Prometheus,
 //! `/debug/contexts` has live contexts and recent leaks, `/debug/latency` the quantiles of the last hour.
 //!
 //! # 3. Scrape

@@ -2,37 +2,32 @@
 
 use super::*;
 
-/// A workspace of one library, in a folder that is gone afterwards.
-struct Made(PathBuf);
+/// The documentation of one library, in a folder that is gone afterwards.
+struct Made(Documentation);
 
 impl Made {
     fn new(name: &str) -> Self {
-        let folder =
-            std::env::temp_dir().join(format!("xtask-links-{}-{name}", std::process::id()));
-        fs::create_dir_all(folder.join("target/doc/http_context/private")).unwrap();
-        Self(folder)
+        let folder = format!("xtask-links-{}-{name}", std::process::id());
+        let folder = std::env::temp_dir().join(folder);
+        fs::create_dir_all(folder.join("http_context/private")).unwrap();
+        Self(Documentation {
+            folder,
+            packages: vec!["http-context".to_owned()],
+        })
     }
 
     fn page(&self, path: &str, text: &str) {
-        fs::write(self.0.join("target/doc/http_context").join(path), text).unwrap();
+        fs::write(self.0.folder.join("http_context").join(path), text).unwrap();
     }
 
-    fn workspace(&self) -> Workspace {
-        let package = crate::workspace::Package {
-            name: "http-context".to_owned(),
-            features: Vec::new(),
-        };
-        Workspace {
-            root: self.0.clone(),
-            target: self.0.join("target"),
-            packages: vec![package],
-        }
+    fn settings(&self) -> String {
+        settings(&self.0, &self.0.pages().unwrap())
     }
 }
 
 impl Drop for Made {
     fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).ok();
+        fs::remove_dir_all(&self.0.folder).ok();
     }
 }
 
@@ -46,8 +41,7 @@ fn a_page_that_leads_on_says_where_to() {
 #[test]
 fn a_link_to_an_own_crate_at_docs_rs_is_looked_for_in_what_is_built() {
     let made = Made::new("docs-rs");
-    let workspace = made.workspace();
-    let settings = settings(&workspace, &pages(&workspace).unwrap());
+    let settings = made.settings();
     let remap = "^https://docs\\\\.rs/http-context/latest/ file://";
     assert!(settings.contains(remap), "{settings}");
 }
@@ -58,8 +52,7 @@ fn an_anchor_of_a_page_that_leads_on_is_looked_for_where_it_leads() {
     made.page("trait.B.html", "");
     let stub = r#"<meta http-equiv="refresh" content="0;URL=../trait.B.html">"#;
     made.page("private/trait.B.html", stub);
-    let workspace = made.workspace();
-    let settings = settings(&workspace, &pages(&workspace).unwrap());
+    let settings = made.settings();
     assert!(
         settings.contains("/private/trait\\\\.B\\\\.html# file://"),
         "{settings}"
@@ -74,7 +67,7 @@ fn an_anchor_of_a_page_that_leads_on_is_looked_for_where_it_leads() {
 fn pages_of_an_earlier_build_are_forgotten() {
     let made = Made::new("earlier");
     made.page("struct.Gone.html", "");
-    forget_pages(&made.workspace()).unwrap();
-    let left = fs::read_dir(made.0.join("target/doc/http_context")).unwrap();
+    made.0.forget().unwrap();
+    let left = fs::read_dir(made.0.folder.join("http_context")).unwrap();
     assert_eq!(left.count(), 0);
 }
