@@ -11,7 +11,7 @@
 //! | a `reqwest::Client` and nothing else | [`HttpSession::reqwest_client`](crate::HttpSession::reqwest_client) | genai |
 //! | nothing: it builds its own | a request to its authors for one of the above; until then it is outside, and its connections are nobody's | |
 //!
-//! Each row has an example that is held against what its server counted; a table with the files, and one with
+//! Each of the first four has an example that is held against what its server counted; a table with the files, and one with
 //! versions that clash, is on
 //! [the page of the adapters](https://docs.rs/http-context-adapters/latest/http_context_adapters/index.html).
 //!
