@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | a `tower::Service<http::Request<_>>` | [`HttpSession`](crate::HttpSession) or [`AmbientSession`](crate::AmbientSession) | tonic, kube, octocrab, async-openai (feature `middleware`) |
 //! | a `reqwest_middleware::ClientWithMiddleware` | [`HttpSession::client`](crate::HttpSession::client) | reqwest-websocket (feature `middleware`), rig (`reqwest-middleware` of `rig-reqwest`) |
-//! | a trait of its own | [`SessionAdapter`](https://docs.rs/http-context-adapters/latest/http_context_adapters/struct.SessionAdapter.html) | AWS, object_store, OpenDAL, oauth2, OpenTelemetry's exporter |
+//! | a trait of its own | [`SessionAdapter`](https://docs.rs/http-context-adapters/latest/http_context_adapters/struct.SessionAdapter.html) | AWS, `object_store`, `opendal`, `oauth2`, the exporter of OpenTelemetry |
 //! | a `reqwest::Client` and nothing else | [`HttpSession::reqwest_client`](crate::HttpSession::reqwest_client) | genai |
 //! | nothing: it builds its own | a request to its authors for one of the above; until then it is outside, and its connections are nobody's | |
 //!
