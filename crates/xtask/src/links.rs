@@ -101,13 +101,54 @@ pub(crate) fn check(workspace: &Workspace, toolbox: &Toolbox) -> Result<(), Stri
         .collect();
     let list = workspace.target.join("xtask-links.txt");
     written(&list, &inputs.join("\n"))?;
-    let mut command = Command::new(program);
-    command.args(["--offline", "--no-progress", "--format", "compact"]);
-    run(command
-        .arg("--config")
-        .arg(config)
-        .arg("--files-from")
-        .arg(list))
+    let lychee = || {
+        let mut command = Command::new(&program);
+        command.args([
+            "--offline",
+            "--no-progress",
+            "--format",
+            "compact",
+            "--config",
+        ]);
+        command.arg(&config);
+        command
+    };
+    let canary = workspace.target.join("xtask-links-canary.md");
+    written(&canary, CANARY)?;
+    finds_all_of_the_canary(lychee().arg(canary))?;
+    run(lychee().arg("--files-from").arg(list))
+}
+
+/// Links that lead nowhere, one of each kind. With a version of `lychee` that takes its settings otherwise, they
+/// would lead nowhere unseen, and so would all others.
+const CANARY: &str = "# Canary
+
+[a file](canary/nothing-1)
+[an anchor](#nothing-2)
+[a page](https://docs.rs/http-context/latest/http_context/nothing-3.html)
+[an anchor of a page](https://docs.rs/http-context/latest/http_context/index.html#nothing-4)
+";
+
+fn finds_all_of_the_canary(lychee: &mut Command) -> Result<(), String> {
+    let output = lychee
+        .output()
+        .map_err(|error| format!("lychee does not start: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let unseen: Vec<&str> = ["nothing-1", "nothing-2", "nothing-3", "nothing-4"]
+        .into_iter()
+        .filter(|link| {
+            !said
+                .lines()
+                .any(|line| line.starts_with("[ERROR]") && line.contains(link))
+        })
+        .collect();
+    if unseen.is_empty() {
+        return Ok(());
+    }
+    let unseen = unseen.join(", ");
+    Err(format!(
+        "lychee does not find {unseen}, which lead nowhere:\n{said}"
+    ))
 }
 
 /// A page of the documentation.

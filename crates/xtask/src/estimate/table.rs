@@ -14,6 +14,7 @@ pub(super) const TABLE: &[(&str, Known)] = &[
     ("msrv", runs(0.7)),
     ("clippy", known(60.0, 3.0, 0.0)),
     ("features", known(130.0, 30.0, 0.0)),
+    ("docs", known(25.0, 20.0, 5.0)),
     ("docs", known(19.0, 15.0, 3.0)),
     ("providers", known(100.0, 3.0, 0.0)),
     ("elsewhere", known(60.0, 3.0, 0.0)),
