@@ -23,9 +23,6 @@ const FOREIGN: [&str; 5] = [
     "/doc/.*/fn@Self::(abort_all|join_next)$",
 ];
 
-/// What is for this repository alone.
-const UNPUBLISHED: [&str; 2] = ["http-context-benches", "http-context-tests"];
-
 /// Takes the pages of an earlier build away: `rustdoc` leaves those of what there is no longer. The folders are
 /// there again before any page is made, since a link to another crate becomes one only where its folder is.
 pub(crate) fn forget_pages(workspace: &Workspace) -> Result<(), String> {
@@ -41,13 +38,10 @@ struct Documentation {
 
 impl Documentation {
     fn of(workspace: &Workspace) -> Self {
-        let names = workspace.packages.iter().map(|package| &package.name);
-        let published = names.filter(|name| {
-            name.starts_with("http-context") && !UNPUBLISHED.contains(&name.as_str())
-        });
+        let published = workspace.published().into_iter();
         Self {
             folder: workspace.target.join("doc"),
-            packages: published.cloned().collect(),
+            packages: published.map(|package| package.name.clone()).collect(),
         }
     }
 
