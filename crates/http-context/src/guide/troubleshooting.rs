@@ -24,6 +24,7 @@
 //! | it says | why, and what to do |
 //! |---|---|
 //! | the HTTP client could not be built from this configuration | `reqwest` refused what the options or `configure` ask for; its error is the source |
+//! | there is no provider of cryptography for TLS | the crate was built without one, and the program has installed none |
 //! | the TLS configuration could not be made | `rustls` refused it; its error is the source |
 //! | … is set, but no certificate can be read from … | `SSL_CERT_FILE` or `SSL_CERT_DIR` leads to nothing readable, in a container for instance: trust is not widened silently |
 //! | `configure` has set a cookie store for the sessions of a pool, by which one job's cookies would go out with the requests of the next | sessions are handed on, cookies are not: [`cookie_store`](crate::ContextBuilder::cookie_store) keeps them in the context |
