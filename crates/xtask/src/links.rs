@@ -31,6 +31,7 @@ pub(crate) fn forget_pages(workspace: &Workspace) -> Result<(), String> {
 
 /// The documentation of what is published.
 struct Documentation {
+    root: PathBuf,
     /// Where `rustdoc` writes.
     folder: PathBuf,
     packages: Vec<String>,
@@ -40,6 +41,7 @@ impl Documentation {
     fn of(workspace: &Workspace) -> Self {
         let published = workspace.published().into_iter();
         Self {
+            root: workspace.root.clone(),
             folder: workspace.target.join("doc"),
             packages: published.map(|package| package.name.clone()).collect(),
         }
@@ -121,6 +123,7 @@ const CANARY: &str = "# Canary
 [an anchor](#nothing-2)
 [a page](https://docs.rs/http-context/latest/http_context/nothing-3.html)
 [an anchor of a page](https://docs.rs/http-context/latest/http_context/index.html#nothing-4)
+[a source](https://docs.rs/crate/http-context/latest/source/nothing-5.rs)
 ";
 
 fn finds_all_of_the_canary(lychee: &mut Command) -> Result<(), String> {
@@ -128,14 +131,20 @@ fn finds_all_of_the_canary(lychee: &mut Command) -> Result<(), String> {
         .output()
         .map_err(|error| format!("lychee does not start: {error}"))?;
     let said = String::from_utf8_lossy(&output.stdout);
-    let unseen: Vec<&str> = ["nothing-1", "nothing-2", "nothing-3", "nothing-4"]
-        .into_iter()
-        .filter(|link| {
-            !said
-                .lines()
-                .any(|line| line.starts_with("[ERROR]") && line.contains(link))
-        })
-        .collect();
+    let unseen: Vec<&str> = [
+        "nothing-1",
+        "nothing-2",
+        "nothing-3",
+        "nothing-4",
+        "nothing-5",
+    ]
+    .into_iter()
+    .filter(|link| {
+        !said
+            .lines()
+            .any(|line| line.starts_with("[ERROR]") && line.contains(link))
+    })
+    .collect();
     if unseen.is_empty() {
         return Ok(());
     }
@@ -183,12 +192,14 @@ fn settings(documentation: &Documentation, pages: &[Page]) -> String {
         format!("[\n{}]\n", items.concat())
     };
     let folder = format!("file://{}", documentation.folder.display());
-    let mut remap: Vec<String> = documentation
-        .packages
-        .iter()
-        // The documentation of a release, which is checked as it is built here.
-        .map(|name| format!("^https://docs\\.rs/{name}/latest/ {folder}/"))
-        .collect();
+    let root = format!("file://{}", documentation.root.display());
+    // The documentation and the sources of a release, which are checked as they are here.
+    let of_release = documentation.packages.iter().flat_map(|name| {
+        let pages = format!("^https://docs\\.rs/{name}/latest/ {folder}/");
+        let sources = format!("^https://docs\\.rs/crate/{name}/latest/source/");
+        [pages, format!("{sources} {root}/crates/{name}/")]
+    });
+    let mut remap: Vec<String> = of_release.collect();
     // A page of source has an anchor for each line; a script makes those of more than one.
     remap.push(format!("^({folder}/src/.*)#([0-9]+)-[0-9]+$ $1#$2"));
     remap.extend(pages.iter().filter_map(|page| {

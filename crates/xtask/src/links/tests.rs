@@ -11,6 +11,7 @@ impl Made {
         let folder = std::env::temp_dir().join(folder);
         fs::create_dir_all(folder.join("http_context/private")).unwrap();
         Self(Documentation {
+            root: folder.clone(),
             folder,
             packages: vec!["http-context".to_owned()],
         })
