@@ -37,7 +37,7 @@
 //!
 //! **Does it work without Tokio?** No.
 //!
-//! **Does it work on macOS and Windows?** What is known where differs. In short:
+//! **Does it work on macOS and Windows?** [Platforms](super::platforms) says what is known where. In short:
 //! everything but what only the Linux kernel tells.
 //!
 //! **In a container?** Yes. Where the default profile of Docker forbids `pidfd_getfd`, sockets that somebody holds

@@ -11,6 +11,7 @@
 //! | [Testing for leaks](testing) | the macro, rstest, insta, nextest |
 //! | [Telemetry](https://docs.rs/http-context-worker/latest/http_context_worker/guide/telemetry/index.html) | from one call at start-up to a panel of Grafana |
 //! | [Production](https://docs.rs/http-context-worker/latest/http_context_worker/guide/production/index.html) | limits, timeouts, pools, shutdown, Kubernetes, sizing |
+//! | [Platforms](platforms) | what builds where, and what can be known there |
 //! | [Cost](cost) | what it takes, and what to turn off |
 //! | [Troubleshooting](troubleshooting) | by the text of an error; and [of a worker, and by alert](https://docs.rs/http-context-worker/latest/http_context_worker/guide/troubleshooting/index.html) |
 //! | Migration | [from `aiohttp` and livekit's module](from_aiohttp), [from a global `reqwest::Client`](from_reqwest) |

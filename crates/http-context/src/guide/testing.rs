@@ -88,5 +88,5 @@
 //! # What a test cannot see
 //!
 //! Sockets are looked for on Linux; elsewhere a test finds handles, bodies, tasks and requests, and not a socket
-//! that somebody else has taken over. A test with `start_paused` must use no real
+//! that somebody else has taken over: [platforms](super::platforms). A test with `start_paused` must use no real
 //! sockets, as ever with a clock of Tokio that is paused.

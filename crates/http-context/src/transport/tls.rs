@@ -93,15 +93,14 @@ impl Tls {
 ///
 /// # Errors
 ///
-/// When `SSL_CERT_FILE` or `SSL_CERT_DIR` is set and no certificate can be read from it.
+/// When `SSL_CERT_FILE` or `SSL_CERT_DIR` is set and no certificate can be read from it, and
+/// [`BuildError::NoCryptoProvider`] as of [`crypto_provider`](crate::crypto_provider).
 ///
 /// ```
 /// // At start-up, so that the first job does not wait for the trust store.
 /// http_context::warm_up()?;
 /// # Ok::<(), http_context::BuildError>(())
 /// ```
-/// When `SSL_CERT_FILE` or `SSL_CERT_DIR` is set and no certificate can be read from it, and
-/// [`BuildError::NoCryptoProvider`] as of [`crypto_provider`](crate::crypto_provider).
 pub fn warm_up() -> Result<(), BuildError> {
     shared()?.unreadable.clone().map_or(Ok(()), Err)
 }

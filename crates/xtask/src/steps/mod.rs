@@ -3,9 +3,8 @@
 mod checks;
 
 use crate::{
-    api, circles, house_rules, links, msrv, named_tests, packages, tools::Toolbox,
-    api, circles, elsewhere, house_rules, msrv, named_tests, packages, providers, tools::Toolbox,
-    workspace::Workspace,
+    api, circles, elsewhere, house_rules, links, msrv, named_tests, packages, providers,
+    tools::Toolbox, workspace::Workspace,
 };
 
 type Build = fn(&Workspace, &Toolbox) -> Result<(), String>;
