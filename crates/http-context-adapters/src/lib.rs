@@ -44,6 +44,7 @@
 //!
 //! # Each kind of SDK
 //!
+//! What to give to which SDK is [a page of the guide](http_context::guide::sdks).
 //! Examples of whole SDKs, each of which is held against what its server counted, are in
 //! `tests/sdks/tests/sdks`: `cargo xtask test --only sdks` runs them.
 //!

@@ -42,14 +42,45 @@ impl UrlTemplate {
 
 /// Switches the instrumentation off for one request: no span, no metrics of the request, no trace
 /// context. The ledger still has its connection.
+///
+/// ```
+/// # async fn job() -> Result<(), Box<dyn std::error::Error>> {
+/// use http_context_middleware::Uninstrumented;
+///
+/// let request = http_context::http_session()?.get("http://collector.internal/");
+/// request.with_extension(Uninstrumented).send().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uninstrumented;
 
 /// Sends one request without trace context.
+///
+/// ```
+/// # async fn job() -> Result<(), Box<dyn std::error::Error>> {
+/// use http_context_middleware::WithoutPropagation;
+///
+/// let request = http_context::http_session()?.get("http://stranger.example/");
+/// request.with_extension(WithoutPropagation).send().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WithoutPropagation;
 
 /// Additional attributes for the span of one request. Needs feature `opentelemetry`.
+///
+/// ```
+/// # async fn job() -> Result<(), Box<dyn std::error::Error>> {
+/// use http_context_middleware::SpanAttributes;
+///
+/// let request = http_context::http_session()?.get("http://example.com/orders/7");
+/// let attributes = SpanAttributes::new().with("shop.order", 7);
+/// request.with_extension(attributes).send().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct SpanAttributes(pub(crate) Vec<SpanAttribute>);
 

@@ -19,6 +19,8 @@
 //! 2. Then call [`Instrumentation::install`], or build one with its
 //!    [options](Instrumentation::builder) and pass it to the contexts that it observes
 //!    ([`ContextBuilder::observer`](http_context::ContextBuilder::observer)).
+//! 3. From there to a dashboard of Grafana it is one page of the
+//!    [guide](https://docs.rs/http-context-worker/latest/http_context_worker/guide/telemetry/index.html).
 //!
 //! Metric handles are registered when a series first occurs, and then cached: a recorder that is
 //! installed later does not receive that series.

@@ -26,6 +26,16 @@ use crate::schedule::Schedule;
 const BATCH: usize = 500;
 
 /// Where jobs wait.
+///
+/// ```
+/// use http_context_worker::{Failure, JobQueue, QueueAddress};
+///
+/// # async fn run() -> Result<(), Failure> {
+/// // In a directory, where jobs that wait survive a restart.
+/// let queue = JobQueue::open(&QueueAddress::Embedded(Some("state".into()))).await?;
+/// # drop(queue); Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum QueueAddress {

@@ -13,6 +13,7 @@
 //! | have results in a database or a channel | [`Plan::results_to`] |
 //! | have the same telemetry and admin page in a service without a queue | [`Telemetry`], [`Admin`] |
 //! | run requests as jobs, without a line of code | the program `http-context-worker`, which is [`program`] |
+//! | see it under axum, tonic and apalis, in production and in trouble | the [`guide`] |
 //!
 //! # Inside
 //!
@@ -52,6 +53,7 @@ mod failure;
 )))]
 mod features;
 mod grouped;
+pub mod guide;
 mod handler;
 mod input;
 mod job_queue;

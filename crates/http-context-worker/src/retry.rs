@@ -7,6 +7,16 @@ use std::time::Duration;
 pub(crate) const MAX_DELAY: Duration = Duration::from_mins(1);
 
 /// How often a job is tried, and how long it waits in between. By default it is tried once.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use http_context_worker::RetryPolicy;
+///
+/// // Waits 5, 10 and 20 seconds in between.
+/// let policy = RetryPolicy::attempts(4).first_delay(Duration::from_secs(5));
+/// assert_eq!(policy.max_attempts, 4);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// At least 1.

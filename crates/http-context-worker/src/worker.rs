@@ -143,6 +143,30 @@ impl fmt::Debug for Worker {
 /// A mistake in it (no kind, two kinds of one name, several of which one has no name) is reported when
 /// the worker is run: by [`Worker::main`] as a sentence with exit code 2, by [`Worker::run`] as
 /// [`Failure::Worker`].
+///
+/// ```
+/// use http_context_worker::{JobContext, JobError, Kind, RetryPolicy, Worker};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Mail {
+///     to: String,
+/// }
+///
+/// async fn send(mail: Mail) -> Result<usize, JobError> {
+///     Ok(mail.to.len())
+/// }
+///
+/// let mails = Kind::new(send).concurrency(8).retry(RetryPolicy::attempts(3));
+/// let worker = Worker::builder("mailer")
+///     .kind(mails)
+///     .before(|job: JobContext| async move {
+///         println!("{} for the {}. time", job.id(), job.attempt());
+///         Ok::<_, JobError>(())
+///     })
+///     .build();
+/// # drop(worker);
+/// ```
 #[must_use = "a builder does nothing until the worker is built"]
 pub struct WorkerBuilder {
     face: Face,

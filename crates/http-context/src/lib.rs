@@ -189,9 +189,10 @@
 //! call site: for an admin page. [`ContextBuilder::overdue_after`] reports contexts that are open for too
 //! long, and [`sample_backtraces`] adds backtraces to some leaks, at any time.
 //!
-//! # Coming from somewhere else
+//! # The guide
 //!
-//! [`guide`] has a page for those who come from
+//! [`guide`] begins with the [first ten minutes](guide::first_ten_minutes) and the
+//! [concepts](guide::concepts), and has a page for those who come from
 //! [`aiohttp` and livekit's `http_context`](guide::from_aiohttp), and one from a
 //! [global `reqwest::Client`](guide::from_reqwest).
 //!

@@ -14,6 +14,7 @@ mod command;
 mod elsewhere;
 mod estimate;
 mod house_rules;
+mod links;
 mod msrv;
 mod mutants;
 mod named_tests;

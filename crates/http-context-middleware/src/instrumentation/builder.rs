@@ -15,6 +15,21 @@ use crate::span::Spans;
 
 /// Options of an [`Instrumentation`](crate::Instrumentation), from
 /// [`Instrumentation::builder`](crate::Instrumentation::builder).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use http_context_middleware::Instrumentation;
+///
+/// # fn main() -> Result<(), http_context::ObserverAlreadySet> {
+/// Instrumentation::builder()
+///     .queue_spans(true)
+///     .slow_queue(Duration::from_secs(1))
+///     .max_servers(100)
+///     .install()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 #[must_use = "a builder does nothing until `build` or `install` is called"]
 pub struct InstrumentationBuilder {

@@ -27,6 +27,15 @@ use crate::span::Spans;
 /// Makes spans, metrics, log lines and the connection ledger of the sessions that it observes.
 ///
 /// See the [crate's documentation](crate) for how to install it.
+///
+/// ```
+/// use http_context_middleware::Instrumentation;
+///
+/// // For some contexts, in place of all: `Instrumentation::install`.
+/// let instrumentation = Instrumentation::builder().build();
+/// let jobs = http_context::builder().observer(instrumentation);
+/// # drop(jobs);
+/// ```
 pub struct Instrumentation {
     options: Options,
     metrics: ProcessMetrics,

@@ -21,6 +21,16 @@ pub use self::record::{ConnectionRecord, ConnectionState};
 const REMEMBERED: usize = 256;
 
 /// The connections of every session that is observed.
+///
+/// ```
+/// # fn main() -> Result<(), http_context::ObserverAlreadySet> {
+/// let instrumentation = http_context_middleware::Instrumentation::install()?;
+/// for connection in instrumentation.ledger().connections() {
+///     println!("{connection:?}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Default)]
 pub struct Ledger {
     /// Those that closed last. Only data.

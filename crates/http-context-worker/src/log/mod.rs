@@ -39,6 +39,13 @@ pub enum LogFormat {
 ///
 /// Parsed from a level (`off`, `error`, `warn`, `info`, `debug`, `trace`), which is that of what this
 /// workspace says and of nothing else, or from a list of targets, such as `shop=info,http_context=warn`.
+///
+/// ```
+/// use http_context_worker::LogLevel;
+///
+/// let level: LogLevel = "warn,mailer=info".parse().expect("these are levels");
+/// # drop(level);
+/// ```
 #[derive(Clone, Debug)]
 pub struct LogLevel(Targets);
 

@@ -15,6 +15,13 @@ use std::io::{self, Read as _, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Where lines go.
+///
+/// ```
+/// use http_context_worker::{JobsFrom, Plan, Target};
+///
+/// let plan = Plan::run(JobsFrom::File("jobs.ndjson".into())).results(Target::File("results.ndjson".into()));
+/// # drop(plan);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// Standard output, written as `-` on the command line.

@@ -37,6 +37,17 @@ impl Signal {
 }
 
 /// Knows whether a signal came.
+///
+/// ```
+/// use http_context_worker::{Failure, Signals};
+///
+/// # async fn run() -> Result<(), Failure> {
+/// let signals = Signals::listen()?;
+/// let signal = signals.first().await;
+/// println!("ends by {}", signal.as_str());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Signals(watch::Receiver<Option<Signal>>);
 

@@ -91,6 +91,19 @@ where
 /// # Panics
 ///
 /// When called outside of a Tokio runtime.
+///
+/// ```
+/// # use http_context::{OpenError, http_session, open, spawn_blocking};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), OpenError> {
+/// open(async {
+///     let found = spawn_blocking(|| http_session().is_ok()).await;
+///     assert!(found.is_ok_and(|found| found));
+///     Ok(())
+/// })
+/// .await
+/// # }
+/// ```
 #[track_caller]
 pub fn spawn_blocking<F, R>(f: F) -> JoinHandle<R>
 where
@@ -120,6 +133,21 @@ pub(super) fn bind_blocking<R>(f: impl FnOnce() -> R, spawned_at: CallSite) -> i
 }
 
 /// Carries a context in a future, wherever that is polled.
+///
+/// ```
+/// # use http_context::{FutureExt, OpenError, http_session, open};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), OpenError> {
+/// open(async {
+///     let request = async { http_session().is_ok() }.in_current_http_context();
+///     // Whoever polls it, it is under this context.
+///     let found = tokio::spawn(request).await;
+///     assert!(found.is_ok_and(|found| found));
+///     Ok(())
+/// })
+/// .await
+/// # }
+/// ```
 pub trait FutureExt: Future + Sized {
     /// Binds this future to the context that is bound to the current task, as a child of it. The
     /// future stays as it is where nothing is bound.

@@ -29,6 +29,16 @@ static COUNTS: AtomicBool = AtomicBool::new(false);
 /// # Errors
 ///
 /// [`ConnectionClosesAlreadySet`] when one was chosen, or is in use.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use http_context::{NoCloses, set_connection_closes};
+///
+/// // At start-up: asks the operating system nothing.
+/// set_connection_closes(Arc::new(NoCloses))?;
+/// # Ok::<(), http_context::ConnectionClosesAlreadySet>(())
+/// ```
 pub fn set_connection_closes(
     closes: Arc<dyn ConnectionCloses>,
 ) -> Result<(), ConnectionClosesAlreadySet> {
@@ -43,6 +53,12 @@ pub struct ConnectionClosesAlreadySet;
 
 /// Whether closes of connections are seen when they happen. Where they are not, the reason of every
 /// close that the peer has not announced is `unknown`, and its time is the end of the session.
+///
+/// ```
+/// if !http_context::sees_connection_closes() {
+///     println!("why and when connections close is not known on this system");
+/// }
+/// ```
 pub fn sees_connection_closes() -> bool {
     source().is_seeing
 }

@@ -77,6 +77,20 @@ fn http_session_slowly(call_site: CallSite) -> Result<HttpSession, SessionError>
 ///
 /// It stays bound after its exit in child tasks that outlive it; see
 /// [`HttpContext::is_closed`](crate::HttpContext::is_closed).
+///
+/// ```
+/// # use http_context::{OpenError, current, open};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), OpenError> {
+/// assert!(current().is_none());
+/// open(async {
+///     let context = current().expect("this is inside of one");
+///     println!("opened at {}", context.opened_at());
+///     Ok(())
+/// })
+/// .await
+/// # }
+/// ```
 pub fn current() -> Option<HttpContext> {
     BOUND.try_with(|bound| bound.context.clone()).ok()
 }
@@ -89,6 +103,19 @@ pub fn current() -> Option<HttpContext> {
 /// # Cancel safety
 ///
 /// Dropping the future changes nothing.
+///
+/// ```
+/// # use http_context::{OpenError, closing, open, spawn};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), OpenError> {
+/// open(async {
+///     // Ends with the context, and is no leak.
+///     spawn(closing());
+///     Ok(())
+/// })
+/// .await
+/// # }
+/// ```
 pub fn closing() -> impl Future<Output = ()> + Send + use<> {
     let scope = BOUND.try_with(|bound| Arc::clone(bound.context.scope()));
     async {

@@ -34,6 +34,20 @@ use crate::identity::Origin;
 ///
 /// # What it says
 ///
+///
+/// ```
+/// # async fn job() -> Result<(), Box<dyn std::error::Error>> {
+/// use http_context::{ErrorKind, http_session};
+///
+/// match http_session()?.get("http://example.com/").send().await {
+///     Ok(response) => println!("{}", response.status()),
+///     Err(error) if error.is_timeout() => println!("later: {error}"),
+///     Err(error) if error.kind() == ErrorKind::NameResolution => println!("no such host: {error}"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[doc = include_str!("table.md")]
 pub struct RequestError(Box<Inner>);
 

@@ -44,6 +44,18 @@ impl fmt::Display for Outcome {
 ///
 /// Handed to [`Observer::context_closed`](crate::Observer::context_closed), and to the caller by
 /// [`Open::with_report`](crate::Open::with_report).
+///
+/// ```
+/// # use http_context::{OpenError, open};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), OpenError> {
+/// let (result, report) = open(async { Ok::<_, OpenError>(()) }).with_report().await;
+/// let report = report.expect("a context was opened");
+/// assert!(report.is_clean());
+/// println!("{}: {} requests", report.outcome.as_str(), report.requests);
+/// # result
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ExitReport {

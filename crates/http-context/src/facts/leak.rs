@@ -225,6 +225,14 @@ impl fmt::Display for HeldSocket {
 }
 
 /// What is done about leaks.
+///
+/// ```
+/// use http_context::{LeakPolicy, builder};
+///
+/// // In a test: whatever is left behind panics.
+/// let context = builder().leaks(LeakPolicy::Panic);
+/// # drop(context);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LeakPolicy {

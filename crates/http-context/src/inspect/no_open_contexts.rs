@@ -129,6 +129,17 @@ impl fmt::Debug for NoOpenContexts {
 }
 
 /// Contexts that stay open; its text has a block for each.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use http_context::NoOpenContexts;
+///
+/// if let Err(open) = NoOpenContexts::new().check().await {
+///     println!("{} are still open: {open}", open.leaks.len());
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{} HTTP contexts are still open:{}", .leaks.len(), blocks(.leaks))]
 #[non_exhaustive]

@@ -95,6 +95,12 @@ impl LiveUpgrade {
 
 /// Takes a snapshot. Costs time and memory for each live context and upgraded connection; for a page that people look at,
 /// not for a hot path.
+///
+/// ```
+/// for live in http_context::snapshot().contexts {
+///     println!("{} {:?}, {} in flight", live.context.opened_at(), live.age, live.requests_in_flight);
+/// }
+/// ```
 pub fn snapshot() -> Snapshot {
     let live = |context: HttpContext| {
         let age = context.age();

@@ -13,6 +13,25 @@ static DEFAULT_OBSERVER: OnceLock<Arc<dyn Observer>> = OnceLock::new();
 /// # Errors
 ///
 /// [`ObserverAlreadySet`] when there is one; it stays.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use http_context::{ContextInfo, ExitReport, Observer, set_default_observer};
+///
+/// struct Leaks;
+///
+/// impl Observer for Leaks {
+///     fn context_closed(&self, _: &ContextInfo, report: &ExitReport) {
+///         if !report.is_clean() {
+///             eprintln!("{report}");
+///         }
+///     }
+/// }
+///
+/// set_default_observer(Arc::new(Leaks))?;
+/// # Ok::<(), http_context::ObserverAlreadySet>(())
+/// ```
 pub fn set_default_observer(observer: Arc<dyn Observer>) -> Result<(), ObserverAlreadySet> {
     DEFAULT_OBSERVER
         .set(observer)

@@ -58,6 +58,26 @@ use crate::transport::{HttpVersions, RedirectPolicy, SessionOptions, Tls, with_s
 pub struct ContextBuilder(Blueprint);
 
 /// A builder with the defaults.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use http_context::http::HeaderValue;
+/// use http_context::{OpenError, builder, http_session};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), OpenError> {
+/// builder()
+///     .name("nightly export")
+///     .drain_timeout(Duration::from_secs(1))
+///     .user_agent(HeaderValue::from_static("export/1.0"))
+///     .open(async {
+///         assert_eq!(http_session()?.context().name(), Some("nightly export"));
+///         Ok(())
+///     })
+///     .await
+/// # }
+/// ```
 pub fn builder() -> ContextBuilder {
     ContextBuilder::default()
 }
@@ -71,6 +91,22 @@ impl ContextBuilder {
     }
 
     /// What an `open` inside this context does. Default: [`NestedPolicy::PassThrough`].
+    ///
+    /// ```
+    /// use http_context::{NestedPolicy, OpenError, builder, open};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), OpenError> {
+    /// builder()
+    ///     .nested(NestedPolicy::Deny)
+    ///     .open(async {
+    ///         let inner = open(async { Ok::<_, OpenError>(()) }).await;
+    ///         assert!(matches!(inner, Err(OpenError::NestedDenied(_))));
+    ///         Ok(())
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
     pub fn nested(self, policy: NestedPolicy) -> Self {
         self.set(|options| options.nested = policy)
     }
@@ -133,6 +169,19 @@ impl ContextBuilder {
 
     /// Adds an observer of the context, beside that of the process
     /// ([`set_default_observer`](crate::set_default_observer)) and those that were added before.
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")] {
+    /// use std::sync::Arc;
+    ///
+    /// use http_context::builder;
+    /// use http_context::testing::Recorder;
+    ///
+    /// let recorder = Arc::new(Recorder::new());
+    /// let context = builder().observer(recorder.clone());
+    /// # drop(context);
+    /// # }
+    /// ```
     pub fn observer(self, observer: Arc<dyn Observer>) -> Self {
         self.set(|options| {
             let known = options

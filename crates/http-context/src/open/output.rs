@@ -34,6 +34,21 @@ impl<T, E: FromOpenError> OpenOutput for Result<T, E> {
 ///
 /// It is implemented for every type that is `From<OpenError>`, as `Box<dyn Error>`, `anyhow::Error`
 /// and `OpenError` itself are.
+///
+/// ```
+/// use http_context::OpenError;
+///
+/// enum JobError {
+///     Context(OpenError),
+/// }
+///
+/// // With this `open` takes work whose error is `JobError`.
+/// impl From<OpenError> for JobError {
+///     fn from(error: OpenError) -> Self {
+///         Self::Context(error)
+///     }
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "the error `{Self}` of the work cannot be made from `http_context::OpenError`",
     label = "`{Self}` cannot say that the context could not be opened",

@@ -14,6 +14,19 @@ use crate::observer::{Observer, Observers};
 use crate::transport::SessionOptions;
 
 /// Options for a [`SessionPool`], from [`SessionPool::builder`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use http_context::{SessionOptions, SessionPool};
+///
+/// let pool = SessionPool::builder()
+///     .session(SessionOptions::new().max_connections_per_host(8))
+///     .max_size(16)
+///     .wait_timeout(Duration::from_secs(5))
+///     .build();
+/// assert_eq!(pool.status().idle, 0);
+/// ```
 #[derive(Clone)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct PoolBuilder {

@@ -27,6 +27,15 @@ use crate::leak::{CallSiteIndex, Released};
 /// Requests are made as with `reqwest`. The handle is revocable: once the session is closed, every
 /// request of it fails with [`SessionClosed`](crate::SessionClosed), at once and without touching
 /// the network.
+///
+/// ```
+/// # async fn job() -> Result<(), Box<dyn std::error::Error>> {
+/// let session = http_context::http_session()?;
+/// let response = session.post("http://example.com/items").body("one").send().await?;
+/// println!("{}", response.error_for_status()?.text().await?);
+/// # Ok(())
+/// # }
+/// ```
 pub struct HttpSession {
     session: SessionRef,
     call_site: CallSiteIndex,
@@ -139,6 +148,19 @@ impl HttpSession {
     /// # Cancel safety
     ///
     /// As for [`execute`](Self::execute).
+    ///
+    /// ```
+    /// # async fn job() -> Result<(), Box<dyn std::error::Error>> {
+    /// use http_context::http_session;
+    /// use tokio::io::AsyncWriteExt;
+    ///
+    /// let session = http_session()?;
+    /// let request = session.get("http://example.com/attach").header("upgrade", "tcp");
+    /// let mut stream = session.upgrade(request.build()?).await?;
+    /// stream.write_all(b"hello").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn upgrade(
         &self,
@@ -156,6 +178,14 @@ impl HttpSession {
     /// but refuses to connect, at once and with an error that names what to use instead. To `reqwest`
     /// that is a connection that failed, and so it is to whoever retries those: where code sends by
     /// that client, give it [`reqwest_client`](Self::reqwest_client).
+    ///
+    /// ```
+    /// # async fn job() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = http_context::http_session()?.client();
+    /// let response = client.get("http://example.com/").send().await?;
+    /// # drop(response); Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn client(&self) -> ClientWithMiddleware {
         client::facade(self.hold(Location::caller()))
@@ -168,10 +198,12 @@ impl HttpSession {
     /// [`base_url`](crate::ContextBuilder::base_url) nor [`auth`](crate::ContextBuilder::auth).
     ///
     /// One is built for each session, when it is first asked for; what this returns are clones of it,
-    /// with one pool of connections, which is not that of the session. Whatever else takes requests sees more of them, and is to be preferred: a
-    /// [`tower::Service`](tower_service::Service), which the session is itself, [`client`](Self::client),
-    /// or an adapter of `http-context-adapters`. [A table](crate::guide::ambient_or_captured) says what
-    /// is not seen through a plain client.
+    /// with one pool of connections, which is not that of the session. Whatever else takes requests sees
+    /// more of them, and is to be preferred: a [`tower::Service`], which the session is itself,
+    /// [`client`](Self::client), or an adapter of `http-context-adapters`.
+    /// [A table](crate::guide::ambient_or_captured) says what is not seen through a plain client.
+    ///
+    /// [`tower::Service`]: https://docs.rs/tower-service/0.3/tower_service/trait.Service.html
     ///
     /// It belongs to its session. Once that is closed it makes no connection any more
     /// ([`SessionClosed`](crate::SessionClosed) is among the sources of the error), and the exit closes

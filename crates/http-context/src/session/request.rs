@@ -19,6 +19,20 @@ use crate::error::{RequestError, UpgradeError};
 /// A request being built, with the methods of [`reqwest::RequestBuilder`].
 ///
 /// What cannot be built (an invalid URL, a header) is reported by [`send`](Self::send).
+///
+/// ```
+/// # async fn job() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+///
+/// let request = http_context::http_session()?
+///     .get("http://example.com/items")
+///     .header("accept", "application/json")
+///     .timeout(Duration::from_secs(5))
+///     .error_for_status(true);
+/// let items = request.send().await?.text().await?;
+/// # drop(items); Ok(())
+/// # }
+/// ```
 #[must_use = "a request does nothing until `send` is awaited"]
 pub struct RequestBuilder {
     hold: SessionHold,

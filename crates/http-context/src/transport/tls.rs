@@ -35,6 +35,14 @@ pub enum Tls {
 }
 
 /// The HTTP versions that a session may use.
+///
+/// ```
+/// use http_context::{HttpVersions, SessionOptions};
+///
+/// // No HTTP/2, also where the server offers it.
+/// let options = SessionOptions::new().http_versions(HttpVersions::Http1);
+/// # drop(options);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HttpVersions {
@@ -87,6 +95,12 @@ impl Tls {
 ///
 /// When `SSL_CERT_FILE` or `SSL_CERT_DIR` is set and no certificate can be read from it, and
 /// [`BuildError::NoCryptoProvider`] as of [`crypto_provider`](crate::crypto_provider).
+///
+/// ```
+/// // At start-up, so that the first job does not wait for the trust store.
+/// http_context::warm_up()?;
+/// # Ok::<(), http_context::BuildError>(())
+/// ```
 pub fn warm_up() -> Result<(), BuildError> {
     shared()?.unreadable.clone().map_or(Ok(()), Err)
 }

@@ -39,6 +39,23 @@ const MOST_OF_BODY: usize = 4 * 1024;
 /// | [`max_frame_size`](Self::max_frame_size) | 16 MiB |
 /// | [`read_buffer_size`](Self::read_buffer_size) | 8 KiB |
 /// | [`max_write_buffer_size`](Self::max_write_buffer_size) | no limit |
+///
+/// ```
+/// # async fn job() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+///
+/// let socket = http_context::http_session()?
+///     .websocket("wss://example.com/speech")
+///     .bearer_auth("token")
+///     .subprotocol("speech.v1")
+///     .heartbeat(Duration::from_secs(30))
+///     .max_message_size(1024 * 1024)
+///     .connect()
+///     .await?;
+/// assert_eq!(socket.subprotocol(), Some("speech.v1"));
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "no WebSocket is opened until `connect` is awaited"]
 pub struct WebSocketBuilder {
     request: RequestBuilder,

@@ -42,6 +42,21 @@ use crate::facts::UpgradeTraffic;
 ///
 /// The example [`websocket_echo`](https://docs.rs/crate/http-context/latest/source/examples/websocket_echo/main.rs)
 /// shows one that nobody closes.
+///
+/// ```
+/// # async fn job() -> Result<(), Box<dyn std::error::Error>> {
+/// use http_context::http_session;
+/// use http_context::websocket::{CloseCode, Message};
+///
+/// let mut socket = http_session()?.websocket("wss://example.com/echo").connect().await?;
+/// socket.send(Message::text("hello")).await?;
+/// if let Some(answer) = socket.next().await {
+///     println!("{}", answer?);
+/// }
+/// socket.close(CloseCode::Normal, "").await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct WebSocket {
     holder: Holder,
     head: Response<()>,
@@ -147,6 +162,19 @@ impl WebSocket {
     }
 
     /// Two halves, for two tasks. It is dropped with the second of them.
+    ///
+    /// ```
+    /// # async fn job() -> Result<(), Box<dyn std::error::Error>> {
+    /// use http_context::http_session;
+    /// use http_context::websocket::Message;
+    ///
+    /// let socket = http_session()?.websocket("wss://example.com/speech").connect().await?;
+    /// let (mut reader, mut writer) = socket.into_split();
+    /// let heard = http_context::spawn(async move { reader.next().await });
+    /// writer.send(Message::binary(vec![0; 320])).await?;
+    /// # drop(heard); Ok(())
+    /// # }
+    /// ```
     pub fn into_split(self) -> (WebSocketReader, WebSocketWriter) {
         let holder = Arc::new(self.holder);
         let reader = WebSocketReader {

@@ -16,7 +16,7 @@ pub(super) const TABLE: &[(&str, Known)] = &[
     ("features", known(130.0, 30.0, 0.0)),
     ("providers", known(100.0, 3.0, 0.0)),
     ("elsewhere", known(60.0, 3.0, 0.0)),
-    ("docs", known(19.0, 3.0, 0.0)),
+    ("docs", known(25.0, 20.0, 5.0)),
     ("api", known(9.0, 7.0, 0.0)),
     ("test", known(98.0, 5.0, 200.0)),
     ("sdks", known(150.0, 5.0, 20.0)),

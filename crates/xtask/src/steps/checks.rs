@@ -5,6 +5,7 @@ use std::{path::PathBuf, process::Command};
 use super::Outcome;
 use crate::{
     command::{cargo, cargo_unlocked, run},
+    links,
     tools::{self, Toolbox},
     workspace::Workspace,
 };
@@ -61,7 +62,8 @@ pub(super) fn features(workspace: &Workspace) -> Result<(), String> {
 
 /// Private items are left out: a private module may have the name of a function
 /// in it, as `open` has, and a link to that name would be ambiguous.
-pub(super) fn docs() -> Result<(), String> {
+pub(super) fn docs(workspace: &Workspace) -> Result<(), String> {
+    links::forget_pages(workspace)?;
     let mut command = cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
     run(command.arg("--quiet").env("RUSTDOCFLAGS", "-D warnings"))
 }

@@ -3,8 +3,8 @@
 mod checks;
 
 use crate::{
-    api, circles, elsewhere, house_rules, msrv, named_tests, packages, providers, tools::Toolbox,
-    workspace::Workspace,
+    api, circles, elsewhere, house_rules, links, msrv, named_tests, packages, providers,
+    tools::Toolbox, workspace::Workspace,
 };
 
 type Build = fn(&Workspace, &Toolbox) -> Result<(), String>;
@@ -94,9 +94,10 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "docs",
-        about: "the documentation builds without broken links",
-        build: Some(|_, _| checks::docs()),
-        run: None,
+        about: "the documentation builds; every link and anchor in it, and in the Markdown here, leads somewhere \
+                (lychee)",
+        build: Some(|workspace, _| checks::docs(workspace)),
+        run: Some(|workspace, toolbox| links::check(workspace, toolbox).into()),
     },
     Step {
         name: "api",

@@ -23,7 +23,7 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 /// - A `Location` without a fragment inherits the one of the URL before.
 /// - To another origin (scheme, host or port) go no `Authorization`, `Cookie`,
 ///   `Proxy-Authorization` or `WWW-Authenticate`, no header whose value is marked as
-///   [sensitive](http::HeaderValue::set_sensitive), no `Host` of the caller, and none that was named
+///   [sensitive](reqwest::header::HeaderValue::set_sensitive), no `Host` of the caller, and none that was named
 ///   by [`credential_headers`](Self::credential_headers). What was removed once stays removed, also
 ///   on the way back. The user info of a URL goes nowhere. Cookies of a jar go by their own rules.
 /// - `Referer` is the URL before within an origin, its origin alone towards another one, and nothing
