@@ -45,6 +45,14 @@ impl BadField {
 }
 
 /// One line of jobs, known to be a JSON object with an `id`.
+///
+/// ```
+/// use http_context_worker::{BadField, JobLine};
+///
+/// let line = JobLine::parse(br#"{"id": "7", "to": "a@example.com"}"#)?;
+/// assert_eq!((line.id(), &line.fields()["to"]), ("7", &"a@example.com".into()));
+/// # Ok::<_, BadField>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobLine<'a> {
     text: &'a str,

@@ -17,6 +17,7 @@ mod sizes;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use http_context_benches::cpu::{self, Cores};
 use http_context_benches::plot::{self, Line, round};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -32,6 +33,8 @@ fn main() -> Result<(), BoxError> {
     if server::serve_if_asked()? {
         return Ok(());
     }
+    // They take turns, on one core: on two, the wake-up of the other one would be measured as well.
+    cpu::stay_on(Cores::find()?.client)?;
     let server = server::Server::start()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -46,7 +49,7 @@ fn main() -> Result<(), BoxError> {
 
     let mut text = String::from(
         "# Growth\n\nWritten by `cargo run --release -p http-context-benches --bin growth`. What \
-         the client ran for one request after the other over HTTP/1.1, as a median; the ratio is to a small \
+         the client ran for one request after the other over HTTP/1.1, on one core with the server, as a median; the ratio is to a small \
          session that takes turns with it, or for contexts to the time with one.\n\n![the \
          plot](growth.svg)\n\n",
     );

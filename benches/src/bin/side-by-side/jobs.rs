@@ -27,16 +27,18 @@ pub(crate) enum Way {
     FreshClient,
     SharedTls,
     FreshContext,
+    FreshUnasked,
     PooledContext,
     OneClient,
     Aiohttp,
 }
 
 impl Way {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::FreshClient,
         Self::SharedTls,
         Self::FreshContext,
+        Self::FreshUnasked,
         Self::PooledContext,
         Self::OneClient,
         Self::Aiohttp,
@@ -47,6 +49,7 @@ impl Way {
             Self::FreshClient => "reqwest, a fresh client for each job",
             Self::SharedTls => "reqwest, a fresh client with shared TLS",
             Self::FreshContext => "http-context, a fresh context",
+            Self::FreshUnasked => "the same, and the kernel is asked for no socket",
             Self::PooledContext => "http-context, a pooled context",
             Self::OneClient => "reqwest, one client for all jobs",
             Self::Aiohttp => "aiohttp (Python), a fresh session with shared TLS",
@@ -57,9 +60,11 @@ impl Way {
     fn jobs(self, is_request: bool) -> usize {
         match (self, is_request) {
             (Self::FreshClient, _) => 20,
-            (Self::SharedTls | Self::FreshContext | Self::Aiohttp, true) => 100,
+            (Self::SharedTls | Self::FreshContext | Self::FreshUnasked | Self::Aiohttp, true) => {
+                100
+            }
             (Self::Aiohttp, false) => 2_000,
-            (Self::FreshContext, false) => 20_000,
+            (Self::FreshContext | Self::FreshUnasked, false) => 20_000,
             (Self::PooledContext, false) => 50_000,
             (Self::SharedTls | Self::PooledContext | Self::OneClient, _) => 500,
         }
@@ -158,6 +163,13 @@ async fn work(means: &Means, way: Way, is_request: bool, jobs: usize) {
             Way::FreshClient => one(client(fresh(target, protocol)), url, is_request).await,
             Way::SharedTls => one(client(bare(target, protocol)), url, is_request).await,
             Way::FreshContext => context(target, protocol).open(job(url, is_request)).await,
+            Way::FreshUnasked => {
+                let unasked = context(target, protocol).verify_sockets(false);
+                unasked
+                    .cut_held_sockets(false)
+                    .open(job(url, is_request))
+                    .await
+            }
             Way::PooledContext => {
                 let pooled = http_context::builder().pool(means.pool.clone());
                 pooled.open(job(url, is_request)).await

@@ -1,6 +1,17 @@
 //! Who writes the headers of trace context.
 
 /// Which trace context requests carry, and who writes it.
+///
+/// ```
+/// use http_context_middleware::{Instrumentation, Propagation};
+///
+/// // To servers of one's own, and not to the one that signs its requests.
+/// let observer = Instrumentation::builder()
+///     .propagation(Propagation::TraceContext)
+///     .no_propagation_to("s3.example.com")
+///     .build();
+/// let jobs = http_context::builder().observer(observer);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Propagation {

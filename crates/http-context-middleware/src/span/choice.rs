@@ -1,6 +1,14 @@
 //! How spans are made.
 
 /// How spans are made.
+///
+/// ```
+/// use http_context_middleware::{Instrumentation, Spans};
+///
+/// // Metrics alone.
+/// let observer = Instrumentation::builder().spans(Spans::Off).build();
+/// let jobs = http_context::builder().observer(observer);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Spans {

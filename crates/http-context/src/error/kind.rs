@@ -3,6 +3,20 @@
 use std::fmt;
 
 /// Why a request got no response. The strings are values of the attribute `error.type`.
+///
+/// ```
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use http_context::{ErrorKind, http_session};
+///
+/// match http_session()?.get("https://example.com/").send().await {
+///     Ok(response) => println!("{}", response.status()),
+///     // Whoever asked is on the way out.
+///     Err(error) if error.kind() == ErrorKind::SessionClosed => {}
+///     Err(error) => println!("{}: {error}", error.kind().as_str()),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -35,6 +35,17 @@ pub enum OpenError {
 }
 
 /// There is no session to be had here.
+///
+/// ```
+/// use http_context::{SessionError, http_session};
+///
+/// // A library that does without where there is no context.
+/// match http_session() {
+///     Ok(session) => println!("{}", session.context().id()),
+///     Err(SessionError::NoContext(_)) => println!("not within a job"),
+///     Err(error) => println!("{error}"),
+/// }
+/// ```
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum SessionError {

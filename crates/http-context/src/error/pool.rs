@@ -26,6 +26,19 @@ pub struct PoolExhausted {
 }
 
 /// A context got no permit of its pool.
+///
+/// ```
+/// use http_context::{OpenError, PoolError, SessionPool};
+///
+/// # async fn example(pool: SessionPool) -> Result<(), Box<dyn std::error::Error>> {
+/// let job = http_context::builder().pool(pool).eager();
+/// match job.open(async || Ok::<_, OpenError>(())).await {
+///     Err(OpenError::Pool(PoolError::Exhausted(full))) => println!("later: {full}"),
+///     done => done?,
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PoolError {

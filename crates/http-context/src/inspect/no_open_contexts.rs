@@ -31,6 +31,18 @@ type Rule = dyn Fn(&HttpContext) -> bool + Send + Sync;
 ///
 /// A context that another task is closing right now needs a moment, so the check looks again a
 /// bounded number of times before it says so.
+///
+/// ```
+/// use http_context::NoOpenContexts;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // The one that lives as long as the program is meant to be there.
+/// let check = NoOpenContexts::new().ignore(|context| context.name() == Some("metrics export"));
+/// check.check().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "nothing is looked for until `check` is awaited"]
 pub struct NoOpenContexts {
     retries: u32,

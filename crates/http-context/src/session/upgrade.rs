@@ -22,6 +22,20 @@ use crate::exchange::UpgradeHandle;
 /// and when its session is closed, by the exit or before, it is closed too, and reading and writing
 /// end with an [`io::Error`] that leads to [`SessionClosed`](crate::SessionClosed). Dropping it
 /// closes the connection.
+///
+/// ```
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use http_context::http_session;
+/// use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+///
+/// let request = http_session()?.get("https://example.com/echo").header("upgrade", "echo");
+/// let mut connection = request.upgrade().await?;
+/// connection.write_all(b"hello").await?;
+/// let mut answer = [0; 5];
+/// connection.read_exact(&mut answer).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Upgraded {
     response: http::Response<()>,
     handle: UpgradeHandle,

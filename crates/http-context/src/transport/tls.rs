@@ -12,6 +12,18 @@ use crate::error::BuildError;
 ///
 /// The default reads the trust store once in the process, and lets sessions share the TLS
 /// resumption tickets, which makes building a session a matter of microseconds.
+///
+/// ```no_run
+/// use http_context::Tls;
+/// use http_context::reqwest::ClientBuilder;
+///
+/// // A certificate of one's own authority, by the options of `reqwest`.
+/// # fn authority() -> http_context::reqwest::Certificate { unimplemented!() }
+/// let authority = authority();
+/// let jobs = http_context::builder()
+///     .tls(Tls::ClientBuilder)
+///     .configure(move |client: ClientBuilder| client.tls_certs_merge([authority.clone()]));
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Tls {
