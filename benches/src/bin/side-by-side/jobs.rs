@@ -49,10 +49,10 @@ impl Way {
             Self::FreshClient => "reqwest, a fresh client for each job",
             Self::SharedTls => "reqwest, a fresh client with shared TLS",
             Self::FreshContext => "http-context, a fresh context",
-            Self::FreshUnasked => "the same, and the kernel is asked for no socket",
+            Self::FreshUnasked => "the same, the kernel not asked",
             Self::PooledContext => "http-context, a pooled context",
             Self::OneClient => "reqwest, one client for all jobs",
-            Self::Aiohttp => "aiohttp (Python), a fresh session with shared TLS",
+            Self::Aiohttp => "aiohttp, a fresh session, shared TLS",
         }
     }
 

@@ -15,14 +15,14 @@ use crate::error::BuildError;
 ///
 /// ```no_run
 /// use http_context::Tls;
-/// use http_context::reqwest::ClientBuilder;
+/// use http_context::reqwest::{Certificate, ClientBuilder};
 ///
-/// // A certificate of one's own authority, by the options of `reqwest`.
-/// # fn authority() -> http_context::reqwest::Certificate { unimplemented!() }
-/// let authority = authority();
+/// // One authority more than the system's, by the options of `reqwest`.
+/// let authority = Certificate::from_pem(&std::fs::read("authority.pem")?)?;
 /// let jobs = http_context::builder()
 ///     .tls(Tls::ClientBuilder)
 ///     .configure(move |client: ClientBuilder| client.tls_certs_merge([authority.clone()]));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
