@@ -64,7 +64,12 @@ pub(super) fn features(workspace: &Workspace) -> Result<(), String> {
 /// in it, as `open` has, and a link to that name would be ambiguous.
 pub(super) fn docs(workspace: &Workspace) -> Result<(), String> {
     links::forget_pages(workspace)?;
+    // What is needed for that is built first, by all cores.
+    run(&mut cargo(&["check", "--quiet", "--workspace", "--all-features"]))?;
     let mut command = cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
+    // One after the other: the folder of a crate is away while that one is documented, and a link to it from
+    // another one would lead nowhere.
+    command.args(["--jobs", "1"]);
     run(command.arg("--quiet").env("RUSTDOCFLAGS", "-D warnings"))
 }
 
