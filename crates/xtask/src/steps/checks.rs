@@ -65,7 +65,12 @@ pub(super) fn features(workspace: &Workspace) -> Result<(), String> {
 pub(super) fn docs(workspace: &Workspace) -> Result<(), String> {
     links::forget_pages(workspace)?;
     // What is needed for that is built first, by all cores.
-    run(&mut cargo(&["check", "--quiet", "--workspace", "--all-features"]))?;
+    run(&mut cargo(&[
+        "check",
+        "--quiet",
+        "--workspace",
+        "--all-features",
+    ]))?;
     let mut command = cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
     // One after the other: the folder of a crate is away while that one is documented, and a link to it from
     // another one would lead nowhere.
