@@ -1,20 +1,16 @@
 //! A server that sends lines for as long as somebody reads them, cut anywhere.
 
+#[path = "../support/listen.rs"]
+mod listen;
+
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\n\r\n";
 
 /// Starts it. Returns its URL.
 pub(crate) async fn start() -> std::io::Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}/values", listener.local_addr()?);
-    tokio::spawn(async move {
-        while let Ok((socket, _)) = listener.accept().await {
-            tokio::spawn(serve(socket));
-        }
-    });
-    Ok(url)
+    listen::listen("/values", serve).await
 }
 
 async fn serve(socket: TcpStream) -> std::io::Result<()> {

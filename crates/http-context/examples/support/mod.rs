@@ -1,20 +1,15 @@
 //! A server for the examples: says hello to every request, over connections that stay open.
 
+mod listen;
+
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 
 /// Starts it. Returns its URL.
 pub(crate) async fn start() -> std::io::Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}/", listener.local_addr()?);
-    tokio::spawn(async move {
-        while let Ok((socket, _)) = listener.accept().await {
-            tokio::spawn(serve(socket));
-        }
-    });
-    Ok(url)
+    listen::listen("/", serve).await
 }
 
 async fn serve(socket: TcpStream) -> std::io::Result<()> {
