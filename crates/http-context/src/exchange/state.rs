@@ -128,13 +128,14 @@ pub(super) struct State {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Its caller's thread notifies that it was started, or answered. Nobody else takes it from
-    /// here, so that its end does not come before that.
+    /// Its caller's thread notifies that it was started. Nobody else takes it from here, so that its end
+    /// does not come before that.
     #[default]
     Notifying,
     /// Its future waits to be polled.
     Request,
-    /// Its caller polls the future.
+    /// Its caller polls the future, and notifies that it was answered; as with the stage before, nobody
+    /// else takes it from here.
     PollingRequest,
     /// The body of its response waits to be polled.
     Body,
