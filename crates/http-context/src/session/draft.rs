@@ -30,7 +30,7 @@ pub(super) struct OwnOptions {
     pub(super) read_timeout: Option<Duration>,
     pub(super) connect_timeout: Option<Duration>,
     pub(super) ignores_redirects: bool,
-    /// Whether a response whose status is an error is one.
+    /// Whether a response whose status is an error is one, for `send`.
     pub(super) fails_on_status: Option<bool>,
 }
 

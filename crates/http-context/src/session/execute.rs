@@ -25,8 +25,6 @@ use crate::transport::{Host, LentExtensions, Transport, Unsent};
 pub(super) fn execute(hold: SessionHold, request: Request, extensions: LentExtensions) -> Execute {
     let mut draft = Draft::of(request);
     draft.extensions = extensions;
-    // A response is a response, whatever its status.
-    draft.own.fails_on_status = Some(false);
     Execute::new(hold, draft)
 }
 
@@ -58,15 +56,17 @@ pub(super) struct Execute {
 impl Execute {
     #[inline]
     pub(super) fn new(hold: SessionHold, draft: Box<Draft>) -> Self {
-        let fails_on_status = draft.own.fails_on_status.unwrap_or_else(|| {
-            let defaults = hold.session.sessions.scope().defaults.as_ref();
-            defaults.is_some_and(|defaults| defaults.fails_on_status)
-        });
         Self {
             unsent: Some((hold, draft)),
             exchange: None,
-            fails_on_status,
+            fails_on_status: false,
         }
+    }
+
+    #[inline]
+    pub(super) fn failing_on_status(mut self, fails: bool) -> Self {
+        self.fails_on_status = fails;
+        self
     }
 
     /// Admits the request and sends it on its way.

@@ -194,7 +194,11 @@ impl RequestBuilder {
     ///
     /// As for [`HttpSession::execute`](crate::HttpSession::execute).
     pub fn send(self) -> impl Future<Output = Result<Response, RequestError>> + Send + use<> {
-        Execute::new(self.hold, self.draft)
+        let fails_on_status = self.draft.own.fails_on_status.unwrap_or_else(|| {
+            let defaults = self.hold.session.sessions.scope().defaults.as_ref();
+            defaults.is_some_and(|defaults| defaults.fails_on_status)
+        });
+        Execute::new(self.hold, self.draft).failing_on_status(fails_on_status)
     }
 
     /// Sends the request, which asks for an upgrade, and gives the connection that it becomes: as

@@ -111,8 +111,6 @@ pub(super) async fn upgrade(
 ) -> Result<Upgraded, UpgradeError> {
     let connection = draft.request.headers_mut().entry(header::CONNECTION);
     connection.or_insert(header::HeaderValue::from_static("upgrade"));
-    // A refusal is an answer, whatever its status.
-    draft.own.fails_on_status = Some(false);
     let mut response = Execute::new(hold, draft).await?;
     let Some(upgrade) = response.extensions_mut().remove::<OnUpgrade>() else {
         return Err(UpgradeError::Refused(Box::new(response)));
