@@ -11,6 +11,7 @@
 mod api;
 mod circles;
 mod command;
+mod disk;
 mod elsewhere;
 mod estimate;
 mod house_rules;

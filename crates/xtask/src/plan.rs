@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    disk,
     estimate::{Estimate, Part, about},
     steps::{self, Outcome, Step},
     tools::Toolbox,
@@ -61,6 +62,9 @@ impl Plan {
             "by what it took last"
         };
         println!("It takes {}, {by}.", about(left(&estimate, &self.0)));
+        if let Some(warning) = disk::warning(&workspace.target, self.0.len() == steps::ALL.len()) {
+            println!("{warning}");
+        }
         let toolbox = Toolbox::new(workspace);
         let started = Stopwatch::start();
         let mut results = Vec::new();
@@ -93,6 +97,9 @@ impl Plan {
                 }
                 Outcome::Nothing(why) => println!("{why}"),
                 Outcome::Failed(why) => println!("{} FAILED: {why}", step.name),
+            }
+            if let Some(folder) = step.folder.filter(|_| disk::is_built_once()) {
+                disk::forget(&workspace.target.join(folder));
             }
             results.push((step.name, outcome, elapsed));
         }

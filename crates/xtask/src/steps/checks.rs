@@ -12,6 +12,8 @@ use crate::{
 
 /// A workspace of its own.
 const SDKS: &str = "tests/sdks/Cargo.toml";
+pub(super) const SDKS_FOLDER: &str = "sdks";
+pub(super) const NO_KERNEL_FOLDER: &str = "no-kernel";
 
 /// Also of the workspace that is none of this one's members.
 pub(super) fn fmt(workspace: &Workspace) -> Result<(), String> {
@@ -125,7 +127,7 @@ fn in_sdks(workspace: &Workspace, arguments: &[&str]) -> Command {
     command.arg("--manifest-path");
     command.arg(workspace.root.join(SDKS));
     command.arg("--target-dir");
-    command.arg(workspace.target.join("sdks"));
+    command.arg(workspace.target.join(SDKS_FOLDER));
     command.env("CARGO_INCREMENTAL", "0");
     command
 }
@@ -151,7 +153,7 @@ pub(super) fn no_kernel(workspace: &Workspace, more: &[&str]) -> Result<(), Stri
     let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
     let test = |arguments: &[&str]| {
         let mut command = cargo(&["test", "--no-fail-fast", "--target-dir"]);
-        command.arg(workspace.target.join("no-kernel"));
+        command.arg(workspace.target.join(NO_KERNEL_FOLDER));
         command.env("RUSTFLAGS", format!("{flags} --cfg http_context_no_kernel"));
         command.env("CARGO_INCREMENTAL", "0");
         run(command.args(arguments).args(more))
