@@ -219,7 +219,6 @@ impl Findings {
     }
 
     /// Fails if anything differs, and shows all that does.
-    #[expect(clippy::print_stdout, reason = "how much was held against what")]
     pub(crate) fn check(mut self) {
         for (group, sums) in &self.at_once {
             // Of few connections, one.

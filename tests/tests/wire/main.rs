@@ -27,7 +27,8 @@
 )]
 #![allow(
     clippy::print_stderr,
-    reason = "that nothing was captured is to be seen"
+    clippy::print_stdout,
+    reason = "that nothing was captured is to be seen, and how much was held against what"
 )]
 #![allow(
     clippy::async_yields_async,
@@ -38,6 +39,7 @@ mod bounds;
 mod exports;
 mod faults;
 mod loads;
+mod surplus;
 mod truth;
 mod variant;
 mod witness;
@@ -68,4 +70,5 @@ of_the_table! {
     "../faults/table.rs" table,
     "../faults/uploads.rs" uploads,
     "../truth/rig.rs" rig,
+    "../length/connections.rs" connections,
 }

@@ -128,6 +128,14 @@ impl Connection {
         }
     }
 
+    /// What is counted of its socket as it is made, where that is known: what goes over it from now on is what
+    /// it is used for.
+    pub(super) fn counted_so_far(mut self, counted: Option<SocketCounters>) -> Self {
+        let made = self.info.opened;
+        self.state.get_mut().open = counted.map(|counters| (counters, made));
+        self
+    }
+
     /// Whether its close will be seen.
     pub(super) fn is_seen(&self) -> bool {
         self.is_seen

@@ -93,6 +93,9 @@ impl SocketCounters {
             // FIN before that, where it has time for it.
             OwnFin::NotSent if is_fin || bare > acknowledged || self.unread == 0 => Surely(Peer),
             OwnFin::NotSent if nothing_came => Unknown,
+            // A reset of the peer is a segment without data; so this one has reset it, and a FIN of the peer
+            // before that would have to have come with data.
+            OwnFin::NotSent if bare == 0 => Likely(Here),
             OwnFin::NotSent => Likely(Peer),
             // The peer has reset it after that, with one more segment, or before it knew.
             OwnFin::Sent if is_fin || bare > acknowledged + 1 => Surely(Peer),
@@ -199,7 +202,12 @@ mod tests {
             assert_eq!(ended(data_out, bare, OwnFin::NotSent), PEER);
             assert_eq!(ended(data_out, bare + 1, OwnFin::Sent), PEER);
             assert_eq!(ended(data_out, bare + 1, OwnFin::Acknowledged), PEER);
-            let likely = FirstEnd::Likely(SocketEnd::Peer);
+            let no_bare_segment = bare == 1;
+            let likely = FirstEnd::Likely(if no_bare_segment {
+                SocketEnd::Here
+            } else {
+                SocketEnd::Peer
+            });
             assert_eq!(ended(data_out, bare - 1, OwnFin::NotSent), likely);
             assert_eq!(ended(data_out, bare, OwnFin::Sent), HERE);
         }

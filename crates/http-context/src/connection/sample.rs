@@ -92,7 +92,7 @@ impl Sample {
 
 /// Of what never had a socket it is right that there is none.
 pub(super) fn sight(addresses: AddressPair) -> Sight {
-    match kernel::sight(addresses) {
+    match kernel::sight(addresses).0 {
         Sight::NotShown => Sight::Unknown,
         other => other,
     }

@@ -270,8 +270,8 @@ mod tests {
                 (true, false, FirstEnd::Surely(here)),
                 (false, false, FirstEnd::Surely(peer)),
                 (false, true, FirstEnd::Surely(peer)),
-                // What was unread may also be left of a peer that has reset it, as most do.
-                (true, true, FirstEnd::Likely(peer)),
+                // No segment without data came, as a reset of the peer is; a FIN with data would look alike.
+                (true, true, FirstEnd::Likely(here)),
             ];
             ends.map(|(is_here, resets, end)| (close_one(family, First { is_here, resets }), end))
         });

@@ -103,7 +103,7 @@ mod tests {
         };
         Socket {
             addresses,
-            cookie: match sock_diag::sight(addresses) {
+            cookie: match sock_diag::sight(addresses).0 {
                 Sight::Shown(number) => Some(number),
                 other => panic!("{other:?}"),
             },

@@ -90,8 +90,9 @@ pub(crate) enum Sight {
     Unknown,
 }
 
-/// What it shows of the open socket with these addresses. Takes some microseconds.
-pub(super) fn sight(addresses: AddressPair) -> Sight {
+/// What it shows of the open socket with these addresses, and what it has counted of it so far. Takes some
+/// microseconds.
+pub(super) fn sight(addresses: AddressPair) -> (Sight, Option<SocketCounters>) {
     system::sight(addresses)
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Closing, Sight, Socket, SocketState};
 use crate::connection::closes::CloseSink;
+use crate::connection::counters::SocketCounters;
 use crate::facts::AddressPair;
 
 pub(super) fn held(_: &[Socket]) -> Option<Vec<AddressPair>> {
@@ -16,8 +17,8 @@ pub(super) fn closings(_: &[AddressPair]) -> Option<Vec<Closing>> {
     None
 }
 
-pub(super) fn sight(_: AddressPair) -> Sight {
-    Sight::Unknown
+pub(super) fn sight(_: AddressPair) -> (Sight, Option<SocketCounters>) {
+    (Sight::Unknown, None)
 }
 
 pub(super) fn cut(sockets: &[Socket], _: impl Fn(usize) -> bool) -> Vec<bool> {

@@ -1,0 +1,180 @@
+//! Each connection that is exported, held against one of a capture.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http_context::{
+    AddressPair, CloseReason, ConnectAbandoned, ConnectFailure, ConnectionClosed, ConnectionInfo,
+    Observer, RequestInfo,
+};
+use http_context_tests::{Captured, Side};
+use tokio::time::Instant;
+
+/// The clock of a capture and that of this process may be read so far apart.
+const CLOCKS: Duration = Duration::from_millis(5);
+
+/// Every connection that an observer was notified of, once it is closed.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// The same moment by both clocks.
+    began: Instant,
+    began_at: Duration,
+    closed: Mutex<Vec<Connection>>,
+    /// Connects that failed or were given up.
+    given_up: AtomicUsize,
+}
+
+/// A connection as it was told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Connection {
+    /// None of a connection that the other side had reset by the time that it was made.
+    addresses: Option<AddressPair>,
+    /// When it was made, since the epoch.
+    made: Duration,
+    lifetime: Duration,
+    reason: CloseReason,
+}
+
+impl Observer for Told {
+    fn connection_closed(&self, connection: &Arc<ConnectionInfo>, closed: &ConnectionClosed) {
+        let told = Connection {
+            addresses: connection.addresses,
+            made: self.began_at + connection.opened.duration_since(self.began),
+            lifetime: closed.duration,
+            reason: closed.reason,
+        };
+        let mut all = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(told);
+    }
+
+    fn connect_failed(&self, _: &RequestInfo, _: &ConnectFailure<'_>) {
+        self.given_up.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn connect_abandoned(&self, _: &RequestInfo, _: &ConnectAbandoned<'_>) {
+        self.given_up.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Told {
+    pub(crate) fn new() -> Self {
+        let (began, now) = (Instant::now(), SystemTime::now());
+        Self {
+            began,
+            began_at: now.duration_since(UNIX_EPOCH).unwrap(),
+            closed: Mutex::default(),
+            given_up: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn all(&self) -> Vec<Connection> {
+        let all = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        all.clone()
+    }
+
+    pub(crate) fn given_up(&self) -> usize {
+        self.given_up.load(Ordering::Relaxed)
+    }
+}
+
+/// What was told and what was captured, side by side.
+#[derive(Debug, Default)]
+pub(crate) struct Compared {
+    pub(crate) connections: usize,
+    /// Connections of the capture that nobody was told of: their handshake failed, or they were given up.
+    pub(crate) untold: usize,
+    /// Of those that were told, the ones whose addresses nobody knows.
+    pub(crate) without_addresses: usize,
+    /// Of those that were told, the ones that the capture shows the other side to have closed first, and of which
+    /// it was told that this one has; and the other way round.
+    pub(crate) told_as_local: usize,
+    pub(crate) told_as_remote: usize,
+    /// By how much each lifetime is wrong, in order.
+    errors: Vec<Duration>,
+}
+
+impl Compared {
+    /// Finds for each connection that was told the one that was captured; says in `misfits` of which there is
+    /// none, and which were not closed.
+    pub(crate) fn of(
+        told: &[Connection],
+        captured: Vec<Captured>,
+        misfits: &mut Vec<String>,
+    ) -> Self {
+        let established = captured.into_iter().filter(|c| c.is_established);
+        let mut by_addresses: HashMap<AddressPair, Vec<Captured>> = HashMap::new();
+        for connection in established {
+            let pair = AddressPair {
+                local: connection.local,
+                remote: connection.remote,
+            };
+            by_addresses.entry(pair).or_default().push(connection);
+        }
+        let mut compared = Self {
+            connections: told.len(),
+            ..Self::default()
+        };
+        for connection in told {
+            let Some(addresses) = connection.addresses else {
+                compared.without_addresses += 1;
+                continue;
+            };
+            let candidates = by_addresses.entry(addresses).or_default();
+            // Its SYN was the last one before it was made.
+            let found = candidates
+                .iter()
+                .rposition(|captured| captured.opened_at <= connection.made + CLOCKS);
+            match found.map(|found| candidates.remove(found)) {
+                Some(captured) => compared.add(connection, &captured, misfits),
+                None => misfits.push(format!("{connection:?} is not in the capture")),
+            }
+        }
+        compared.untold = by_addresses.values().map(Vec::len).sum();
+        compared.errors.sort_unstable();
+        compared
+    }
+
+    fn add(&mut self, told: &Connection, captured: &Captured, misfits: &mut Vec<String>) {
+        let (Some(closed), Some(lifetime)) = (captured.closed, captured.lifetime()) else {
+            misfits.push(format!(
+                "{told:?} is told as closed, and is open: {captured:?}"
+            ));
+            return;
+        };
+        match (closed.by, told.reason == CloseReason::Remote) {
+            (Side::Remote, false) => self.told_as_local += 1,
+            (Side::Local, true) => self.told_as_remote += 1,
+            _ => {}
+        }
+        self.errors.push(lifetime.abs_diff(told.lifetime));
+    }
+
+    /// By how much less than so many of a thousand lifetimes are wrong.
+    fn error(&self, thousandths: usize) -> Duration {
+        let at = (self.errors.len() * thousandths / 1_000).min(self.errors.len().saturating_sub(1));
+        self.errors.get(at).copied().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Compared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} connections, each in the capture and closed but for {} that were reset at once, and {} that were \
+             given up; lifetimes are wrong by {:?} (median), {:?} (99 %), {:?} (99.9 %), {:?} (most); {} were closed \
+             first by the other side and told as closed here, {} the other way round",
+            self.connections,
+            self.without_addresses,
+            self.untold.saturating_sub(self.without_addresses),
+            self.error(500),
+            self.error(990),
+            self.error(999),
+            self.error(1_000),
+            self.told_as_local,
+            self.told_as_remote,
+        )
+    }
+}
