@@ -91,8 +91,8 @@ pub use middleware::Edit;
 pub use random::Random;
 pub use sees_sockets::{BY_ITS_SESSION, SEES_SOCKETS};
 pub use server::{
-    BoxError, ClosedBy, Counts, ResponseBody, Seen, Served, Server, ServerBuilder, empty_body,
-    full_body,
+    BoxError, ClosedBy, Counts, ResponseBody, Seen, Served, Server, ServerBuilder, Tally,
+    empty_body, full_body,
 };
 pub use shown::shown;
 pub use storm::{cancelled, drawn, storm};

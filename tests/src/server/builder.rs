@@ -20,6 +20,7 @@ use super::{
     counts::Ledger,
     registry::Registry,
     routes::Handler,
+    tally::Tally,
 };
 use crate::{runtime_thread::RuntimeThread, tls, tls::Leaf};
 
@@ -36,6 +37,7 @@ pub struct ServerBuilder {
     family: Family,
     max_streams: Option<u32>,
     max_requests: Option<u64>,
+    tally: Option<Arc<Tally>>,
     handlers: HashMap<String, Handler>,
 }
 
@@ -110,6 +112,12 @@ impl ServerBuilder {
         self
     }
 
+    /// Notes what becomes of each request that has a number.
+    pub fn tally(mut self, tally: Arc<Tally>) -> Self {
+        self.tally = Some(tally);
+        self
+    }
+
     /// Answers a path, exactly as written, with `handler` instead of a route of
     /// the server's own. It is counted like any other.
     pub fn handler<H, F>(mut self, path: impl Into<String>, handler: H) -> Self
@@ -159,6 +167,7 @@ impl ServerBuilder {
                 .map(|leaf| TlsAcceptor::from(tls::server_config(leaf, self.protocol.alpn()))),
             max_streams: Some(self.max_streams.unwrap_or(200)),
             max_requests: self.max_requests,
+            tally: self.tally,
             handlers: self.handlers,
             gates: Mutex::default(),
             asked: Mutex::default(),

@@ -95,7 +95,7 @@ async fn serve_http<S>(
 /// Answers one request; the exchange goes on in the response's body.
 async fn answer(
     request: Request<Incoming>,
-    exchange: Exchange,
+    mut exchange: Exchange,
     shared: Arc<Shared>,
     connection: u64,
     peer: SocketAddr,
@@ -108,6 +108,9 @@ async fn answer(
         version: request.version(),
         headers: request.headers().clone(),
     });
+    if let Some(tally) = &shared.tally {
+        exchange.numbered(tally, request.headers());
+    }
     let is_head = request.method() == Method::HEAD;
     let mut response = routes::answer(request, &shared).await?;
     if is_head {

@@ -6,7 +6,9 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use super::counts::Ledger;
+use http::HeaderMap;
+
+use super::{counts::Ledger, tally::Tally};
 
 /// What one connection has carried.
 #[derive(Debug, Default)]
@@ -26,6 +28,8 @@ pub(super) struct Carried {
 pub(super) struct Exchange {
     ledger: Arc<Ledger>,
     on_connection: Arc<Carried>,
+    /// Where it has a number, and that is noted.
+    numbered: Option<(Arc<Tally>, usize)>,
     head_sent: bool,
     completed: bool,
 }
@@ -38,13 +42,22 @@ impl Exchange {
         Self {
             ledger,
             on_connection,
+            numbered: None,
             head_sent: false,
             completed: false,
         }
     }
 
+    pub(super) fn numbered(&mut self, tally: &Arc<Tally>, headers: &HeaderMap) {
+        let number = tally.arrived(headers);
+        self.numbered = number.map(|number| (Arc::clone(tally), number));
+    }
+
     pub(super) fn head_sent(&mut self) {
         self.head_sent = true;
+        if let Some((tally, number)) = &self.numbered {
+            tally.head_sent(*number);
+        }
         self.on_connection.heads.fetch_add(1, Ordering::Relaxed);
         self.ledger.record(|counts| counts.heads += 1);
     }

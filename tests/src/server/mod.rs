@@ -7,6 +7,7 @@ mod counts;
 mod exchange;
 mod registry;
 mod routes;
+mod tally;
 
 use std::{
     collections::HashMap,
@@ -23,6 +24,7 @@ pub use self::{
     body::{BoxError, ResponseBody, empty_body, full_body},
     builder::ServerBuilder,
     counts::{ClosedBy, Counts, Seen, Served},
+    tally::Tally,
 };
 use self::{
     builder::Protocol,
@@ -94,6 +96,7 @@ struct Shared {
     max_streams: Option<u32>,
     /// How many requests a connection carries before the server closes it.
     max_requests: Option<u64>,
+    tally: Option<Arc<Tally>>,
     handlers: HashMap<String, Handler>,
     gates: Mutex<HashMap<String, Gate>>,
     /// How often each path with a limit of times was asked for.
