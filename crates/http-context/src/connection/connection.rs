@@ -128,14 +128,6 @@ impl Connection {
         }
     }
 
-    /// What is counted of its socket as it is made, where that is known: what goes over it from now on is what
-    /// it is used for.
-    pub(super) fn counted_so_far(mut self, counted: Option<SocketCounters>) -> Self {
-        let made = self.info.opened;
-        self.state.get_mut().open = counted.map(|counters| (counters, made));
-        self
-    }
-
     /// Whether its close will be seen.
     pub(super) fn is_seen(&self) -> bool {
         self.is_seen
@@ -204,16 +196,33 @@ impl Connection {
     /// nobody learns of here, and the counts of its end say the more the younger these are.
     fn look(&self) {
         let states = self.socket().and_then(|socket| kernel::states(&[socket]));
-        if let Some([SocketState::Open(counters)]) = states.as_deref() {
-            let mut state = self.state.lock();
-            let now = Instant::now();
-            state.open = counters.map(|counters| (counters, now)).or(state.open);
+        self.note_state(states.and_then(|mut states| states.pop()));
+    }
+
+    /// What its socket shows now.
+    pub(super) fn note_state(&self, shown: Option<SocketState>) {
+        let now = Instant::now();
+        match shown {
+            Some(SocketState::Open(counters)) => {
+                let mut state = self.state.lock();
+                state.open = counters.map(|counters| (counters, now)).or(state.open);
+            }
+            Some(SocketState::ClosedByPeer(ago)) => {
+                self.peer_closed(now.checked_sub(ago).unwrap_or(now));
+            }
+            Some(SocketState::Gone) | None => {}
         }
     }
 
-    /// What is on it is about to be dropped before its end.
+    /// What is on it is about to be dropped before its end, and with HTTP/1.1 the connection with it. Whether the
+    /// peer has closed it before shows of the open socket, and no more of one that is gone.
     pub(crate) fn note_dropped(&self) {
         let mut state = self.state.lock();
+        if self.is_seen && state.gone.is_none() && state.version != Some(Version::HTTP_2) {
+            drop(state);
+            self.look();
+            state = self.state.lock();
+        }
         if state.gone.is_none() {
             state.note_dropped();
         }

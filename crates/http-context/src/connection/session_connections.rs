@@ -77,7 +77,7 @@ impl SessionConnections {
             !observers.is_empty() && info.addresses.is_some() && source::sees_connection_closes();
         // Whoever asks for this has the socket open, so that it can be no other one.
         let asked = info.addresses.filter(|_| self.cuts_sockets || is_seen);
-        let (mut sight, counted) = asked.map_or((Sight::Unknown, None), kernel::sight);
+        let (mut sight, state) = asked.map_or((Sight::Unknown, None), kernel::sight);
         let is_seen = is_seen && sight != Sight::NotShown;
         if !self.cuts_sockets && sight != Sight::NotShown {
             // Without its number nothing can be done to it.
@@ -85,8 +85,9 @@ impl SessionConnections {
         }
         let (observers, traffic) = (observers.clone(), self.traffic());
         let made = Connection::new(info, observers, traffic, is_seen, sight);
-        // The handshake of TLS says nothing of who closes it.
-        Arc::new(made.counted_so_far(counted))
+        // What goes over it from now on is what it is used for: the handshake of TLS says nothing of who closes it.
+        made.note_state(state);
+        Arc::new(made)
     }
 
     fn enter(&self, connection: &Arc<Connection>) {

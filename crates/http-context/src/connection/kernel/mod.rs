@@ -90,9 +90,8 @@ pub(crate) enum Sight {
     Unknown,
 }
 
-/// What it shows of the open socket with these addresses, and what it has counted of it so far. Takes some
-/// microseconds.
-pub(super) fn sight(addresses: AddressPair) -> (Sight, Option<SocketCounters>) {
+/// What it shows of the open socket with these addresses, and its state. Takes some microseconds.
+pub(super) fn sight(addresses: AddressPair) -> (Sight, Option<SocketState>) {
     system::sight(addresses)
 }
 

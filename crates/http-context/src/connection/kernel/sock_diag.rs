@@ -14,7 +14,7 @@ use rustix::net::{
 use super::tcp_info::TcpInfo;
 use super::{Closing, Sight, Socket, SocketState};
 use crate::connection::closes::SocketEnd;
-use crate::connection::counters::{OwnFin, SocketCounters};
+use crate::connection::counters::OwnFin;
 use crate::facts::AddressPair;
 
 const AF_INET: u8 = 2;
@@ -69,16 +69,13 @@ pub(super) fn states(sockets: &[Socket]) -> Option<Vec<SocketState>> {
     ask_each(sockets, WITH_INFO, state)
 }
 
-/// Whether the open socket with these addresses is shown, with its number, and what is counted of it so far.
-pub(super) fn sight(addresses: AddressPair) -> (Sight, Option<SocketCounters>) {
+/// Whether the open socket with these addresses is shown, with its number, and its state.
+pub(super) fn sight(addresses: AddressPair) -> (Sight, Option<SocketState>) {
     let asked = Socket {
         addresses,
         cookie: None,
     };
-    let read = |answer: &[u8]| {
-        let info = TcpInfo::find(answer);
-        Some((read_sight(answer)?, info.map(|info| info.counters)))
-    };
+    let read = |answer: &[u8]| Some((read_sight(answer)?, state(answer)));
     let sights = ask_each(&[asked], WITH_INFO, read);
     sights
         .and_then(|mut all| all.pop())

@@ -2,7 +2,6 @@
 
 use super::{Closing, Sight, Socket, SocketState};
 use crate::connection::closes::CloseSink;
-use crate::connection::counters::SocketCounters;
 use crate::facts::AddressPair;
 
 pub(super) fn held(_: &[Socket]) -> Option<Vec<AddressPair>> {
@@ -17,7 +16,7 @@ pub(super) fn closings(_: &[AddressPair]) -> Option<Vec<Closing>> {
     None
 }
 
-pub(super) fn sight(_: AddressPair) -> (Sight, Option<SocketCounters>) {
+pub(super) fn sight(_: AddressPair) -> (Sight, Option<SocketState>) {
     (Sight::Unknown, None)
 }
 
