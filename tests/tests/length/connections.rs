@@ -16,6 +16,10 @@ use tokio::time::Instant;
 /// The clock of a capture and that of this process may be read so far apart.
 const CLOCKS: Duration = Duration::from_millis(5);
 
+/// Of connections, so many in a hundred may be told as closed by the other side than it was: where both sides
+/// close at once, nobody knows better.
+const AT_ONCE_PERCENT: usize = 2;
+
 /// Every connection that an observer was notified of, once it is closed.
 #[derive(Debug)]
 pub(crate) struct Told {
@@ -135,6 +139,22 @@ impl Compared {
         compared.untold = by_addresses.values().map(Vec::len).sum();
         compared.errors.sort_unstable();
         compared
+    }
+
+    /// Says in `misfits` what cannot be: connections that nobody gave up and that were not told of, and more that
+    /// were told the wrong way than close at both ends at once.
+    pub(crate) fn hold(&self, told: &Told, misfits: &mut Vec<String>) {
+        let given_up = told.given_up() + self.without_addresses;
+        if !(self.without_addresses..=given_up).contains(&self.untold) {
+            misfits.push(format!(
+                "{given_up} connections at the most were given up: {self}"
+            ));
+        }
+        let wrong = self.told_as_local + self.told_as_remote;
+        // Of few connections, one.
+        if wrong > (self.connections * AT_ONCE_PERCENT).div_ceil(100) {
+            misfits.push(format!("who closed first is wrong too often: {self}"));
+        }
     }
 
     fn add(&mut self, told: &Connection, captured: &Captured, misfits: &mut Vec<String>) {

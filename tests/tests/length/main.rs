@@ -2,7 +2,8 @@
 //! who know it otherwise.
 //!
 //! Contexts on four threads, with sessions of their own and pooled ones, over HTTP/1.1 and HTTP/2, with and
-//! without TLS, make requests of every sort at servers and through proxies that break off ([`jobs`]). The witnesses:
+//! without TLS, make requests of every sort at servers and through proxies that break off ([`jobs`]),
+//! and open WebSockets that end in every way ([`websockets`]). The witnesses:
 //!
 //! * whoever makes a request writes down himself how it ended ([`books`]);
 //! * the server notes of each request by its number whether it came, and how many heads it sent to it
@@ -16,8 +17,8 @@
 //! The lifetimes of connections are held against the capture one by one: their error is printed as a
 //! distribution.
 //!
-//! `LENGTH_REQUESTS` says how many; `LENGTH_SEED` draws the same again. Without
-//! them it takes some seconds.
+//! `LENGTH_REQUESTS` and `LENGTH_WEBSOCKETS` say how many; `LENGTH_SEED` draws the same again. Without them it
+//! takes some seconds.
 
 #![cfg(all(target_os = "linux", not(http_context_no_kernel)))]
 #![allow(
@@ -38,3 +39,4 @@ mod requests;
 #[allow(dead_code, reason = "the tests that it was made for use all of it")]
 mod rig;
 mod servers;
+mod websockets;
