@@ -4,12 +4,11 @@
 //! port that was closed may come back in another session at once), which connection a response came
 //! over, and which one the operating system reports as closed.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry as MapEntry;
-use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::closes::{ClosedSocket, SocketEnd};
@@ -18,6 +17,7 @@ use super::kernel::{self, Closing};
 use super::traffic::Traffic;
 use crate::facts::AddressPair;
 use crate::identity::ConnectionId;
+use crate::sync::{Mutex, lazy};
 use crate::watch::{Watched, watch};
 
 const SHARDS: usize = 16;
@@ -40,7 +40,9 @@ struct Entry {
     is_gone: bool,
 }
 
-pub(crate) static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::new);
+lazy! {
+    pub(crate) static REGISTRY: Registry = Registry::new();
+}
 
 impl Registry {
     fn new() -> Self {

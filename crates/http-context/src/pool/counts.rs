@@ -1,9 +1,7 @@
 //! What a pool counts, and the sockets of sessions that it closed.
 
 use hashbrown::HashSet;
-use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -12,6 +10,8 @@ use crate::connection::{Connection, release, still_held};
 use crate::facts::PoolStatus;
 use crate::identity::PoolId;
 use crate::observer::{Observer, Observers};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// At this many connections of closed sessions those whose socket is gone are forgotten.
 const FEWEST_TO_PRUNE: usize = 1024;

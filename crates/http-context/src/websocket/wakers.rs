@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 
 /// Who polls a socket.
 #[derive(Clone, Copy)]
