@@ -13,7 +13,7 @@
 mod modelled;
 
 #[cfg(all(test, http_context_loom))]
-pub(crate) use modelled::{Mutex, MutexGuard, OnceLock, atomic, lazy, model};
+pub(crate) use modelled::{Mutex, MutexGuard, OnceLock, atomic, lazy, model, spawn};
 
 #[cfg(not(all(test, http_context_loom)))]
 pub(crate) use parking_lot::{Mutex, MutexGuard};

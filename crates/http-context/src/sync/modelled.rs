@@ -5,6 +5,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use loom::thread::JoinHandle;
+
 /// Runs a model in every order of the steps of its threads, but for those in which threads are stopped more often
 /// than `LOOM_MAX_PREEMPTIONS` says, where that is set. Says how many there were.
 pub(crate) fn model(run: impl Fn() + Sync + Send + 'static) {
@@ -12,12 +14,25 @@ pub(crate) fn model(run: impl Fn() + Sync + Send + 'static) {
     let counted = Arc::clone(&runs);
     let mut builder = loom::model::Builder::new();
     builder.max_branches = 100_000;
+    let run = Arc::new(run);
     builder.check(move || {
         counted.fetch_add(1, Ordering::Relaxed);
-        run();
+        let run = Arc::clone(&run);
+        spawn(move || run())
+            .join()
+            .expect("a model that panics has failed");
     });
     println!("interleavings: {}", runs.load(Ordering::Relaxed));
 }
+
+/// A thread of a model. There are four at most, with the one that the model begins in.
+pub(crate) fn spawn<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    let thread = loom::thread::Builder::new().stack_size(STACK);
+    thread.spawn(run).expect("loom starts every thread")
+}
+
+/// In words. Those that `loom` gives by itself are too small for a request.
+const STACK: usize = 1 << 17;
 
 /// As [`parking_lot::Mutex`].
 #[derive(Default)]

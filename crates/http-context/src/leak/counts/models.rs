@@ -3,10 +3,8 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use loom::thread;
-
 use super::*;
-use crate::sync::model;
+use crate::sync::{model, spawn};
 
 #[track_caller]
 fn here() -> CallSite {
@@ -32,12 +30,12 @@ fn what_is_reported_is_resolved_to_the_last_one() {
         let call_site = here();
         let first = counts.acquire(call_site);
         let [cloning, acquiring] = [Arc::clone(&counts), Arc::clone(&counts)];
-        let cloning = thread::spawn(move || {
+        let cloning = spawn(move || {
             let reported = usize::from(cloning.acquire_again(first));
             let resolved = is_of_a_leak(cloning.release(first));
             (reported, resolved + is_of_a_leak(cloning.release(first)))
         });
-        let acquiring = thread::spawn(move || {
+        let acquiring = spawn(move || {
             let index = acquiring.acquire(call_site);
             is_of_a_leak(acquiring.release(index))
         });
@@ -59,10 +57,13 @@ fn what_is_held_at_a_new_call_site_is_reported_with_it() {
         let call_site = here();
         let acquiring = [(); 2].map(|()| {
             let counts = Arc::clone(&counts);
-            thread::spawn(move || counts.acquire(call_site))
+            spawn(move || counts.acquire(call_site))
         });
         let early = leaked(&counts);
-        assert!(early.iter().all(|(at, _)| *at == Some(call_site)), "{early:?}");
+        assert!(
+            early.iter().all(|(at, _)| *at == Some(call_site)),
+            "{early:?}"
+        );
         let late = acquiring.map(|thread| {
             let index = thread.join().unwrap();
             assert_eq!(counts.call_site(index), Some(call_site));
@@ -84,7 +85,7 @@ fn an_exit_that_waits_hears_of_the_last_release() {
         let held = [counts.acquire(call_site), counts.acquire(call_site)];
         let releasing = held.map(|index| {
             let counts = Arc::clone(&counts);
-            thread::spawn(move || counts.release(index).is_some())
+            spawn(move || counts.release(index).is_some())
         });
         let is_held = counts.await_releases();
         let heard = releasing.map(|thread| thread.join().unwrap());
