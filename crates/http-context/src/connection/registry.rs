@@ -132,7 +132,10 @@ impl Registry {
             entry.closes_of_others -= 1;
             return None;
         }
-        (!entry.is_gone).then(|| Arc::clone(&entry.connection))
+        // Marked at once: another one may get its addresses before it is dealt with, and would else wait
+        // for this announcement once more.
+        let was_gone = std::mem::replace(&mut entry.is_gone, true);
+        (!was_gone).then(|| Arc::clone(&entry.connection))
     }
 
     /// The operating system says that the socket with these addresses is gone.
@@ -279,5 +282,7 @@ fn end_of(socket: &ClosedSocket) -> SocketEnd {
     }
 }
 
+#[cfg(all(test, http_context_loom))]
+mod models;
 #[cfg(test)]
 mod tests;

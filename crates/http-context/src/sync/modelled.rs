@@ -128,6 +128,33 @@ impl<T> fmt::Debug for OnceLock<T> {
     }
 }
 
+/// As [`tokio::sync::Notify`]: whoever begins to listen after a call sees all that was done before it.
+pub(crate) struct Notify {
+    notify: tokio::sync::Notify,
+    calls: loom::sync::atomic::AtomicUsize,
+}
+
+impl Notify {
+    pub(crate) fn new() -> Self {
+        Self {
+            notify: tokio::sync::Notify::new(),
+            calls: loom::sync::atomic::AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn notified(&self) -> tokio::sync::futures::Notified<'_> {
+        // Listens first: a call that is made in between is heard, or seen here.
+        let notified = self.notify.notified();
+        self.calls.fetch_add(0, atomic::Ordering::AcqRel);
+        notified
+    }
+
+    pub(crate) fn notify_waiters(&self) {
+        self.calls.fetch_add(1, atomic::Ordering::AcqRel);
+        self.notify.notify_waiters();
+    }
+}
+
 macro_rules! lazy {
     ($(#[$meta:meta])* pub(crate) static $name:ident: $type:ty = $init:expr;) => {
         loom::lazy_static! {

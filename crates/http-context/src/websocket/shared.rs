@@ -324,3 +324,6 @@ impl Shared {
         self.state.lock()
     }
 }
+
+#[cfg(all(test, http_context_loom))]
+mod models;

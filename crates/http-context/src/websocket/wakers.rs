@@ -76,3 +76,6 @@ impl Wake for Wakers {
         self.wake_all();
     }
 }
+
+#[cfg(all(test, http_context_loom))]
+mod models;

@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use futures_util::future::join3;
@@ -75,19 +75,13 @@ async fn upgrade() -> Response {
 }
 
 impl Answer {
-    /// Of one transport for all runs, since building one takes longer than a run.
-    fn transport(self) -> Arc<Transport> {
-        static TRANSPORTS: LazyLock<[OnceLock<Arc<Transport>>; 3]> =
-            LazyLock::new(Default::default);
-        let transport = TRANSPORTS[self as usize].get_or_init(|| {
-            let options = SessionOptions {
-                middleware: vec![Arc::new(self)],
-                ..SessionOptions::default()
-            };
-            let built = Transport::build(&Arc::new(options), &Observers::default(), false);
-            Arc::new(built.unwrap())
-        });
-        Arc::clone(transport)
+    pub(crate) fn transport(self) -> Arc<Transport> {
+        let options = SessionOptions {
+            middleware: vec![Arc::new(self)],
+            ..SessionOptions::default()
+        };
+        let built = Transport::build(&Arc::new(options), &Observers::default(), false);
+        Arc::new(built.unwrap())
     }
 }
 
