@@ -78,12 +78,13 @@ fn a_connection_that_two_find_gone_is_reported_once() {
         let sample = Sample::new();
         let connection = entered(&sample);
         let awaits = AwaitsHead::new(&sample.traffic);
-        let cancelling = spawn(move || drop(awaits));
         let other = Arc::clone(&connection);
-        let other = spawn(move || gone(&other));
+        let other = spawn(move || {
+            gone(&other);
+            drop(awaits);
+        });
         gone(&connection);
         other.join().unwrap();
-        cancelling.join().unwrap();
         assert_reported(&sample, 0);
         assert!(!REGISTRY.has(&connection));
     });

@@ -76,6 +76,38 @@ fn a_body_that_is_cut_off_is_reported_and_resolved() {
     });
 }
 
+/// It is dropped while an early close ends it and the exit marks it: whoever lets go of it may have seen no mark.
+#[test]
+fn a_body_that_is_dropped_while_two_end_it_is_reported_and_resolved() {
+    model(|| {
+        let sample = Sample::new(Answer::Body);
+        let mut sent = Sample::send(&sample.handle().unwrap());
+        let response = Sample::poll_once(&mut sent).unwrap().unwrap();
+        drop(sent);
+        let exchange = sample.sessions.requests.all().remove(0);
+        let closing = spawn(move || exchange.abort());
+        let dropping = spawn(move || drop(response));
+        let report = exit(&sample);
+        closing.join().unwrap();
+        dropping.join().unwrap();
+        assert_over(&sample, &report, 0);
+    });
+}
+
+/// A child of the context ends.
+#[test]
+fn a_child_that_ends_at_the_deadline_is_reported_and_resolved() {
+    model(|| {
+        let sample = Sample::new(Answer::Never);
+        let context = sample.context.clone();
+        let key = context.child_list().enter(std::panic::Location::caller());
+        let ending = spawn(move || context.child_list().leave(key, context.scope()));
+        let report = exit(&sample);
+        ending.join().unwrap();
+        assert_over(&sample, &report, 0);
+    });
+}
+
 /// A request is answered, and its body dropped.
 #[test]
 fn a_request_that_is_answered_at_the_deadline_is_reported_and_resolved() {
