@@ -237,6 +237,7 @@ mod pool;
 mod scope;
 mod service;
 mod session;
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transport;

@@ -1,6 +1,6 @@
 //! Waits until a condition holds.
 
-use tokio::sync::Notify;
+use crate::sync::Notify;
 
 /// Waits until the condition holds. `changed` has to be notified, with `notify_waiters`, after each
 /// change that can make it hold.

@@ -25,6 +25,8 @@ pub(crate) fn watch(due: Instant, watched: Box<dyn Watched>) {
     match &watch.thread {
         Some(thread) if watch.heap.peek().is_some_and(|next| next.due == due) => thread.unpark(),
         Some(_) => {}
+        // A model has no thread but its own, and looks itself.
+        None if cfg!(all(test, http_context_loom)) => {}
         None => {
             let spawned = thread::Builder::new()
                 .name("http-context-watch".into())

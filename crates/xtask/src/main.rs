@@ -15,6 +15,7 @@ mod disk;
 mod elsewhere;
 mod estimate;
 mod house_rules;
+mod interleavings;
 mod links;
 mod msrv;
 mod mutants;
@@ -52,6 +53,12 @@ cargo xtask mutants [OPTION…]
     Takes hours: `--file` and `--re` choose some, `--shard 0/8` is an eighth of
     all, `--list` only lists them. The results are in `mutants.out` in the target
     folder.
+cargo xtask interleavings --preemptions N
+    Run the models of what threads share in more interleavings than a step of
+    `test` has time for: a thread that could go on is stopped up to N times.
+cargo xtask interleavings --weaker [FILE]
+    Run them with weaker code, one weakness after another: each has to make its
+    model fail. Takes a quarter of an hour.
 cargo xtask tools
     Install every tool that a step or a benchmark can use, and print its path.";
 
@@ -78,6 +85,9 @@ fn main() -> ExitCode {
             "a release is made by hand: `cargo xtask release --dry-run` says how, and what is missing".to_owned(),
         ),
         ["mutants", options @ ..] => mutants(options).map(|()| true),
+        ["interleavings", options @ ..] => Workspace::read()
+            .and_then(|workspace| interleavings::at_length(&workspace, options))
+            .map(|()| true),
         ["tools"] => install_tools(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

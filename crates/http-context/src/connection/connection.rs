@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
 use reqwest::Version;
 use tokio::time::Instant;
 
@@ -15,6 +14,7 @@ use super::traffic::Traffic;
 use crate::facts::{CloseReason, ConnectionClosed, ConnectionInfo, ConnectionUse};
 use crate::observer::Observers;
 use crate::scope::MadeConnection;
+use crate::sync::{Mutex, MutexGuard};
 
 /// The kernel announces a close when nothing refers to the socket any more, and does so in the
 /// background.

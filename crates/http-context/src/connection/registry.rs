@@ -4,12 +4,11 @@
 //! port that was closed may come back in another session at once), which connection a response came
 //! over, and which one the operating system reports as closed.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry as MapEntry;
-use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::closes::{ClosedSocket, SocketEnd};
@@ -18,6 +17,7 @@ use super::kernel::{self, Closing};
 use super::traffic::Traffic;
 use crate::facts::AddressPair;
 use crate::identity::ConnectionId;
+use crate::sync::{Mutex, lazy};
 use crate::watch::{Watched, watch};
 
 const SHARDS: usize = 16;
@@ -40,7 +40,9 @@ struct Entry {
     is_gone: bool,
 }
 
-pub(crate) static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::new);
+lazy! {
+    pub(crate) static REGISTRY: Registry = Registry::new();
+}
 
 impl Registry {
     fn new() -> Self {
@@ -130,7 +132,10 @@ impl Registry {
             entry.closes_of_others -= 1;
             return None;
         }
-        (!entry.is_gone).then(|| Arc::clone(&entry.connection))
+        // Marked at once: another one may get its addresses before it is dealt with, and would else wait
+        // for this announcement once more.
+        let was_gone = std::mem::replace(&mut entry.is_gone, true);
+        (!was_gone).then(|| Arc::clone(&entry.connection))
     }
 
     /// The operating system says that the socket with these addresses is gone.
@@ -277,5 +282,7 @@ fn end_of(socket: &ClosedSocket) -> SocketEnd {
     }
 }
 
+#[cfg(all(test, http_context_loom))]
+mod models;
 #[cfg(test)]
 mod tests;

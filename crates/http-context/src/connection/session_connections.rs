@@ -8,7 +8,6 @@ use std::time::Duration;
 use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 use reqwest::Response;
-use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::Instant;
 
@@ -24,6 +23,7 @@ use super::traffic::Traffic;
 use crate::facts::{AddressPair, ConnectionInfo};
 use crate::identity::ConnectionId;
 use crate::observer::Observers;
+use crate::sync::Notify;
 use crate::wait_until::wait_until;
 
 /// The connections of one session, from its first to its exit or that of its pool.
@@ -40,7 +40,7 @@ pub(crate) struct SessionConnections {
     connections: Mutex<Connections>,
     /// Notified when the session is closed: connections that are being made are given up. Made for
     /// the first of them.
-    closing: OnceLock<Arc<Notify>>,
+    closing: OnceLock<Arc<tokio::sync::Notify>>,
     /// Notified when the last of them is gone after that.
     given_up: Notify,
 }

@@ -1,11 +1,12 @@
 //! What the connections of one session have to know of its requests.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::time::Instant;
+
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// A connection that closes so soon after a request or a body on it was dropped closes for that: at
 /// once, but on a busy machine its task waits for its turn.

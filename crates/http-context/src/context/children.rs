@@ -3,7 +3,6 @@
 use std::backtrace::Backtrace;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use slab::Slab;
 use tokio::time::Instant;
 
@@ -12,6 +11,7 @@ use crate::facts::{Leak, LeakKind};
 use crate::identity::CallSite;
 use crate::leak::sampled_backtrace;
 use crate::scope::Scope;
+use crate::sync::Mutex;
 
 /// A task, a blocking closure or a future that carries the context.
 #[derive(Clone, Debug)]

@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::atomic::{Ordering, fence};
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -21,6 +20,8 @@ use crate::live::{LiveList, Registration};
 use crate::observer::Observers;
 use crate::scope::Scope;
 use crate::session::{HttpSession, Sessions};
+use crate::sync::OnceLock;
+use crate::sync::atomic::{Ordering, fence};
 
 /// A context, from [`current`](crate::current).
 ///

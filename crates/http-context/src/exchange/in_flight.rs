@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use slab::Slab;
+
+use crate::sync::Mutex;
 
 /// Every request from its admission to the end of its body.
 ///

@@ -1,11 +1,9 @@
 //! A request or a body that was still there at the drain deadline.
 
-use std::sync::atomic::Ordering;
-
-use parking_lot::MutexGuard;
-
 use super::state::{Exchange, Stage, State};
 use crate::facts::{Direction, Leak, LeakKind, LeakProgress};
+use crate::sync::MutexGuard;
+use crate::sync::atomic::Ordering;
 
 /// The values of `reported`.
 const NOT_REPORTED: u8 = 0;

@@ -12,6 +12,8 @@ mod final_url;
 mod frames;
 mod in_flight;
 mod leak;
+#[cfg(all(test, http_context_loom))]
+mod models;
 mod open_upgrades;
 mod poll_body;
 mod poll_request;

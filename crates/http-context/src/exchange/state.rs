@@ -1,11 +1,9 @@
 //! The state of one request, and all requests of a context.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU8;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
 use reqwest::Body;
 use tokio::time::Instant;
 
@@ -17,6 +15,8 @@ use crate::connection::Connection;
 use crate::error::RequestError;
 use crate::facts::{BodyEnd, BodyEndReason, Leak, RequestInfo, UpgradeEndReason, UpgradeTraffic};
 use crate::scope::{Connectors, RequestScope, Scope};
+use crate::sync::atomic::AtomicU8;
+use crate::sync::{Mutex, MutexGuard};
 use crate::transport::Slot;
 
 /// The requests of a context that have not ended, their bodies included.

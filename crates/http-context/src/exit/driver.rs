@@ -384,3 +384,6 @@ fn close_unverified(context: &HttpContext, sessions: &Arc<Sessions>) {
     drop(take_closed(context, sessions));
     drop(take_plain(context, sessions));
 }
+
+#[cfg(all(test, http_context_loom))]
+mod models;

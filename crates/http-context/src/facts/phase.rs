@@ -1,10 +1,11 @@
 //! How far a context has come: open, closing, closed.
 
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::time::Instant;
+
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU8, Ordering};
 
 const OPEN: u8 = 0;
 /// An exit has begun: no request is admitted any more.

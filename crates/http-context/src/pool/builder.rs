@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::{Pool, PoolConfig, QueueMode};
-use parking_lot::Mutex;
 
 use super::counts::PoolCounts;
 use super::manager::Manager;
 use super::{Inner, Limits, SessionPool};
 use crate::observer::{Observer, Observers};
+use crate::sync::Mutex;
 use crate::transport::SessionOptions;
 
 /// Options for a [`SessionPool`], from [`SessionPool::builder`].

@@ -6,6 +6,7 @@ use deadpool::managed::Object;
 use tokio::time::Instant;
 
 use super::SessionPool;
+use super::counts::Moving;
 use super::manager::{Manager, PooledSession};
 use crate::facts::{PoolCloseReason, PoolReturn};
 use crate::transport::Transport;
@@ -16,6 +17,12 @@ pub(crate) struct Checkout {
     /// Taken at the end.
     object: Option<Object<Manager>>,
     since: Instant,
+}
+
+/// A session that was taken out of its permit, to be closed.
+pub(crate) struct TakenSession {
+    pub(super) session: PooledSession,
+    _moving: Moving,
 }
 
 impl Checkout {
@@ -45,10 +52,12 @@ impl Checkout {
     }
 
     /// Takes the session out to be closed, and keeps the permit.
-    pub(crate) fn take_session(&mut self) -> Option<PooledSession> {
-        self.object
-            .as_mut()
-            .map(|object| std::mem::take(&mut **object))
+    pub(crate) fn take_session(&mut self) -> Option<TakenSession> {
+        let object = self.object.as_mut()?;
+        Some(TakenSession {
+            session: std::mem::take(&mut **object),
+            _moving: Moving::begin(&self.pool.0.counts),
+        })
     }
 
     /// Gives the permit back, with its session for the next context unless that is spent.
@@ -87,6 +96,7 @@ impl Checkout {
 
     fn end(&self, object: Object<Manager>, reason: PoolCloseReason) {
         let counts = &self.pool.0.counts;
+        let _moving = Moving::begin(counts);
         counts.left_used();
         // Out of the pool, so that its permit is free before its session is closed.
         let mut session: PooledSession = Object::take(object);

@@ -91,7 +91,7 @@ impl SessionPool {
             counts.notify(Observer::pool_closed);
         }
         // Running out of time is no error: the report counts what is in use.
-        let is_unused = wait_until(&counts.returned, || counts.status().used == 0);
+        let is_unused = wait_until(&counts.returned, || counts.is_unused());
         let _ = tokio::time::timeout(*drain_timeout, is_unused).await;
         let (connections, held) = verify(counts).await;
         let of = |socket| {

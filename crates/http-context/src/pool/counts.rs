@@ -1,10 +1,7 @@
 //! What a pool counts, and the sockets of sessions that it closed.
 
 use hashbrown::HashSet;
-use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Limits;
@@ -12,6 +9,8 @@ use crate::connection::{Connection, release, still_held};
 use crate::facts::PoolStatus;
 use crate::identity::PoolId;
 use crate::observer::{Observer, Observers};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Mutex, Notify};
 
 /// At this many connections of closed sessions those whose socket is gone are forgotten.
 const FEWEST_TO_PRUNE: usize = 1024;
@@ -29,6 +28,8 @@ pub(super) struct PoolCounts {
     max_size: usize,
     used: AtomicUsize,
     idle: AtomicUsize,
+    /// How many sessions may be on their way, see [`Moving`].
+    moving: AtomicUsize,
     waiting: AtomicUsize,
     is_closed: AtomicBool,
     closed: AtomicU64,
@@ -38,7 +39,7 @@ pub(super) struct PoolCounts {
     /// When idle sessions were last looked through.
     /// Nothing of a user runs under it.
     looked: Mutex<Instant>,
-    /// Notified when a permit was given back.
+    /// Notified when a permit was given back, and when a session is where it belongs.
     pub(super) returned: Notify,
     /// What closed sessions had opened and nobody has verified.
     /// Nothing of a user runs under it, and no other lock is taken.
@@ -53,6 +54,7 @@ impl PoolCounts {
             max_size,
             used: AtomicUsize::new(0),
             idle: AtomicUsize::new(0),
+            moving: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             is_closed: AtomicBool::new(false),
             closed: AtomicU64::new(0),
@@ -110,6 +112,14 @@ impl PoolCounts {
 
     pub(super) fn left_idle(&self) {
         self.idle.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Whether no context has a permit, and no session is on its way.
+    pub(super) fn is_unused(&self) -> bool {
+        let is_moving = || self.moving.load(Ordering::Acquire) > 0;
+        // Looked for before and after: one that is handed out is counted as used first and moves no more
+        // second, and one that comes back moves first and is counted as used no more second.
+        !is_moving() && self.used.load(Ordering::Acquire) == 0 && !is_moving()
     }
 
     /// How many sessions were closed so far.
@@ -173,6 +183,24 @@ impl Drop for PoolCounts {
     }
 }
 
+/// Held while a session may be on its way: out of the pool and in no permit, or out of its permit and not closed.
+/// Nothing else counts it then, and a pool that closes waits for it.
+pub(super) struct Moving(Arc<PoolCounts>);
+
+impl Moving {
+    pub(super) fn begin(counts: &Arc<PoolCounts>) -> Self {
+        counts.moving.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(counts))
+    }
+}
+
+impl Drop for Moving {
+    fn drop(&mut self) {
+        self.0.moving.fetch_sub(1, Ordering::AcqRel);
+        self.0.returned.notify_waiters();
+    }
+}
+
 /// A context that waits for a permit. Dropped before its end, it has given up.
 pub(super) struct Waiting<'l>(Option<&'l PoolCounts>);
 
@@ -200,6 +228,8 @@ impl Drop for Waiting<'_> {
     }
 }
 
+#[cfg(all(test, http_context_loom))]
+mod models;
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

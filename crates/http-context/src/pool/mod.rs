@@ -12,25 +12,27 @@ mod checkout;
 mod close;
 mod counts;
 mod manager;
+#[cfg(all(test, http_context_loom))]
+mod models;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use deadpool::managed::{Object, Pool, Timeouts};
-use parking_lot::Mutex;
 use tokio::time::Instant;
 
 pub use self::builder::PoolBuilder;
-pub(crate) use self::checkout::Checkout;
+pub(crate) use self::checkout::{Checkout, TakenSession};
 pub use self::close::PoolReport;
-use self::counts::{PoolCounts, Waiting};
+use self::counts::{Moving, PoolCounts, Waiting};
 use self::manager::Manager;
-pub(crate) use self::manager::PooledSession;
 use crate::error::{BuildError, PoolError, PoolExhausted};
 use crate::facts::{PoolCheckout, PoolCloseReason, PoolSessionCreated, PoolStatus, PoolTimeout};
+use crate::sync::Mutex;
 use crate::transport::{SessionOptions, Transport};
 
 /// Hands warm sessions from one context to the next, so that short jobs skip the handshakes.
@@ -148,6 +150,7 @@ impl SessionPool {
             create: None,
             recycle: None,
         };
+        let _moving = Moving::begin(&self.0.counts);
         let got = pin!(self.0.sessions.timeout_get(&at_once));
         // Creating and recycling wait for nothing, and neither does this.
         match got.poll(&mut Context::from_waker(Waker::noop())) {
@@ -172,7 +175,14 @@ impl SessionPool {
             }
             let since = Instant::now();
             let waiting = Waiting::begin(&self.0.counts);
-            let got = tokio::time::timeout(self.0.limits.wait_timeout, self.0.sessions.get()).await;
+            let get = tokio::time::timeout(self.0.limits.wait_timeout, self.0.sessions.get());
+            let mut get = pin!(get);
+            // Only while it is polled, since a pool that closes waits for no context that waits for it.
+            let (got, _moving) = poll_fn(|cx| {
+                let moving = Moving::begin(&self.0.counts);
+                get.as_mut().poll(cx).map(|got| (got, moving))
+            })
+            .await;
             match got {
                 Ok(Ok(object)) => {
                     waiting.end();
@@ -218,8 +228,8 @@ impl SessionPool {
     }
 
     /// Closes a session that was taken out of its permit.
-    pub(crate) fn close_session(&self, mut session: PooledSession, reason: PoolCloseReason) {
-        session.close(&self.0.counts, reason);
+    pub(crate) fn close_session(&self, mut taken: TakenSession, reason: PoolCloseReason) {
+        taken.session.close(&self.0.counts, reason);
     }
 
     fn checked_out(&self, object: Object<Manager>, waited: Duration) -> Checkout {
@@ -261,6 +271,7 @@ impl SessionPool {
         if !counts.may_have_expired(limits) {
             return;
         }
+        let _moving = Moving::begin(counts);
         let now = Instant::now();
         let mut expired = Vec::new();
         let removed = sessions.retain(|session, _| {

@@ -12,9 +12,6 @@ mod stats;
 use std::backtrace::Backtrace;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-use tokio::sync::Notify;
-
 pub(crate) use self::connectors::Connectors;
 use self::leaks::ReportedLeaks;
 pub(crate) use self::plain::{CURRENT_CONNECT, PlainConnect, PlainScope};
@@ -25,6 +22,7 @@ use crate::error::{ContextClosed, SessionClosed};
 use crate::facts::ContextInfo;
 use crate::identity::{CallSite, SessionId};
 use crate::observer::{Observer, Observers};
+use crate::sync::{Mutex, Notify};
 use crate::wait_until::wait_until;
 
 /// One context, as all that belongs to it sees it.

@@ -13,6 +13,8 @@ mod features;
 mod handle;
 mod hold;
 mod lifecycle;
+#[cfg(all(test, http_context_loom))]
+pub(crate) mod models;
 mod no_handshake;
 mod permit;
 mod plain;

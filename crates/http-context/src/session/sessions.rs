@@ -1,8 +1,7 @@
 //! What stands behind the handles of a context: its sessions, one after another.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, ReentrantMutex};
@@ -17,6 +16,8 @@ use crate::identity::{CallSite, SessionId};
 use crate::leak::CallSiteCounts;
 use crate::pool::{Checkout, SessionPool};
 use crate::scope::Scope;
+use crate::sync::OnceLock;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::transport::{SessionOptions, Transport};
 
 /// All that a context keeps for its sessions: one after another, at most one of them open.

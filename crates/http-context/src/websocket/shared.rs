@@ -3,7 +3,6 @@
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll, Waker};
 
-use parking_lot::{Mutex, MutexGuard};
 use tokio::task::AbortHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Error;
@@ -17,6 +16,7 @@ use super::wakers::{Polls, Wakers};
 use crate::error::WebSocketError;
 use crate::exchange::{Farewell, UpgradeControl, UpgradeHandle};
 use crate::facts::UpgradeEndReason;
+use crate::sync::{Mutex, MutexGuard};
 
 /// What a socket is.
 pub(super) struct Shared {
@@ -324,3 +324,6 @@ impl Shared {
         self.state.lock()
     }
 }
+
+#[cfg(all(test, http_context_loom))]
+mod models;

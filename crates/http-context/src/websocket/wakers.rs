@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 
 /// Who polls a socket.
 #[derive(Clone, Copy)]
@@ -76,3 +76,6 @@ impl Wake for Wakers {
         self.wake_all();
     }
 }
+
+#[cfg(all(test, http_context_loom))]
+mod models;

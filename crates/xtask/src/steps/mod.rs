@@ -3,8 +3,8 @@
 mod checks;
 
 use crate::{
-    api, circles, elsewhere, house_rules, links, msrv, named_tests, packages, providers,
-    tools::Toolbox, workspace::Workspace,
+    api, circles, elsewhere, house_rules, interleavings, links, msrv, named_tests, packages,
+    providers, tools::Toolbox, workspace::Workspace,
 };
 
 type Build = fn(&Workspace, &Toolbox) -> Result<(), String>;
@@ -137,6 +137,12 @@ pub(crate) const ALL: &[Step] = &[
         build: Some(|workspace, _| checks::no_kernel(workspace, &["--no-run"])),
         run: Some(|workspace, _| checks::no_kernel(workspace, &[]).into()),
         folder: Some(checks::NO_KERNEL_FOLDER),
+    },
+    Step {
+        name: "interleavings",
+        about: "what threads of the core share holds in every order of their steps, of few preemptions (loom)",
+        build: Some(|workspace, _| interleavings::build(workspace)),
+        run: Some(|workspace, _| interleavings::test(workspace).into()),
     },
     Step {
         name: "packages",
