@@ -39,6 +39,9 @@ pub enum Step {
     Echo,
     /// The same, and answers no ping.
     EchoWithoutPongs,
+    /// As [`Echo`](Self::Echo), until a message comes that is these bytes, which is not sent back. A Close
+    /// frame is the end of all steps.
+    EchoUntil(Vec<u8>),
     /// Answers pings until a Close frame comes, which it leaves unanswered.
     Pong,
     /// Waits for so many frames beyond those that the steps before this one have waited for.

@@ -37,8 +37,14 @@ impl<S: Io> Steps<'_, S> {
                         self.send(bytes).await?;
                     }
                 }
-                Step::Echo => self.echo(true).await?,
-                Step::EchoWithoutPongs => self.echo(false).await?,
+                Step::Echo => self.echo(true, None).await?,
+                Step::EchoWithoutPongs => self.echo(false, None).await?,
+                Step::EchoUntil(end) => {
+                    self.echo(true, Some(end.as_slice())).await?;
+                    if self.close.is_some() {
+                        return Ok(End::Shutdown);
+                    }
+                }
                 Step::Pong => {
                     while self.close.is_none() {
                         let mut frame = self.next().await;
@@ -82,9 +88,12 @@ impl<S: Io> Steps<'_, S> {
         frame
     }
 
-    async fn echo(&mut self, answers_pings: bool) -> io::Result<()> {
+    async fn echo(&mut self, answers_pings: bool, end: Option<&[u8]>) -> io::Result<()> {
         while self.close.is_none() {
             let mut frame = self.next().await;
+            if end.is_some_and(|end| frame.payload == end) {
+                return Ok(());
+            }
             frame.is_masked = false;
             match frame.opcode {
                 opcode::PING if !answers_pings => continue,

@@ -105,6 +105,25 @@ async fn an_end_has_who_closed_it_and_with_which_code() {
 }
 
 #[tokio::test]
+async fn a_second_close_frame_of_the_peer_changes_nothing() {
+    for wire in Wire::ALL {
+        let (server, (context, recorder)) = (wire.server(), recorded());
+        let both = [Frame::close(1000, ""), Frame::close(1011, "")];
+        let both = both.iter().flat_map(Frame::bytes).collect();
+        let peer = WebSocketPeer::opens().then(Step::Send(both));
+        let url = server.serve(peer.then(Step::AwaitClose));
+        in_time(clean(context, async {
+            let mut socket = open(&url).await;
+            while socket.next().await.is_some() {}
+        }))
+        .await;
+        let end = recorder.end();
+        let expected = (UpgradeEndReason::Remote, Some(1000));
+        assert_eq!((end.reason, end.close_code), expected, "{wire:?}");
+    }
+}
+
+#[tokio::test]
 async fn one_that_is_dropped_sends_1001_and_is_said_to_be_dropped() {
     for wire in Wire::ALL {
         for is_split in [false, true] {

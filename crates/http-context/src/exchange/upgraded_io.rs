@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead as _, AsyncWrite, ReadBuf};
 use super::frames::{Frames, WholeMessage};
 use super::open_upgrades::Listed;
 use crate::connection::Connection;
-use crate::facts::{Direction, UpgradeEndReason, UpgradeProtocol, UpgradeTraffic};
+use crate::facts::{Direction, MessageType, UpgradeEndReason, UpgradeProtocol, UpgradeTraffic};
 use crate::transport::Slot;
 
 /// Speaks the protocol of an upgraded connection, and can take leave of the peer in its words.
@@ -223,7 +223,9 @@ impl Upgraded {
                     Direction::Received => (UpgradeEndReason::Remote, true),
                 };
                 ended.get_or_insert(by);
-                if is_received || close_code.is_none() {
+                // What comes after the peer's first is none any more (RFC 6455, 5.5.1).
+                let is_first = traffic.messages(direction, MessageType::Close) == 1;
+                if (is_received && is_first) || close_code.is_none() {
                     *close_code = Some(code);
                 }
             },
