@@ -49,10 +49,17 @@ class History:
             self.by_kind[event["kind"]].append(event)
         over = {event["number"]: event["t"] for event in self.by_kind["disaster-over"]}
         last = self.seen[-1]["t"] if self.seen else 0
-        # When each began, when it was over, what it was, and where.
+        # When each began, when it was over, and where.
         self.disasters = [
-            (event["t"], over.get(event["number"], last), event["what"], event["at"])
+            (event["t"], over.get(event["number"], last), event["at"])
             for event in self.by_kind["disaster"]
+        ]
+        # Those in which a request is late: it stays in the buffers of a machine whose link is cut, which sends it
+        # again for as long as it takes, also where nobody waits for its answer any more.
+        self.cuts = [
+            (event["t"], over.get(event["number"], last), event["at"])
+            for event in self.by_kind["disaster"]
+            if event["what"] in {"cut", "unplug", "pause"}
         ]
 
     @classmethod
@@ -73,11 +80,11 @@ class History:
                 times.setdefault(job, event["t"])
         return times
 
-    def disaster_within(self, begin, end, machines, after=AFTERMATH):
+    def disaster_within(self, begin, end, machines, after=AFTERMATH, disasters=None):
         """Whether something befell one of these machines then, or not long before."""
         return any(
             began <= end and begin <= over + after and at in machines
-            for began, over, _, at in self.disasters
+            for began, over, at in (self.disasters if disasters is None else disasters)
         )
 
 
@@ -116,7 +123,8 @@ def check_jobs(history):
 
 
 def check_order(history):
-    """A job is queued, then arrives at an upstream and is answered, then is settled, and then never comes again."""
+    """A job is queued, then arrives at an upstream and is answered, then is settled, and then comes no more, but for a
+    request that was late."""
     faults = []
     offered, arrived = history.first("offered"), history.first("arrival")
     answers = defaultdict(list)
@@ -143,7 +151,9 @@ def check_order(history):
         elif min(answers[job]) > at:
             faults.append(f"{job} was settled before it was answered")
     for event in history.by_kind["arrival"]:
-        if event["t"] > settled.get(event["job"], event["t"]):
+        t = event["t"]
+        is_late = history.disaster_within(t, t, OF_WORKERS | OF_UPSTREAMS, disasters=history.cuts)
+        if t > settled.get(event["job"], t) and not is_late:
             faults.append(f"{event['job']} came again after it was settled")
     for job, times in answers.items():
         for first, second in zip(times, times[1:]):

@@ -109,6 +109,14 @@ class Test(unittest.TestCase):
         self.history.add(250, "arrival", job="a", number=2)
         self.finds("a came again after it was settled")
 
+    def test_a_request_may_be_late_where_a_link_was_cut(self):
+        self.history.add(195, "disaster", number=2, what="cut", at="worker-1")
+        self.history.add(197, "disaster-over", number=2)
+        self.history.add(205, "arrival", job="a", number=2)
+        self.finds()
+        self.history.add(250, "arrival", job="a", number=3)
+        self.finds("a came again after it was settled")
+
     def test_a_job_that_is_answered_twice_for_no_reason(self):
         self.history.add(5, "answer", job="a", number=2, status=200)
         self.finds("a was answered twice")
