@@ -23,6 +23,7 @@
 mod checkpoint;
 mod clocks;
 mod disasters;
+mod disks;
 mod episodes;
 mod history;
 mod network;

@@ -72,7 +72,7 @@ impl Producer {
         if self.batches.len() >= AT_ONCE {
             return Ok(());
         }
-        let plans = (0..random.within(3, 12)).map(|_| {
+        let plans = (0..random.within(5, 25)).map(|_| {
             let takes = if random.one_in(6) {
                 random.within(500, 2500)
             } else {

@@ -1,8 +1,6 @@
 //! All machines and what runs on them; who starts again what has ended.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -12,15 +10,17 @@ use serde_json::json;
 
 use crate::clocks::Clocks;
 use crate::history::History;
-use crate::network::{self, Machine, WORKERS};
+use crate::network::{self, Machine};
 use crate::process::Process;
 use crate::producer::Producer;
 use crate::random::Random;
 use crate::store::Store;
-use crate::{Asked, Fallible, LOOK_EVERY, checkpoint, disasters, episodes, services, succeed};
+use crate::{Asked, Fallible, LOOK_EVERY, checkpoint, disasters, disks, episodes, services};
 
 /// After how long what has ended by itself is started again.
 const STARTS_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// How long a machine is left alone once its disk has room again.
+const RESTS: Duration = Duration::from_secs(2);
 /// How often it is looked whether the standby has what was queued.
 const CONFIRM_EVERY: Duration = Duration::from_millis(700);
 
@@ -47,7 +47,9 @@ pub(crate) enum Heal {
     Hasten(Role),
     /// An upstream answers as it should.
     Mend(Role),
-    FreeDisk(usize),
+    FreeDisk(Machine),
+    /// It is left alone until then.
+    Rest(Machine),
 }
 
 struct Healing {
@@ -91,35 +93,8 @@ impl Rig {
         network::build()?;
         let out = asked.out.canonicalize()?;
         let (folder, logs) = (out.join("state"), out.join("logs"));
-        for path in [&folder, &logs] {
-            std::fs::create_dir_all(path)?;
-        }
-        succeed(
-            "mount",
-            &[
-                "-t",
-                "tmpfs",
-                "-o",
-                "size=3g,mode=755",
-                "state",
-                &folder.to_string_lossy(),
-            ],
-        )?;
-        for worker in WORKERS {
-            let disk = folder.join(worker.name);
-            std::fs::create_dir_all(&disk)?;
-            succeed(
-                "mount",
-                &[
-                    "-t",
-                    "tmpfs",
-                    "-o",
-                    "size=24m",
-                    worker.name,
-                    &disk.to_string_lossy(),
-                ],
-            )?;
-        }
+        std::fs::create_dir_all(&logs)?;
+        disks::mount(&folder)?;
         let history = History::open(&out.join("rig.jsonl"), "rig")?;
         let clocks = Clocks::find(&folder)?;
         if clocks.is_none() {
@@ -306,9 +281,17 @@ impl Rig {
             Heal::Join(machine) => machine.join()?,
             Heal::Hasten(role) => self.process(role)?.say("delay 0"),
             Heal::Mend(role) => self.process(role)?.say("200"),
-            Heal::FreeDisk(number) => {
-                let _ = std::fs::remove_file(self.filler(number));
+            Heal::FreeDisk(machine) => {
+                disks::free(&self.folder, machine);
+                // A store writes what it has acknowledged meanwhile before it is killed.
+                let (at, heal) = (Instant::now() + RESTS, Heal::Rest(machine));
+                self.healings.push(Healing {
+                    at,
+                    heal,
+                    number: None,
+                });
             }
+            Heal::Rest(_) => {}
         }
         match healing.number {
             Some(number) => self.history.add("disaster-over", json!({"number": number})),
@@ -356,8 +339,7 @@ impl Rig {
             Heal::Start(role) | Heal::Continue(role) | Heal::Hasten(role) | Heal::Mend(role) => {
                 self.machine(role).is_ok_and(|other| other == machine)
             }
-            Heal::Join(other) => other == machine,
-            Heal::FreeDisk(number) => WORKERS[number] == machine,
+            Heal::Join(other) | Heal::FreeDisk(other) | Heal::Rest(other) => other == machine,
         })
     }
 
@@ -365,22 +347,5 @@ impl Rig {
         network::STORES
             .into_iter()
             .any(|store| self.is_in_trouble(store))
-    }
-
-    /// What takes all room on the disk of a worker.
-    fn filler(&self, number: usize) -> PathBuf {
-        self.folder.join(WORKERS[number].name).join("filler")
-    }
-
-    pub(crate) fn fill_disk(&self, number: usize) -> Fallible {
-        let mut file = File::create(self.filler(number))?;
-        let mut chunk = vec![0; 64 * 1024];
-        while !chunk.is_empty() {
-            if file.write_all(&chunk).is_err() {
-                let half = chunk.len() / 2;
-                chunk.truncate(half);
-            }
-        }
-        Ok(())
     }
 }

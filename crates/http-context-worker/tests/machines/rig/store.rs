@@ -49,7 +49,7 @@ impl Engine {
 
 /// See the module's documentation.
 pub(crate) struct Store {
-    engine: Engine,
+    pub(crate) engine: Engine,
     folder: PathBuf,
     pub(crate) servers: [Process; 2],
     /// Which of them takes writes.
