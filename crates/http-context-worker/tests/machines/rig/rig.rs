@@ -276,7 +276,14 @@ impl Rig {
 
     fn heal(&mut self, healing: &Healing) -> Fallible {
         match healing.heal {
-            Heal::Start(role) => self.start_again(role)?,
+            Heal::Start(role) => {
+                self.start_again(role)?;
+                if !self.process(role)?.runs() {
+                    let at = Instant::now() + STARTS_AGAIN_AFTER;
+                    self.healings.push(Healing { at, ..*healing });
+                    return Ok(());
+                }
+            }
             Heal::Continue(role) => self.process(role)?.signal(Signal::CONT),
             Heal::Join(machine) => machine.join()?,
             Heal::Hasten(role) => self.process(role)?.say("delay 0"),

@@ -102,7 +102,8 @@ impl Store {
         1 - self.leader
     }
 
-    /// Starts a server that does not run, as what it is by now.
+    /// Starts a server that does not run, as what it is by now. A standby that gets nothing of its leader, whose
+    /// link may be cut, is not started.
     pub(crate) fn start_again(&mut self, number: usize) -> Fallible {
         if self.servers[number].runs() {
             return Ok(());
@@ -135,14 +136,14 @@ impl Store {
                 if is_standby && !follows {
                     // Its history has parted from that of the leader.
                     let _ = std::fs::remove_dir_all(&data);
-                    let mut backup =
-                        Spec::new(server.spec.machine, "pg_basebackup", Path::new("/"));
-                    backup = backup
+                    let backup = Spec::new(server.spec.machine, "timeout", Path::new("/"))
                         .unprivileged()
-                        .args(["-h", &leader, "-U", "postgres", "-R"]);
-                    backup =
-                        backup.args(["-c", "fast", "--no-sync", "-D", &data.to_string_lossy()]);
-                    run(&backup)?;
+                        .args(["8", "pg_basebackup", "-h", &leader, "-U", "postgres"])
+                        .args(["-R", "-c", "fast", "--no-sync"])
+                        .args(["-D", &data.to_string_lossy()]);
+                    if run(&backup).is_err() {
+                        return Ok(());
+                    }
                 }
                 let _ = std::fs::remove_file(data.join("postmaster.pid"));
             }
