@@ -114,7 +114,7 @@ impl<Q: Queue> Handler for JobHandler<Q> {
                 .context_of(&attempt, &header.id, kind.as_ref().ok()),
             JobTrace::default(),
         );
-        let _live = self.shared.live.enter(attempt.ticket, &context);
+        let mut live = self.shared.live.enter(attempt.ticket, &context);
         let attempted = tokio::select! {
             biased;
             attempted = self.shared.attempt(kind.clone(), text, &context, &trace) => {
@@ -143,6 +143,7 @@ impl<Q: Queue> Handler for JobHandler<Q> {
             // What a hook does to itself is not done to the job.
             let _ = AssertUnwindSafe(after).catch_unwind().await;
         }
+        live.settles();
         let is_to_come_again = entry.disposition != Disposition::Done;
         self.shared.sink.settle(entry).await;
         if is_to_come_again && in_hand.is_cancelled() {

@@ -170,6 +170,15 @@ pub(crate) const POSTGRES: Tool = Tool {
     },
 };
 
+/// Sets the clock of a program; the tests load its library.
+pub(crate) const FAKETIME: Tool = Tool {
+    program: "faketime",
+    probe: &["--version"],
+    source: Source::DebianInstalled {
+        package: "faketime",
+    },
+};
+
 /// A receiver of OTLP by HTTP.
 pub(crate) const OTELTAP: Tool = Tool {
     program: "oteltap",
@@ -209,6 +218,7 @@ pub(crate) const ALL: &[&Tool] = &[
     &CARGO_MUTANTS,
     &CHECK_JSONSCHEMA,
     &CHROMIUM,
+    &FAKETIME,
     &GUNGRAUN_RUNNER,
     &HADOLINT,
     &LYCHEE,

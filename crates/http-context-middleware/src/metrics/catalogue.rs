@@ -166,7 +166,7 @@ catalogue! {
         "Jobs, by how they ended";
     WORKER_QUEUE_JOBS: Gauge "http_context.worker.queue.jobs", "http_context_worker_queue_jobs", Jobs,
         NONE, [STATE],
-        "Jobs that are not finished: running in this process, and, of the whole queue, waiting for a worker or delayed until their next attempt";
+        "Jobs that are not finished: running in this process, ended in it and being settled, and, of the whole queue, waiting for a worker or delayed until their next attempt";
     WORKER_JOB_DURATION: Histogram "http_context.worker.job.duration", "http_context_worker_job_duration_seconds", Seconds,
         LIFE, [STATUS, KIND],
         "How long attempts at jobs took, with the exit of their context, by what became of them";

@@ -41,6 +41,7 @@ impl LiveJobs {
         LiveJob {
             jobs: self.clone(),
             ticket,
+            is_settling: false,
         }
     }
 
@@ -79,11 +80,20 @@ impl LiveJobs {
 pub(crate) struct LiveJob {
     jobs: LiveJobs,
     ticket: Ticket,
+    is_settling: bool,
+}
+
+impl LiveJob {
+    /// It has ended. It is there until it is settled, and runs no more.
+    pub(crate) fn settles(&mut self) {
+        self.is_settling = true;
+        self.jobs.meter.settles();
+    }
 }
 
 impl Drop for LiveJob {
     fn drop(&mut self) {
         self.jobs.jobs.lock().remove(&self.ticket);
-        self.jobs.meter.ended();
+        self.jobs.meter.ended(self.is_settling);
     }
 }

@@ -86,9 +86,14 @@ impl Meter {
         self.0.queue.began(&self.0.progress.borrow());
     }
 
-    /// An attempt ended.
-    pub(crate) fn ended(&self) {
-        self.0.queue.ended(&self.0.progress.borrow());
+    /// An attempt has ended, and is being settled.
+    pub(crate) fn settles(&self) {
+        self.0.queue.settles(&self.0.progress.borrow());
+    }
+
+    /// An attempt is settled, or was cut off.
+    pub(crate) fn ended(&self, was_settling: bool) {
+        self.0.queue.ended(was_settling, &self.0.progress.borrow());
     }
 
     /// The job of this number waits so long for its next attempt.

@@ -1,7 +1,8 @@
 //! Jobs of the queue by what they wait for, as a gauge: what a scaler goes by.
 //!
-//! What runs is this process's. What waits is the whole queue's, so that each of the processes which share
-//! one says the same of it. The figures are those of the last commit, or of the last attempt that began or
+//! What runs is this process's, and so is what has ended and waits to be settled: while a queue is away that may
+//! be long, and a worker that runs nothing meanwhile is not to look as if it did. What waits is the whole
+//! queue's, so that each of the processes which share one says the same of it. The figures are those of the last commit, or of the last attempt that began or
 //! ended.
 
 use std::cmp::Reverse;
@@ -21,6 +22,7 @@ const NAME: &str = "http_context_worker_queue_jobs";
 pub(super) struct QueueMetrics {
     waiting: Gauge,
     running: Gauge,
+    settling: Gauge,
     delayed: Gauge,
     counts: Mutex<Counts>,
 }
@@ -28,6 +30,7 @@ pub(super) struct QueueMetrics {
 #[derive(Default)]
 struct Counts {
     running: u64,
+    settling: u64,
     /// When jobs that wait for another attempt are due, by their numbers: those of this process that are not
     /// scheduled. Where a queue is shared it says how many there are.
     due: BinaryHeap<Reverse<(Instant, u64)>>,
@@ -39,6 +42,7 @@ impl QueueMetrics {
         Self {
             waiting: gauge!(NAME, "state" => "waiting"),
             running: gauge!(NAME, "state" => "running"),
+            settling: gauge!(NAME, "state" => "settling"),
             delayed: gauge!(NAME, "state" => "delayed"),
             counts: Mutex::default(),
         }
@@ -48,9 +52,22 @@ impl QueueMetrics {
         self.change(progress, |counts| counts.running += 1);
     }
 
-    pub(super) fn ended(&self, progress: &Progress) {
+    /// It runs no more, and is being settled.
+    pub(super) fn settles(&self, progress: &Progress) {
         self.change(progress, |counts| {
             counts.running = counts.running.saturating_sub(1);
+            counts.settling += 1;
+        });
+    }
+
+    pub(super) fn ended(&self, was_settling: bool, progress: &Progress) {
+        self.change(progress, |counts| {
+            let counted = if was_settling {
+                &mut counts.settling
+            } else {
+                &mut counts.running
+            };
+            *counted = counted.saturating_sub(1);
         });
     }
 
@@ -79,6 +96,7 @@ impl QueueMetrics {
             None => counts.of_this_process(progress),
         };
         self.running.set(to_f64(counts.running));
+        self.settling.set(to_f64(counts.settling));
         self.waiting.set(to_f64(waiting));
         self.delayed.set(to_f64(delayed));
     }
@@ -97,7 +115,8 @@ impl Counts {
                 }
             }
         }
-        let left = progress.unfinished().saturating_sub(self.running);
+        let in_hand = self.running + self.settling;
+        let left = progress.unfinished().saturating_sub(in_hand);
         let delayed = left.min(self.due.len() as u64 + progress.scheduled);
         (left - delayed, delayed)
     }
@@ -120,7 +139,7 @@ mod tests {
         let queue = metrics::with_local_recorder(&recorder, QueueMetrics::new);
         let counted = || {
             let text = recorder.handle().render();
-            ["waiting", "running", "delayed"].map(|state| {
+            ["waiting", "running", "settling", "delayed"].map(|state| {
                 let name = format!("{NAME}{{state=\"{state}\"}} ");
                 let line = text.lines().find_map(|line| line.strip_prefix(&name));
                 line.unwrap().parse::<u64>().unwrap()
@@ -131,26 +150,28 @@ mod tests {
             ..Progress::default()
         };
         queue.update(&progress);
-        assert_eq!(counted(), [5, 0, 0]);
+        assert_eq!(counted(), [5, 0, 0, 0]);
         queue.began(&progress);
         queue.began(&progress);
-        assert_eq!(counted(), [3, 2, 0]);
+        assert_eq!(counted(), [3, 2, 0, 0]);
+        queue.settles(&progress);
+        assert_eq!(counted(), [3, 1, 1, 0]);
         queue.delay(7, Duration::from_secs(5));
         queue.delay(8, Duration::from_secs(5));
-        queue.ended(&progress);
-        assert_eq!(counted(), [2, 1, 2]);
+        queue.ended(true, &progress);
+        assert_eq!(counted(), [2, 1, 0, 2]);
         queue.waits_no_more(8, &progress);
-        assert_eq!(counted(), [3, 1, 1]);
+        assert_eq!(counted(), [3, 1, 0, 1]);
         tokio::time::advance(Duration::from_secs(5)).await;
         progress.finished = 1;
-        queue.ended(&progress);
-        assert_eq!(counted(), [4, 0, 0]);
+        queue.ended(false, &progress);
+        assert_eq!(counted(), [4, 0, 0, 0]);
         progress.scheduled = 3;
         queue.update(&progress);
-        assert_eq!(counted(), [1, 0, 3]);
+        assert_eq!(counted(), [1, 0, 0, 3]);
         progress.shared = Some((7, 8));
         queue.update(&progress);
-        assert_eq!(counted(), [7, 0, 8]);
+        assert_eq!(counted(), [7, 0, 0, 8]);
     }
 
     #[test]

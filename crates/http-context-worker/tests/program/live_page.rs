@@ -144,7 +144,7 @@ fn jobs_under_way_and_the_last_failures_are_on_the_page() {
     );
     assert_eq!(
         text(&dom, "queue-states"),
-        "1 running, 0 waiting, 0 delayed"
+        "1 running, 0 settling, 0 waiting, 0 delayed"
     );
     // It is shown.
     assert!(!dom.contains("id=\"of-queue\" hidden"), "{dom}");

@@ -133,6 +133,7 @@ fn attempts_are_timed_by_what_became_of_them_and_nothing_is_left_in_the_queue() 
     for state in [
         "state=\"waiting\"",
         "state=\"running\"",
+        "state=\"settling\"",
         "state=\"delayed\"",
     ] {
         assert!(metrics.has(queue, &[state]));

@@ -90,6 +90,7 @@ pub(super) fn build_tests(toolbox: &Toolbox) -> Result<(), String> {
         &tools::CHROMIUM,
         &tools::REDIS_SERVER,
         &tools::POSTGRES,
+        &tools::FAKETIME,
         &tools::OTELTAP,
         &tools::ROTEL,
         &tools::CHECK_JSONSCHEMA,

@@ -200,7 +200,7 @@ function metrics(series) {
   for (const status of ["ok", "failed", "retried"]) {
     show("jobs-" + status, count(sum(series, "http_context_worker_jobs_total", { status })));
   }
-  show("queue-states", ["running", "waiting", "delayed"].map(state =>
+  show("queue-states", ["running", "settling", "waiting", "delayed"].map(state =>
     count(sum(series, "http_context_worker_queue_jobs", { state })) + " " + state).join(", "));
   show("contexts", count(sum(series, "http_context_contexts_active")));
   show("contexts-closed", count(sum(series, "http_context_contexts_total")));

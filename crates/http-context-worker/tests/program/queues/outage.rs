@@ -5,11 +5,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{SharedServer, enqueue, over_each_server, serve};
-use crate::support::{Files, Gate, job_lines};
+use crate::admin::{admin_address, get};
+use crate::support::{Files, Gate, job_lines, until};
 
 over_each_server! {
     jobs_in_hand_end_and_everything_goes_on_when_it_is_back
     a_server_that_hangs_is_waited_for_and_reported
+    what_has_ended_and_waits_for_the_server_is_not_counted_as_running
     asked_to_end_without_the_server_it_ends_in_words_and_in_time_and_no_job_is_lost
     a_job_that_cannot_be_read_ends_the_worker_in_words
     a_queue_that_was_emptied_is_reported_and_lines_that_stand_are_kept
@@ -56,6 +58,37 @@ fn a_server_that_hangs_is_waited_for_and_reported<S: SharedServer>() {
     worker.signal("TERM");
     assert_eq!(worker.wait().code(), 0);
     assert_eq!(files.json("results").len(), 2);
+}
+
+/// Otherwise no worker would seem to be stuck while its queue is away.
+fn what_has_ended_and_waits_for_the_server_is_not_counted_as_running<S: SharedServer>() {
+    let (files, gate, mut store) = (Files::new(), Gate::start(), S::start());
+    enqueue(&store, &files.write("jobs", jobs_at(&gate, 3)), &[]);
+    let more = ["--concurrency", "2", "--admin=127.0.0.1:0"];
+    let mut worker = serve(&store, &files.path("results"), &more);
+    let address = admin_address(&mut worker);
+    let counted = |state: &str, jobs: u64| {
+        let line = format!("http_context_worker_queue_jobs{{state=\"{state}\"}} {jobs}\n");
+        get(address, "/metrics").body.contains(&line)
+    };
+    let in_hand = [gate.next(), gate.next()];
+    until("two run and one waits", || {
+        counted("running", 2) && counted("settling", 0) && counted("waiting", 1)
+    });
+    store.stop();
+    for arrival in in_hand {
+        arrival.answer();
+    }
+    until("none runs and one waits", || {
+        counted("running", 0) && counted("settling", 2) && counted("waiting", 1)
+    });
+    store.start_again();
+    gate.next().answer();
+    until("nothing is left", || {
+        counted("running", 0) && counted("settling", 0) && counted("waiting", 0)
+    });
+    worker.signal("TERM");
+    assert_eq!(worker.wait().code(), 0);
 }
 
 fn asked_to_end_without_the_server_it_ends_in_words_and_in_time_and_no_job_is_lost<
