@@ -1,27 +1,31 @@
 //! HTTP/1.1.
 
 use http_context::ErrorKind;
+use http_context_tests::Gate;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::{mpsc, watch};
 
 use crate::cell::{End, REQUEST};
-use crate::peer::{Seen, Speaks};
+use crate::peer::{PIECE, Seen, Speaks};
 use crate::row::{Asks, Row, check, wait};
 
-/// Notes what comes until the client is gone.
+/// Notes what comes until the client is gone; after the first request not before this gate is open.
 pub(crate) async fn note(
     mut read: OwnedReadHalf,
     seen: &watch::Sender<Seen>,
     requests: mpsc::UnboundedSender<u32>,
+    mut until: Option<Gate>,
 ) {
     let (mut head, mut buffer, mut count) = (Vec::new(), vec![0; 16 * 1024], 0);
+    let mut is_upgraded = false;
     while let Ok(read @ 1..) = read.read(&mut buffer).await {
         head.extend_from_slice(&buffer[..read]);
         let ends = |head: &[u8]| head.windows(4).position(|end| end == b"\r\n\r\n");
-        while let Some(end) = ends(&head).filter(|_| head[0].is_ascii_uppercase()) {
+        while let Some(end) = ends(&head).filter(|_| head[0].is_ascii_uppercase() && !is_upgraded) {
             let text = String::from_utf8_lossy(&head[..end]).into_owned();
             head.drain(..end + 4);
+            is_upgraded = text.contains("upgrade: ");
             seen.send_modify(|seen| {
                 seen.requests += 1;
                 seen.head = text;
@@ -29,8 +33,11 @@ pub(crate) async fn note(
             count += 1;
             let _ = requests.send(count);
         }
+        if let Some(gate) = until.take_if(|_| count > 0) {
+            gate.pass().await;
+        }
         // What is no head is a body.
-        if !head.first().is_some_and(u8::is_ascii_uppercase) {
+        if is_upgraded || !head.first().is_some_and(u8::is_ascii_uppercase) {
             seen.send_modify(|seen| seen.body_bytes += head.len() as u64);
             head.clear();
         }
@@ -51,6 +58,12 @@ macro_rules! row {
 const ANSWERED: &[End] = &[End::Answered];
 const ENDED: &[End] = &[End::Failed(ErrorKind::ResponseEnded)];
 const INVALID: &[End] = &[End::Failed(ErrorKind::InvalidResponse)];
+/// It comes after the request was written, before that, or before it was even given to the connection.
+const UNASKED: &[End] = &[
+    End::Answered,
+    End::Failed(ErrorKind::InvalidResponse),
+    End::Failed(ErrorKind::ResponseEnded),
+];
 const TIMEOUT: &[End] = &[End::Failed(ErrorKind::Timeout)];
 
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -65,7 +78,7 @@ const HEADS: &[Row] = &[
     row!("silence", |peer| { peer.request().await?; Ok(peer) }, TIMEOUT),
     row!("the end", |peer| { peer.request().await?; drop(peer); Err(std::io::ErrorKind::Other.into()) }, ENDED),
     row!("interim responses without end", |peer| {
-        peer.request().await?; peer.flood("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n").await
+        peer.request().await?; peer.pour("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n").await
     }, TIMEOUT),
     row!("header fields without end", |peer| {
         peer.request().await?; peer.send("HTTP/1.1 200 OK\r\n").await?; peer.flood("x-flood: more\r\n").await
@@ -76,7 +89,7 @@ const HEADS: &[Row] = &[
     row!("a reason without end", |peer| {
         peer.request().await?; peer.send("HTTP/1.1 200 ").await?; peer.flood("more ").await
     }, INVALID),
-    row!("empty lines without end", |peer| { peer.request().await?; peer.flood("\r\n").await }, TIMEOUT),
+    row!("empty lines without end", |peer| { peer.request().await?; peer.flood("\r\n").await }, INVALID),
     row!("nothing of HTTP", |peer| { peer.request().await?; peer.flood("\0\u{1}garbage").await }, INVALID),
     row!("HTTP/2", |peer| {
         peer.request().await?; peer.flood(crate::h2::frame::settings(&[])).await
@@ -91,12 +104,12 @@ const HEADS: &[Row] = &[
     }, TIMEOUT),
     row!("an answer before the question", |peer| {
         peer.send(WHOLE).await?; peer.request().await?; Ok(peer)
-    }, INVALID).early(),
+    }, UNASKED).early(),
     row!("another protocol, which nobody has asked for", |peer| {
         peer.request().await?;
         peer.send("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n").await?;
         peer.flood("other").await
-    }, INVALID),
+    }, ANSWERED),
 ];
 
 #[rustfmt::skip]
@@ -108,10 +121,10 @@ const BODIES: &[Row] = &[
         loop { peer.send("x").await?; wait(REQUEST / 10).await; }
     }, TIMEOUT),
     row!("a body without end", |peer| {
-        peer.request().await?; peer.send("HTTP/1.1 200 OK\r\n\r\n").await?; peer.flood([b'x'; 16 * 1024]).await
+        peer.request().await?; peer.send("HTTP/1.1 200 OK\r\n\r\n").await?; peer.flood(PIECE).await
     }, TIMEOUT),
     row!("a body that is not read and goes on without end", |peer| {
-        peer.request().await?; peer.send("HTTP/1.1 200 OK\r\n\r\n").await?; peer.flood([b'x'; 16 * 1024]).await
+        peer.request().await?; peer.send("HTTP/1.1 200 OK\r\n\r\n").await?; peer.flood(PIECE).await
     }, ANSWERED).asks(Asks::Heads(1)),
     row!("a body that ends early", |peer| {
         peer.request().await?;
@@ -134,7 +147,7 @@ const BODIES: &[Row] = &[
     row!("a length of as much as there can be", |peer| {
         peer.request().await?;
         peer.send("HTTP/1.1 200 OK\r\ncontent-length: 18446744073709551613\r\n\r\n").await?;
-        peer.flood([b'x'; 16 * 1024]).await
+        peer.flood(PIECE).await
     }, TIMEOUT),
     row!("chunks of nothing known", |peer| {
         peer.request().await?; peer.send(CHUNKED).await?; peer.flood("xyz\r\n").await
@@ -145,7 +158,7 @@ const BODIES: &[Row] = &[
     row!("a chunk of as much as there can be", |peer| {
         peer.request().await?;
         peer.send(CHUNKED).await?; peer.send("ffffffffffffffff\r\n").await?;
-        peer.flood([b'x'; 16 * 1024]).await
+        peer.flood(PIECE).await
     }, TIMEOUT),
     row!("chunks of bytes without end", |peer| {
         peer.request().await?; peer.send(CHUNKED).await?; peer.flood("1\r\nx\r\n").await
@@ -157,8 +170,8 @@ const BODIES: &[Row] = &[
         peer.request().await?; peer.send(CHUNKED).await?; peer.flood("1;x=more-of-it\r\nx\r\n").await
     }, INVALID),
     row!("the size of a chunk without end", |peer| {
-        peer.request().await?; peer.send(CHUNKED).await?; peer.flood("0").await
-    }, INVALID),
+        peer.request().await?; peer.send(CHUNKED).await?; peer.pour("0").await
+    }, TIMEOUT),
     row!("trailers without end", |peer| {
         peer.request().await?; peer.send(CHUNKED).await?; peer.send("0\r\n").await?; peer.flood("x-flood: more\r\n").await
     }, INVALID),
@@ -173,9 +186,9 @@ const BODIES: &[Row] = &[
         Ok(peer)
     }, ANSWERED).asks(Asks::Again),
     row!("silence towards an upload", |peer| { Ok(peer) }, TIMEOUT)
-        .deaf().asks(Asks::Post(8 << 20)).takes(12 << 20),
-    row!("an answer before an upload is read", |peer| { peer.send(WHOLE).await?; Ok(peer) }, ANSWERED)
-        .deaf().asks(Asks::Post(8 << 20)).takes(12 << 20),
+        .deaf().asks(Asks::Post(8 << 20)).takes(12 << 20).cut(),
+    row!("an answer before an upload is read", |peer| { peer.send(WHOLE).await?; Ok(peer) }, UNASKED)
+        .deaf().asks(Asks::Post(8 << 20)).takes(12 << 20).cut(),
 ];
 
 #[test]

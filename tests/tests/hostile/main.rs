@@ -15,3 +15,4 @@ mod h1;
 mod h2;
 mod peer;
 mod row;
+mod websocket;

@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_context_tests::{Gate, RawServer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -12,11 +13,15 @@ use tokio::sync::{mpsc, watch};
 
 use crate::h1;
 use crate::h2::frame::{self, Reader, settings};
+use crate::row::wait;
 
 /// What an attack does with a connection: which it closes by dropping it, and keeps open until the client
 /// is gone by giving it back. An error is the client that has closed it.
 pub(crate) type Attack = fn(Peer) -> Attacking;
 pub(crate) type Attacking = Pin<Box<dyn Future<Output = io::Result<Peer>> + Send>>;
+
+/// What floods are made of where it does not matter.
+pub(crate) const PIECE: &[u8] = &[b'x'; 16 * 1024];
 
 /// What was seen of all connections.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +61,16 @@ impl Peer {
         }
     }
 
+    /// Says this for as long as it is heard, and leaves the client time to read it all before there is more.
+    pub(crate) async fn pour(mut self, bytes: impl AsRef<[u8]>) -> io::Result<Self> {
+        let bytes = bytes.as_ref();
+        let many = bytes.repeat((4 * 1024 / bytes.len()).max(1));
+        loop {
+            self.send(&many).await?;
+            wait(Duration::from_millis(1)).await;
+        }
+    }
+
     /// The next request, once its head has come: its stream, or of HTTP/1.1 its number.
     pub(crate) async fn request(&mut self) -> io::Result<u32> {
         let next = self.requests.recv().await;
@@ -87,6 +102,8 @@ pub(crate) enum Ear {
     Hears,
     /// Once the client is gone.
     Deaf,
+    /// Up to the first request, and then once the client is gone.
+    Deafened,
 }
 
 /// A server that makes this attack on each connection.
@@ -143,7 +160,10 @@ async fn serve(
             over.pass().await;
         }
         match speaks {
-            Speaks::Http1 => h1::note(read, &seen, streams).await,
+            Speaks::Http1 => {
+                let until = (ear == Ear::Deafened).then_some(over);
+                h1::note(read, &seen, streams, until).await;
+            }
             Speaks::Http2 => note(read, &seen, streams).await,
         }
     };

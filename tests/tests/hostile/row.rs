@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use http_context::{ErrorKind, HttpVersions, http_session};
+use http_context_tests::SEES_SOCKETS;
 
 use crate::cell::{Cell, End, Outcome, REQUEST, Way};
 use crate::peer::{Attack, Ear, Hostile, Seen, Speaks};
+use crate::websocket::{self, Uses};
 
 /// What is asked of the server.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +21,8 @@ pub(crate) enum Asks {
     Gets(usize),
     /// Once more when the first was answered.
     Again,
+    /// A WebSocket, in one of the ways to use it.
+    Socket(Uses),
     /// So many at once, whose bodies are kept for a while and not read.
     Heads(usize),
 }
@@ -28,7 +32,7 @@ impl Asks {
         match self {
             Self::Gets(count) | Self::Heads(count) => count,
             Self::Again => 2,
-            Self::Get | Self::Post(_) => 1,
+            Self::Get | Self::Post(_) | Self::Socket(_) => 1,
         }
     }
 }
@@ -45,6 +49,8 @@ pub(crate) struct Row {
     /// How many requests the server sees of each that is made: `reqwest` sends again what was refused
     /// without being looked at, twice at most.
     sent: u64,
+    /// Whether a WebSocket is to be opened soon.
+    hurries: bool,
     /// Whether the server sees them all, and does not break off before.
     sees_all: bool,
     /// What the client may hold at once, in bytes.
@@ -55,6 +61,9 @@ pub(crate) struct Row {
 
 /// What a client takes that nobody attacks, with room for what is read at once.
 const LITTLE: u64 = 3 << 19;
+
+/// How long is waited for what ends by itself.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Row {
     pub(crate) const fn new(
@@ -71,6 +80,7 @@ impl Row {
             attack,
             ends,
             sent: 1,
+            hurries: false,
             sees_all: true,
             most_bytes: LITTLE,
             may_be_cut: false,
@@ -90,10 +100,25 @@ impl Row {
         }
     }
 
+    /// Nothing is read after the first request.
+    pub(crate) const fn deafened(self) -> Self {
+        Self {
+            ear: Ear::Deafened,
+            ..self
+        }
+    }
+
     /// The attack does not wait for a request.
     pub(crate) const fn early(self) -> Self {
         Self {
             sees_all: false,
+            ..self
+        }
+    }
+
+    pub(crate) const fn hurries(self) -> Self {
+        Self {
+            hurries: true,
             ..self
         }
     }
@@ -113,14 +138,24 @@ impl Row {
         }
     }
 
+    #[expect(
+        clippy::print_stdout,
+        reason = "whoever asks for a row wants to see it"
+    )]
     fn check(&self) {
         for way in [Way::Awaited, Way::Left] {
             let (outcome, seen) = self.run(way);
             let (name, ends) = (self.name, &outcome.ends);
             let (bytes, exit) = (outcome.most_bytes, outcome.report.exit_duration);
-            println!("{name}, {way:?}: {ends:?}, {bytes} bytes, {exit:?} to exit, {seen:?}");
-            let cut_off = End::Failed(ErrorKind::SessionClosed);
-            let may_end = |end| self.ends.contains(end) || (way == Way::Left && *end == cut_off);
+            if !shown().is_empty() {
+                println!("{name}, {way:?}: {ends:?}, {bytes} bytes, {exit:?} to exit, {seen:?}");
+            }
+            let cut_off = [
+                End::Failed(ErrorKind::SessionClosed),
+                End::Socket("SessionClosed"),
+            ];
+            let is_cut_off = |end| way == Way::Left && cut_off.contains(end);
+            let may_end = |end| self.ends.contains(end) || is_cut_off(end);
             assert!(ends.iter().all(may_end), "{name}, {way:?}: {ends:?}");
             assert!(bytes <= self.most_bytes, "{name}, {way:?}: {bytes} bytes");
             let (made, requests) = (self.asks.count() as u64, outcome.report.requests);
@@ -129,6 +164,18 @@ impl Row {
             let (most, all) = (made * self.sent, self.sees_all && way == Way::Awaited);
             let is_right = seen.requests == most || (!all && seen.requests <= most);
             assert!(is_right, "{name}, {way:?}: {most} requests, and {seen:?}");
+        }
+    }
+
+    /// How long what is asked for may last. What ends by itself has time for that, whatever else the machine
+    /// does.
+    fn limits(&self, way: Way) -> Limits {
+        let goes_on = [End::Failed(ErrorKind::Timeout), End::Open];
+        let is_endless = goes_on.iter().any(|end| self.ends.contains(end));
+        let of_use = if is_endless { REQUEST } else { PATIENCE };
+        Limits {
+            of_use: (way == Way::Awaited).then_some(of_use),
+            of_handshake: if self.hurries { REQUEST } else { PATIENCE },
         }
     }
 
@@ -148,8 +195,9 @@ impl Row {
             may_be_cut: self.may_be_cut,
         };
         let (url, asks) = (format!("http://{}/", hostile.server.addr()), self.asks);
+        let limits = self.limits(way);
         let ask = move || async move {
-            let mut requests: Vec<_> = (0..asks.count()).map(|_| ask(&url, asks, way)).collect();
+            let mut requests: Vec<_> = (0..asks.count()).map(|_| ask(&url, asks, limits)).collect();
             let mut ends = BTreeSet::new();
             if matches!(asks, Asks::Again) {
                 ends.insert(requests.remove(0).await);
@@ -162,19 +210,27 @@ impl Row {
     }
 }
 
+/// What ends that does not end by itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    /// None where the exit ends it.
+    pub(crate) of_use: Option<Duration>,
+    pub(crate) of_handshake: Duration,
+}
+
 /// Asks once, and reads the answer to its end.
-async fn ask(url: &str, asks: Asks, way: Way) -> End {
-    let session = match http_session() {
-        Ok(session) => session,
+async fn ask(url: &str, asks: Asks, limits: Limits) -> End {
+    let Ok(session) = http_session() else {
         // Its context is on the way out.
-        Err(_) => return End::Failed(ErrorKind::SessionClosed),
+        return End::Failed(ErrorKind::SessionClosed);
     };
     let mut request = match asks {
+        Asks::Socket(uses) => return websocket::ask(session, url, uses, limits).await,
         Asks::Post(bytes) => session.post(url).body(vec![b'x'; bytes]),
         _ => session.get(url),
     };
-    if way == Way::Awaited {
-        request = request.timeout(REQUEST);
+    if let Some(limit) = limits.of_use {
+        request = request.timeout(limit);
     }
     drop(session);
     match request.send().await {
@@ -200,14 +256,26 @@ pub(crate) async fn wait(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
+/// The only rows that are to be run, by a part of their names, and shown: for whoever looks into one.
+fn shown() -> String {
+    std::env::var("HOSTILE_ROW").unwrap_or_default()
+}
+
 /// Makes each attack, and says at the end which of them did not come to what stands in its row.
 #[track_caller]
 pub(crate) fn check(rows: &[Row]) {
-    let only = std::env::var("HOSTILE_ROW").unwrap_or_default();
-    let rows = rows.iter().filter(|row| row.name.contains(&only));
-    let failed: Vec<_> = rows
-        .filter(|row| std::panic::catch_unwind(|| row.check()).is_err())
-        .map(|row| row.name)
-        .collect();
-    assert!(failed.is_empty(), "{failed:#?}");
+    let only = shown();
+    let failed = |may_be_cut: bool| -> Vec<_> {
+        let rows = rows.iter().filter(|row| row.may_be_cut == may_be_cut);
+        rows.filter(|row| row.name.contains(&only))
+            .filter(|row| std::panic::catch_unwind(|| row.check()).is_err())
+            .map(|row| row.name)
+            .collect()
+    };
+    // Those that are cut off wait for most of the time.
+    let (others, cut) = std::thread::scope(|scope| {
+        let cut = scope.spawn(|| SEES_SOCKETS.then(|| failed(true)));
+        (failed(false), cut.join().unwrap().unwrap_or_default())
+    });
+    assert!(others.is_empty() && cut.is_empty(), "{others:#?} {cut:#?}");
 }

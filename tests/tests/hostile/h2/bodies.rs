@@ -3,7 +3,7 @@
 use super::frame::{DATA, END_HEADERS, END_STREAM, HEADERS, OK, PADDED, frame, header, literal};
 use super::{ENDED, INVALID, TIMEOUT, answer, answer_head};
 use crate::cell::{End, REQUEST};
-use crate::peer::Speaks;
+use crate::peer::{PIECE, Speaks};
 use crate::row::{Asks, Row, check, wait};
 
 #[allow(unused_mut, reason = "some say nothing")]
@@ -13,7 +13,7 @@ const ROWS: &[Row] = &[
         |peer| {
             let stream = answer_head(&mut peer).await?;
             peer.send(header((1 << 24) - 1, DATA, 0, stream)).await?;
-            peer.flood([b'x'; 16 * 1024]).await
+            peer.flood(PIECE).await
         },
         INVALID
     ),

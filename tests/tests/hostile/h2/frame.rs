@@ -90,18 +90,15 @@ pub(crate) fn indexed_literal(name: &[u8], value: &[u8]) -> Vec<u8> {
 
 /// A string of HPACK: its length as an integer with a prefix of seven bits, and itself.
 fn string(text: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    match u8::try_from(text.len()) {
-        Ok(short @ ..=126) => bytes.push(short),
-        _ => {
-            bytes.push(127);
-            let mut rest = text.len() - 127;
-            while rest >= 128 {
-                bytes.push((rest % 128) as u8 | 128);
-                rest /= 128;
-            }
-            bytes.push(rest as u8);
+    let mut rest = text.len();
+    let mut bytes = vec![u8::try_from(rest.min(127)).unwrap()];
+    if rest >= 127 {
+        rest -= 127;
+        while rest >= 128 {
+            bytes.push(u8::try_from(rest % 128).unwrap() | 128);
+            rest /= 128;
         }
+        bytes.push(u8::try_from(rest).unwrap());
     }
     bytes.extend_from_slice(text);
     bytes
