@@ -15,6 +15,7 @@
 //! * [`sockets`] asks the operating system which sockets this process holds.
 //! * [`WebSocketServer`] treats each WebSocket as a test says, with a codec of its own, and counts what
 //!   went both ways.
+//! * [`RawServer`] speaks no protocol: each connection is in the hands of a function of the test.
 //! * [`InvariantObserver`] checks each fact that an observer receives against those before it.
 //!
 //! A [`storm`] does to contexts, on several threads at once, whatever can be done to them.
@@ -67,6 +68,7 @@ mod invariants;
 mod long_run;
 mod middleware;
 mod random;
+mod raw_server;
 mod runtime_thread;
 mod sees_sockets;
 mod server;
@@ -89,6 +91,7 @@ pub use invariants::{Balance, InvariantObserver, Totals};
 pub use long_run::LongRun;
 pub use middleware::Edit;
 pub use random::Random;
+pub use raw_server::{RawCounts, RawServer, Serving};
 pub use sees_sockets::{BY_ITS_SESSION, SEES_SOCKETS};
 pub use server::{
     BoxError, ClosedBy, Counts, ResponseBody, Seen, Served, Server, ServerBuilder, Tally,

@@ -146,7 +146,9 @@ impl WebSocketBuilder {
         self
     }
 
-    /// The longest frame of a message in bytes that is received.
+    /// The longest frame of a message in bytes that is received; never more than a message may have.
+    ///
+    /// A peer has only to announce a frame to have as much memory set aside for it.
     pub fn max_frame_size(mut self, bytes: usize) -> Self {
         self.config = self.config.max_frame_size(Some(bytes));
         self
@@ -187,11 +189,14 @@ impl WebSocketBuilder {
         let Self {
             mut request,
             subprotocols,
-            config,
+            mut config,
             handshake_timeout: limit,
             close_timeout,
             heartbeat,
         } = self;
+        // No frame can be longer than its message, and the library sets memory aside for what a frame
+        // says of its length.
+        config.max_frame_size = config.max_frame_size.min(config.max_message_size);
         let deadline = Instant::now() + limit;
         let redaction = request.redaction();
         if !subprotocols.is_empty() {

@@ -131,6 +131,24 @@ async fn a_connection_that_is_gone_before_its_request_is_a_response_that_ended()
     }
 }
 
+/// What `hyper` makes of that has no name of its own: it is known by having no source, and being nothing
+/// that has a name.
+#[tokio::test]
+async fn an_answer_that_nobody_has_asked_for_is_an_invalid_response() {
+    let (client, mut server) = tokio::io::duplex(64);
+    let answer = tokio::io::AsyncWriteExt::write_all(&mut server, b"HTTP/1.1 200 OK\r\n\r\n");
+    answer.await.unwrap();
+    let io = TokioIo::new(client);
+    let handshake = hyper::client::conn::http1::handshake::<_, reqwest::Body>(io).await;
+    let (_sender, connection) = handshake.unwrap();
+    let error = connection.await.unwrap_err();
+    assert_eq!(
+        ErrorKind::of(&error),
+        ErrorKind::InvalidResponse,
+        "{error:?}"
+    );
+}
+
 #[test]
 fn a_kind_is_shown_as_the_value_of_its_attribute() {
     for kind in ErrorKind::ALL {
