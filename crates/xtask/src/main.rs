@@ -11,6 +11,7 @@
 mod api;
 mod circles;
 mod command;
+mod coverage;
 mod disk;
 mod elsewhere;
 mod estimate;
@@ -48,6 +49,9 @@ cargo xtask release --dry-run
     What has to be true before a release: versions, changelog, what has changed
     since the last one and what version that asks for, and what is left to do by
     hand. Releases nothing.
+cargo xtask coverage [libraries] [worker]
+    Which lines and branches no test reaches, file by file. Builds everything anew,
+    8 GB of it. The results are in `coverage` in the target folder.
 cargo xtask mutants [OPTION…]
     Run cargo-mutants on the libraries: some test has to fail for each change.
     Takes hours: `--file` and `--re` choose some, `--shard 0/8` is an eighth of
@@ -63,7 +67,7 @@ cargo xtask tools
     Install every tool that a step or a benchmark can use, and print its path.";
 
 fn main() -> ExitCode {
-    if let Some(code) = api::rustdoc_if_asked() {
+    if let Some(code) = api::rustdoc_if_asked().or_else(coverage::rustc_if_asked) {
         return code;
     }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -84,6 +88,7 @@ fn main() -> ExitCode {
         ["release", ..] => Err(
             "a release is made by hand: `cargo xtask release --dry-run` says how, and what is missing".to_owned(),
         ),
+        ["coverage", options @ ..] => coverage(options).map(|()| true),
         ["mutants", options @ ..] => mutants(options).map(|()| true),
         ["interleavings", options @ ..] => Workspace::read()
             .and_then(|workspace| interleavings::at_length(&workspace, options))
@@ -110,6 +115,11 @@ fn test(options: &[&str]) -> Result<bool, String> {
     let plan = Plan::parse(options)?;
     let workspace = Workspace::read()?;
     Ok(plan.run(&workspace))
+}
+
+fn coverage(options: &[&str]) -> Result<(), String> {
+    let workspace = Workspace::read()?;
+    coverage::measure(&workspace, &Toolbox::new(&workspace), options)
 }
 
 fn mutants(options: &[&str]) -> Result<(), String> {

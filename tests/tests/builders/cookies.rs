@@ -1,6 +1,7 @@
 //! Cookies are the context's: kept over redirects and sessions, readable, and nobody else's.
 
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use http_context::{
     ContextBuilder, CookieJar, HttpSession, SessionPool, builder, http_session, open,
@@ -285,4 +286,40 @@ async fn no_text_and_no_middleware_has_their_values() {
     assert!(text.contains("id") && !text.contains("hunter"), "{text}");
     let all = [("/login", None), ("/ok", Some("id=hunter2"))];
     assert_eq!(sent(&server, &COOKIE), expected(&all));
+}
+
+#[tokio::test]
+async fn a_jar_shows_what_a_url_gets_and_when_that_ends_and_is_emptied_for_all() {
+    let server = login();
+    let work = builder().cookie_store(true).open(async {
+        let session = http_session()?;
+        get(&session, server.url("/login?brief=1")).await?;
+        let jar = session.cookies().unwrap();
+        let url: Url = server.url("/login/again").parse()?;
+        jar.set(
+            "lasting=2; Path=/; Expires=Fri, 01 Jan 2100 00:00:00 GMT",
+            &url,
+        );
+        jar.set(
+            "ended=3; Path=/; Expires=Thu, 01 Jan 1970 00:00:01 GMT",
+            &url,
+        );
+        jar.set("elsewhere=4; Path=/else", &url);
+        let mut there = jar.of_url(&url);
+        there.sort_by(|one, other| one.name.cmp(&other.name));
+        let names: Vec<_> = there.iter().map(|one| &*one.name).collect();
+        assert_eq!(names, ["brief", "lasting"]);
+        assert_eq!(there[0].expires, None);
+        let end = there[1].expires.unwrap().duration_since(UNIX_EPOCH)?;
+        assert_eq!(end.as_secs(), 4_102_444_800);
+        assert_eq!(jar.of_url(&server.url("/else/where").parse()?).len(), 3);
+        jar.clear();
+        assert!(jar.all().is_empty() && jar.of_url(&url).is_empty());
+        get(&session, server.url("/ok")).await
+    });
+    work.await.unwrap();
+    assert_eq!(
+        sent(&server, &COOKIE).last(),
+        expected(&[("/ok", None)]).last()
+    );
 }

@@ -10,7 +10,7 @@ use http_context::{
     builder, http_session,
 };
 use http_context_middleware::{ConnectionRecord, ConnectionState};
-use http_context_tests::{Gate, Server};
+use http_context_tests::{Edit, Gate, Server};
 
 use crate::rig::{Rig, Wire};
 use crate::scripted::{Closes, the_one};
@@ -251,10 +251,16 @@ async fn a_time_limit_closes_a_connection_and_the_peer_closes_one_that_it_cuts()
 }
 
 #[tokio::test]
-async fn a_body_that_is_cut_short_is_closed_by_the_peer() {
-    for path in ["/cut/1000", "/cut-chunked/1000"] {
+async fn a_body_that_is_cut_short_is_closed_by_the_peer_and_also_behind_a_middleware() {
+    let ways = ["/cut/1000", "/cut-chunked/1000"];
+    let ways = ways.iter().flat_map(|path| [(path, false), (path, true)]);
+    for (path, with_middleware) in ways {
         let ((rig, closes), server) = (Closes::rig().await, Server::start());
-        rig.context()
+        let mut context = rig.context();
+        if with_middleware {
+            context = context.with(Edit(|_: &mut reqwest::Request, _: &http::Extensions| {}));
+        }
+        context
             .open(async {
                 let session = http_session().unwrap();
                 let response = session.get(server.url(path)).send().await.unwrap();

@@ -4,14 +4,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_context::testing::{Fact, Recorder};
 use http_context::{
     BuildError, ContextBuilder, DefaultAuth, HttpVersions, OpenError, RedirectPolicy, SessionError,
     SessionOptions, SessionPool, Tls, builder, current, http_session,
 };
-use http_context_tests::Edit;
+use http_context_tests::{Edit, Server};
 use reqwest::Proxy;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderValue, USER_AGENT};
 
 type Setter = fn(ContextBuilder) -> ContextBuilder;
 
@@ -156,4 +157,46 @@ async fn options_of_a_context_alone_are_set_on_either_side_of_the_pool() {
         .verify_sockets(false);
     let open = context.open(async { Ok::<_, OpenError>(http_session().map(drop)?) });
     open.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_pool_of_a_builder_has_its_sessions_its_observers_and_its_drain_timeout() {
+    let (server, recorder) = (Server::start(), Arc::new(Recorder::new()));
+    let headers = HeaderMap::from_iter([(USER_AGENT, HeaderValue::from_static("example/1.0"))]);
+    let jobs = builder()
+        .default_headers(headers)
+        .observer(recorder.clone())
+        .drain_timeout(Duration::ZERO);
+    let pool = jobs.session_pool().max_size(1).build();
+    let jobs = jobs.pool(pool.clone());
+    for _ in 0..2 {
+        let work = jobs.clone().open(async {
+            let response = http_session()?.get(server.url("/ok")).send().await.unwrap();
+            response.bytes().await.unwrap();
+            Ok::<_, OpenError>(())
+        });
+        work.await.unwrap();
+    }
+    let opened = recorder.all(|fact| matches!(fact, Fact::PoolSessionCreated(..)).then_some(()));
+    assert_eq!(opened.len(), 1);
+    let counts = server.counts();
+    assert_eq!((counts.requests, counts.accepted), (2, 1));
+    let agents = server
+        .seen()
+        .into_iter()
+        .map(|seen| seen.headers["user-agent"].clone());
+    assert_eq!(agents.collect::<Vec<_>>(), ["example/1.0", "example/1.0"]);
+    // A request that is under way is cut off at once, as at the exit of its contexts.
+    let cut_off = jobs.open(async {
+        let session = http_session()?;
+        let request = http_context::spawn(session.get(server.url("/never")).send());
+        server.wait_until(|counts| counts.held == 1).await;
+        drop(session);
+        Ok::<_, OpenError>(request)
+    });
+    let before = tokio::time::Instant::now();
+    cut_off.await.unwrap().await.unwrap().unwrap_err();
+    assert!(before.elapsed() < Duration::from_secs(4));
+    pool.close().await;
+    server.wait_until(|counts| counts.open() == 0).await;
 }

@@ -10,6 +10,7 @@
 )]
 
 mod after_exit;
+mod apart;
 mod building;
 mod callers;
 mod children;

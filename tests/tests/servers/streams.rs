@@ -1,15 +1,20 @@
 //! A handler streams on what it gets, and its context ends after the last byte.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
+use bytes::Bytes;
 use futures_util::stream;
+use http_body_util::{BodyExt as _, Full};
+use http_context::testing::Recorder;
 use http_context::{Outcome, SessionClosed, http_session};
 use http_context_tests::Server;
+use tower::{Layer as _, ServiceExt as _};
 
-use crate::{Proxy, client, pieces, response};
+use crate::{Proxy, client, context, pieces, response};
 
 #[tokio::test]
 async fn a_response_that_is_streamed_on_arrives_whole_and_its_report_after_it() {
@@ -111,4 +116,45 @@ async fn what_a_handler_keeps_beyond_its_response_is_a_leak_and_revoked() {
     assert_eq!(report.leaks.len(), 1, "{report}");
     let error = session.get(upstream.url("/ok")).send().await.unwrap_err();
     assert!(SessionClosed::find(&error).is_some(), "{error}");
+}
+
+/// As a server does that reads the whole body, and answers on a thread without a runtime.
+#[test]
+fn a_body_that_is_dropped_outside_of_its_runtime_completes_its_context() {
+    for asks_others in [false, true] {
+        let (upstream, recorder) = (Server::start(), Arc::new(Recorder::new()));
+        let url = upstream.url("/ok");
+        let handler = tower::service_fn(move |()| {
+            let url = url.clone();
+            async move {
+                if asks_others {
+                    let response = http_session().unwrap().get(url).send().await.unwrap();
+                    response.bytes().await.unwrap();
+                }
+                let body = Full::new(Bytes::from_static(b"whole"));
+                Ok::<_, Infallible>(http::Response::new(body))
+            }
+        });
+        let layer = context().observer(recorder.clone()).http_layer();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let (frame, body) = runtime.block_on(async {
+            let mut body = layer.layer(handler).oneshot(()).await.unwrap().into_body();
+            (body.frame().await.unwrap().unwrap(), body)
+        });
+        assert_eq!(frame.into_data().unwrap(), "whole");
+        assert!(recorder.reports().is_empty());
+        drop(body);
+        let reports = recorder.reports();
+        let [report] = &reports[..] else {
+            panic!("{reports:?}")
+        };
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(report.requests, u64::from(asks_others));
+        runtime.block_on(upstream.wait_until(|counts| counts.open() == 0));
+        assert_eq!(report.outcome, Outcome::Completed, "{asks_others}");
+    }
 }

@@ -11,7 +11,7 @@ use http_context::{AmbientSession, HttpVersions, LeakKind, builder, http_session
 use http_context_tests::Server;
 use reqwest::Body;
 use tokio::sync::oneshot;
-use tower::{Service as _, ServiceExt as _};
+use tower::{Service as _, ServiceExt};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -80,4 +80,24 @@ async fn the_place_of_an_ambient_request_after_the_exit_is_where_the_client_was_
     let places = leaks.iter().map(|leak| leak.acquired_at.unwrap());
     let places: Vec<_> = places.map(|place| (place.file(), place.line())).collect();
     assert_eq!(places, [(file!(), line)]);
+}
+
+#[tokio::test]
+async fn a_session_is_a_service_of_requests_of_reqwest_and_their_place_is_its_own() {
+    let (server, recorder) = (Server::start(), Arc::new(Recorder::new()));
+    let work = builder().observer(recorder.clone()).open(async {
+        let (line, mut session) = (line!(), http_session()?);
+        let request = reqwest::Request::new(reqwest::Method::GET, server.url("/ok").parse()?);
+        let service = ServiceExt::<reqwest::Request>::ready(&mut session).await?;
+        let response = service.call(request).await?;
+        assert_eq!(response.text().await?, "ok");
+        Ok::<_, BoxError>(line)
+    });
+    let (line, report) = work.with_report().await;
+    assert!(report.unwrap().is_clean());
+    let places = recorder.all(|fact| match fact {
+        Fact::RequestStarted { call_site, .. } => Some(call_site.line()),
+        _ => None,
+    });
+    assert_eq!(places, [line.unwrap()]);
 }

@@ -1,13 +1,14 @@
 //! What a connection is while it is used: active, with a slot, and counted.
 
+use std::io::IoSlice;
 use std::sync::{Arc, Mutex};
 
 use http_context::{
-    Direction, Observer, OpenError, RequestInfo, Tls, Upgrade, UpgradeEnd, UpgradeEndReason,
-    UpgradeError, UpgradeProtocol, http_session,
+    Direction, MessageType, Observer, OpenError, RequestInfo, Tls, Upgrade, UpgradeEnd,
+    UpgradeEndReason, UpgradeError, UpgradeProtocol, http_session,
 };
 use http_context_tests::{BY_ITS_SESSION, UpgradeServer, tls};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
 
 use crate::rig::{Rig, Wire};
 use crate::support::{By, echo};
@@ -186,4 +187,44 @@ async fn a_peer_that_closes_ends_it_as_the_remote() {
         let closed = exported.closed(http_context::CloseReason::Remote);
         assert_eq!(closed, 1, "{by:?} {exported}");
     }
+}
+
+/// A frame of a WebSocket as a client sends it, with a mask of zeros.
+fn frame(text: &str) -> Vec<u8> {
+    let length = u8::try_from(text.len()).unwrap();
+    let head = [0x81, 0x80 | length, 0, 0, 0, 0];
+    [&head, text.as_bytes()].concat()
+}
+
+#[tokio::test]
+async fn what_is_written_in_several_pieces_at_once_is_counted_as_one_that_is_written_whole() {
+    let (server, ends) = (UpgradeServer::start(), Arc::new(Ends::default()));
+    let messages = [frame("one"), frame(""), frame("the third of them")].concat();
+    let work = http_context::builder().observer(ends.clone()).open(async {
+        let request = http_session()?.get(server.url("/"));
+        let mut io = request
+            .header("upgrade", "websocket")
+            .upgrade()
+            .await
+            .unwrap();
+        assert_eq!(io.response().status(), 101);
+        assert!(io.is_write_vectored());
+        // In the middle of a head, of a payload, and at the end of a frame.
+        for at in [1, 4, 8, 9, 15, messages.len()] {
+            let (one, two) = messages.split_at(at);
+            let pieces = [IoSlice::new(one), IoSlice::new(&[]), IoSlice::new(two)];
+            let written = io.write_vectored(&pieces).await.unwrap();
+            assert_eq!(written, messages.len());
+            let mut back = vec![0; written];
+            io.read_exact(&mut back).await.unwrap();
+            assert_eq!(back, messages);
+        }
+        Ok::<_, OpenError>(())
+    });
+    let report = work.with_report().await.1.unwrap();
+    assert!(report.is_clean(), "{report}");
+    let counts = server.wait_until(|counts| counts.open == 0).await;
+    let traffic = Arc::clone(&ends.ended.lock().unwrap()[0].traffic);
+    assert_eq!(traffic.bytes(Direction::Sent), counts.received);
+    assert_eq!(traffic.messages(Direction::Sent, MessageType::Text), 18);
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use http_context::UpgradeEndReason;
 use http_context::websocket::{HandshakeMismatch, Message, WebSocketError};
-use http_context_tests::{Step, WebSocketPeer, WebSocketServer};
+use http_context::{Direction, MessageType, UpgradeEndReason};
+use http_context_tests::{Edit, Step, WebSocketPeer, WebSocketServer};
 
 use crate::support::{Ends as _, Wire, begin, clean, context, echo, in_time, recorded, text_of};
 
@@ -34,6 +34,43 @@ async fn headers_reach_the_server() {
     let key = |nth: usize| seen[nth].header("sec-websocket-key").unwrap();
     assert_ne!(key(0), key(1));
     assert_eq!(key(0).len(), 24);
+}
+
+#[tokio::test]
+async fn a_map_of_headers_replaces_those_of_its_names_and_a_value_reaches_the_middleware() {
+    #[derive(Clone)]
+    struct Tenant(&'static str);
+    let server = WebSocketServer::start();
+    let url = server.serve(WebSocketPeer::echoes());
+    let names_tenant = Edit(|request: &mut reqwest::Request, with: &http::Extensions| {
+        let tenant = with.get::<Tenant>().unwrap().0;
+        request
+            .headers_mut()
+            .insert("x-tenant", tenant.parse().unwrap());
+    });
+    let work = clean(context().with(names_tenant), async {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("x-one", "new".parse().unwrap());
+        headers.insert("x-two", "2".parse().unwrap());
+        let request = begin(&url).header("x-one", "old").headers(headers);
+        let mut socket = request
+            .with_extension(Tenant("blue"))
+            .connect()
+            .await
+            .unwrap();
+        echo(&mut socket, Message::text("hello")).await;
+        let sent = socket
+            .traffic()
+            .messages(Direction::Sent, MessageType::Text);
+        assert_eq!(sent, 1);
+    });
+    in_time(work).await;
+    let seen = &server.seen(&url)[0];
+    let names = ["x-one", "x-two", "x-tenant"];
+    assert_eq!(
+        names.map(|name| seen.header(name).unwrap()),
+        ["new", "2", "blue"]
+    );
 }
 
 #[tokio::test]
@@ -67,6 +104,18 @@ fn answer(lines: &[&str]) -> WebSocketPeer {
 const UPGRADE: &str = "upgrade: WebSocket";
 const CONNECTION: &str = "connection: keep-alive, upgrade";
 const ACCEPT: &str = "sec-websocket-accept: {accept}";
+
+/// What tells its reader which part of the answer it is about.
+fn said_of(mismatch: &HandshakeMismatch) -> String {
+    match mismatch {
+        HandshakeMismatch::Header(name) => format!("the header `{name}`"),
+        HandshakeMismatch::AcceptKey => "`sec-websocket-accept`".into(),
+        HandshakeMismatch::Subprotocol(chosen) => format!("the subprotocol {chosen:?}, which"),
+        HandshakeMismatch::NoSubprotocol => "none of the subprotocols".into(),
+        HandshakeMismatch::Extension(extension) => format!("the extension {extension:?}, which"),
+        _ => panic!("{mismatch:?} has no text here"),
+    }
+}
 
 #[tokio::test]
 async fn an_answer_that_does_not_fit_is_an_error_that_says_what_and_closes_the_connection() {
@@ -151,6 +200,8 @@ async fn an_answer_that_does_not_fit_is_an_error_that_says_what_and_closes_the_c
                     panic!("{lines:?} {error:?}");
                 };
                 assert_eq!(mismatch, expected, "{lines:?}");
+                let (text, what) = (text_of(&error), said_of(expected));
+                assert!(text.contains(&what), "{text}: not {what}");
                 server.wait_until(|counts| counts.open == 0).await;
             });
             in_time(work).await;

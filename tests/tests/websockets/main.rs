@@ -10,6 +10,7 @@ mod autobahn;
 mod exits;
 mod facts;
 mod faults;
+mod halves;
 mod handshake;
 mod heartbeat;
 mod others;

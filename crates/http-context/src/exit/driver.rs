@@ -133,6 +133,12 @@ impl Exit {
         self.when_dropped = Outcome::Panicked;
     }
 
+    /// Exits at once, where nothing can be waited for: the work has ended with this outcome, and what it
+    /// came to is not lost.
+    pub(crate) fn unattended(mut self, outcome: Outcome) {
+        self.when_dropped = outcome;
+    }
+
     /// Begins the exit: the work has ended with this outcome, and nothing more is admitted.
     fn refuse(&mut self, outcome: Outcome) {
         let Some(context) = &self.context else { return };

@@ -85,9 +85,9 @@ impl Kept {
             panic_on_leaks(panics, &report);
             return;
         }
-        // Outside of a runtime it exits as one that is dropped.
+        // Outside of a runtime it exits as one that is dropped, though the response has gone out.
         let Ok(runtime) = Handle::try_current() else {
-            return;
+            return exit.unattended(outcome);
         };
         runtime.spawn(async move {
             if is_upgraded {

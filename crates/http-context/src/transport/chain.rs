@@ -78,36 +78,45 @@ impl Middleware for Innermost {
         extensions: &mut Extensions,
         _next: Next<'_>,
     ) -> reqwest_middleware::Result<Response> {
-        let chained = extensions.get::<Chained>().cloned();
-        let scope = match &chained {
-            Some(Chained(shared)) => Weak::clone(&shared.scope),
-            None => CURRENT_REQUEST
-                .try_with(Arc::downgrade)
-                .unwrap_or_else(|_| Weak::<RequestScope<()>>::new()),
-        };
-        let method = request.method().clone();
-        let mut attempt = Attempt::begin(&self.0, scope, chained, request);
-        let mut head = None;
-        poll_fn(|cx| attempt.poll(cx, &mut head)).await?;
-        let Some(Head {
-            response,
-            mut connection,
-        }) = head
-        else {
-            unreachable!("there is a head where there is no failure");
-        };
-        let scope = attempt.scope.upgrade();
-        if let Some(scope) = &scope {
-            // It was made for this attempt, which is answered.
-            drop(scope.take_made());
-        }
-        let scope = scope.as_deref();
-        let response = chained_body::track(response, &method, &mut connection, scope);
-        if let Some(Chained(shared)) = &attempt.chained {
-            shared.heads.lock().push(connection);
-        }
-        Ok(response)
+        send(&self.0, request, extensions).await
     }
+}
+
+/// Sends the request, and follows its redirects.
+async fn send(
+    client: &HopClient,
+    request: Request,
+    extensions: &Extensions,
+) -> reqwest_middleware::Result<Response> {
+    let chained = extensions.get::<Chained>().cloned();
+    let scope = match &chained {
+        Some(Chained(shared)) => Weak::clone(&shared.scope),
+        None => CURRENT_REQUEST
+            .try_with(Arc::downgrade)
+            .unwrap_or_else(|_| Weak::<RequestScope<()>>::new()),
+    };
+    let method = request.method().clone();
+    let mut attempt = Attempt::begin(client, scope, chained, request);
+    let mut head = None;
+    poll_fn(|cx| attempt.poll(cx, &mut head)).await?;
+    let Some(Head {
+        response,
+        mut connection,
+    }) = head
+    else {
+        unreachable!("there is a head where there is no failure");
+    };
+    let scope = attempt.scope.upgrade();
+    if let Some(scope) = &scope {
+        // It was made for this attempt, which is answered.
+        drop(scope.take_made());
+    }
+    let scope = scope.as_deref();
+    let response = chained_body::track(response, &method, &mut connection, scope);
+    if let Some(Chained(shared)) = &attempt.chained {
+        shared.heads.lock().push(connection);
+    }
+    Ok(response)
 }
 
 /// One time that a middleware sends the request.
