@@ -11,6 +11,9 @@ use crate::command::{cargo, run};
 use crate::workspace::Workspace;
 use weaker::{WEAKER, Weaker};
 
+/// In the target folder.
+pub(crate) const FOLDER: &str = "interleavings";
+
 /// Where the weaker code is.
 const SOURCES: &str = "crates/http-context/src";
 
@@ -25,7 +28,7 @@ fn models(workspace: &Workspace, folder: &Path, more: &[&str]) -> Command {
     let mut command = cargo(&["test", "--package", "http-context", "--lib"]);
     command.args(["--no-default-features", "--features", "ring,websocket"]);
     command.arg("--target-dir");
-    command.arg(workspace.target.join("interleavings"));
+    command.arg(workspace.target.join(FOLDER));
     command.current_dir(folder).args(more);
     command.env("RUSTFLAGS", format!("{flags} --cfg http_context_loom"));
     command

@@ -143,6 +143,7 @@ pub(crate) const ALL: &[Step] = &[
         about: "what threads of the core share holds in every order of their steps, of few preemptions (loom)",
         build: Some(|workspace, _| interleavings::build(workspace)),
         run: Some(|workspace, _| interleavings::test(workspace).into()),
+        folder: Some(interleavings::FOLDER),
     },
     Step {
         name: "packages",
