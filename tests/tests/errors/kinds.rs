@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use http_context::{
-    ContextBuilder, ErrorKind, OpenError, RequestError, SessionClosed, builder, http_session,
+    ContextBuilder, ErrorKind, OpenError, RequestError, RequestFailure, SessionClosed,
+    SessionError, builder, http_session,
 };
 use http_context_middleware::{Instrumentation, Spans};
-use http_context_tests::{RefusedPort, Server};
+use http_context_tests::{Edit, RefusedPort, Server};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use reqwest_middleware::ClientWithMiddleware;
 
@@ -239,4 +240,69 @@ async fn a_full_queue_inside_the_errors_of_a_client_is_a_timeout_of_the_queue() 
     let error = work.await.unwrap();
     assert_eq!(ErrorKind::of(&error), ErrorKind::QueueTimeout);
     assert_eq!(ErrorKind::of(&Transparent(error)), ErrorKind::QueueTimeout);
+}
+
+/// Through a chain of middleware and back, as who holds a client of the session gets it.
+fn through_a_chain(error: RequestError) -> RequestError {
+    reqwest_middleware::Error::from(error).into()
+}
+
+#[tokio::test]
+async fn a_redirect_to_a_host_without_a_slot_times_out_in_its_queue_also_behind_a_middleware() {
+    for with_middleware in [false, true] {
+        let busy = Server::start();
+        let redirects = Server::builder();
+        let redirects = redirects.redirect("/a", 302, busy.url("/ok")).start();
+        let mut context = builder()
+            .max_connections_per_host(1)
+            .queue_timeout(Duration::ZERO);
+        if with_middleware {
+            context = context.with(Edit(|_: &mut reqwest::Request, _: &http::Extensions| {}));
+        }
+        let work = context.open(async {
+            let session = http_session()?;
+            let held = session.get(busy.url("/slow-body")).send().await.unwrap();
+            let error = session.get(redirects.url("/a")).send().await.unwrap_err();
+            drop(held);
+            Ok::<_, OpenError>(error)
+        });
+        let error = through_a_chain(work.await.unwrap());
+        assert_eq!(error.kind(), ErrorKind::QueueTimeout, "{with_middleware}");
+        let failure = error.into_failure();
+        assert!(
+            matches!(failure, RequestFailure::QueueTimeout(_)),
+            "{failure:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_was_closed_is_told_behind_every_conversion() {
+    let session = builder()
+        .open(async { Ok::<_, OpenError>(http_session()?) })
+        .await
+        .unwrap();
+    let error = session.get("http://localhost/").send().await.unwrap_err();
+    let closed = SessionClosed::find(&error).unwrap().clone();
+    for error in [error, RequestError::from(closed.clone())] {
+        let error = through_a_chain(error);
+        assert_eq!(error.kind(), ErrorKind::SessionClosed);
+        assert!(matches!(
+            error.into_failure(),
+            RequestFailure::SessionClosed(_)
+        ));
+    }
+    // As a middleware that has it of another request.
+    let of_a_middleware = RequestError::from(reqwest_middleware::Error::middleware(closed.clone()));
+    assert_eq!(of_a_middleware.kind(), ErrorKind::SessionClosed);
+    // As who asks a closed session for a client has it.
+    let of_a_client = SessionError::SessionClosed(closed);
+    let of_its_work = OpenError::from(of_a_client.clone());
+    let both: [&(dyn Error + 'static); 2] = [&of_a_client, &of_its_work];
+    for error in both {
+        assert!(SessionClosed::find(error).is_some(), "{error:?}");
+        assert_eq!(ErrorKind::of(error), ErrorKind::SessionClosed);
+        let boxed = std::io::Error::other(error.to_string());
+        assert!(SessionClosed::find(&boxed).is_none());
+    }
 }

@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::io;
 
+use super::open::{OpenError, SessionError};
+
 /// An error and what it was made from, outermost first. This is the only walk over errors in the
 /// crate: it also finds what the `source` of some types leaves out.
 pub(crate) fn chain<'e>(
@@ -16,7 +18,13 @@ fn cause<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e (dyn StdError + 
         // Its `source` is the source of the error that it was made from.
         return error.get_ref().map(|inner| inner as _);
     }
-    // It stands for what it holds, so that its `source` is the one of that.
+    // These stand for what they hold, so that their `source` is the one of that.
+    if let Some(error) = error.downcast_ref::<OpenError>() {
+        return Some(error.held());
+    }
+    if let Some(error) = error.downcast_ref::<SessionError>() {
+        return Some(error.held());
+    }
     match error.downcast_ref() {
         Some(reqwest_middleware::Error::Middleware(error)) => Some(error.as_ref()),
         Some(reqwest_middleware::Error::Reqwest(error)) => Some(error),

@@ -1,5 +1,7 @@
 //! A context could not be opened, or gives no session.
 
+use std::error::Error as StdError;
+
 use thiserror::Error;
 
 use super::build::BuildError;
@@ -74,6 +76,33 @@ impl From<SessionError> for OpenError {
             SessionError::Build(error) => error.into(),
             SessionError::Pool(error) => error.into(),
             SessionError::SessionClosed(error) => error.into(),
+        }
+    }
+}
+
+impl OpenError {
+    /// What it stands for, or was made from.
+    pub(super) fn held(&self) -> &(dyn StdError + 'static) {
+        match self {
+            Self::NestedDenied(error) => error,
+            Self::Build(error) => error,
+            Self::Pool(error) => error,
+            Self::NoContext(error) => error,
+            Self::ContextClosed(error) => error,
+            Self::SessionClosed(error) => error,
+        }
+    }
+}
+
+impl SessionError {
+    /// What it stands for, or was made from.
+    pub(super) fn held(&self) -> &(dyn StdError + 'static) {
+        match self {
+            Self::NoContext(error) => error,
+            Self::ContextClosed(error) => error,
+            Self::Build(error) => error,
+            Self::Pool(error) => error,
+            Self::SessionClosed(error) => error,
         }
     }
 }
