@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use http::Extensions;
 use http_context::{LeakKind, OpenError, RequestBuilder, builder, http_session, open};
 use http_context_tests::Server;
-use reqwest::{Method, Request, Response};
+use reqwest::{Method, Request, Response, Url};
 use reqwest_middleware::{Middleware, Next};
 
 use crate::BoxError;
@@ -108,4 +108,46 @@ async fn extensions_go_with_what_is_built() {
         .iter()
         .map(|seen| seen.headers["x-tenant"].to_str().unwrap());
     assert_eq!(tenants.collect::<Vec<_>>(), ["7", "8"]);
+}
+
+#[tokio::test]
+async fn a_url_is_the_same_request_whether_or_not_it_was_parsed_before() {
+    for base in [None, Some("http://base.test/v1/")] {
+        let mut context = builder();
+        if let Some(base) = base {
+            context = context.base_url(base);
+        }
+        let work = context.open(async {
+            let session = http_session()?;
+            for text in [
+                "http://host.test",
+                "https://host.test:444/%20a?b=c#d",
+                "http://user:pass@host.test/",
+                "mailto:someone@host.test",
+                "data:,x",
+            ] {
+                let parsed: Url = text.parse()?;
+                let ways = [
+                    session.get(text),
+                    session.get(text.to_owned()),
+                    session.get(&text.to_owned()),
+                    session.get(parsed),
+                ];
+                let built = ways.map(|request| match request.build() {
+                    Ok(request) => (
+                        request.url().to_string(),
+                        format!("{:?}", request.headers()),
+                    ),
+                    Err(error) => (error.to_string(), format!("{:?}", error.failure())),
+                });
+                for one in &built {
+                    assert_eq!(*one, built[0], "{text} {base:?}");
+                    assert!(!one.0.contains("pass"), "{one:?}");
+                }
+            }
+            assert!(session.get("http://host:port/").try_clone().is_none());
+            Ok::<_, BoxError>(())
+        });
+        work.await.unwrap();
+    }
 }

@@ -12,8 +12,12 @@ use crate::stage::{Stage, WAYS, spans_to};
 
 #[tokio::test]
 async fn the_span_of_the_caller_is_the_parent_also_in_a_child_task() {
-    for way in WAYS {
-        let (stage, server) = (Stage::new(way), Server::start());
+    let stages: [fn(Spans) -> Stage; 2] = [Stage::new, Stage::without_activation];
+    for (way, stage) in WAYS
+        .into_iter()
+        .flat_map(|way| stages.map(|stage| (way, stage)))
+    {
+        let (stage, server) = (stage(way), Server::start());
         let caller = tracing::info_span!("caller");
         let id = caller.context().span().span_context().clone();
         stage

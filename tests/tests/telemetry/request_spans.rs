@@ -264,7 +264,12 @@ async fn attributes_headers_and_sizes_are_shown_when_asked_for() {
                     .post(server.url("/upload"))
                     .header("x-request-id", "r-1")
                     .bearer_auth("secret")
-                    .with_extension(SpanAttributes::new().with("app.job", "a1"))
+                    .with_extension(
+                        SpanAttributes::new()
+                            .with("app.job", "a1")
+                            .with("app.is_retry", true)
+                            .with("app.weight", 2.5),
+                    )
                     .body("12345");
                 request.send().await.unwrap().bytes().await.unwrap();
                 Ok::<_, OpenError>(())
@@ -274,6 +279,8 @@ async fn attributes_headers_and_sizes_are_shown_when_asked_for() {
         let span = &spans_to(server.addr().port())[0];
         assert_eq!(attribute(span, "app.segments"), Some(1.into()), "{way:?}");
         assert_eq!(text(span, "app.job").unwrap(), "a1");
+        assert_eq!(attribute(span, "app.is_retry"), Some(true.into()));
+        assert_eq!(attribute(span, "app.weight"), Some(2.5.into()));
         assert_eq!(attribute(span, "http.request.body.size"), Some(5.into()));
         assert_eq!(attribute(span, "http.response.body.size"), Some(1.into()));
         let header = text(span, "http.request.header.x-request-id").unwrap();

@@ -113,10 +113,23 @@ impl Stage {
         way: Spans,
         options: impl FnOnce(InstrumentationBuilder) -> InstrumentationBuilder,
     ) -> Self {
+        Self::build(way, true, options)
+    }
+
+    /// The layer makes no span's OpenTelemetry context the current one.
+    pub(crate) fn without_activation(way: Spans) -> Self {
+        Self::build(way, false, |builder| builder)
+    }
+
+    fn build(
+        way: Spans,
+        activates: bool,
+        options: impl FnOnce(InstrumentationBuilder) -> InstrumentationBuilder,
+    ) -> Self {
         BEGUN.with(|_| ());
-        let tracer = EXPORT.0.tracer("tests");
+        let layer = tracing_opentelemetry::layer().with_tracer(EXPORT.0.tracer("tests"));
         let subscriber = tracing_subscriber::registry()
-            .with(tracing_opentelemetry::layer().with_tracer(tracer))
+            .with(layer.with_context_activation(activates))
             .with(LevelFilter::INFO);
         let subscriber = tracing::subscriber::set_default(subscriber);
         Self {

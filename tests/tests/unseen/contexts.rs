@@ -10,6 +10,8 @@ use http_context::{
     RequestInfo, builder, http_session,
 };
 use http_context_tests::{Server, sockets};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use crate::rig::Wire;
 use crate::unseen::{open_to, read, rig, run_a_thousand, see_no_closes};
@@ -49,6 +51,50 @@ async fn a_peer_that_says_so_has_closed_a_connection_by_the_end_of_its_response(
     });
     work.await.unwrap();
     rig.exported().assert_sound();
+}
+
+#[tokio::test]
+async fn a_peer_that_speaks_http_1_0_has_closed_a_connection_unless_it_says_otherwise() {
+    for keeps in [false, true] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let serving = tokio::spawn(async move {
+            let says = if keeps {
+                "connection: keep-alive\r\n"
+            } else {
+                ""
+            };
+            let response = format!("HTTP/1.0 200 OK\r\n{says}content-length: 2\r\n\r\nok");
+            let (mut io, _) = listener.accept().await.unwrap();
+            for nth in 1.. {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    if io.read_buf(&mut head).await.unwrap() == 0 {
+                        return nth - 1;
+                    }
+                }
+                io.write_all(response.as_bytes()).await.unwrap();
+                if !keeps {
+                    io.shutdown().await.unwrap();
+                }
+            }
+            unreachable!("its client ends before its numbers do");
+        });
+        let rig = rig(Wire::Http1);
+        let work = rig.context().open(async {
+            read(url.clone()).await;
+            if keeps {
+                read(url.clone()).await;
+            }
+            let exported = rig.exported();
+            let closed = if keeps { 0 } else { 1 };
+            assert_eq!(exported.closed(CloseReason::Remote), closed, "{exported}");
+            Ok::<_, OpenError>(())
+        });
+        work.await.unwrap();
+        assert_eq!(serving.await.unwrap(), if keeps { 2 } else { 1 });
+        rig.exported().assert_sound();
+    }
 }
 
 #[tokio::test]

@@ -72,7 +72,7 @@ impl Rules {
         previous: &mut Vec<Url>,
     ) -> Result<Option<Redirected>, RedirectError> {
         let status = response.status();
-        if self.policy.is_none() || !is_redirect(status) {
+        if !is_redirect(status) {
             return Ok(None);
         }
         let mut from = response.url().clone();
