@@ -126,11 +126,11 @@ async fn a_url_is_the_same_request_whether_or_not_it_was_parsed_before() {
                 "mailto:someone@host.test",
                 "data:,x",
             ] {
-                let parsed: Url = text.parse()?;
+                let (owned, parsed) = (text.to_owned(), text.parse::<Url>()?);
                 let ways = [
                     session.get(text),
-                    session.get(text.to_owned()),
-                    session.get(&text.to_owned()),
+                    session.get(&owned),
+                    session.get(owned),
                     session.get(parsed),
                 ];
                 let built = ways.map(|request| match request.build() {
