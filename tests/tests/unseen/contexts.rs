@@ -87,7 +87,7 @@ async fn a_peer_that_speaks_http_1_0_has_closed_a_connection_unless_it_says_othe
                 read(url.clone()).await;
             }
             let exported = rig.exported();
-            let closed = if keeps { 0 } else { 1 };
+            let closed = i64::from(!keeps);
             assert_eq!(exported.closed(CloseReason::Remote), closed, "{exported}");
             Ok::<_, OpenError>(())
         });

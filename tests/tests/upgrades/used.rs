@@ -4,8 +4,8 @@ use std::io::IoSlice;
 use std::sync::{Arc, Mutex};
 
 use http_context::{
-    Direction, MessageType, Observer, OpenError, RequestInfo, Tls, Upgrade, UpgradeEnd,
-    UpgradeEndReason, UpgradeError, UpgradeProtocol, http_session,
+    Direction, HttpVersions, MessageType, Observer, OpenError, RequestInfo, Tls, Upgrade,
+    UpgradeEnd, UpgradeEndReason, UpgradeError, UpgradeProtocol, http_session,
 };
 use http_context_tests::{BY_ITS_SESSION, UpgradeServer, tls};
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
@@ -227,4 +227,21 @@ async fn what_is_written_in_several_pieces_at_once_is_counted_as_one_that_is_wri
     let traffic = Arc::clone(&ends.ended.lock().unwrap()[0].traffic);
     assert_eq!(traffic.bytes(Direction::Sent), counts.received);
     assert_eq!(traffic.messages(Direction::Sent, MessageType::Text), 18);
+}
+
+#[tokio::test]
+async fn a_connection_is_upgraded_whatever_versions_its_session_speaks() {
+    for versions in [HttpVersions::All, HttpVersions::Http1, HttpVersions::Http2] {
+        let server = UpgradeServer::start();
+        let context = http_context::builder().http_versions(versions);
+        let work = context.open(async {
+            let mut io = By::Session.upgrade(&server.url("/")).await;
+            echo(&mut io, b"hello").await;
+            Ok::<_, OpenError>(())
+        });
+        let report = work.with_report().await.1.unwrap();
+        assert!(report.is_clean(), "{versions:?} {report}");
+        assert_eq!(report.bytes_sent, 5, "{versions:?}");
+        server.wait_until(|counts| counts.open == 0).await;
+    }
 }
