@@ -16,8 +16,8 @@ use crate::witness::difference;
 /// How long others may take to tell what has happened: other threads, and peers.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// How long they may take once a program has failed, which is being shrunk.
-const LITTLE_PATIENCE: Duration = Duration::from_millis(250);
+/// How long they may take, which is more than the thread takes that cuts off what nobody waits for, once a program has failed, which is being shrunk.
+const LITTLE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether a program of this process has parted from its reference.
 static HAS_PARTED: AtomicBool = AtomicBool::new(false);

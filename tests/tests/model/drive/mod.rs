@@ -49,12 +49,12 @@ pub(crate) async fn run(
             return Err(format!("{}{parted}", run.steps));
         }
     }
-    let steps = run.steps.clone();
+    run.log(format_args!("the end"));
     let end = tokio::time::timeout(HANGS, run.end());
     let ended = end
         .await
         .unwrap_or_else(|_| Err("the end hangs".to_owned()));
-    ended.map_err(|parted| format!("{steps}{parted}"))
+    ended.map_err(|parted| format!("{}{parted}", run.steps))
 }
 
 struct Run<'p> {
