@@ -129,7 +129,7 @@ impl Run<'_> {
     }
 
     /// The peers have open what the program has.
-    async fn at_peers(&self, patience: Duration) -> Result<(), Parted> {
+    async fn at_peers(&mut self, patience: Duration) -> Result<(), Parted> {
         let live = |what: fn(What) -> bool| self.reference.live(what);
         let expected = AtPeers {
             in_flight: live(|what| what == What::InFlight),
@@ -146,6 +146,14 @@ impl Run<'_> {
                 "the peers see\n  expected {expected:?}\n  got      {:?}",
                 self.peers.see()
             ));
+        }
+        // What was cut off at the peer, its client is to have heard of before it is used again.
+        if std::mem::replace(&mut self.plain, expected.plain) > expected.plain
+            && timeout(patience, self.peers.plain_is_closed(expected.plain))
+                .await
+                .is_err()
+        {
+            return Err("a plain client holds what was cut off".to_owned());
         }
         if self.peers.given_away.load(Ordering::Relaxed) > 0 {
             return Err("a stranger was shown credentials".to_owned());

@@ -209,7 +209,9 @@ impl Reference {
         } = self.kept[at];
         let state = &self.contexts[context];
         let is_open = state.has_session && state.sessions == session;
-        let is_draining = matches!(state.phase, Phase::Draining(_)) && state.sessions == session;
+        let is_draining = matches!(state.phase, Phase::Draining(_))
+            && state.was_in_use
+            && state.sessions == session;
         // Which of its connections it would take nobody knows; and nobody cuts them off at an exit that
         // looks for no leaks.
         let looks = state.options.looks_for_leaks;
