@@ -107,7 +107,7 @@ fn programs(runtime: &Runtime, name: &str) {
     let (steps_wanted, seed) = (asked.wanted, asked.seed);
     let peers = RefCell::new(Peers::start());
     let (steps, count) = (Cell::new(0), Cell::new(0));
-    let met = RefCell::new(Facts::new());
+    let (met, has_parted) = (RefCell::new(Facts::new()), Cell::new(false));
     for batch in 0.. {
         // A runner is good for one run.
         let result = runner(seed, batch).run(&op::programs(MOST_STEPS), |program| {
@@ -123,6 +123,9 @@ fn programs(runtime: &Runtime, name: &str) {
                     Ok(())
                 }
                 Err(parted) => {
+                    if !has_parted.replace(true) {
+                        println!("{name}: {number} programs, and one parts:\n{parted}\nwhich is now shrunk");
+                    }
                     // What it has left at the peers is not the next one's.
                     peers.replace(Peers::start());
                     Err(TestCaseError::fail(parted))

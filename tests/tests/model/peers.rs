@@ -144,6 +144,18 @@ impl Peers {
         }
     }
 
+    /// Waits until a plain client has closed what the server has closed: with that one its socket is not
+    /// gone, and an exit that comes before it is tells of it.
+    pub(crate) async fn plain_is_closed(&self, left: u64) {
+        #[cfg(target_os = "linux")]
+        if SEES_SOCKETS {
+            let sockets = || http_context_tests::sockets::to(self.plain.addr()).len() as u64;
+            while sockets() > left {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
     fn sockets(&self) -> usize {
         #[cfg(target_os = "linux")]
         if SEES_SOCKETS {

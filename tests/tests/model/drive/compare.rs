@@ -16,8 +16,8 @@ use crate::witness::difference;
 /// How long others may take to tell what has happened: other threads, and peers.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// How long they may take once a program has failed, which is being shrunk.
-const LITTLE_PATIENCE: Duration = Duration::from_millis(250);
+/// How long they may take, which is more than the thread takes that cuts off what nobody waits for, once a program has failed, which is being shrunk.
+const LITTLE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether a program of this process has parted from its reference.
 static HAS_PARTED: AtomicBool = AtomicBool::new(false);
@@ -129,7 +129,7 @@ impl Run<'_> {
     }
 
     /// The peers have open what the program has.
-    async fn at_peers(&self, patience: Duration) -> Result<(), Parted> {
+    async fn at_peers(&mut self, patience: Duration) -> Result<(), Parted> {
         let live = |what: fn(What) -> bool| self.reference.live(what);
         let expected = AtPeers {
             in_flight: live(|what| what == What::InFlight),
@@ -146,6 +146,14 @@ impl Run<'_> {
                 "the peers see\n  expected {expected:?}\n  got      {:?}",
                 self.peers.see()
             ));
+        }
+        // What was cut off at the peer, its client is to have heard of before it is used again.
+        if std::mem::replace(&mut self.plain, expected.plain) > expected.plain
+            && timeout(patience, self.peers.plain_is_closed(expected.plain))
+                .await
+                .is_err()
+        {
+            return Err("a plain client holds what was cut off".to_owned());
         }
         if self.peers.given_away.load(Ordering::Relaxed) > 0 {
             return Err("a stranger was shown credentials".to_owned());

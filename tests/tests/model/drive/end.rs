@@ -9,7 +9,7 @@ use crate::reference::Facts;
 
 impl Run<'_> {
     /// Lets go of everything, and looks at what must be so in the end. Returns what was heard.
-    pub(super) async fn end(mut self) -> Result<Facts, Parted> {
+    pub(super) async fn end(&mut self) -> Result<Facts, Parted> {
         while !self.tasks.is_empty() {
             self.end_task(0, Way::Drop).await?;
             self.settle().await?;
@@ -41,6 +41,6 @@ impl Run<'_> {
         if self.asks_kernel {
             self.peers.hold_no_socket().await;
         }
-        Ok(self.reference.facts)
+        Ok(std::mem::take(&mut self.reference.facts))
     }
 }

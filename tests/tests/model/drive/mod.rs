@@ -49,12 +49,12 @@ pub(crate) async fn run(
             return Err(format!("{}{parted}", run.steps));
         }
     }
-    let steps = run.steps.clone();
+    run.log(format_args!("the end"));
     let end = tokio::time::timeout(HANGS, run.end());
     let ended = end
         .await
         .unwrap_or_else(|_| Err("the end hangs".to_owned()));
-    ended.map_err(|parted| format!("{steps}{parted}"))
+    ended.map_err(|parted| format!("{}{parted}", run.steps))
 }
 
 struct Run<'p> {
@@ -70,6 +70,8 @@ struct Run<'p> {
     kept: Vec<Kept>,
     /// The contexts that were entered, by their number, each with its sessions in order.
     contexts: Vec<(ContextId, Vec<SessionId>)>,
+    /// Connections of plain clients after the step before.
+    plain: u64,
     /// What the server had counted before.
     arrived_before: u64,
     /// The steps so far, for people.
@@ -113,6 +115,7 @@ impl<'p> Run<'p> {
             tasks: vec![Running::new(Actor::spawn(crate::op::Child::Bare))],
             kept: Vec::new(),
             contexts: Vec::new(),
+            plain: 0,
             arrived_before: peers.home.counts().requests,
             steps: String::new(),
         }

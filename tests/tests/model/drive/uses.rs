@@ -132,6 +132,11 @@ impl Run<'_> {
                     Plain::KeepBody => self.kept.push(Kept::PlainBody(response)),
                     _ => read(response).await?,
                 }
+                if kind == Plain::Close {
+                    self.peers
+                        .plain_is_closed(self.reference.plain_connections())
+                        .await;
+                }
                 Seen::Session(kept.context, kept.session)
             }
             Err(error) if SessionClosed::find(&error).is_some() => {

@@ -42,6 +42,7 @@ impl Reference {
 
     pub(super) fn begin_exit(&mut self, no: ContextNo, outcome: Outcome) {
         if std::mem::take(&mut self.contexts[no].has_session) {
+            self.contexts[no].was_in_use = true;
             self.fact("session closed");
         }
         if matches!(outcome, Outcome::Cancelled | Outcome::Panicked) {

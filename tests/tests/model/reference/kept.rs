@@ -120,7 +120,11 @@ impl Reference {
 
     /// Cuts off what the plain clients of a context have open; says how much somebody held.
     pub(super) fn cut_plain(&mut self, no: ContextNo) -> usize {
-        let is_held = self.kept_of(no).any(|kept| kept.what == What::Plain);
+        // By a client of the last session: those of others are cut off.
+        let last = self.contexts[no].sessions;
+        let is_held = self
+            .kept_of(no)
+            .any(|kept| kept.what == What::Plain && kept.session == last);
         let is_idle = std::mem::take(&mut self.contexts[no].plain_is_idle);
         let mut held = usize::from(is_held && is_idle);
         let is_it = |kept: &&mut Kept| kept.context == no && kept.what == What::PlainBody;
@@ -209,7 +213,9 @@ impl Reference {
         } = self.kept[at];
         let state = &self.contexts[context];
         let is_open = state.has_session && state.sessions == session;
-        let is_draining = matches!(state.phase, Phase::Draining(_)) && state.sessions == session;
+        let is_draining = matches!(state.phase, Phase::Draining(_))
+            && state.was_in_use
+            && state.sessions == session;
         // Which of its connections it would take nobody knows; and nobody cuts them off at an exit that
         // looks for no leaks.
         let looks = state.options.looks_for_leaks;

@@ -93,6 +93,8 @@ struct Context {
     nested: u64,
     callers: BTreeMap<&'static str, (u64, u64)>,
     was_found_open: bool,
+    /// Whether a session was open when its exit began.
+    was_in_use: bool,
     /// Whether its open has panicked, since it has leaked.
     has_panicked: bool,
 }
@@ -244,6 +246,7 @@ impl Reference {
             nested: 0,
             callers: BTreeMap::new(),
             was_found_open: false,
+            was_in_use: false,
             has_panicked: false,
         });
         if options.how == How::Open && !options.is_lazy {
