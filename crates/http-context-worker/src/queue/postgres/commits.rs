@@ -23,6 +23,8 @@ enum Unsettled {
     /// It was, and the answer got lost.
     WasSettled,
     Forgotten,
+    /// The record is as long as this process left it, and is another one's by now, or has forgotten whose it is.
+    Claimed,
     /// These are in other hands, or in nobody's.
     Others(Vec<Ticket>),
 }
@@ -123,7 +125,7 @@ impl Postgres {
         tally: &Tally,
     ) -> Result<Vec<Ticket>, QueueError> {
         let inner = &self.0;
-        let (results, length_before) = inner.recorded.get();
+        let (results, length_before, mut left) = inner.recorded.get();
         let (workers, sums) = (inner.workers.names(), self.write(tally)?);
         let (mut tasks, mut attempts, mut waits) = (Vec::new(), Vec::new(), Vec::new());
         for (ticket, disposition) in dispositions {
@@ -155,22 +157,33 @@ impl Postgres {
                     .bind(&tasks)
                     .bind(&attempts)
                     .bind(&waits)
-                    .bind(signed(MAX_DELAY.as_secs()) * 1_000_000);
+                    .bind(signed(MAX_DELAY.as_secs()) * 1_000_000)
+                    .bind(&left);
                 async move { Ok(asked.fetch_optional(&mut *connection).await?.is_some()) }
             };
             let is_settled = inner.connection.ask(Patience::OfAWorker, ask).await?;
             let others = if is_settled {
                 Unsettled::WasSettled
             } else {
-                self.why_unsettled(&results, length_before, &token, dispositions)
+                let lengths = [length_before, results_length];
+                self.why_unsettled(&results, lengths, [&token, &left], dispositions)
                     .await?
             };
             match others {
                 Unsettled::WasSettled => {
-                    inner.recorded.set(results, results_length);
+                    inner.recorded.set(results, results_length, token);
                     return Ok(Vec::new());
                 }
-                Unsettled::Forgotten => {
+                // A new server did not get to know that it is this process's, whose file it is.
+                Unsettled::Claimed
+                    if self
+                        .claim(&results, Patience::OfAWorker)
+                        .await?
+                        .is_some_and(|(length, _)| length == length_before) =>
+                {
+                    (_, _, left) = inner.recorded.get();
+                }
+                Unsettled::Forgotten | Unsettled::Claimed => {
                     return Err(QueueError::Forgotten {
                         queue: inner.connection.url().to_string(),
                     });
@@ -186,8 +199,8 @@ impl Postgres {
     async fn why_unsettled(
         &self,
         results: &str,
-        length_before: u64,
-        token: &str,
+        [length_before, length]: [u64; 2],
+        [token, left]: [&str; 2],
         dispositions: &[(Ticket, Disposition)],
     ) -> Result<Unsettled, QueueError> {
         let workers = self.0.workers.names();
@@ -217,14 +230,18 @@ impl Postgres {
         let (recorded, held) = self.0.connection.ask(Patience::OfAWorker, ask).await?;
         Ok(match recorded {
             Some((_, Some(last))) if last == token => Unsettled::WasSettled,
-            Some((length, _)) if unsigned(length) == length_before => Unsettled::Others(
+            Some((recorded, _)) if unsigned(recorded) != length_before => Unsettled::Forgotten,
+            Some((_, last)) if length != length_before && last.as_deref() != Some(left) => {
+                Unsettled::Claimed
+            }
+            Some(_) => Unsettled::Others(
                 dispositions
                     .iter()
                     .map(|(ticket, _)| *ticket)
                     .filter(|ticket| !held.contains(&task_id(*ticket).to_string()))
                     .collect(),
             ),
-            _ => Unsettled::Forgotten,
+            None => Unsettled::Forgotten,
         })
     }
 }

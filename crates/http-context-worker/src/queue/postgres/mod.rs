@@ -32,6 +32,7 @@
 //! | a worker is killed while it holds jobs | it is their `lock_by`, and its `last_seen` stands still | after the takeover time they go before all that waits, and it is struck off |
 //! | a worker is killed or stopped while it is handed jobs | a transaction that is open | the server ends it: at once when the connection goes, otherwise after the takeover time |
 //! | a worker is killed while it writes lines, before they are settled | jobs in its hands, the length of its file as before | another one runs the jobs; the lines are cut off when a worker is started again with that file |
+//! | what it sent to settle them is on its way for long, and arrives after it was started again | a token of the next one, which opened the file | it is not made, and counts no lines that were cut off |
 //! | a worker is stopped for longer than the takeover time, and goes on | its jobs are in other hands, its own row is gone | settling says so, its lines of them are cut off at once; its engine is refused by the foreign key and begins under another name |
 //! | the database is away, starts, is full, has no connection left, is locked | nothing | jobs in hand end and wait to be settled, no job begins, and everything goes on when it is back |
 //! | it takes no writes, or is another server behind the same address | nothing | the same, and the worker connects anew, to where the address leads now |

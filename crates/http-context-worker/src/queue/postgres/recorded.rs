@@ -2,6 +2,8 @@
 
 use parking_lot::Mutex;
 
+use ulid::Ulid;
+
 use super::Postgres;
 use super::commits::{signed, unsigned};
 use super::connection::Asked;
@@ -12,16 +14,16 @@ use crate::queue::{InputOffset, OutputKind, QueueError, Recorded};
 /// Standard input is another one each time: no offset of it is kept.
 const STDIN: &str = "-";
 
-/// The length of the results, as this process has recorded it last, and their name.
+/// The length of the results, as this process has recorded it last, with their name and the token that it left there.
 #[derive(Debug, Default)]
-pub(super) struct RecordedLength(Mutex<Option<(String, u64)>>);
+pub(super) struct RecordedLength(Mutex<Option<(String, u64, String)>>);
 
 impl RecordedLength {
-    pub(super) fn set(&self, name: String, length: u64) {
-        *self.0.lock() = Some((name, length));
+    pub(super) fn set(&self, name: String, length: u64, token: String) {
+        *self.0.lock() = Some((name, length, token));
     }
 
-    pub(super) fn get(&self) -> (String, u64) {
+    pub(super) fn get(&self) -> (String, u64, String) {
         let recorded = self.0.lock();
         recorded.clone().unwrap_or_default()
     }
@@ -35,13 +37,11 @@ impl Postgres {
         target: &str,
     ) -> Result<Recorded, QueueError> {
         let target = self.on_this_host(target);
-        let Some((length, _)) = self.output_record(kind, &target, Patience::None).await? else {
-            return Ok(Recorded::Unknown);
+        let record = match kind {
+            OutputKind::Results => self.claim(&target, Patience::None).await?,
+            OutputKind::Rejects => self.output_record(kind, &target, Patience::None).await?,
         };
-        if kind == OutputKind::Results {
-            self.0.recorded.set(target, length);
-        }
-        Ok(Recorded::Length(length))
+        Ok(record.map_or(Recorded::Unknown, |(length, _)| Recorded::Length(length)))
     }
 
     /// See [`Queue::begin_output`](crate::queue::Queue::begin_output).
@@ -66,7 +66,7 @@ impl Postgres {
         };
         self.0.connection.ask(Patience::None, ask).await?;
         if kind == OutputKind::Results {
-            self.0.recorded.set(target, length);
+            self.claim(&target, Patience::None).await?;
         }
         Ok(())
     }
@@ -86,13 +86,44 @@ impl Postgres {
         results: &str,
     ) -> Result<Option<(u64, Tally)>, QueueError> {
         let results = self.on_this_host(results);
-        let record = self
-            .output_record(OutputKind::Results, &results, Patience::OfAWorker)
-            .await?;
+        self.claim(&results, Patience::OfAWorker).await
+    }
+
+    /// Makes what is recorded of these results this process's, and says what that is. What a process has sent that
+    /// was killed may still be on its way, and must not count lines that are cut off now.
+    pub(super) async fn claim(
+        &self,
+        results: &str,
+        patience: Patience,
+    ) -> Result<Option<(u64, Tally)>, QueueError> {
+        let token = Ulid::generate().to_string();
+        let ask = |mut connection: Asked| {
+            let asked = sqlx::query_as(
+                "UPDATE http_context_worker.output SET token = $3 \
+                 WHERE queue = $1 AND kind = 'results' AND target = $2 RETURNING length, sums",
+            )
+            .bind(&self.0.name)
+            .bind(results)
+            .bind(&token);
+            async move { asked.fetch_optional(&mut *connection).await }
+        };
+        let record: Option<(i64, Option<String>)> = self.0.connection.ask(patience, ask).await?;
+        let record = self.length_and_sums(record)?;
         if let Some((length, _)) = record {
-            self.0.recorded.set(results, length);
+            self.0.recorded.set(results.to_owned(), length, token);
         }
         Ok(record)
+    }
+
+    fn length_and_sums(
+        &self,
+        record: Option<(i64, Option<String>)>,
+    ) -> Result<Option<(u64, Tally)>, QueueError> {
+        let Some((length, sums)) = record else {
+            return Ok(None);
+        };
+        let sums = sums.map_or(Ok(Tally::default()), |sums| self.read(&sums))?;
+        Ok(Some((unsigned(length), sums)))
     }
 
     async fn output_record(
@@ -112,11 +143,7 @@ impl Postgres {
             async move { asked.fetch_optional(&mut *connection).await }
         };
         let record: Option<(i64, Option<String>)> = self.0.connection.ask(patience, ask).await?;
-        let Some((length, sums)) = record else {
-            return Ok(None);
-        };
-        let sums = sums.map_or(Ok(Tally::default()), |sums| self.read(&sums))?;
-        Ok(Some((unsigned(length), sums)))
+        self.length_and_sums(record)
     }
 
     /// How far a file of jobs was read.

@@ -1,7 +1,8 @@
 -- Settles attempts, whole or not at all.
 -- $1 queue, $2 results, $3 their length before, $4 their length now, $5 sums, $6 token of this settlement,
 -- $7 the workers of this process, then for each job: $8 its id, $9 attempts made or NULL when it is done,
--- $10 microseconds until the next one; $11 the longest wait, behind which a job is scheduled
+-- $10 microseconds until the next one; $11 the longest wait, behind which a job is scheduled; $12 the token that
+-- this process left there last. Where no line is added none can be lost, and nobody asks for it.
 -- Returns a row when it was done. Without one nothing was: asked again after a lost answer, since the record
 -- is not as this process left it, or since some of the jobs are not in its hands.
 WITH given AS MATERIALIZED (
@@ -14,6 +15,7 @@ held AS MATERIALIZED (
 settled AS (
     UPDATE http_context_worker.output SET length = $4, sums = $5, token = $6
     WHERE queue = $1 AND kind = 'results' AND target = $2 AND length = $3 AND token IS DISTINCT FROM $6
+        AND ($3 = $4 OR token IS NOT DISTINCT FROM $12)
         AND (SELECT count(*) FROM held) = cardinality($8::text[])
     RETURNING target
 ),

@@ -6,7 +6,7 @@ use ulid::Ulid;
 
 use super::Redis;
 use super::link::Link;
-use super::scripts::{ADD, BEGIN, SETTLE};
+use super::scripts::{ADD, BEGIN, CLAIM, SETTLE};
 use crate::progress::tally::Tally;
 use crate::queue::shared::Patience;
 use crate::queue::tasks::task_id;
@@ -18,16 +18,16 @@ use crate::retry::MAX_DELAY;
 /// Standard input is another one each time: no offset of it is kept.
 const STDIN: &str = "-";
 
-/// The length of the results, as this process has recorded it last, and its key.
+/// The length of the results, as this process has recorded it last, with its key and the token that it left there.
 #[derive(Debug, Default)]
-pub(super) struct RecordedLength(Mutex<Option<(String, u64)>>);
+pub(super) struct RecordedLength(Mutex<Option<(String, u64, String)>>);
 
 impl RecordedLength {
-    fn set(&self, key: String, length: u64) {
-        *self.0.lock() = Some((key, length));
+    fn set(&self, key: String, length: u64, token: String) {
+        *self.0.lock() = Some((key, length, token));
     }
 
-    fn get(&self) -> (String, u64) {
+    fn get(&self) -> (String, u64, String) {
         let recorded = self.0.lock();
         recorded.clone().unwrap_or_default()
     }
@@ -41,18 +41,40 @@ impl Redis {
         target: &str,
     ) -> Result<Recorded, QueueError> {
         let key = self.0.keys.output(kind, &self.on_this_host(target));
+        if kind == OutputKind::Results {
+            let claimed = self.claim(&key, Patience::None).await?;
+            return Ok(claimed.map_or(Recorded::Unknown, |(length, _)| Recorded::Length(length)));
+        }
         let ask = |mut redis: Link| {
             let key = key.clone();
             async move { redis.hget(key, "length").await }
         };
         let length: Option<u64> = self.0.connection.ask(Patience::None, ask).await?;
-        let Some(length) = length else {
-            return Ok(Recorded::Unknown);
+        Ok(length.map_or(Recorded::Unknown, Recorded::Length))
+    }
+
+    /// Makes what is recorded under this key of the results this process's, and says what that is. What a process
+    /// has sent that was killed may still be on its way, and must not count lines that are cut off now.
+    async fn claim(
+        &self,
+        key: &str,
+        patience: Patience,
+    ) -> Result<Option<(u64, String)>, QueueError> {
+        let token = Ulid::generate().to_string();
+        let mut call = CLAIM.prepare_invoke();
+        call.key(key).arg(&token);
+        let ask = |mut redis: Link| {
+            let call = &call;
+            async move { call.invoke_async(&mut redis).await }
         };
-        if kind == OutputKind::Results {
-            self.0.recorded.set(key, length);
-        }
-        Ok(Recorded::Length(length))
+        let claimed: Vec<String> = self.0.connection.ask(patience, ask).await?;
+        let mut claimed = claimed.into_iter();
+        let (Some(length), Some(sums)) = (claimed.next(), claimed.next()) else {
+            return Ok(None);
+        };
+        let length = self.read(&length)?;
+        self.0.recorded.set(key.to_owned(), length, token);
+        Ok(Some((length, sums)))
     }
 
     /// See [`Queue::begin_output`](crate::queue::Queue::begin_output).
@@ -69,7 +91,7 @@ impl Redis {
         };
         self.0.connection.ask(Patience::None, ask).await?;
         if kind == OutputKind::Results {
-            self.0.recorded.set(key, length);
+            self.claim(&key, Patience::None).await?;
         }
         Ok(())
     }
@@ -95,18 +117,14 @@ impl Redis {
             .0
             .keys
             .output(OutputKind::Results, &self.on_this_host(results));
-        let ask = |mut redis: Link| {
-            let mut command = redis::cmd("HMGET");
-            command.arg(&key).arg("length").arg("sums");
-            async move { command.query_async(&mut redis).await }
-        };
-        let (length, sums): (Option<u64>, Option<String>) =
-            self.0.connection.ask(Patience::OfAWorker, ask).await?;
-        let Some(length) = length else {
+        let Some((length, sums)) = self.claim(&key, Patience::OfAWorker).await? else {
             return Ok(None);
         };
-        let sums = sums.map_or(Ok(Tally::default()), |sums| self.read(&sums))?;
-        self.0.recorded.set(key, length);
+        let sums = if sums.is_empty() {
+            Tally::default()
+        } else {
+            self.read(&sums)?
+        };
         Ok(Some((length, sums)))
     }
 
@@ -233,45 +251,58 @@ impl Redis {
         tally: &Tally,
     ) -> Result<Vec<Ticket>, QueueError> {
         let inner = &self.0;
-        let (results, length_before) = inner.recorded.get();
-        let mut call = SETTLE.prepare_invoke();
-        call.key(inner.keys.data())
-            .key(inner.keys.active())
-            .key(inner.keys.retry())
-            .key(inner.keys.scheduled())
-            .key(&results);
-        for worker in inner.workers.names() {
-            call.key(inner.keys.inflight_of(&worker));
-        }
-        call.arg(inner.keys.meta())
-            .arg(Ulid::generate().to_string())
-            .arg(length_before)
-            .arg(results_length)
-            .arg(self.write(tally)?)
-            .arg(MAX_DELAY.as_millis());
-        for (ticket, disposition) in dispositions {
-            call.arg(task_id(*ticket).to_string())
-                .arg(in_words(*disposition));
-        }
         // One token for all tries: what was settled is not settled again.
-        let ask = |mut redis: Link| {
-            let call = &call;
-            async move { call.invoke_async(&mut redis).await }
-        };
-        let answer: Vec<String> = inner.connection.ask(Patience::OfAWorker, ask).await?;
-        match answer.first().map(String::as_str) {
-            Some("settled") => {
-                inner.recorded.set(results, results_length);
-                Ok(Vec::new())
+        let (settlement, sums) = (Ulid::generate().to_string(), self.write(tally)?);
+        loop {
+            let (results, length_before, token) = inner.recorded.get();
+            let mut call = SETTLE.prepare_invoke();
+            call.key(inner.keys.data())
+                .key(inner.keys.active())
+                .key(inner.keys.retry())
+                .key(inner.keys.scheduled())
+                .key(&results);
+            for worker in inner.workers.names() {
+                call.key(inner.keys.inflight_of(&worker));
             }
-            Some("others") => Ok(dispositions
-                .iter()
-                .map(|(ticket, _)| *ticket)
-                .filter(|ticket| answer.contains(&task_id(*ticket).to_string()))
-                .collect()),
-            _ => Err(QueueError::Forgotten {
-                queue: inner.connection.url().to_string(),
-            }),
+            call.arg(inner.keys.meta())
+                .arg(&settlement)
+                .arg(length_before)
+                .arg(results_length)
+                .arg(&sums)
+                .arg(MAX_DELAY.as_millis())
+                .arg(token);
+            for (ticket, disposition) in dispositions {
+                call.arg(task_id(*ticket).to_string())
+                    .arg(in_words(*disposition));
+            }
+            let ask = |mut redis: Link| {
+                let call = &call;
+                async move { call.invoke_async(&mut redis).await }
+            };
+            let answer: Vec<String> = inner.connection.ask(Patience::OfAWorker, ask).await?;
+            match answer.first().map(String::as_str) {
+                Some("settled") => {
+                    inner.recorded.set(results, results_length, settlement);
+                    return Ok(Vec::new());
+                }
+                Some("others") => {
+                    let tickets = dispositions.iter().map(|(ticket, _)| *ticket);
+                    return Ok(tickets
+                        .filter(|ticket| answer.contains(&task_id(*ticket).to_string()))
+                        .collect());
+                }
+                // A new server did not get to know that it is this process's, whose file it is.
+                Some("claimed")
+                    if self
+                        .claim(&results, Patience::OfAWorker)
+                        .await?
+                        .is_some_and(|(length, _)| length == length_before) => {}
+                _ => {
+                    return Err(QueueError::Forgotten {
+                        queue: inner.connection.url().to_string(),
+                    });
+                }
+            }
         }
     }
 

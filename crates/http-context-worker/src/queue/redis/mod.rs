@@ -16,6 +16,7 @@
 //! | the answer to a commit is lost | the batch or settlement by its number | asked again it says the same |
 //! | a worker is killed while it holds jobs | they are in its hands, and it is silent | after the takeover time they go to the front of the queue |
 //! | a worker is killed while it writes lines, before they are settled | the same, and the length of its file as before | another one runs the jobs; the lines are past the recorded length, and are cut off when a worker is started again with that file |
+//! | what it sent to settle them is on its way for long, and arrives after it was started again | a token of the next one, which opened the file | it is not made, and counts no lines that were cut off |
 //! | after they were settled | the jobs are gone, the lines are part of the file | nothing is left to do |
 //! | a worker is stopped for longer than the takeover time, and goes on | its jobs are in other hands | settling says so, its lines of them are cut off at once, and their results stand with the others |
 //! | a job ends each worker that has it in hand | how many that were, with the job | after `--max-crashes` of them it fails as poisoned |

@@ -9,6 +9,8 @@ use redis::Script;
 pub(super) static ADD: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("add.lua")));
 pub(super) static BEGIN: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("begin.lua")));
+pub(super) static CLAIM: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("claim.lua")));
 pub(super) static SETTLE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("settle.lua")));
 pub(super) static BRING_FORWARD: LazyLock<Script> =

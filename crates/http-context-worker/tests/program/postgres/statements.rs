@@ -54,6 +54,20 @@ async fn settle(
     lengths: [i64; 2],
     tasks: &[(&str, Option<i32>)],
 ) -> bool {
+    let left = "SELECT token FROM http_context_worker.output WHERE kind = 'results'";
+    let left = sqlx::query_scalar(left).fetch_optional(pool).await.unwrap();
+    let left: Option<Option<String>> = left;
+    settle_behind(pool, left.flatten().as_deref(), token, lengths, tasks).await
+}
+
+/// Settles as a process that has left this token.
+async fn settle_behind(
+    pool: &PgPool,
+    left: Option<&str>,
+    token: &str,
+    lengths: [i64; 2],
+    tasks: &[(&str, Option<i32>)],
+) -> bool {
     let ids: Vec<&str> = tasks.iter().map(|(id, _)| *id).collect();
     let attempts: Vec<Option<i32>> = tasks.iter().map(|(_, attempts)| *attempts).collect();
     let waits = vec![1_000_000_i64; tasks.len()];
@@ -68,7 +82,8 @@ async fn settle(
         .bind(ids)
         .bind(attempts)
         .bind(waits)
-        .bind(LONGEST_WAIT_S * 1_000_000);
+        .bind(LONGEST_WAIT_S * 1_000_000)
+        .bind(left);
     settled.fetch_optional(pool).await.unwrap().is_some()
 }
 
@@ -141,6 +156,33 @@ async fn a_job_is_queued_as_the_engine_queues_it() {
         "{}",
         server.sql("SELECT to_jsonb(jobs) FROM apalis.jobs")
     );
+}
+
+/// A worker that opens a file of results leaves a token of its own, before it cuts it.
+#[tokio::test]
+async fn a_settlement_of_a_worker_that_was_killed_counts_no_lines_that_the_next_one_has_cut_off() {
+    let (server, pool) = start().await;
+    assert_eq!(add(&pool, 0, &[("a", 1), ("b", 2)]).await, []);
+    server.sql(
+        "UPDATE apalis.jobs SET status = 'Queued', lock_by = 'mine'; \
+                INSERT INTO http_context_worker.output (queue, kind, target, length, token) \
+                VALUES ('q', 'results', 'results', 10, 'of the next one')",
+    );
+    let [one, two] = [1, 2].map(|ticket| ulid::Ulid::from(ticket).to_string());
+    let state = || {
+        server.sql("SELECT length, token FROM http_context_worker.output WHERE kind = 'results'")
+    };
+    let (one, two) = ([(&*one, None)], [(&*two, None)]);
+    for left in [None, Some("of one that is killed")] {
+        assert!(!settle_behind(&pool, left, "late", [10, 20], &one).await);
+        assert_eq!(state(), "10|of the next one");
+    }
+    let left = Some("of the next one");
+    assert!(settle_behind(&pool, left, "settled", [10, 20], &one).await);
+    assert_eq!(state(), "20|settled");
+    // Without a line nothing can be cut off.
+    assert!(settle_behind(&pool, None, "no line", [20, 20], &two).await);
+    assert_eq!(state(), "20|no line");
 }
 
 #[tokio::test]

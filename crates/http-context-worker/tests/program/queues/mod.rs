@@ -6,6 +6,7 @@ mod control;
 pub(crate) mod crash;
 pub(crate) mod failover;
 mod input;
+mod late;
 mod outage;
 mod parity;
 mod poison;

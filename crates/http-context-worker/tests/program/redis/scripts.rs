@@ -82,7 +82,8 @@ fn settle_as(
         call.key(key);
     }
     call.arg("meta").arg(token).arg(&lengths).arg("{}");
-    call.arg(LONGEST_WAIT_MS);
+    let left: Option<String> = redis.hget("books", "token").unwrap();
+    call.arg(LONGEST_WAIT_MS).arg(left.unwrap_or_default());
     for (task, disposition) in tasks {
         call.arg(task).arg(disposition);
     }
