@@ -39,4 +39,5 @@ mod requests;
 #[allow(dead_code, reason = "the tests that it was made for use all of it")]
 mod rig;
 mod servers;
+mod traffic;
 mod websockets;

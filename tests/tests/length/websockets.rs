@@ -12,13 +12,13 @@ use std::time::Duration;
 use http_context::websocket::{CloseCode, Message};
 use http_context::{ContextBuilder, JoinSet, LeakPolicy, SessionPool, http_session};
 use http_context_tests::{
-    BoxError, Capture, Frame, LongRun, Random, Step, WebSocketCounts, WebSocketPeer,
-    WebSocketServer, WireTraffic, opcode,
+    BoxError, Capture, Frame, LongRun, Random, Step, WebSocketPeer, WebSocketServer, opcode,
 };
 use tokio::task::yield_now;
 
 use crate::connections::{Compared, Told};
 use crate::rig::{Exported, Rig, Wire};
+use crate::traffic::{Carried, Traffic};
 
 /// WebSockets, unless `LENGTH_WEBSOCKETS` is set.
 const WEBSOCKETS: u64 = 1_200;
@@ -317,15 +317,15 @@ impl Jobs {
 
     fn hold(&self, exported: &Exported, misfits: &mut Vec<String>) {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let orderly = Side::of(exported, &self.orderly);
+        let orderly = Carried::of(exported, self.orderly.server.addr());
         let counts = self.orderly.server.counts();
-        if Side::counted(&counts) != orderly || counts.upgraded != load(&self.orderly_opened) {
+        if Carried::counted(&counts) != orderly || counts.upgraded != load(&self.orderly_opened) {
             misfits.push(format!(
                 "in order: exported {orderly:?}, counted {counts:?}, opened {}",
                 load(&self.orderly_opened)
             ));
         }
-        let rough = Side::of(exported, &self.rough);
+        let rough = Carried::of(exported, self.rough.server.addr());
         let counts = self.rough.server.counts();
         let (opened, given_up) = (load(&self.rough_opened), load(&self.given_up));
         let is_right = (opened..=opened + given_up).contains(&rough.upgraded)
@@ -341,78 +341,5 @@ impl Jobs {
             "in order {}, broken off {}",
             orderly.upgraded, rough.upgraded
         );
-    }
-}
-
-/// What is exported of the WebSockets to one server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Side {
-    upgraded: u64,
-    sent: Traffic,
-    received: Traffic,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Traffic {
-    bytes: u64,
-    /// Text, binary, ping, pong, close.
-    frames: [u64; 5],
-}
-
-impl Traffic {
-    fn of(counted: &WireTraffic) -> Self {
-        let WireTraffic {
-            bytes,
-            text,
-            binary,
-            ping,
-            pong,
-            close,
-        } = *counted;
-        Self {
-            bytes,
-            frames: [text, binary, ping, pong, close],
-        }
-    }
-
-    fn is_within(&self, other: &Self) -> bool {
-        let frames = self.frames.iter().zip(&other.frames);
-        self.bytes <= other.bytes && frames.into_iter().all(|(less, more)| less <= more)
-    }
-}
-
-impl Side {
-    fn of(exported: &Exported, peers: &Peers) -> Self {
-        let port = peers.server.addr().port().to_string();
-        let at = ("server_port", port.as_str());
-        let traffic = |direction| {
-            let direction = ("direction", direction);
-            let sum = |name: &str, labels: &[(&str, &str)]| {
-                u64::try_from(exported.sum(name, labels)).unwrap()
-            };
-            let frames = ["text", "binary", "ping", "pong", "close"].map(|of_type| {
-                let labels = [at, direction, ("type", of_type)];
-                sum("http_context_websocket_messages_total", &labels)
-            });
-            Traffic {
-                bytes: sum("http_context_upgraded_bytes_total", &[at, direction]),
-                frames,
-            }
-        };
-        let upgraded = exported.count("http_context_upgraded_duration_seconds", &[at]);
-        Self {
-            upgraded: u64::try_from(upgraded).unwrap(),
-            sent: traffic("sent"),
-            received: traffic("received"),
-        }
-    }
-
-    /// What it is to be by the counts of the server.
-    fn counted(counts: &WebSocketCounts) -> Self {
-        Self {
-            upgraded: counts.upgraded,
-            sent: Traffic::of(&counts.received),
-            received: Traffic::of(&counts.sent),
-        }
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::closes::SocketEnd;
 use super::counters::SocketCounters;
-use super::kernel::{self, Sight, Socket, SocketState};
+use super::kernel::Sight;
 use super::registry::REGISTRY;
 use super::traffic::Traffic;
 use crate::facts::{CloseReason, ConnectionClosed, ConnectionInfo, ConnectionUse};
@@ -133,27 +133,6 @@ impl Connection {
         self.is_seen
     }
 
-    /// Whether it makes sense to ask the kernel for its socket.
-    pub(super) fn is_shown(&self) -> bool {
-        self.sight != Sight::NotShown
-    }
-
-    /// Its socket, where that has addresses and the kernel can be asked for it.
-    pub(super) fn socket(&self) -> Option<Socket> {
-        let cookie = match self.sight {
-            Sight::Shown(number) => Some(number),
-            Sight::Unknown => None,
-            Sight::NotShown => return None,
-        };
-        let addresses = self.info.addresses?;
-        Some(Socket { addresses, cookie })
-    }
-
-    /// Whether its socket can be told from every other one, and so be cut off.
-    pub(super) fn can_be_cut(&self) -> bool {
-        matches!(self.sight, Sight::Shown(_))
-    }
-
     /// Whether anybody is notified of its close.
     pub(super) fn is_observed(&self) -> bool {
         !self.observers.is_empty()
@@ -190,28 +169,6 @@ impl Connection {
             .zip(idle_since)
             .map(|(sent, since)| sent.saturating_duration_since(since));
         (ConnectionUse::Reused, idle)
-    }
-
-    /// Asks what is counted of its socket. With HTTP/2 the peer may ask this side to close it, which
-    /// nobody learns of here, and the counts of its end say the more the younger these are.
-    fn look(&self) {
-        let states = self.socket().and_then(|socket| kernel::states(&[socket]));
-        self.note_state(states.and_then(|mut states| states.pop()));
-    }
-
-    /// What its socket shows now.
-    pub(super) fn note_state(&self, shown: Option<SocketState>) {
-        let now = Instant::now();
-        match shown {
-            Some(SocketState::Open(counters)) => {
-                let mut state = self.state.lock();
-                state.open = counters.map(|counters| (counters, now)).or(state.open);
-            }
-            Some(SocketState::ClosedByPeer(ago)) => {
-                self.peer_closed(now.checked_sub(ago).unwrap_or(now));
-            }
-            Some(SocketState::Gone) | None => {}
-        }
     }
 
     /// What is on it is about to be dropped before its end, and with HTTP/1.1 the connection with it. Whether the
@@ -261,31 +218,6 @@ impl Connection {
             let now = Instant::now();
             state.evidence.get_or_insert((CloseReason::Remote, now));
             self.report_if_over(state);
-        }
-    }
-
-    /// Its session closes it now, unless the peer has done so before. `open` is what is counted of
-    /// its socket, which the peer has not closed so far.
-    pub(super) fn session_closed(&self, now: Instant, open: Option<SocketCounters>) {
-        let mut state = self.state.lock();
-        if state.gone.is_none() {
-            state.open = open.map(|counters| (counters, now)).or(state.open);
-            let session_closed = (CloseReason::SessionClosed, now);
-            state.evidence.get_or_insert(session_closed);
-        }
-    }
-
-    /// The peer had closed it by then.
-    pub(super) fn peer_closed(&self, at: Instant) {
-        let mut state = self.state.lock();
-        if state.gone.is_none() {
-            let at = at.max(self.info.opened);
-            state.is_left_by_peer = true;
-            // Also where its session was about to: the socket shows that it has not done so yet.
-            state.evidence = match state.evidence {
-                Some((CloseReason::Remote, first)) => Some((CloseReason::Remote, first.min(at))),
-                _ => Some((CloseReason::Remote, at)),
-            };
         }
     }
 
@@ -404,6 +336,7 @@ impl MadeConnection for Connection {
 }
 
 mod judgement;
+mod shown;
 mod snapshot;
 #[cfg(test)]
 mod tests;

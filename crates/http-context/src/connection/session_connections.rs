@@ -85,7 +85,7 @@ impl SessionConnections {
         }
         let (observers, traffic) = (observers.clone(), self.traffic());
         let made = Connection::new(info, observers, traffic, is_seen, sight);
-        // What goes over it from now on is what it is used for: the handshake of TLS says nothing of who closes it.
+        // The handshake of TLS says nothing of who closes it.
         made.note_state(state);
         Arc::new(made)
     }
@@ -294,17 +294,13 @@ impl Drop for SessionConnections {
 fn note_session_closed(connections: &[Arc<Connection>]) {
     source::flush();
     let now = Instant::now();
-    let asked: Vec<_> = connections
-        .iter()
-        .filter(|c| c.socket().is_some())
-        .collect();
+    let asked = connections.iter();
+    let asked: Vec<_> = asked.filter(|c| c.socket().is_some()).collect();
     let sockets: Vec<_> = asked.iter().filter_map(|c| c.socket()).collect();
     let states = kernel::states(&sockets);
     for (at, connection) in asked.into_iter().enumerate() {
         match states.as_ref().map(|states| states[at]) {
-            Some(SocketState::ClosedByPeer(ago)) => {
-                connection.peer_closed(now.checked_sub(ago).unwrap_or(now));
-            }
+            Some(closed @ SocketState::ClosedByPeer(_)) => connection.note_state(Some(closed)),
             // What closed it is known when its close is announced.
             Some(SocketState::Gone) if connection.is_seen() => {}
             Some(SocketState::Open(counters)) => connection.session_closed(now, counters),
