@@ -209,7 +209,7 @@ fn told(story: &Story) -> (Vec<Hop>, End) {
             _ => false,
         };
         if becomes_get {
-            method = "GET".to_owned();
+            "GET".clone_into(&mut method);
             body = false;
         }
         url = next;

@@ -205,12 +205,12 @@ fn may_be_sent(code: u16) -> bool {
 
 /// The first byte says in what pieces the others come from the peer.
 pub(crate) fn check(bytes: &[u8]) {
-    let Some((piece, bytes)) = bytes.split_first() else {
+    let Some((size, bytes)) = bytes.split_first() else {
         return;
     };
     let expected = told(bytes);
     let (said, heard) = (Arc::new(bytes.to_vec()), Arc::new(Mutex::new(Vec::new())));
-    let (piece, hears) = (usize::from(*piece), Arc::clone(&heard));
+    let (size, noting) = (usize::from(*size), Arc::clone(&heard));
     let recorder = Arc::new(Recorder::new());
     let (got, end) = server::run(
         |context| {
@@ -230,7 +230,7 @@ pub(crate) fn check(bytes: &[u8]) {
             let work = context.observer(recorder.clone()).open(work);
             async { work.await.expect("nothing refuses it") }
         },
-        move |stream| serve(stream, Arc::clone(&said), piece, Arc::clone(&hears)),
+        move |stream| serve(stream, Arc::clone(&said), size, Arc::clone(&noting)),
     );
     check_messages(&expected, got, end.as_ref());
     let mut ends = recorder.all(|fact| match fact {
@@ -349,25 +349,25 @@ fn check_answers(expected: &Told, mut heard: &[u8]) {
 async fn serve(
     mut stream: UnixStream,
     said: Arc<Vec<u8>>,
-    piece: usize,
-    heard: Arc<Mutex<Vec<u8>>>,
+    size: usize,
+    noting: Arc<Mutex<Vec<u8>>>,
 ) {
-    let Begun::Head(head) = server::read_head(&mut stream).await else {
+    let Begun::Head(request) = server::read_head(&mut stream).await else {
         return;
     };
-    let key = server::header(&head, "sec-websocket-key").expect("it is a handshake");
+    let key = server::header(&request, "sec-websocket-key").expect("it is a handshake");
     let accept = derive_accept_key(key.as_bytes());
-    let head = format!(
+    let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
          sec-websocket-accept: {accept}\r\n\r\n"
     );
     let (mut read, mut write) = stream.split();
     let saying = async {
         // What comes first may come with the head.
-        let first = if piece == 0 { said.len() } else { 0 };
-        let head = [head.as_bytes(), &said[..first]].concat();
-        let mut pieces = vec![&*head];
-        pieces.extend(said[first..].chunks(piece.max(1)));
+        let first = if size == 0 { said.len() } else { 0 };
+        let begun = [answer.as_bytes(), &said[..first]].concat();
+        let mut pieces = vec![&*begun];
+        pieces.extend(said[first..].chunks(size.max(1)));
         for piece in pieces {
             if write.write_all(piece).await.is_err() {
                 return;
@@ -379,7 +379,7 @@ async fn serve(
     let hearing = async {
         let mut all = Vec::new();
         let _ = read.read_to_end(&mut all).await;
-        *heard.lock().expect("nobody panicked") = all;
+        *noting.lock().expect("nobody panicked") = all;
     };
     join(saying, hearing).await;
 }
