@@ -10,6 +10,7 @@ mod jobs;
 #[path = "../src/line.rs"]
 #[allow(
     dead_code,
+    unreachable_pub,
     reason = "the module is the worker's, and has more than is used here"
 )]
 mod line;

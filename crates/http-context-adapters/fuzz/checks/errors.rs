@@ -150,9 +150,12 @@ async fn object_store(adapter: &SessionAdapter) -> Outcome {
 }
 
 async fn opendal(adapter: &SessionAdapter) -> Outcome {
-    let of = |error: &opendal_core::Error| match error.is_temporary() {
-        true => Outcome::Retry,
-        false => Outcome::Fail,
+    let of = |error: &opendal_core::Error| {
+        if error.is_temporary() {
+            Outcome::Retry
+        } else {
+            Outcome::Fail
+        }
     };
     let request = http::Request::get(URL).body(Buffer::new());
     let response = match adapter.fetch(request.expect("it is a request")).await {

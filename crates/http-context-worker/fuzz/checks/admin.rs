@@ -207,7 +207,7 @@ fn answer(bytes: &[u8]) -> Vec<u8> {
                 all
             };
             // An error is of a client that sent what is no request.
-            let (all, _) = tokio::join!(asking, async { drop(serving.await) });
+            let (all, ()) = tokio::join!(asking, async { drop(serving.await) });
             let shown = Bytes::from(all);
             let is_shown = shown
                 .windows(TOKEN.len())

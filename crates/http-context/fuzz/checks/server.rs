@@ -2,8 +2,10 @@
 //! often it is asked, and every host leads to it.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::os::unix::net::UnixListener as StdListener;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use http_context::{ContextBuilder, HttpVersions, LeakPolicy};
@@ -79,9 +81,14 @@ where
                     serving.spawn(serve(stream));
                 }
             };
-            let output = tokio::select! {
-                output = client(context) => output,
-                never = accept => never,
+            let output = {
+                let (mut client, mut accept) = (pin!(client(context)), pin!(accept));
+                let output = poll_fn(|cx| {
+                    // It accepts until it is dropped.
+                    let _ = accept.as_mut().poll(cx).is_ready();
+                    client.as_mut().poll(cx)
+                });
+                output.await
             };
             // What they have seen is whole.
             while let Some(served) = serving.join_next().await {

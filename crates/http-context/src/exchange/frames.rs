@@ -28,6 +28,8 @@ pub(super) struct Frames {
     code: [u8; 2],
     code_known: usize,
     is_in_payload: bool,
+    /// A Close frame was read whole: it is the last, and whatever comes after it is nothing.
+    is_over: bool,
 }
 
 /// A message, or the last of its fragments.
@@ -44,6 +46,7 @@ impl Frames {
         // What most reads and writes are: one short frame, all of it.
         if let [first, second, rest @ ..] = bytes
             && self.known == 0
+            && !self.is_over
             && let Some(of) = short_message(*first)
             && rest.len() == rest_of_short_frame(*second)
         {
@@ -56,7 +59,7 @@ impl Frames {
 
     fn read_any(&mut self, mut bytes: &[u8], mut on_message: impl FnMut(WholeMessage)) {
         // A frame without a payload ends with its header, which may be the last of the bytes.
-        while !bytes.is_empty() {
+        while !bytes.is_empty() && !self.is_over {
             if !self.is_in_payload {
                 bytes = self.read_header(bytes);
                 if !self.is_in_payload {
@@ -176,6 +179,7 @@ impl Frames {
                 return None;
             }
         }
+        self.is_over = of == MessageType::Close;
         Some(WholeMessage {
             of,
             close_code: (of == MessageType::Close).then_some(code),

@@ -48,6 +48,15 @@ fn a_frame_without_a_payload_ends_with_its_header() {
 }
 
 #[test]
+fn nothing_counts_that_comes_after_a_close_frame() {
+    let close = |code: u16| frame(true, 8, &code.to_be_bytes(), None);
+    let once = [(MessageType::Close, Some(1001))];
+    let (first, ping) = (close(1001), frame(true, 9, b"", None));
+    assert_eq!(read(&[&first, &ping, &close(4000)]), once);
+    assert_eq!(read(&[&[first, ping, close(4000)].concat()]), once);
+}
+
+#[test]
 fn a_close_frame_has_its_code_or_none() {
     let mask = Some([9, 8, 7, 6]);
     let close = |payload: &[u8], mask| read(&[&frame(true, 8, payload, mask)]);
@@ -89,6 +98,9 @@ proptest! {
             let of = MessageType::ALL[[0, 1, 4, 2, 3][of]];
             expected.push((of, (of == MessageType::Close).then_some(code)));
         }
+        // What follows a Close frame is nothing.
+        let close = expected.iter().position(|(of, _)| *of == MessageType::Close);
+        expected.truncate(close.map_or(expected.len(), |close| close + 1));
         let mut pieces = Vec::new();
         let (mut rest, mut cuts) = (&bytes[..], cuts.iter().cycle());
         while !rest.is_empty() {
