@@ -48,11 +48,6 @@ impl<T> Mutex<T> {
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         MutexGuard(self.0.lock().expect("a model that panics has failed"))
     }
-
-    pub(crate) fn get_mut(&mut self) -> &mut T {
-        let inner = self.0.get_mut();
-        inner.expect("a model that panics has failed")
-    }
 }
 
 impl<T> fmt::Debug for Mutex<T> {
