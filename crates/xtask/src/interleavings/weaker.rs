@@ -70,12 +70,6 @@ pub(super) const WEAKER: &[Weaker] = &[
     },
     Weaker {
         file: "leak/counts.rs",
-        code: "fetch_or(AWAITED, Ordering::SeqCst)",
-        instead: "fetch_or(AWAITED, Ordering::Relaxed)",
-        model: "an_exit_that_waits_for_holders_is_woken",
-    },
-    Weaker {
-        file: "leak/counts.rs",
         code: "fetch_sub(1, Ordering::SeqCst) & MARKS",
         instead: "fetch_sub(1, Ordering::Relaxed) & MARKS",
         model: "an_exit_that_waits_for_holders_is_woken",
@@ -213,7 +207,7 @@ pub(super) const WEAKER: &[Weaker] = &[
         code: r"        locked.stage = Stage::Aborted;
         let waker",
         instead: r"        drop(locked);
-        locked = self.lock();
+        let mut locked = self.lock();
         locked.stage = Stage::Aborted;
         let waker",
         model: "a_request_that_two_cut_off_ends_once",
