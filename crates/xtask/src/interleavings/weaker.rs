@@ -253,11 +253,18 @@ pub(super) const WEAKER: &[Weaker] = &[
         file: "pool/counts.rs",
         code: r"        let mut sequence = self.sequence.lock();
         *sequence += 1;
+        PoolStatus {
+            pool: self.id,
+            max_size: self.max_size,
+            used: self.used.load(Ordering::Acquire),
 ",
-        instead: r"        let mut held = self.sequence.lock();
-        *held += 1;
-        let sequence = &{ *held };
-        drop(held);
+        instead: r"        let used = self.used.load(Ordering::Acquire);
+        let mut sequence = self.sequence.lock();
+        *sequence += 1;
+        PoolStatus {
+            pool: self.id,
+            max_size: self.max_size,
+            used,
 ",
         model: "the_greatest_sequence_has_the_last_counts",
     },
