@@ -298,20 +298,6 @@ pub(super) const WEAKER: &[Weaker] = &[
         model: "pool::models",
     },
     Weaker {
-        file: "pool/mod.rs",
-        code: r"        let _moving = Moving::begin(counts);
-        let now",
-        instead: "        let now",
-        model: "a_pool_that_closes_waits_for_a_session_that_has_expired",
-    },
-    Weaker {
-        file: "pool/mod.rs",
-        code: r"        let _moving = Moving::begin(&self.0.counts);
-        let got",
-        instead: "        let got",
-        model: "a_pool_that_closes_waits_for_a_session_that_is_handed_out",
-    },
-    Weaker {
         file: "connection/registry.rs",
         code: "std::mem::replace(&mut entry.is_gone, true)",
         instead: "entry.is_gone",
