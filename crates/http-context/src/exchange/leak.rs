@@ -19,7 +19,8 @@ impl Exchange {
             Stage::Upgraded => UPGRADED,
             _ => REQUEST,
         };
-        self.driver.reported.store(reported, Ordering::Release);
+        // A swap, as where it is resolved: of a mark and a resolution the later one sees the other.
+        self.driver.reported.swap(reported, Ordering::AcqRel);
         self.leak_of(reported)
     }
 
@@ -31,7 +32,7 @@ impl Exchange {
         if locked.is_released || self.driver.reported.load(Ordering::Acquire) != NOT_REPORTED {
             return None;
         }
-        self.driver.reported.store(UPGRADED, Ordering::Release);
+        self.driver.reported.swap(UPGRADED, Ordering::AcqRel);
         drop(locked);
         Some(self.leak_of(UPGRADED))
     }

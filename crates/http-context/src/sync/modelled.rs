@@ -48,11 +48,6 @@ impl<T> Mutex<T> {
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         MutexGuard(self.0.lock().expect("a model that panics has failed"))
     }
-
-    pub(crate) fn get_mut(&mut self) -> &mut T {
-        let inner = self.0.get_mut();
-        inner.expect("a model that panics has failed")
-    }
 }
 
 impl<T> fmt::Debug for Mutex<T> {
@@ -143,6 +138,8 @@ impl Notify {
     }
 
     pub(crate) fn notified(&self) -> tokio::sync::futures::Notified<'_> {
+        // A step of its own, as what comes after it.
+        self.calls.load(atomic::Ordering::Relaxed);
         // Listens first: a call that is made in between is heard, or seen here.
         let notified = self.notify.notified();
         self.calls.fetch_add(0, atomic::Ordering::AcqRel);
@@ -168,9 +165,9 @@ pub(crate) use lazy;
 /// As [`std::sync::atomic`].
 ///
 /// `loom` takes a sequentially consistent access for one that acquires and releases, and knows a fence that is
-/// sequentially consistent. So each such access has a fence before it, once its thread has made one before: of two of
-/// them in one thread all threads see the first one first, and no other access gains anything by it but what
-/// stands between the two.
+/// sequentially consistent. So such an access has a fence before it where the one before it in its thread was
+/// such an access too: all threads see the two in that order. What else gains by that fence is what comes before the
+/// first of the two: no model sees that it is ordered by less.
 pub(crate) mod atomic {
     use std::cell::Cell;
     use std::fmt;
@@ -178,15 +175,17 @@ pub(crate) mod atomic {
     pub(crate) use loom::sync::atomic::{Ordering, fence};
 
     loom::thread_local! {
-        static HAS_BEEN_CONSISTENT: Cell<bool> = Cell::new(false);
+        static WAS_CONSISTENT: Cell<bool> = Cell::new(false);
     }
 
     /// The ordering as `loom` knows it, behind the fence that it needs.
     fn fenced(ordering: Ordering, as_known: Ordering) -> Ordering {
-        if ordering != Ordering::SeqCst {
+        let is_consistent = ordering == Ordering::SeqCst;
+        let was_consistent = WAS_CONSISTENT.with(|was| was.replace(is_consistent));
+        if !is_consistent {
             return ordering;
         }
-        if HAS_BEEN_CONSISTENT.with(|has| has.replace(true)) {
+        if was_consistent {
             fence(Ordering::SeqCst);
         }
         as_known

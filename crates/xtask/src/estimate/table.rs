@@ -21,7 +21,7 @@ pub(super) const TABLE: &[(&str, Known)] = &[
     ("test", known(98.0, 5.0, 200.0)),
     ("sdks", known(150.0, 5.0, 20.0)),
     ("no-kernel", known(75.0, 2.0, 90.0)),
-    ("interleavings", known(80.0, 12.0, 5.0)),
+    ("interleavings", known(80.0, 12.0, 30.0)),
     ("packages", known(150.0, 20.0, 0.0)),
     ("bench", known(70.0, 1.0, 0.0)),
     ("instructions", known(9.0, 2.0, 30.0)),

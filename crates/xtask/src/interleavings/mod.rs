@@ -17,9 +17,9 @@ pub(crate) const FOLDER: &str = "interleavings";
 /// Where the weaker code is.
 const SOURCES: &str = "crates/http-context/src";
 
-/// How often a model may stop a thread that could go on, in the form that takes seconds. Of the faults that were found
-/// so far, and of the weaker code, each shows with two.
-const FEW: &str = "2";
+/// How often a model may stop a thread that could go on, in the form that takes little time. The faults that were found
+/// so far show with two, and all of the weaker code with three.
+const FEW: &str = "3";
 
 /// All of it that `cargo` is told: the tests of the core whose path has this word in it, in a folder of their own,
 /// since all that is built there is built anew for the flag.
@@ -83,8 +83,7 @@ fn all_fail(workspace: &Workspace, of: &str) -> Result<(), String> {
             .env("LOOM_MAX_PREEMPTIONS", FEW)
             .env("RUST_BACKTRACE", "0"));
         write(&text)?;
-        built?;
-        if tested.is_ok() {
+        if built.is_err() || tested.is_ok() {
             held.push(weaker.to_string());
         }
     }
@@ -92,7 +91,10 @@ fn all_fail(workspace: &Workspace, of: &str) -> Result<(), String> {
         println!("\neach of them makes its model fail");
         Ok(())
     } else {
-        Err(format!("no model fails with:\n{}", held.join("\n")))
+        Err(format!(
+            "its model holds, or is not built, with:\n{}",
+            held.join("\n")
+        ))
     }
 }
 

@@ -70,12 +70,6 @@ pub(super) const WEAKER: &[Weaker] = &[
     },
     Weaker {
         file: "leak/counts.rs",
-        code: "fetch_or(AWAITED, Ordering::SeqCst)",
-        instead: "fetch_or(AWAITED, Ordering::Relaxed)",
-        model: "an_exit_that_waits_for_holders_is_woken",
-    },
-    Weaker {
-        file: "leak/counts.rs",
         code: "fetch_sub(1, Ordering::SeqCst) & MARKS",
         instead: "fetch_sub(1, Ordering::Relaxed) & MARKS",
         model: "an_exit_that_waits_for_holders_is_woken",
@@ -213,7 +207,7 @@ pub(super) const WEAKER: &[Weaker] = &[
         code: r"        locked.stage = Stage::Aborted;
         let waker",
         instead: r"        drop(locked);
-        locked = self.lock();
+        let mut locked = self.lock();
         locked.stage = Stage::Aborted;
         let waker",
         model: "a_request_that_two_cut_off_ends_once",
@@ -259,11 +253,18 @@ pub(super) const WEAKER: &[Weaker] = &[
         file: "pool/counts.rs",
         code: r"        let mut sequence = self.sequence.lock();
         *sequence += 1;
+        PoolStatus {
+            pool: self.id,
+            max_size: self.max_size,
+            used: self.used.load(Ordering::Acquire),
 ",
-        instead: r"        let mut held = self.sequence.lock();
-        *held += 1;
-        let sequence = &{ *held };
-        drop(held);
+        instead: r"        let used = self.used.load(Ordering::Acquire);
+        let mut sequence = self.sequence.lock();
+        *sequence += 1;
+        PoolStatus {
+            pool: self.id,
+            max_size: self.max_size,
+            used,
 ",
         model: "the_greatest_sequence_has_the_last_counts",
     },
@@ -295,20 +296,6 @@ pub(super) const WEAKER: &[Weaker] = &[
         instead: r"let own = parking_lot::Mutex::new(());
         let closing = own.lock();",
         model: "pool::models",
-    },
-    Weaker {
-        file: "pool/mod.rs",
-        code: r"        let _moving = Moving::begin(counts);
-        let now",
-        instead: "        let now",
-        model: "a_pool_that_closes_waits_for_a_session_that_has_expired",
-    },
-    Weaker {
-        file: "pool/mod.rs",
-        code: r"        let _moving = Moving::begin(&self.0.counts);
-        let got",
-        instead: "        let got",
-        model: "a_pool_that_closes_waits_for_a_session_that_is_handed_out",
     },
     Weaker {
         file: "connection/registry.rs",

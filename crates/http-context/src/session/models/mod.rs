@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use loom::future::block_on;
 
-pub(crate) use self::sample::{Answer, Facts, Sample, Sent};
+pub(crate) use self::sample::{Answer, Sample, Sent};
 use crate::identity::CallSite;
 use crate::sync::{model, spawn};
 use crate::wait_until::wait_until;
@@ -97,7 +97,9 @@ fn an_exit_that_waits_for_holders_is_woken() {
         block_on(wait_until(&scope.changed, || {
             !sample.sessions.await_holders()
         }));
-        holding.map(|thread| thread.join().unwrap());
+        for thread in holding {
+            thread.join().unwrap();
+        }
         sample.facts.assert_all_over();
         sample.end();
     });
