@@ -3,7 +3,7 @@
 //! Of whoever speaks it: what is counted is what went over the connection, and not what a library
 //! has queued or handed out.
 
-use crate::facts::MessageType;
+use crate::facts::{Direction, MessageType};
 
 /// Without the mask.
 const SHORTEST_HEADER: usize = 2;
@@ -28,7 +28,9 @@ pub(super) struct Frames {
     code: [u8; 2],
     code_known: usize,
     is_in_payload: bool,
-    /// A Close frame was read whole: it is the last, and whatever comes after it is nothing.
+    /// Whether a Close frame is the last: what a peer sends after it is nothing (RFC 6455, 5.5.1), while what this
+    /// side sends after its own is read by the peer all the same, such as the answers to pings that came meanwhile.
+    ends_with_close: bool,
     is_over: bool,
 }
 
@@ -40,6 +42,13 @@ pub(super) struct WholeMessage {
 }
 
 impl Frames {
+    pub(super) fn of(direction: Direction) -> Self {
+        Self {
+            ends_with_close: direction == Direction::Received,
+            ..Self::default()
+        }
+    }
+
     /// Reads on, and calls back for each message that is whole.
     #[inline]
     pub(super) fn read(&mut self, bytes: &[u8], mut on_message: impl FnMut(WholeMessage)) {
@@ -179,7 +188,7 @@ impl Frames {
                 return None;
             }
         }
-        self.is_over = of == MessageType::Close;
+        self.is_over = self.ends_with_close && of == MessageType::Close;
         Some(WholeMessage {
             of,
             close_code: (of == MessageType::Close).then_some(code),

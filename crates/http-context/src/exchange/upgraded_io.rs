@@ -69,7 +69,8 @@ impl Upgraded {
             ended: None,
             is_broken: false,
             close_code: None,
-            frames: (protocol == UpgradeProtocol::WebSocket).then(Box::default),
+            frames: (protocol == UpgradeProtocol::WebSocket)
+                .then(|| Box::new([Direction::Sent, Direction::Received].map(Frames::of))),
             farewell: None,
             listed: None,
             reader: None,

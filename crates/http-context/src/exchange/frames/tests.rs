@@ -5,7 +5,11 @@ use proptest::prelude::*;
 use super::*;
 
 fn read(pieces: &[&[u8]]) -> Vec<(MessageType, Option<u16>)> {
-    let (mut frames, mut read) = (Frames::default(), Vec::new());
+    read_of(Direction::Received, pieces)
+}
+
+fn read_of(direction: Direction, pieces: &[&[u8]]) -> Vec<(MessageType, Option<u16>)> {
+    let (mut frames, mut read) = (Frames::of(direction), Vec::new());
     for piece in pieces {
         frames.read(piece, |message| read.push((message.of, message.close_code)));
     }
@@ -48,12 +52,20 @@ fn a_frame_without_a_payload_ends_with_its_header() {
 }
 
 #[test]
-fn nothing_counts_that_comes_after_a_close_frame() {
+fn nothing_counts_that_a_peer_sends_after_its_close_frame() {
     let close = |code: u16| frame(true, 8, &code.to_be_bytes(), None);
     let once = [(MessageType::Close, Some(1001))];
     let (first, ping) = (close(1001), frame(true, 9, b"", None));
     assert_eq!(read(&[&first, &ping, &close(4000)]), once);
     assert_eq!(read(&[&[first, ping, close(4000)].concat()]), once);
+}
+
+#[test]
+fn what_this_side_sends_after_its_close_frame_is_sent() {
+    let (close, pong) = (frame(true, 8, b"", None), frame(true, 10, b"", None));
+    let sent = read_of(Direction::Sent, &[&close, &pong]);
+    let pong = (MessageType::Pong, None);
+    assert_eq!(sent, [(MessageType::Close, Some(1005)), pong]);
 }
 
 #[test]
