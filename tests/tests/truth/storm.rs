@@ -1,7 +1,7 @@
 //! Children of contexts that do everything at once, on several threads, and what is exported in the
 //! end.
 
-use http_context_tests::{Server, storm};
+use http_context_tests::{SEES_SOCKETS, Server, storm};
 
 use crate::rig::{Exported, Rig, Wire};
 
@@ -25,11 +25,12 @@ async fn whatever_threads_do_at_once_everything_exported_fits_in_the_end() {
             .await;
         exported.assert_sound();
         let unknown = [("source", "unknown")];
-        assert_eq!(
-            exported.sum("http_context_request_connections_total", &unknown),
-            0,
-            "{exported}"
-        );
+        let unknown = exported.sum("http_context_request_connections_total", &unknown);
+        // Where nobody sees closes, connections are taken for closed with their session, and a head that comes
+        // at that very moment is of none that is known.
+        let sessions = exported.sum("http_context_sessions_total", &[]);
+        let most = if SEES_SOCKETS { 0 } else { sessions / 50 };
+        assert!(unknown <= most, "{unknown} {exported}");
         let ends = exported.ends();
         assert!(ends.answered > 100 && ends.failed > 50 && ends.cancelled > 20);
         let requests = i64::try_from(counts.requests).unwrap();
