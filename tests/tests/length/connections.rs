@@ -1,14 +1,14 @@
 //! Each connection that is exported, held against one of a capture.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http_context::{
-    AddressPair, CloseReason, ConnectAbandoned, ConnectFailure, ConnectionClosed, ConnectionInfo,
-    Observer, RequestInfo,
+    AddressPair, CloseReason, ConnectAbandoned, ConnectFailure, ConnectStarted, ConnectionClosed,
+    ConnectionInfo, Observer, RequestInfo,
 };
 use http_context_tests::{Captured, Side};
 use tokio::time::Instant;
@@ -27,8 +27,10 @@ pub(crate) struct Told {
     began: Instant,
     began_at: Duration,
     closed: Mutex<Vec<Connection>>,
-    /// Connects that failed or were given up.
-    given_up: AtomicUsize,
+    /// Connections that were begun to be made.
+    started: AtomicUsize,
+    /// Connects that failed or were given up, by the port that they led to.
+    given_up: Mutex<BTreeMap<u16, usize>>,
 }
 
 /// A connection as it was told.
@@ -54,12 +56,16 @@ impl Observer for Told {
         all.push(told);
     }
 
-    fn connect_failed(&self, _: &RequestInfo, _: &ConnectFailure<'_>) {
-        self.given_up.fetch_add(1, Ordering::Relaxed);
+    fn connect_started(&self, _: &RequestInfo, _: &ConnectStarted<'_>) {
+        self.started.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn connect_abandoned(&self, _: &RequestInfo, _: &ConnectAbandoned<'_>) {
-        self.given_up.fetch_add(1, Ordering::Relaxed);
+    fn connect_failed(&self, _: &RequestInfo, failure: &ConnectFailure<'_>) {
+        self.give_up(failure.origin.port());
+    }
+
+    fn connect_abandoned(&self, _: &RequestInfo, abandoned: &ConnectAbandoned<'_>) {
+        self.give_up(abandoned.origin.port());
     }
 }
 
@@ -70,7 +76,8 @@ impl Told {
             began,
             began_at: now.duration_since(UNIX_EPOCH).unwrap(),
             closed: Mutex::default(),
-            given_up: AtomicUsize::new(0),
+            started: AtomicUsize::new(0),
+            given_up: Mutex::default(),
         }
     }
 
@@ -79,8 +86,14 @@ impl Told {
         all.clone()
     }
 
-    pub(crate) fn given_up(&self) -> usize {
-        self.given_up.load(Ordering::Relaxed)
+    fn give_up(&self, port: u16) {
+        let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        *given_up.entry(port).or_default() += 1;
+    }
+
+    fn given_up(&self) -> BTreeMap<u16, usize> {
+        let given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        given_up.clone()
     }
 }
 
@@ -89,7 +102,7 @@ impl Told {
 pub(crate) struct Compared {
     pub(crate) connections: usize,
     /// Connections of the capture that nobody was told of: their handshake failed, or they were given up.
-    pub(crate) untold: usize,
+    untold: Vec<Captured>,
     /// Of those that were told, the ones whose addresses nobody knows.
     pub(crate) without_addresses: usize,
     /// Of those that were told, the ones that the capture shows the other side to have closed first, and of which
@@ -136,7 +149,7 @@ impl Compared {
                 None => misfits.push(format!("{connection:?} is not in the capture")),
             }
         }
-        compared.untold = by_addresses.values().map(Vec::len).sum();
+        compared.untold = by_addresses.into_values().flatten().collect();
         compared.errors.sort_unstable();
         compared
     }
@@ -144,10 +157,29 @@ impl Compared {
     /// Says in `misfits` what cannot be: connections that nobody gave up and that were not told of, and more that
     /// were told the wrong way than close at both ends at once.
     pub(crate) fn hold(&self, told: &Told, misfits: &mut Vec<String>) {
-        let given_up = told.given_up() + self.without_addresses;
-        if !(self.without_addresses..=given_up).contains(&self.untold) {
+        let given_up = told.given_up();
+        let (started, ended) = (
+            told.started.load(Ordering::Relaxed),
+            self.connections + given_up.values().sum::<usize>(),
+        );
+        if started != ended {
             misfits.push(format!(
-                "{given_up} connections at the most were given up: {self}"
+                "{started} connects have begun, and {ended} ended: {self}"
+            ));
+        }
+        let mut unexplained = self.untold.clone();
+        for (port, given_up) in given_up {
+            let mut left = given_up;
+            unexplained.retain(|untold| {
+                let is_it = untold.remote.port() == port && left > 0;
+                left -= usize::from(is_it);
+                !is_it
+            });
+        }
+        if unexplained.len() > self.without_addresses || self.untold.len() < self.without_addresses
+        {
+            misfits.push(format!(
+                "nobody was told of, or gave up, some of {unexplained:?}: {self}"
             ));
         }
         let wrong = self.told_as_local + self.told_as_remote;
@@ -188,7 +220,7 @@ impl fmt::Display for Compared {
              first by the other side and told as closed here, {} the other way round",
             self.connections,
             self.without_addresses,
-            self.untold.saturating_sub(self.without_addresses),
+            self.untold.len().saturating_sub(self.without_addresses),
             self.error(500),
             self.error(990),
             self.error(999),
