@@ -21,7 +21,7 @@ const CLOCKS: Duration = Duration::from_millis(5);
 const AT_ONCE_PERCENT: usize = 2;
 
 /// Of so many connections, one may be in the capture that was made and closed by this side at once, within
-/// 0.1 to 0.3 ms, and of which no observer was told. Seen of one in 200,000 connections; whose it is, is not known.
+/// 0.1 to 0.3 ms, and of which no observer was told. Seen of three in 1.3 million; whose they are is not known.
 const A_STRAY_IN: usize = 50_000;
 
 /// Every connection that an observer was notified of, once it is closed.
