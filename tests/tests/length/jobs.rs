@@ -1,7 +1,6 @@
 //! The jobs: contexts that make requests of every sort, and end in every way.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http_context::{ContextBuilder, JoinSet, http_session, spawn};
@@ -9,6 +8,7 @@ use http_context_tests::{BoxError, Random};
 use tokio::task::yield_now;
 
 use crate::books::Books;
+use crate::pieces::Kept;
 use crate::servers::Servers;
 
 /// Jobs at once.
@@ -24,7 +24,7 @@ pub(crate) struct Jobs {
     pub(crate) servers: Servers,
     pub(crate) contexts: Vec<ContextBuilder>,
     /// Things that are held past their context.
-    pub(crate) kept: AtomicU64,
+    pub(crate) kept: Kept,
 }
 
 impl Jobs {
@@ -143,7 +143,7 @@ impl Jobs {
             // Held for longer than its context, perhaps.
             13 if random.one_in(4) => {
                 let response = self.send(&usual, "/bytes/50000", 0, LONG).await?;
-                self.keep(response, random.below(40));
+                self.kept.keep(response, random.below(40));
             }
             14 => {
                 let nested = self.read(&usual, "/ok", 0, LONG);
@@ -206,18 +206,5 @@ impl Jobs {
             self.books.body(body.len());
         }
         Ok(())
-    }
-
-    /// Lets go of something later, in a task that is bound to nothing.
-    fn keep<T: Send + 'static>(self: &Arc<Self>, kept: T, turns: u64) {
-        let jobs = Arc::clone(self);
-        jobs.kept.fetch_add(1, Ordering::Relaxed);
-        tokio::spawn(async move {
-            for _ in 0..turns {
-                yield_now().await;
-            }
-            drop(kept);
-            jobs.kept.fetch_sub(1, Ordering::Relaxed);
-        });
     }
 }

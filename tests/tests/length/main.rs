@@ -34,6 +34,7 @@
 mod books;
 mod connections;
 mod jobs;
+mod pieces;
 mod requests;
 #[path = "../truth/rig.rs"]
 #[allow(dead_code, reason = "the tests that it was made for use all of it")]

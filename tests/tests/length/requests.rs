@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use http_context::{LeakPolicy, SessionPool};
 use http_context_tests::{Capture, LongRun};
@@ -10,6 +9,7 @@ use http_context_tests::{Capture, LongRun};
 use crate::books::{Books, Ended};
 use crate::connections::{Compared, Told};
 use crate::jobs::Jobs;
+use crate::pieces::{Kept, Pieces};
 use crate::rig::{Exported, Rig, Wire};
 use crate::servers::Servers;
 
@@ -17,27 +17,16 @@ use crate::servers::Servers;
 const REQUESTS: u64 = 16_000;
 /// What comes over many servers and proxies at once is captured in pieces: so many requests each.
 const AT_MOST: u64 = 250_000;
+
 #[test]
 fn every_count_is_that_of_the_callers_the_server_and_the_wire() {
     let run = LongRun::from_env("requests", "LENGTH_REQUESTS", "LENGTH_SEED");
-    let each = run
-        .wanted
-        .unwrap_or(REQUESTS)
-        .div_ceil(Wire::ALL.len() as u64);
-    let mut all = 0;
-    for wire in Wire::ALL {
-        let mut left = each;
-        while left > 0 {
-            let piece = left.min(AT_MOST);
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(4)
-                .enable_all()
-                .build()
-                .unwrap();
-            all += runtime.block_on(piece_of(wire, piece, run.seed + left));
-            left -= piece;
-        }
-    }
+    let pieces = Pieces {
+        run,
+        usual: REQUESTS,
+        at_most: AT_MOST,
+    };
+    let all = pieces.run(&Wire::ALL, piece_of);
     println!("{all} requests, 0 differences");
 }
 
@@ -57,7 +46,7 @@ async fn piece_of(wire: Wire, requests: u64, seed: u64) -> u64 {
         servers: Servers::start(wire, &books.tally),
         books,
         contexts: vec![fresh.clone(), pooled, fresh.lazy()],
-        kept: AtomicU64::new(0),
+        kept: Kept::default(),
     });
     jobs.run(seed).await;
     pool.close().await;
@@ -103,7 +92,7 @@ fn is_at_rest(exported: &Exported, jobs: &Jobs) -> bool {
     ];
     let used = exported.sum("http_context_leaks_open", &[("kind", "use_after_exit")]);
     let closed = exported.sum("http_context_connections_closed_total", &[]);
-    jobs.kept.load(Ordering::Relaxed) == 0
+    jobs.kept.is_none()
         && open.iter().all(|gauge| exported.sum(gauge, &[]) == 0)
         && exported.sum("http_context_leaks_open", &[]) == used
         && closed == exported.opened()

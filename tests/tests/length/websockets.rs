@@ -4,7 +4,6 @@
 //! both ways. What one side has sent when the other one breaks off may never come: of those it is held that no
 //! more came than was sent.
 
-use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,6 +16,7 @@ use http_context_tests::{
 use tokio::task::yield_now;
 
 use crate::connections::{Compared, Told};
+use crate::pieces::{Kept, Pieces};
 use crate::rig::{Exported, Rig, Wire};
 use crate::traffic::{Carried, Traffic};
 
@@ -30,25 +30,12 @@ const AT_ONCE: u64 = 8;
 #[test]
 fn every_message_is_counted_as_its_server_has_it() {
     let run = LongRun::from_env("websockets", "LENGTH_WEBSOCKETS", "LENGTH_SEED");
-    let wires = [Wire::Http1, Wire::TlsHttp1];
-    let each = run
-        .wanted
-        .unwrap_or(WEBSOCKETS)
-        .div_ceil(wires.len() as u64);
-    let mut all = 0;
-    for wire in wires {
-        let mut left = each;
-        while left > 0 {
-            let piece = left.min(AT_MOST);
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(4)
-                .enable_all()
-                .build()
-                .unwrap();
-            all += runtime.block_on(piece_of(wire, piece, run.seed + left));
-            left -= piece;
-        }
-    }
+    let pieces = Pieces {
+        run,
+        usual: WEBSOCKETS,
+        at_most: AT_MOST,
+    };
+    let all = pieces.run(&[Wire::Http1, Wire::TlsHttp1], piece_of);
     println!("{all} WebSockets, 0 differences");
 }
 
@@ -86,7 +73,7 @@ struct Jobs {
     rough_opened: AtomicU64,
     /// Attempts that were turned away from.
     given_up: AtomicU64,
-    kept: AtomicU64,
+    kept: Kept,
 }
 
 async fn piece_of(wire: Wire, websockets: u64, seed: u64) -> u64 {
@@ -106,7 +93,7 @@ async fn piece_of(wire: Wire, websockets: u64, seed: u64) -> u64 {
         orderly_opened: AtomicU64::new(0),
         rough_opened: AtomicU64::new(0),
         given_up: AtomicU64::new(0),
-        kept: AtomicU64::new(0),
+        kept: Kept::default(),
     });
     let workers = (0..AT_ONCE).map(|nth| {
         let (jobs, contexts) = (Arc::clone(&jobs), contexts.clone());
@@ -133,7 +120,7 @@ async fn piece_of(wire: Wire, websockets: u64, seed: u64) -> u64 {
                 "http_context_leaks_open",
                 "http_context_contexts_active",
             ];
-            jobs.kept.load(Ordering::Relaxed) == 0
+            jobs.kept.is_none()
                 && gauges.iter().all(|gauge| exported.sum(gauge, &[]) == 0)
                 && closed == exported.opened()
         })
@@ -282,7 +269,7 @@ impl Jobs {
         self.rough_opened.fetch_add(1, Ordering::Relaxed);
         match random.below(6) {
             0 => drop(socket),
-            1 => self.keep(Box::new(socket), random.below(60)),
+            1 => self.kept.keep(socket, random.below(60)),
             2 => {
                 let limit = Duration::from_millis(random.below(20));
                 let reading = async { while socket.next().await.is_some() {} };
@@ -300,19 +287,6 @@ impl Jobs {
             }
         }
         Ok(())
-    }
-
-    /// Lets go of something later, in a task that is bound to nothing.
-    fn keep(self: &Arc<Self>, kept: Box<dyn Any + Send>, turns: u64) {
-        let jobs = Arc::clone(self);
-        jobs.kept.fetch_add(1, Ordering::Relaxed);
-        tokio::spawn(async move {
-            for _ in 0..turns {
-                yield_now().await;
-            }
-            drop(kept);
-            jobs.kept.fetch_sub(1, Ordering::Relaxed);
-        });
     }
 
     fn hold(&self, exported: &Exported, misfits: &mut Vec<String>) {
