@@ -6,7 +6,8 @@ use std::sync::mpsc;
 
 use super::bare;
 use super::counter::{Counted, read_reports};
-use super::queue::{Kind, Queue, address, fill};
+use super::queue::{Kind, Queue, fill};
+use super::servers::address;
 
 /// What does the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,8 @@ use http_context_worker::{JobError, JobQueue, Plan, Target, Worker};
 use serde::{Deserialize, Serialize};
 
 use super::counter::{count, report_until_asked};
-use super::queue::{address, fill};
+use super::queue::fill;
+use super::servers::address;
 use super::{CONCURRENCY, processes};
 
 #[derive(Serialize, Deserialize)]

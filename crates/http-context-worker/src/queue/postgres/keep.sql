@@ -1,6 +1,7 @@
 -- What every process does a few times a second for all of them.
--- $1 queue, $2 the workers of this process, $3 the longest wait in microseconds
--- Returns whether jobs may run now; the workers of others that were silent for longest, each with its sign of
+-- $1 queue, $2 the workers of this process, $3 the longest wait in microseconds, $4 for how many microseconds a
+-- worker was silent that is returned
+-- Returns whether jobs may run now; the workers of others that are silent, for longest first, each with its sign of
 -- life; and the jobs in the hands of this process that were cancelled.
 WITH latest AS MATERIALIZED (
     SELECT now() + $3 * interval '1 microsecond' AS at
@@ -26,9 +27,12 @@ bounded AS (
         LIMIT 1000 FOR UPDATE SKIP LOCKED
     )
 ),
+-- In a fleet that lives these are none, however many there are. Where the clock was set back, all whose signs lie ahead.
 signs AS (
     SELECT id, extract(epoch FROM last_seen)::text AS sign FROM apalis.workers
-    WHERE worker_type = $1 AND id <> ALL ($2) ORDER BY last_seen LIMIT 100
+    WHERE worker_type = $1 AND id <> ALL ($2)
+        AND (last_seen <= clock_timestamp() - $4 * interval '1 microsecond' OR last_seen > clock_timestamp())
+    ORDER BY last_seen LIMIT 100
 )
 SELECT
     EXISTS (SELECT FROM due) OR EXISTS (

@@ -6,7 +6,7 @@ use sqlx::{Connection as _, Row as _};
 use super::Postgres;
 use super::commits::{signed, unsigned};
 use super::connection::Asked;
-use crate::queue::shared::{Patience, Sign, Silence};
+use crate::queue::shared::{Patience, Sign, Silence, noticed_after};
 use crate::queue::tasks::{task_id, ticket_of};
 use crate::queue::{QueueError, Ticket};
 use crate::retry::MAX_DELAY;
@@ -19,11 +19,14 @@ impl Postgres {
     pub(super) async fn keep_once(&self, silence: &mut Silence) -> Result<(), QueueError> {
         let inner = &self.0;
         let names = inner.workers.names();
+        let noticed_after = noticed_after(inner.takeover).as_micros();
+        let noticed_after = i64::try_from(noticed_after).unwrap_or(i64::MAX);
         let ask = |mut connection: Asked| {
             let asked = sqlx::query(KEEP)
                 .bind(&inner.name)
                 .bind(&names)
-                .bind(signed(MAX_DELAY.as_secs()) * 1_000_000);
+                .bind(signed(MAX_DELAY.as_secs()) * 1_000_000)
+                .bind(noticed_after);
             async move {
                 let row = asked.fetch_one(&mut *connection).await?;
                 let (ids, signs): (Vec<String>, Vec<String>) = (row.try_get(1)?, row.try_get(2)?);

@@ -1,24 +1,24 @@
 -- What every process does a few times a second for all of them.
 -- KEYS: 1 workers, 2 active, 3 retry, 4 data, 5 scheduled, 6 cancelled
 -- ARGV: 1 prefix of inflight, 2 prefix of worker metadata, 3 prefix of meta,
---       4 the longest wait in milliseconds, 5 how many workers this process has, 6.. these,
---       then workers that this process takes to be gone, each with the sign of life that it saw last
+--       4 the longest wait in milliseconds, 5 for how many milliseconds a worker was silent that is returned,
+--       6 how many workers this process has, 7.. these, then workers that this process takes to be gone, each with the sign of life that it saw last
 -- Returns the jobs that may run now, those that may not yet, all that are not finished, how many were taken over, and the
--- workers that were silent for longest, each with its sign of life; and jobs that were cancelled in hand.
+-- workers that are silent, for longest first, each with its sign of life; and jobs that were cancelled in hand.
 local clock = redis.call('TIME')
 local seconds = tonumber(clock[1])
 local now = seconds * 1000 + math.floor(clock[2] / 1000)
 
 -- Says that this process lives. A worker that was taken over stays so.
-local own = tonumber(ARGV[5])
+local own = tonumber(ARGV[6])
 local sign = clock[1] .. string.format('.%03d', math.floor(clock[2] / 1000))
-for i = 6, 5 + own do
+for i = 7, 6 + own do
     redis.call('ZADD', KEYS[1], 'XX', sign, ARGV[i])
 end
 
 -- Gives back what workers hold that are gone, oldest first and before all that waits.
 local taken = 0
-for i = 6 + own, #ARGV, 2 do
+for i = 7 + own, #ARGV, 2 do
     local worker = ARGV[i]
     -- One that has given a sign of life since is not gone.
     if redis.call('ZSCORE', KEYS[1], worker) == ARGV[i + 1] then
@@ -74,6 +74,8 @@ for _, task in ipairs(redis.call('ZRANGE', KEYS[6], 0, 99)) do
     end
 end
 
-local silent = redis.call('ZRANGE', KEYS[1], 0, 99, 'WITHSCORES')
+-- In a fleet that lives these are none, however many there are.
+local heard = string.format('%.3f', tonumber(sign) - tonumber(ARGV[5]) / 1000)
+local silent = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', heard, 'WITHSCORES', 'LIMIT', 0, 100)
 local delayed = redis.call('ZCARD', KEYS[3]) + redis.call('ZCARD', KEYS[5])
 return {redis.call('LLEN', KEYS[2]), delayed, redis.call('HLEN', KEYS[4]), taken, silent, cancelled}

@@ -3,7 +3,7 @@
 use super::Redis;
 use super::link::Link;
 use super::scripts::{KEEP, RELEASE};
-use crate::queue::shared::{Patience, Sign, Silence};
+use crate::queue::shared::{Patience, Sign, Silence, noticed_after};
 use crate::queue::tasks::{task_id, ticket_of};
 use crate::queue::{QueueError, Ticket};
 use crate::retry::MAX_DELAY;
@@ -33,6 +33,7 @@ impl Redis {
                 .arg(inner.keys.worker_metadata())
                 .arg(inner.keys.meta())
                 .arg(MAX_DELAY.as_millis())
+                .arg(noticed_after(inner.takeover).as_millis())
                 .arg(names.len())
                 .arg(&names);
             for (worker, sign) in &gone {

@@ -1,7 +1,8 @@
 //! Which workers of other processes are gone: those that gave no sign of life for the takeover time.
 //!
-//! That time is counted here, by a clock that nobody sets, from when the last sign of life was seen to
-//! change. The sign itself is a time of the server's clock, and only whether it changes counts: neither a
+//! The server names those that were silent for a moment ([`noticed_after`]), which in a fleet that lives are none:
+//! it is asked so often, by so many, that to name all of them would be most of what it does. From then on the time is
+//! counted here, by a clock that nobody sets, from when the last sign of life was seen to change. The sign itself is a time of the server's clock, and only whether it changes counts: neither a
 //! clock that is set nor machines whose clocks differ make a worker gone, or keep a worker that is gone. Time in
 //! which nobody looked does not count: after an outage all workers are silent alike.
 
@@ -12,6 +13,14 @@ use tokio::time::Instant;
 
 /// The most that one look adds to the time of silence: somewhat more than between two looks.
 const MAX_STEP: Duration = Duration::from_millis(500);
+
+/// The longest time after which a silent worker is named, more than it takes a busy server to be told of a sign.
+const NOTICED_AFTER: Duration = Duration::from_secs(1);
+
+/// For how long by the server's clock a worker is silent before it is named: little, beside the takeover time.
+pub(in crate::queue) fn noticed_after(takeover: Duration) -> Duration {
+    NOTICED_AFTER.min(takeover / 8)
+}
 
 /// A worker, and the sign of life that it gave last.
 pub(in crate::queue) type Sign = (String, String);

@@ -16,6 +16,8 @@ const KEEP: &str = include_str!("../../../src/queue/postgres/keep.sql");
 const TAKE_OVER: &str = include_str!("../../../src/queue/postgres/take_over.sql");
 
 const LONGEST_WAIT_S: i64 = 60;
+/// For how long a worker is silent before it is named.
+const NAMED_AFTER_S: i64 = 1;
 
 /// A server with tables, and a worker `mine` of it.
 async fn start() -> (PostgresServer, PgPool) {
@@ -92,6 +94,7 @@ async fn keep(pool: &PgPool, own: &[&str]) -> (bool, Vec<String>) {
         .bind("q")
         .bind(own)
         .bind(LONGEST_WAIT_S * 1_000_000)
+        .bind(NAMED_AFTER_S * 1_000_000)
         .fetch_one(pool)
         .await
         .unwrap();
@@ -252,6 +255,25 @@ async fn a_clock_that_was_set_back_delays_an_attempt_by_no_more_than_the_longest
 }
 
 #[tokio::test]
+async fn workers_that_live_are_not_named_however_many_there_are() {
+    let (server, pool) = start().await;
+    for (name, sign) in [
+        ("alive-", "now()"),
+        ("silent-", "now() - interval '1 s'"),
+        // Before the clock was set back.
+        ("ahead-", "now() + interval '1 h'"),
+    ] {
+        let all = if name == "alive-" { 1_000 } else { 1 };
+        server.sql(&format!(
+            "INSERT INTO apalis.workers (id, worker_type, storage_name, layers, last_seen) \
+             SELECT '{name}' || n, 'q', 's', '', {sign} FROM generate_series(1, {all}) AS n"
+        ));
+    }
+    let (_, named) = keep(&pool, &["mine"]).await;
+    assert_eq!(named, ["silent-1", "ahead-1"]);
+}
+
+#[tokio::test]
 async fn a_worker_that_was_struck_off_stays_so_and_is_handed_nothing() {
     let (server, pool) = start().await;
     assert_eq!(add(&pool, 0, &[("a", 1)]).await, []);
@@ -260,7 +282,6 @@ async fn a_worker_that_was_struck_off_stays_so_and_is_handed_nothing() {
     let (is_waiting, others) = keep(&pool, &["mine", "gone"]).await;
     assert!(is_waiting && others.is_empty());
     assert_ne!(server.sql(sign), before);
-    assert_eq!(keep(&pool, &["gone"]).await.1, ["mine"]);
     assert_eq!(server.sql("SELECT id FROM apalis.workers"), "mine");
     let handed = sqlx::query("SELECT * FROM apalis.get_jobs('gone', 'q', 1)")
         .fetch_all(&pool)

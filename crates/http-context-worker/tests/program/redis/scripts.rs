@@ -12,6 +12,9 @@ const KEEP: &str = include_str!("../../../src/queue/redis/keep.lua");
 
 const LONGEST_WAIT_MS: u64 = 60_000;
 
+/// For how long a worker is silent before it is named.
+const NAMED_AFTER_MS: u64 = 1_000;
+
 /// What may run, may not yet, is not finished, was taken over, and the signs of life.
 type Kept = (u64, u64, u64, u64, Vec<(String, String)>);
 
@@ -32,7 +35,8 @@ fn keep(redis: &mut Connection, own: &[&str], gone: &[&str]) -> Kept {
     call.arg("inflight")
         .arg("metadata")
         .arg("meta")
-        .arg(LONGEST_WAIT_MS);
+        .arg(LONGEST_WAIT_MS)
+        .arg(NAMED_AFTER_MS);
     call.arg(own.len()).arg(own).arg(gone);
     let (waiting, delayed, left, taken, signs, _): WithCancelled = call.invoke(redis).unwrap();
     (waiting, delayed, left, taken, signs)
@@ -220,9 +224,10 @@ fn only_a_worker_without_a_sign_of_life_since_it_was_seen_is_taken_over() {
         let sign = signs.iter().find(|(name, _)| name == worker);
         sign.unwrap().1.clone()
     };
-    // A sign that lies ahead is put back, so that those who are silent longest come first.
-    let put_back: u64 = of("ahead").split('.').next().unwrap().parse().unwrap();
-    assert!(put_back < ahead - 3_500);
+    // A sign that lies ahead is put back, and is a new one then.
+    let put_back: f64 = redis.zscore("workers", "ahead").unwrap();
+    assert!(put_back < (ahead - 3_500) as f64);
+    assert!(signs.iter().all(|(name, _)| name != "ahead"));
     assert_eq!((of("dead"), of("alive")), ("2".to_owned(), "3".to_owned()));
     let () = redis.zadd("workers", "alive", 4).unwrap();
     let gone = ["dead", "2", "alive", "3", "no such", "1"];
@@ -233,6 +238,24 @@ fn only_a_worker_without_a_sign_of_life_since_it_was_seen_is_taken_over() {
     // One that was taken over stays so.
     assert_eq!(keep(redis, &["dead"], &[]).3, 0);
     assert_eq!(redis.zscore("workers", "dead"), Ok(None::<u64>));
+}
+
+#[test]
+fn workers_that_live_are_not_named_however_many_there_are() {
+    let server = RedisServer::start();
+    let redis = &mut server.connect();
+    let now = now(redis);
+    let sign = |ago: u64| format!("{:.3}", (now - ago) as f64 / 1e3);
+    for number in 0..1_000 {
+        let () = redis
+            .zadd("workers", format!("alive-{number}"), sign(0))
+            .unwrap();
+    }
+    let () = redis
+        .zadd("workers", "silent", sign(NAMED_AFTER_MS))
+        .unwrap();
+    let (.., signs) = keep(redis, &["alive-1"], &[]);
+    assert_eq!(signs, [("silent".to_owned(), sign(NAMED_AFTER_MS))]);
 }
 
 #[test]

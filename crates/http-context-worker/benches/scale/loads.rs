@@ -1,0 +1,182 @@
+//! What workers ask of the server of their queue, with nothing to do, with one job now and then, and with all
+//! that they can do.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Child;
+use std::time::Duration;
+
+use http_context_worker::JobQueue;
+use tokio::time::Instant;
+
+use crate::children::{Foreign, runtime};
+use crate::fleet::{self, Empty};
+use crate::kernel::usage;
+use crate::servers::address;
+
+const WORKERS: [usize; 4] = [1, 10, 100, 1_000];
+/// How long idle workers are watched.
+const WATCHED: Duration = Duration::from_secs(10);
+/// Jobs that come one by one.
+const SINGLE: usize = 20;
+/// Jobs that come at once.
+const JOBS: usize = 20_000;
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// A server of queues, which says what it has done.
+pub(crate) trait Engine: Sized {
+    const NAME: &'static str;
+    /// What it calls what it is asked.
+    const QUESTIONS: &'static str;
+
+    /// Starts it, and its URL.
+    fn start(folder: &Path) -> (Child, String);
+
+    fn connect(url: &str) -> Self;
+
+    /// How many workers it knows.
+    fn workers(&mut self) -> usize;
+
+    /// How many jobs it has that are not done.
+    fn unfinished(&mut self) -> usize;
+
+    /// How many connections it has, but for this one.
+    fn connections(&mut self) -> usize;
+
+    /// What it has been asked so far.
+    fn questions(&mut self) -> u64;
+
+    /// The bytes that it has read and written, if it says so.
+    fn bytes(&mut self) -> Option<u64>;
+}
+
+struct Row {
+    workers: usize,
+    connections: usize,
+    questions: f64,
+    kilobytes: Option<f64>,
+    cpu: f64,
+    memory: u64,
+    single: Duration,
+    single_cpu: f64,
+    rate: f64,
+    job_cpu: f64,
+}
+
+/// Its part of the document.
+pub(crate) fn table<E: Engine>() -> String {
+    let rows = WORKERS.map(measure::<E>);
+    let mut text = format!(
+        "## {}\n\nWorkers of {} jobs at once. Idle: watched for {} s. One job: the median of {SINGLE}, one after the other, \
+         from the call that queues it until the server has none; what the server takes for it, beside what it takes \
+         idle. All at once: {JOBS} empty jobs, queued by another process while the workers are there.\n\n\
+         | workers | connections | idle: {} a second | kB a second | processor, % of a core | memory, MB | one job: ms | \
+         processor, ms | all at once: jobs a second | processor of the server, µs a job |\n\
+         |---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+        E::NAME,
+        fleet::CONCURRENCY,
+        WATCHED.as_secs(),
+        E::QUESTIONS
+    );
+    for row in &rows {
+        let kilobytes = row
+            .kilobytes
+            .map_or_else(|| "–".to_owned(), |kb| format!("{kb:.1}"));
+        let _ = writeln!(
+            text,
+            "| {} | {} | {:.0} | {kilobytes} | {:.2} | {:.0} | {:.0} | {:.2} | {:.0} | {:.0} |",
+            row.workers,
+            row.connections,
+            row.questions,
+            row.cpu * 100.0,
+            row.memory as f64 / 1e6,
+            row.single.as_secs_f64() * 1e3,
+            row.single_cpu * 1e3,
+            row.rate,
+            row.job_cpu * 1e6,
+        );
+    }
+    text
+}
+
+fn measure<E: Engine>(workers: usize) -> Row {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, url) = E::start(folder.path());
+    let killed_at_the_end = Foreign(server);
+    let server = killed_at_the_end.0.id();
+    // It makes what the queue consists of, once and not by all of the workers.
+    let runtime = runtime();
+    let jobs = runtime.block_on(JobQueue::open(&address(&url))).unwrap();
+    let mut engine = E::connect(&url);
+    let before = engine.connections();
+    let fleet = fleet::start(&url, workers);
+    until(|| engine.workers() >= workers);
+    wait(Duration::from_secs(2));
+
+    let (began, cpu) = (Instant::now(), usage(server).cpu);
+    let (questions, bytes) = (engine.questions(), engine.bytes());
+    wait(WATCHED);
+    let (now, seconds) = (usage(server), began.elapsed().as_secs_f64());
+    let idle = (now.cpu - cpu) / seconds;
+    let questions = (engine.questions() - questions) as f64 / seconds;
+    let kilobytes = bytes.zip(engine.bytes());
+    let kilobytes = kilobytes.map(|(then, now)| (now - then) as f64 / 1e3 / seconds);
+    let connections = engine.connections() - before;
+
+    let (began, cpu) = (Instant::now(), usage(server).cpu);
+    let mut single: Vec<Duration> = (0..SINGLE)
+        .map(|number| {
+            let began = Instant::now();
+            let queued = runtime.block_on(jobs.enqueue(&format!("single-{number}"), &Empty {}));
+            assert!(queued.is_ok());
+            until(|| engine.unfinished() == 0);
+            began.elapsed()
+        })
+        .collect();
+    single.sort();
+    let beside = idle * began.elapsed().as_secs_f64();
+    let single_cpu = (usage(server).cpu - cpu - beside) / SINGLE as f64;
+
+    let (began, cpu) = (Instant::now(), usage(server).cpu);
+    let ids: Vec<String> = (0..JOBS).map(|number| format!("job-{number}")).collect();
+    let all = ids.iter().map(|id| (id.as_str(), &Empty {}));
+    assert!(runtime.block_on(jobs.enqueue_all(all)).unwrap().is_empty());
+    until(|| engine.unfinished() == 0);
+    let seconds = began.elapsed().as_secs_f64();
+    let taken = usage(server).cpu - cpu - idle * seconds;
+    eprintln!(
+        "{}: {workers} workers, {:.0} jobs a second",
+        E::NAME,
+        JOBS as f64 / seconds
+    );
+    drop(fleet);
+    Row {
+        workers,
+        connections,
+        questions,
+        kilobytes,
+        cpu: idle,
+        memory: now.memory,
+        single: single[SINGLE / 2],
+        single_cpu,
+        rate: JOBS as f64 / seconds,
+        job_cpu: taken / JOBS as f64,
+    }
+}
+
+/// While something is watched.
+pub(crate) fn wait(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// Asks a server until it is so.
+pub(crate) fn until(mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(
+            began.elapsed() < Duration::from_mins(5),
+            "it takes too long"
+        );
+        wait(LOOK_EVERY);
+    }
+}
