@@ -6,6 +6,8 @@
 //! meantime, and grows slower than the load does. Why no kill can lose or double a line is written
 //! in [`queue`](crate::queue).
 
+use std::collections::HashSet;
+
 use tokio::sync::{mpsc, oneshot};
 
 use crate::failure::Failure;
@@ -99,6 +101,7 @@ impl<Q: Queue> ResultWriter<Q> {
     /// Leaves in the batch what was settled. A job that another process has taken over is not: its
     /// line is taken back, and stands where that process settles it.
     async fn write_and_settle(mut self, batch: &mut Vec<PendingEntry>) -> Result<Self, Failure> {
+        keep_first_of_each(batch);
         while !batch.is_empty() {
             let (mut lines, mut finished) = (Vec::new(), 0);
             let mut dispositions = Vec::with_capacity(batch.len());
@@ -182,5 +185,19 @@ impl<Q: Queue> ResultWriter<Q> {
         })
         .await
         .map_err(|_| Failure::Fault("results writer"))?
+    }
+}
+
+/// Leaves one attempt of each job. A worker has a job in hand twice when its queue forgot the first time, because
+/// its server was replaced by one that had not been told. One after the other, the first of them is settled and
+/// the job is in no hands any more when the next one comes; settled together both would pass.
+fn keep_first_of_each(batch: &mut Vec<PendingEntry>) {
+    let (all, mut jobs) = (batch.len(), HashSet::with_capacity(batch.len()));
+    batch.retain(|(entry, _)| jobs.insert(entry.ticket));
+    let dropped = all - batch.len();
+    if dropped > 0 {
+        tracing::warn!(
+            "{dropped} attempts at jobs that this worker had in hand twice do not count: others at them ended before"
+        );
     }
 }

@@ -21,6 +21,7 @@ impl Postgres {
 
 impl Engine for Postgres {
     const NAME: &'static str = "PostgreSQL";
+    const WORKERS: &'static [usize] = &[1, 10, 100, 300];
     const QUESTIONS: &'static str = "transactions";
 
     /// For more than 100 connections, of which each worker has several.
@@ -40,7 +41,8 @@ impl Engine for Postgres {
     }
 
     fn unfinished(&mut self) -> usize {
-        let left = self.count("SELECT count(*) FROM (SELECT FROM apalis.jobs LIMIT 1) AS unfinished");
+        let left =
+            self.count("SELECT count(*) FROM (SELECT FROM apalis.jobs LIMIT 1) AS unfinished");
         usize::try_from(left).unwrap()
     }
 

@@ -19,6 +19,7 @@ impl Redis {
 
 impl Engine for Redis {
     const NAME: &'static str = "Redis";
+    const WORKERS: &'static [usize] = &[1, 10, 100, 1_000];
     const QUESTIONS: &'static str = "commands";
 
     fn start(folder: &Path) -> (Child, String) {

@@ -32,7 +32,8 @@ pub struct PostgresAddress {
     pub url: PostgresUrl,
     /// The name of the queue: several can be in one database.
     pub name: String,
-    /// How long a worker may be silent before its jobs are taken over. Whole seconds, at least 1.
+    /// How long a worker may be silent before its jobs are taken over, within a second more. Whole seconds, at
+    /// least 1.
     pub takeover: Duration,
 }
 

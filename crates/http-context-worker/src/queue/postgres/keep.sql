@@ -27,12 +27,20 @@ bounded AS (
         LIMIT 1000 FOR UPDATE SKIP LOCKED
     )
 ),
--- In a fleet that lives these are none, however many there are. Where the clock was set back, all whose signs lie ahead.
+-- In a fleet that lives these are none, however many there are: each range is looked up by the index of its own.
+-- Signs lie ahead where the clock was set back.
 signs AS (
-    SELECT id, extract(epoch FROM last_seen)::text AS sign FROM apalis.workers
-    WHERE worker_type = $1 AND id <> ALL ($2)
-        AND (last_seen <= clock_timestamp() - $4 * interval '1 microsecond' OR last_seen > clock_timestamp())
-    ORDER BY last_seen LIMIT 100
+    (
+        SELECT id, extract(epoch FROM last_seen)::text AS sign FROM apalis.workers
+        WHERE worker_type = $1 AND id <> ALL ($2) AND last_seen <= now() - $4 * interval '1 microsecond'
+        ORDER BY last_seen LIMIT 100
+    )
+    UNION ALL
+    (
+        SELECT id, extract(epoch FROM last_seen)::text FROM apalis.workers
+        WHERE worker_type = $1 AND id <> ALL ($2) AND last_seen > now() + interval '1 second'
+        ORDER BY last_seen LIMIT 100
+    )
 )
 SELECT
     EXISTS (SELECT FROM due) OR EXISTS (

@@ -32,7 +32,10 @@ for i = 7 + own, #ARGV, 2 do
             if redis.call('EXISTS', meta) == 1 and (begun or not redis.call('HGET', meta, 'crashes')) then
                 crashes = redis.call('HINCRBY', meta, 'crashes', 1)
             end
-            if crashes > 1 then
+            if redis.call('HEXISTS', KEYS[4], task) == 0 then
+                -- It is done already, and would stop every engine that it is handed to.
+                redis.call('DEL', meta)
+            elseif crashes > 1 then
                 -- Whatever ends workers, it shall not do so at once.
                 local wait = math.min(tonumber(ARGV[4]), 1000 * 2 ^ math.min(crashes - 2, 30))
                 redis.call('ZADD', KEYS[3], now + wait, task)

@@ -79,6 +79,7 @@ impl Redis {
                 .key(keys.active())
                 .key(keys.inflight_of(worker))
                 .key(format!("{}:{worker}", keys.worker_metadata()))
+                .key(keys.data())
                 .arg(worker)
                 .arg(keys.meta());
             for ticket in in_hand {

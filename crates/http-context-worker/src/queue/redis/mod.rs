@@ -88,7 +88,8 @@ pub struct RedisAddress {
     pub url: RedisUrl,
     /// The name of the queue: the first part of each key.
     pub name: String,
-    /// How long a worker may be silent before its jobs are taken over. Whole seconds, at least 1.
+    /// How long a worker may be silent before its jobs are taken over, within a second more. Whole seconds, at
+    /// least 1.
     pub takeover: Duration,
 }
 

@@ -173,6 +173,13 @@ impl SharedServer for PostgresServer {
         }
     }
 
+    fn forget_what_is_in_hand(&self) {
+        self.sql(
+            "UPDATE apalis.jobs SET status = 'Pending', lock_by = NULL, lock_at = NULL \
+             WHERE lock_by IS NOT NULL",
+        );
+    }
+
     fn spoil_the_job(&self) {
         self.sql("UPDATE apalis.jobs SET job = '{'");
     }

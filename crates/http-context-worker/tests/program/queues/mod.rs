@@ -5,6 +5,7 @@ mod calls;
 mod control;
 pub(crate) mod crash;
 pub(crate) mod failover;
+mod handed_twice;
 mod input;
 mod late;
 mod outage;
@@ -85,6 +86,10 @@ pub(crate) trait SharedServer: Sized {
 
     /// Takes all of it away.
     fn empty(&self);
+
+    /// Has every job that is in hand wait again, before all others: what a follower knows that takes over, and was
+    /// not told in time that they were handed out.
+    fn forget_what_is_in_hand(&self);
 
     /// Makes the one job unreadable.
     fn spoil_the_job(&self);

@@ -124,6 +124,16 @@ impl SharedServer for RedisServer {
         let () = redis::cmd("FLUSHALL").query(&mut self.connect()).unwrap();
     }
 
+    fn forget_what_is_in_hand(&self) {
+        let mut connection = self.connect();
+        let hands: Vec<String> = connection.keys("http-context:inflight:*").unwrap();
+        for hand in hands {
+            let jobs: Vec<String> = connection.smembers(&hand).unwrap();
+            let () = connection.srem(&hand, &jobs).unwrap();
+            let () = connection.lpush("http-context:active", &jobs).unwrap();
+        }
+    }
+
     fn spoil_the_job(&self) {
         let mut connection = self.connect();
         let data: Vec<String> = connection.hkeys("http-context:data").unwrap();
