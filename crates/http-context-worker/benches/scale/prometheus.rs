@@ -79,15 +79,15 @@ impl Prometheus {
         value.unwrap()
     }
 
-    /// A metric of its own, without labels.
+    /// A metric of its own, summed over its labels.
     fn own(&self, metric: &str) -> f64 {
         let url = format!("http://127.0.0.1:{}/metrics", self.port);
         let text = self
             .runtime
             .block_on(async { reqwest::get(url).await.unwrap().text().await.unwrap() });
-        let lines = text.lines().filter_map(|line| line.split_once(' '));
-        let mut values = lines.filter(|(name, _)| *name == metric);
-        values.next().unwrap().1.parse().unwrap()
+        let lines = text.lines().filter_map(|line| line.rsplit_once(' '));
+        let of_it = lines.filter(|(name, _)| name.split('{').next() == Some(metric));
+        of_it.map(|(_, value)| value.parse::<f64>().unwrap()).sum()
     }
 }
 

@@ -22,11 +22,11 @@ use crate::servers::free_port;
 /// Workers, and jobs of one request a second of each. The last are as many as it can do.
 const LOADS: [(usize, u64); 7] = [
     (1, 100),
-    (1, 500),
     (1, 1_000),
-    (1, 2_000),
     (1, 4_000),
-    (4, 500),
+    (1, 8_000),
+    (1, 16_000),
+    (4, 1_000),
     (10, 100),
 ];
 const SECONDS: u64 = 10;

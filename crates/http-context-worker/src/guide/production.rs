@@ -1,4 +1,4 @@
-//! Production: limits, timeouts, pools, shutdown, Kubernetes, sizing.
+//! Production: limits, timeouts, pools, shutdown, Kubernetes.
 //!
 //! # Limits and timeouts
 //!
@@ -77,15 +77,3 @@
 //! | a read-only root with `emptyDir` at `/tmp` | an embedded queue without `--state` lives there |
 //! | a `StatefulSet` with a volume for each pod, where results go to files | a killed worker cuts its file to what was settled |
 //! | one replica at least | jobs that wait for a further attempt are in no count that a scaler sees |
-//!
-//! # Sizing
-//!
-//! Measure with your own jobs; these figures of the [benchmarks](http_context::guide::cost) say where to begin.
-//!
-//! | | |
-//! |---|---|
-//! | processor | some 70 to 90 µs of a core for a request with metrics, one after the other; a job of one request over an embedded queue, 64 at once: 15,500 a second on two cores, the server on them too |
-//! | memory | 4.5 kB for an open context with its session, 29 kB for an idle HTTP/1.1 connection; a process that did a million empty jobs stayed at 54.6 MB |
-//! | open files | one for each connection: at most sessions × hosts × slots. `ulimit -n` above that |
-//! | local ports | a connection that this side closes keeps its port for a minute: without reuse, Linux has 28,000 of them a minute for one address, unless `ip_local_port_range` says more |
-//! | queues | Redis: 20,000 jobs of one request a second in one process; PostgreSQL: 11,600 |

@@ -10,7 +10,8 @@
 //! | [WebSockets and streams](websockets_and_streams) | what goes on for long, and still ends with its context |
 //! | [Testing for leaks](testing) | the macro, rstest, insta, nextest |
 //! | [Telemetry](https://docs.rs/http-context-worker/latest/http_context_worker/guide/telemetry/index.html) | from one call at start-up to a panel of Grafana |
-//! | [Production](https://docs.rs/http-context-worker/latest/http_context_worker/guide/production/index.html) | limits, timeouts, pools, shutdown, Kubernetes, sizing |
+//! | [Production](https://docs.rs/http-context-worker/latest/http_context_worker/guide/production/index.html) | limits, timeouts, pools, shutdown, Kubernetes |
+//! | [Sizing](https://docs.rs/http-context-worker/latest/http_context_worker/guide/sizing/index.html) | what a fleet asks of its servers, and where the knees are |
 //! | [Platforms](platforms) | what builds where, and what can be known there |
 //! | [Cost](cost) | what it takes, and what to turn off |
 //! | [Troubleshooting](troubleshooting) | by the text of an error; and [of a worker, and by alert](https://docs.rs/http-context-worker/latest/http_context_worker/guide/troubleshooting/index.html) |

@@ -227,8 +227,9 @@ fn only_a_worker_without_a_sign_of_life_since_it_was_seen_is_taken_over() {
         sign.unwrap().1.clone()
     };
     // A sign that lies ahead is put back, and is a new one then.
-    let put_back: f64 = redis.zscore("workers", "ahead").unwrap();
-    assert!(put_back < (ahead - 3_500) as f64);
+    let put_back: String = redis.zscore("workers", "ahead").unwrap();
+    let put_back: u64 = put_back.split('.').next().unwrap().parse().unwrap();
+    assert!(put_back < ahead - 3_500);
     assert!(signs.iter().all(|(name, _)| name != "ahead"));
     assert_eq!((of("dead"), of("alive")), ("2".to_owned(), "3".to_owned()));
     let () = redis.zadd("workers", "alive", 4).unwrap();
@@ -247,7 +248,10 @@ fn workers_that_live_are_not_named_however_many_there_are() {
     let server = RedisServer::start();
     let redis = &mut server.connect();
     let now = now(redis);
-    let sign = |ago: u64| format!("{:.3}", (now - ago) as f64 / 1e3);
+    let sign = |ago: u64| {
+        let at = now - ago;
+        format!("{}.{:03}", at / 1000, at % 1000)
+    };
     for number in 0..1_000 {
         let () = redis
             .zadd("workers", format!("alive-{number}"), sign(0))
