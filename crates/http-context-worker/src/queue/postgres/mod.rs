@@ -34,6 +34,7 @@
 //! | a worker is killed while it writes lines, before they are settled | jobs in its hands, the length of its file as before | another one runs the jobs; the lines are cut off when a worker is started again with that file |
 //! | what it sent to settle them is on its way for long, and arrives after it was started again | a token of the next one, which opened the file | it is not made, and counts no lines that were cut off |
 //! | a worker is stopped for longer than the takeover time, and goes on | its jobs are in other hands, its own row is gone | settling says so, its lines of them are cut off at once; its engine is refused by the foreign key and begins under another name |
+//! | a server takes over that was not told of a hand-out, and hands the job to the same worker again | it is in this one's hands | the attempt that ends first is settled, and the other does not count |
 //! | the database is away, starts, is full, has no connection left, is locked | nothing | jobs in hand end and wait to be settled, no job begins, and everything goes on when it is back |
 //! | it takes no writes, or is another server behind the same address | nothing | the same, and the worker connects anew, to where the address leads now |
 //! | it refuses for good (a password, a right, a table) | nothing | the worker says so and ends |

@@ -6,7 +6,7 @@
 //! # The promise
 //!
 //! Several processes work on one queue, each with a results file of its own. Killed at any moment,
-//! none loses a job: within the takeover time ([`Redis::open`]) its jobs are handed to the others.
+//! none loses a job: a second after the takeover time ([`Redis::open`]) at the latest its jobs are handed to the others.
 //! And a result stands once over all files, each cut to the length that the queue has recorded.
 //!
 //! | what happens | the queue says | so |
@@ -19,6 +19,7 @@
 //! | what it sent to settle them is on its way for long, and arrives after it was started again | a token of the next one, which opened the file | it is not made, and counts no lines that were cut off |
 //! | after they were settled | the jobs are gone, the lines are part of the file | nothing is left to do |
 //! | a worker is stopped for longer than the takeover time, and goes on | its jobs are in other hands | settling says so, its lines of them are cut off at once, and their results stand with the others |
+//! | a server takes over that was not told of a hand-out, and hands the job to the same worker again | it is in this one's hands | the attempt that ends first is settled, and the other does not count |
 //! | a job ends each worker that has it in hand | how many that were, with the job | after `--max-crashes` of them it fails as poisoned |
 //! | Redis is away, or refuses for a moment (it saves, loads, is full, is busy, lost its replicas) | nothing | jobs in hand end and wait to be settled, no job begins, and everything goes on when it is back |
 //! | Redis says that it is a replica by now, or says nothing | nothing | the same, and the worker connects anew, to where the address leads now |
