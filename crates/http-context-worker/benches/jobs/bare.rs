@@ -17,8 +17,9 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tokio::time::{Interval, interval};
 
+use super::CONCURRENCY;
 use super::counter::{count, report_until_asked};
-use super::{CONCURRENCY, processes};
+use super::role::runtime;
 
 const QUEUE: &str = "bare";
 
@@ -77,7 +78,7 @@ macro_rules! fill {
 /// which settles them beside the engine.
 pub(crate) fn main(name: &str, jobs: u64, work: &str) {
     let is_acknowledged = work == ACKNOWLEDGED;
-    processes::runtime().block_on(async {
+    runtime().block_on(async {
         if name.starts_with("redis:") {
             let connection = apalis_redis::connect(name).await.unwrap();
             let config = apalis_redis::Config::default()

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::oneshot;
+use super::role::asked_to_end;
 
 /// What a job counts when it is done, in the process that does it.
 static DONE: AtomicU64 = AtomicU64::new(0);
@@ -24,11 +24,6 @@ pub(crate) fn count() {
 
 /// Prints what was counted, again and again. Ready when standard input has ended.
 pub(crate) async fn report_until_asked() {
-    let (sender, asked) = oneshot::channel();
-    std::thread::spawn(|| {
-        let _ = std::io::stdin().read_to_end(&mut Vec::new());
-        let _ = sender.send(());
-    });
     std::thread::spawn(|| {
         loop {
             let counted = [&DONE, &FIRST, &LAST].map(|count| count.load(Ordering::Relaxed));
@@ -40,7 +35,7 @@ pub(crate) async fn report_until_asked() {
             std::thread::sleep(REPORT_EVERY);
         }
     });
-    let _ = asked.await;
+    asked_to_end().await;
 }
 
 /// What one process has counted so far, in microseconds since 1970.

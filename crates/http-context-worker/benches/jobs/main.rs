@@ -15,6 +15,8 @@ mod counter;
 mod memory;
 mod processes;
 mod queue;
+#[path = "../role/mod.rs"]
+mod role;
 #[path = "../servers/mod.rs"]
 mod servers;
 mod table;

@@ -10,7 +10,8 @@ use http_context_worker::{JobError, JobsFrom, Plan, Target, Worker};
 use serde_json::Value;
 
 use super::CONCURRENCY;
-use super::processes::{runtime, this};
+use super::processes::this;
+use super::role::runtime;
 
 /// Runs so many empty jobs of a file, and prints what the kernel says of this process's memory at each
 /// tenth of them, in kilobytes.

@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use super::bare;
 use super::counter::{Counted, read_reports};
 use super::queue::{Kind, Queue, fill};
+use super::role::runtime;
 use super::servers::address;
 
 /// What does the work.
@@ -27,13 +28,6 @@ impl Engine {
             Self::Bare | Self::BareForgets => "bare",
         }
     }
-}
-
-pub(crate) fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap()
 }
 
 /// Jobs a second, of so many processes.

@@ -4,10 +4,11 @@ use http_context::http_session;
 use http_context_worker::{JobError, JobQueue, Plan, Target, Worker};
 use serde::{Deserialize, Serialize};
 
+use super::CONCURRENCY;
 use super::counter::{count, report_until_asked};
 use super::queue::fill;
+use super::role::runtime;
 use super::servers::address;
-use super::{CONCURRENCY, processes};
 
 #[derive(Serialize, Deserialize)]
 struct Job {
@@ -31,7 +32,7 @@ async fn work(job: Job) -> Result<u16, JobError> {
 
 /// Works off a queue, which it fills first if there are jobs to fill it with, until standard input ends.
 pub(crate) fn main(name: &str, jobs: u64, url: &str) {
-    processes::runtime().block_on(async {
+    runtime().block_on(async {
         let queue = JobQueue::open(&address(name)).await.unwrap();
         fill(&queue, jobs, url).await;
         let results = tempfile::tempdir().unwrap();

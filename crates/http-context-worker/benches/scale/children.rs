@@ -1,9 +1,7 @@
 //! Processes that end with this one.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
-
-use tokio::sync::oneshot;
 
 /// A process that ends, in its own time, when its standard input does.
 pub(crate) struct Own {
@@ -46,21 +44,4 @@ impl Drop for Foreign {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// Ready when standard input has ended.
-pub(crate) async fn asked_to_end() {
-    let (sender, asked) = oneshot::channel();
-    std::thread::spawn(|| {
-        let _ = std::io::stdin().read_to_end(&mut Vec::new());
-        let _ = sender.send(());
-    });
-    let _ = asked.await;
-}
-
-pub(crate) fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap()
 }

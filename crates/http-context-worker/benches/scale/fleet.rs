@@ -5,7 +5,8 @@ use futures_util::future::join_all;
 use http_context_worker::{JobError, JobResult, Plan, Worker};
 use serde::{Deserialize, Serialize};
 
-use crate::children::{Own, asked_to_end, runtime};
+use crate::children::Own;
+use crate::role::{asked_to_end, runtime};
 use crate::servers::address;
 
 /// How many processes a fleet has at most.

@@ -8,9 +8,10 @@ use std::time::Duration;
 use http_context_worker::JobQueue;
 use tokio::time::Instant;
 
-use crate::children::{Foreign, runtime};
+use crate::children::Foreign;
 use crate::fleet::{self, Empty};
 use crate::kernel::usage;
+use crate::role::runtime;
 use crate::servers::address;
 
 /// How long idle workers are watched.

@@ -22,6 +22,8 @@ mod loads;
 mod postgres;
 mod prometheus;
 mod redis;
+#[path = "../role/mod.rs"]
+mod role;
 mod series;
 #[path = "../servers/mod.rs"]
 mod servers;

@@ -6,8 +6,8 @@ use std::process::Child;
 use sqlx::{Connection as _, PgConnection};
 use tokio::runtime::Runtime;
 
-use crate::children::runtime;
 use crate::loads::Engine;
+use crate::role::runtime;
 use crate::servers;
 
 pub(crate) struct Postgres(Runtime, PgConnection);

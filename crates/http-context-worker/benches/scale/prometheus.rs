@@ -8,9 +8,10 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
-use crate::children::{Foreign, runtime};
+use crate::children::Foreign;
 use crate::kernel::usage;
 use crate::loads::{until, wait};
+use crate::role::runtime;
 use crate::series::{self, host};
 use crate::servers::free_port;
 

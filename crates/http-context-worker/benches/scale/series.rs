@@ -12,8 +12,9 @@ use http_context_worker::{
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
-use crate::children::{Own, asked_to_end, runtime};
+use crate::children::Own;
 use crate::prometheus::Prometheus;
+use crate::role::{asked_to_end, runtime};
 
 /// Hosts and kinds of jobs. The last two are past the cap on hosts.
 const WORKERS: [(usize, usize); 8] = [
@@ -27,17 +28,16 @@ const WORKERS: [(usize, usize); 8] = [
     (1_000, 1),
 ];
 
-/// One request to each host of a range.
+/// One request to each of so many hosts.
 #[derive(Serialize, Deserialize)]
 struct Job {
     port: u16,
-    from: usize,
-    to: usize,
+    hosts: usize,
 }
 
 async fn ask(job: Job) -> Result<(), JobError> {
     let session = http_session().map_err(JobError::failed)?;
-    for number in job.from..job.to {
+    for number in 0..job.hosts {
         let url = format!("http://{}:{}/", host(number), job.port);
         let response = session.get(url).send().await.map_err(JobError::failed)?;
         response.bytes().await.map_err(JobError::failed)?;
@@ -81,11 +81,7 @@ pub(crate) fn main(hosts: usize, kinds: usize) {
         let ran = tokio::spawn(async move { worker.build().run(plan, asked_to_end()).await });
         for kind in 0..kinds {
             let queue = queue.kind(format!("kind-{kind}"));
-            let job = Job {
-                port,
-                from: 0,
-                to: hosts,
-            };
+            let job = Job { port, hosts };
             let queued = queue.enqueue(&format!("job-{kind}"), &job).await;
             assert_eq!(queued.unwrap(), Enqueued::Queued);
         }

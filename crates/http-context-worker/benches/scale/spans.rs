@@ -14,12 +14,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::children::{Foreign, Own, runtime};
+use crate::children::{Foreign, Own};
 use crate::kernel::usage;
 use crate::loads::until;
+use crate::role::runtime;
 use crate::servers::free_port;
 
-/// Workers, and jobs of one request a second of each. The last are as many as it can do.
+/// Workers, and jobs of one request a second of each, past what one of them can do.
 const LOADS: [(usize, u64); 7] = [
     (1, 100),
     (1, 1_000),
