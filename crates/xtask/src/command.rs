@@ -1,6 +1,9 @@
 //! Running other programs. Each command is printed first.
 
-use std::process::{Command, Stdio};
+use std::{
+    ffi::OsStr,
+    process::{Command, Stdio},
+};
 
 /// Runs a command whose output goes to the user, and fails when it fails.
 pub(crate) fn run(command: &mut Command) -> Result<(), String> {
@@ -58,7 +61,18 @@ pub(crate) fn cargo_unlocked(arguments: &[&str]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(arguments);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_this_crate(name)) {
+        command.env_remove(name);
+    }
     command
+}
+
+/// What cargo has told this program of its own crate. A build script that looks at such a variable would run anew,
+/// and all that needs its crate be built anew, whenever one had called cargo by oneself in between.
+fn is_of_this_crate(variable: &OsStr) -> bool {
+    let name = variable.to_string_lossy();
+    let of_crate = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+    of_crate.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// The command as one would type it, without the folder of the program.

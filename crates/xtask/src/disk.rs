@@ -13,11 +13,6 @@ pub(crate) fn is_built_once() -> bool {
     std::env::var_os("CI").is_some()
 }
 
-/// Gives back what a folder takes. What cannot be removed only takes place.
-pub(crate) fn forget(folder: &Path) {
-    let _ = std::fs::remove_dir_all(folder);
-}
-
 /// What to say if a whole run that builds from nothing would fill the disk.
 pub(crate) fn warning(target: &Path, is_whole: bool) -> Option<String> {
     let is_built = target.join("debug/deps").exists() && !is_built_once();

@@ -29,6 +29,7 @@ mod steps;
 mod tools;
 mod tree;
 mod workspace;
+mod wrapper;
 
 use std::process::ExitCode;
 

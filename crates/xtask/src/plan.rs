@@ -98,9 +98,6 @@ impl Plan {
                 Outcome::Nothing(why) => println!("{why}"),
                 Outcome::Failed(why) => println!("{} FAILED: {why}", step.name),
             }
-            if let Some(folder) = step.folder.filter(|_| disk::is_built_once()) {
-                disk::forget(&workspace.target.join(folder));
-            }
             results.push((step.name, outcome, elapsed));
         }
         summarize(&results, started.elapsed())

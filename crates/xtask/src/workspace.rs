@@ -93,6 +93,15 @@ impl Workspace {
         ordered
     }
 
+    /// The integration tests of a package.
+    pub(crate) fn tests_of(&self, package: &str) -> impl Iterator<Item = &str> {
+        let package = self.packages.iter().find(|one| one.name == package);
+        let targets = package.and_then(|one| one.metadata["targets"].as_array());
+        let tests = targets.into_iter().flatten();
+        let tests = tests.filter(|one| one["kind"][0] == "test");
+        tests.filter_map(|one| one["name"].as_str())
+    }
+
     /// The files that git tracks or would add, relative to the root.
     pub(crate) fn files(&self) -> Result<Vec<PathBuf>, String> {
         let mut git = Command::new("git");

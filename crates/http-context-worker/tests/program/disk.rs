@@ -14,7 +14,7 @@ use crate::support::{
     to_lines, worker,
 };
 
-const N: usize = 400;
+const N: usize = 150;
 
 /// Jobs with long result lines.
 fn jobs() -> String {
@@ -72,7 +72,7 @@ fn each_once(files: &Files) {
 #[test]
 fn on_a_full_disk_the_run_ends_in_words_and_goes_on_when_there_is_room() {
     let mut refusals = 0;
-    for kilobytes in [8, 64, 150, 300, 600, 900] {
+    for kilobytes in [8, 24, 56, 112, 225, 340] {
         let files = Files::new();
         files.write("jobs", jobs());
         // Without the trap the system would end the process itself. The shell counts in 512 bytes.

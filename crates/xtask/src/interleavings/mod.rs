@@ -7,12 +7,22 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::command::{cargo, run};
+use crate::command::run;
 use crate::workspace::Workspace;
+use crate::wrapper::Wrapper;
 use weaker::{WEAKER, Weaker};
 
-/// In the target folder.
-pub(crate) const FOLDER: &str = "interleavings";
+/// The models as they are committed.
+const MODELS: Wrapper = Wrapper {
+    name: "interleavings",
+    line: "\"$@\" --cfg http_context_loom",
+};
+
+/// Weaker code, which is never to be taken for what is committed.
+const WEAKER_MODELS: Wrapper = Wrapper {
+    name: "interleavings-weaker",
+    ..MODELS
+};
 
 /// Where the weaker code is.
 const SOURCES: &str = "crates/http-context/src";
@@ -21,31 +31,35 @@ const SOURCES: &str = "crates/http-context/src";
 /// so far show with two, and all of the weaker code with three.
 const FEW: &str = "3";
 
-/// All of it that `cargo` is told: the tests of the core whose path has this word in it, in a folder of their own,
-/// since all that is built there is built anew for the flag.
-fn models(workspace: &Workspace, folder: &Path, more: &[&str]) -> Command {
-    let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
-    let mut command = cargo(&["test", "--package", "http-context", "--lib"]);
+/// All of it that `cargo` is told: the tests of the core whose path has this word in it.
+fn models(
+    workspace: &Workspace,
+    wrapper: Wrapper,
+    folder: &Path,
+    more: &[&str],
+) -> Result<Command, String> {
+    let mut command = wrapper.cargo(workspace, &["test", "--package", "http-context", "--lib"])?;
     command.args(["--no-default-features", "--features", "ring,websocket"]);
-    command.arg("--target-dir");
-    command.arg(workspace.target.join(FOLDER));
+    command.arg("--target-dir").arg(&workspace.target);
     command.current_dir(folder).args(more);
-    command.env("RUSTFLAGS", format!("{flags} --cfg http_context_loom"));
-    command
+    Ok(command)
 }
 
 pub(crate) fn build(workspace: &Workspace) -> Result<(), String> {
     for weaker in WEAKER {
         weaker.in_text_of(&workspace.root)?;
     }
-    let mut command = models(workspace, &workspace.root, &["--no-run"]);
-    run(command.env("CARGO_INCREMENTAL", "0"))
+    run(&mut models(
+        workspace,
+        MODELS,
+        &workspace.root,
+        &["--no-run"],
+    )?)
 }
 
 /// With few preemptions.
 pub(crate) fn test(workspace: &Workspace) -> Result<(), String> {
-    let mut command = models(workspace, &workspace.root, &["models::"]);
-    command.env("CARGO_INCREMENTAL", "0");
+    let mut command = models(workspace, MODELS, &workspace.root, &["models::"])?;
     run(command.env("LOOM_MAX_PREEMPTIONS", FEW))
 }
 
@@ -54,8 +68,7 @@ pub(crate) fn at_length(workspace: &Workspace, options: &[&str]) -> Result<(), S
     match options {
         ["--preemptions", most] => {
             let more = ["models::", "--", "--show-output"];
-            let mut command = models(workspace, &workspace.root, &more);
-            command.env("CARGO_INCREMENTAL", "0");
+            let mut command = models(workspace, MODELS, &workspace.root, &more)?;
             run(command.env("LOOM_MAX_PREEMPTIONS", most))
         }
         ["--weaker"] => all_fail(workspace, ""),
@@ -77,8 +90,9 @@ fn all_fail(workspace: &Workspace, of: &str) -> Result<(), String> {
         let write = |text: &str| fs::write(&path, text).map_err(|error| error.to_string());
         println!("\n=== {weaker}");
         write(&text.replacen(weaker.code, weaker.instead, 1))?;
-        let built = run(&mut models(workspace, &copy, &["--no-run", "--quiet"]));
-        let mut command = models(workspace, &copy, &["--quiet", weaker.model]);
+        let in_copy = |more: &[&str]| models(workspace, WEAKER_MODELS, &copy, more);
+        let built = run(&mut in_copy(&["--no-run", "--quiet"])?);
+        let mut command = in_copy(&["--quiet", weaker.model])?;
         let tested = run(command
             .env("LOOM_MAX_PREEMPTIONS", FEW)
             .env("RUST_BACKTRACE", "0"));

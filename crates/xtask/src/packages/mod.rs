@@ -13,6 +13,7 @@ mod unpack;
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use crate::{
@@ -53,34 +54,43 @@ pub(crate) fn pack(workspace: &Workspace) -> Result<(), String> {
     }
 }
 
-/// Builds each package with the features that it has by default, as those who depend on it do, its examples and
-/// the tests of its documentation with all of them.
+/// Builds each package with the features that it has by default, as those who depend on it do, and then the examples
+/// and the tests of the documentation of all of them, with all features.
 pub(crate) fn test(workspace: &Workspace) -> Result<(), String> {
-    let mut failed = Vec::new();
-    for package in workspace.published() {
-        for arguments in [
-            &["check", "--quiet"][..],
-            &["build", "--quiet", "--examples", "--all-features"],
-            &["test", "--quiet", "--doc", "--all-features"],
-        ] {
-            // Its lock file is made of the one of the workspace, without what only tests need.
-            let mut command = cargo_unlocked(arguments);
-            for option in PROFILE {
-                command.args(["--config", option]);
-            }
-            command.arg("--manifest-path");
-            command.arg(folder(workspace).join("Cargo.toml"));
-            command.arg("--target-dir").arg(&workspace.target);
-            if let Err(error) = run(command.args(["-p", &package.name])) {
-                failed.push(error);
-            }
-        }
-    }
+    let published = workspace.published();
+    let each = published
+        .iter()
+        .map(|package| in_packages(workspace, &["check", "--quiet", "-p", &package.name]));
+    let all = [
+        ["build", "--quiet", "--workspace", "--examples"],
+        ["test", "--quiet", "--workspace", "--doc"],
+    ];
+    let all = all.map(|arguments| {
+        let mut command = in_packages(workspace, &arguments);
+        command.arg("--all-features");
+        command
+    });
+    let failed: Vec<String> = each
+        .chain(all)
+        .filter_map(|mut command| run(&mut command).err())
+        .collect();
     if failed.is_empty() {
         Ok(())
     } else {
         Err(failed.join("\n"))
     }
+}
+
+/// Without `--locked`: the lock file there is made of the one here, without what only tests need.
+fn in_packages(workspace: &Workspace, arguments: &[&str]) -> Command {
+    let mut command = cargo_unlocked(arguments);
+    for option in PROFILE {
+        command.args(["--config", option]);
+    }
+    command.arg("--manifest-path");
+    command.arg(folder(workspace).join("Cargo.toml"));
+    command.arg("--target-dir").arg(&workspace.target);
+    command
 }
 
 /// Where the packages are unpacked.

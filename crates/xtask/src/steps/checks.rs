@@ -1,6 +1,6 @@
 //! What the steps do.
 
-use std::{path::PathBuf, process::Command};
+use std::{num::NonZero, path::PathBuf, process::Command, thread::available_parallelism};
 
 use super::Outcome;
 use crate::{
@@ -8,12 +8,11 @@ use crate::{
     links,
     tools::{self, Toolbox},
     workspace::Workspace,
+    wrapper::Wrapper,
 };
 
 /// A workspace of its own.
 const SDKS: &str = "tests/sdks/Cargo.toml";
-pub(super) const SDKS_FOLDER: &str = "sdks";
-pub(super) const NO_KERNEL_FOLDER: &str = "no-kernel";
 
 /// Also of the workspace that is none of this one's members.
 pub(super) fn fmt(workspace: &Workspace) -> Result<(), String> {
@@ -104,7 +103,17 @@ pub(super) fn build_tests(toolbox: &Toolbox) -> Result<(), String> {
 
 /// The tests find the tools on the search path.
 pub(super) fn test(toolbox: &Toolbox) -> Result<(), String> {
-    run(cargo(&TESTS).env("PATH", toolbox.search_path()))
+    run(more_at_once(&mut cargo(&TESTS)).env("PATH", toolbox.search_path()))
+}
+
+/// Twice as many tests at once as by default, which is one for each core: they wait more than they compute.
+fn more_at_once(tests: &mut Command) -> &mut Command {
+    const THREADS: &str = "RUST_TEST_THREADS";
+    if std::env::var_os(THREADS).is_none() {
+        let cores = available_parallelism().map_or(1, NonZero::get);
+        tests.env(THREADS, (2 * cores).to_string());
+    }
+    tests
 }
 
 /// Of the core and of what a mistake there shows in first, all with the features that they have among all
@@ -121,52 +130,58 @@ pub(super) fn quick_tests(more: &[&str]) -> Result<(), String> {
     run(command.args(["--lib", "--test", "semantics"]).args(more))
 }
 
-/// In a workspace and a folder of their own, so that the lock file and the build of the libraries stay
-/// as small as they are.
-fn in_sdks(workspace: &Workspace, arguments: &[&str]) -> Command {
-    let mut command = cargo(arguments);
+/// Clippy that also generates code, so that what these SDKs need is not compiled a second time, for clippy alone.
+const CLIPPY_AND_BUILD: Wrapper = Wrapper {
+    name: "clippy-and-build",
+    line: "clippy-driver \"$@\" -D warnings",
+};
+
+/// In a workspace of their own, so that the lock file and the build of the libraries stay as small as they are; what
+/// both need is built once.
+fn test_sdks(workspace: &Workspace, more: &[&str]) -> Result<(), String> {
+    let mut command = CLIPPY_AND_BUILD.cargo(workspace, &["test", "--workspace"])?;
     command.arg("--manifest-path");
     command.arg(workspace.root.join(SDKS));
-    command.arg("--target-dir");
-    command.arg(workspace.target.join(SDKS_FOLDER));
-    command.env("CARGO_INCREMENTAL", "0");
-    command
+    command.arg("--target-dir").arg(&workspace.target);
+    run(command.args(more))
 }
 
 pub(super) fn build_sdks(workspace: &Workspace) -> Result<(), String> {
     println!("what these SDKs need is built first, which takes minutes where it was not yet");
-    let clippy = ["clippy", "--quiet", "--workspace", "--all-targets"];
-    run(in_sdks(workspace, &clippy).args(["--", "-D", "warnings"]))?;
-    run(&mut in_sdks(
-        workspace,
-        &["test", "--workspace", "--no-run"],
-    ))
+    test_sdks(workspace, &["--no-run"])
 }
 
 pub(super) fn sdks(workspace: &Workspace) -> Result<(), String> {
-    run(&mut in_sdks(workspace, &["test", "--workspace"]))
+    test_sdks(workspace, &[])
 }
 
-/// As on a system that the library cannot ask for sockets. In a folder of its own, since all that is
-/// built there is built anew for the flag; without the worker, the examples of the documentation and
-/// the tests that need programs, all of which are about something else.
+/// As on a system that the library cannot ask for sockets.
+const NO_KERNEL: Wrapper = Wrapper {
+    name: "no-kernel",
+    line: "\"$@\" --cfg http_context_no_kernel",
+};
+
+/// The libraries' own tests, and those of `tests/`. All with the features that they
+/// have among all tests: with others, what they need would be built a second time.
 pub(super) fn no_kernel(workspace: &Workspace, more: &[&str]) -> Result<(), String> {
-    let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
-    let test = |arguments: &[&str]| {
-        let mut command = cargo(&["test", "--no-fail-fast", "--target-dir"]);
-        command.arg(workspace.target.join(NO_KERNEL_FOLDER));
-        command.env("RUSTFLAGS", format!("{flags} --cfg http_context_no_kernel"));
-        command.env("CARGO_INCREMENTAL", "0");
-        run(command.args(arguments).args(more))
-    };
-    let libraries = ["-p", "http-context", "-p", "http-context-middleware"];
-    // Both, so that one does not go unseen for the other.
-    let all = [
-        test(&[&libraries[..], &["--all-features", "--lib"]].concat()),
-        test(&["-p", "http-context-tests", "--lib", "--tests"]),
-    ];
-    all.into_iter().collect()
+    let mut command = NO_KERNEL.cargo(workspace, &TESTS)?;
+    more_at_once(&mut command).arg("--lib");
+    for test in workspace.tests_of("http-context-tests") {
+        command.args(["--test", test]);
+    }
+    command.args(more).arg("--");
+    for test in NOT_WITHOUT_KERNEL {
+        command.args(["--skip", test]);
+    }
+    run(&mut command)
 }
+
+/// What needs programs, and what takes a minute and opens no connection.
+const NOT_WITHOUT_KERNEL: [&str; 3] = [
+    "a_program_that_was_installed",
+    "fifty_thousand_hosts",
+    "servers_of_others",
+];
 
 pub(super) fn build_benches() -> Result<(), String> {
     run(&mut cargo(&[

@@ -18,8 +18,6 @@ pub(crate) struct Step {
     pub(crate) build: Option<Build>,
     /// What is done with it.
     pub(crate) run: Option<fn(&Workspace, &Toolbox) -> Outcome>,
-    /// Where it builds what no other step uses, in the target folder.
-    pub(crate) folder: Option<&'static str>,
 }
 
 /// How a step ended.
@@ -45,7 +43,6 @@ const RULES: Step = Step {
         let all = [house_rules::check(workspace), named_tests::check(workspace)];
         all.into_iter().collect::<Result<(), String>>().into()
     }),
-    folder: None,
 };
 
 const FMT: Step = Step {
@@ -53,7 +50,6 @@ const FMT: Step = Step {
     about: "rustfmt changes nothing",
     build: None,
     run: Some(|workspace, _| checks::fmt(workspace).into()),
-    folder: None,
 };
 
 pub(crate) const ALL: &[Step] = &[
@@ -63,7 +59,6 @@ pub(crate) const ALL: &[Step] = &[
         about: "no circular dependencies: modules of the libraries, files of the core",
         build: None,
         run: Some(|workspace, _| circles::check(workspace).into()),
-        folder: None,
     },
     FMT,
     Step {
@@ -71,14 +66,12 @@ pub(crate) const ALL: &[Step] = &[
         about: "dependencies, compiler and documentation agree with the oldest Rust that each crate promises",
         build: None,
         run: Some(|workspace, _| msrv::check(workspace).into()),
-        folder: None,
     },
     Step {
         name: "clippy",
         about: "clippy has no warnings on any target, with all features",
         build: Some(|_, _| checks::clippy(&["--workspace", "--all-targets", "--all-features"])),
         run: None,
-        folder: None,
     },
     Step {
         name: "features",
@@ -86,21 +79,18 @@ pub(crate) const ALL: &[Step] = &[
                 lacks",
         build: Some(|workspace, _| checks::features(workspace)),
         run: None,
-        folder: None,
     },
     Step {
         name: "providers",
         about: "the provider of cryptography is the one that was chosen, and no second one is built",
         build: Some(|workspace, _| providers::check(workspace)),
         run: None,
-        folder: None,
     },
     Step {
         name: "elsewhere",
         about: "what macOS and Windows have in place of what is only on Linux compiles, on Linux",
         build: Some(|workspace, _| elsewhere::check(workspace)),
         run: None,
-        folder: None,
     },
     Step {
         name: "docs",
@@ -108,42 +98,36 @@ pub(crate) const ALL: &[Step] = &[
                 (lychee)",
         build: Some(|workspace, _| checks::docs(workspace)),
         run: Some(|workspace, toolbox| links::check(workspace, toolbox).into()),
-        folder: None,
     },
     Step {
         name: "api",
         about: "the public API of the libraries is the committed one (`cargo xtask api` writes it)",
         build: Some(|workspace, _| api::check(workspace)),
         run: None,
-        folder: None,
     },
     Step {
         name: "test",
         about: "unit, integration and documentation tests, with all features",
         build: Some(|_, toolbox| checks::build_tests(toolbox)),
         run: Some(|_, toolbox| checks::test(toolbox).into()),
-        folder: None,
     },
     Step {
         name: "sdks",
         about: "whole SDKs inside a context: clippy and tests of `tests/sdks`, a workspace of its own",
         build: Some(|workspace, _| checks::build_sdks(workspace)),
         run: Some(|workspace, _| checks::sdks(workspace).into()),
-        folder: Some(checks::SDKS_FOLDER),
     },
     Step {
         name: "no-kernel",
         about: "the tests of the libraries hold where no system shows sockets and their closes",
         build: Some(|workspace, _| checks::no_kernel(workspace, &["--no-run"])),
         run: Some(|workspace, _| checks::no_kernel(workspace, &[]).into()),
-        folder: Some(checks::NO_KERNEL_FOLDER),
     },
     Step {
         name: "interleavings",
         about: "what threads of the core share holds in every order of their steps, of few preemptions (loom)",
         build: Some(|workspace, _| interleavings::build(workspace)),
         run: Some(|workspace, _| interleavings::test(workspace).into()),
-        folder: Some(interleavings::FOLDER),
     },
     Step {
         name: "packages",
@@ -152,35 +136,30 @@ pub(crate) const ALL: &[Step] = &[
             packages::pack(workspace).and_then(|()| packages::test(workspace))
         }),
         run: None,
-        folder: None,
     },
     Step {
         name: "bench",
         about: "the benchmarks compile",
         build: Some(|_, _| checks::build_benches()),
         run: None,
-        folder: None,
     },
     Step {
         name: "instructions",
         about: "steps and requests take no more instructions than the committed counts (valgrind)",
         build: Some(|_, toolbox| checks::build_instructions(toolbox)),
         run: Some(|_, toolbox| checks::instructions(toolbox).into()),
-        folder: None,
     },
     Step {
         name: "deny",
         about: "licences, bans and sources of the dependencies (cargo-deny)",
         build: None,
         run: Some(|_, toolbox| checks::deny(toolbox).into()),
-        folder: None,
     },
     Step {
         name: "dashboards",
         about: "Prometheus rules and their tests (promtool)",
         build: None,
         run: Some(checks::dashboards),
-        folder: None,
     },
 ];
 
@@ -193,13 +172,11 @@ pub(crate) const QUICK: &[Step] = &[
         about: "clippy has no warnings on the libraries and programs, with all features",
         build: Some(|_, _| checks::clippy(&["--workspace", "--all-features"])),
         run: None,
-        folder: None,
     },
     Step {
         name: "quick-tests",
         about: "the unit tests of the core and the instrumentation, and the contract of contexts",
         build: Some(|_, _| checks::quick_tests(&["--no-run"])),
         run: Some(|_, _| checks::quick_tests(&[]).into()),
-        folder: None,
     },
 ];
