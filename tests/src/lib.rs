@@ -20,7 +20,8 @@
 //!
 //! A [`storm`] does to contexts, on several threads at once, whatever can be done to them.
 //!
-//! A test that needs a program beyond Rust asks [`tools`] for it.
+//! A test that needs a program beyond Rust asks [`tools`] for it, or [`postgres`] for that server, which runs as
+//! [`nobody`].
 //!
 //! Nothing here waits for time. A test waits for a count
 //! ([`Server::wait_until`]) or holds the server at a [`Gate`]; a deadline
@@ -67,6 +68,10 @@ mod gate;
 mod invariants;
 mod long_run;
 mod middleware;
+#[cfg(target_os = "linux")]
+pub mod nobody;
+#[cfg(target_os = "linux")]
+pub mod postgres;
 mod random;
 mod raw_server;
 mod runtime_thread;

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use http_context_tests::nobody;
+use http_context_tests::postgres::{initialize, start};
 use http_context_worker::{PostgresAddress, QueueAddress, RedisAddress};
 
 /// One that nobody has had for a moment.
@@ -37,64 +39,15 @@ pub(crate) fn redis(folder: &Path, settings: &[&str]) -> (Child, String) {
 /// With its defaults, but for commits that wait for no disk, as with the others, and these settings of its own;
 /// and its URL.
 pub(crate) fn postgres(folder: &Path, settings: &[&str]) -> (Child, String) {
-    if is_root() {
-        std::os::unix::fs::chown(folder, Some(NOBODY), Some(NOBODY)).unwrap();
-    }
+    nobody::own(folder);
     let data = folder.join("data");
-    let made = unprivileged("initdb")
-        .args([
-            "--no-sync",
-            "--username=postgres",
-            "--auth=trust",
-            "--encoding=UTF8",
-        ])
-        .args(["--locale=C", "-D"])
-        .arg(&data)
-        .output();
-    assert!(made.expect("initdb is on the search path").status.success());
+    initialize(&data);
     let port = free_port();
-    let mut server = unprivileged("postgres")
-        .arg("-D")
-        .arg(&data)
-        .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1"])
-        .args([
-            "-c",
-            "unix_socket_directories=",
-            "-c",
-            "synchronous_commit=off",
-        ])
-        .args(settings.iter().flat_map(|setting| ["-c", setting]))
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(server.stderr.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().contains("ready to accept")));
-    std::thread::spawn(move || lines.for_each(drop));
+    let settings = [&["synchronous_commit=off"], settings].concat();
     (
-        server,
+        start(&data, port, &settings),
         format!("postgres://postgres@127.0.0.1:{port}/postgres"),
     )
-}
-
-/// A user whom every system has.
-const NOBODY: u32 = 65534;
-
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-/// A program of PostgreSQL, whose server does not run as root.
-fn unprivileged(program: &str) -> Command {
-    use std::os::unix::process::CommandExt as _;
-    let mut command = Command::new(program);
-    command
-        .current_dir("/")
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null());
-    if is_root() {
-        command.uid(NOBODY).gid(NOBODY);
-    }
-    command
 }
 
 /// The address of a queue of this name.

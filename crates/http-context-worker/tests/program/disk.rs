@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use http_context_tests::nobody;
 use serde_json::json;
 
 use crate::crash::Random;
@@ -140,21 +141,6 @@ fn an_output_on_a_full_disk_is_named_and_its_job_stays_in_the_queue() {
     );
 }
 
-/// Root may write anywhere: where the tests are root's, the worker is not.
-fn unprivileged(command: &Command) -> Command {
-    let is_root = rustix::process::geteuid().is_root();
-    if is_root {
-        let mut wrapped = Command::new("setpriv");
-        wrapped.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]);
-        wrapped.arg(command.get_program()).args(command.get_args());
-        wrapped
-    } else {
-        let mut same = Command::new(command.get_program());
-        same.args(command.get_args());
-        same
-    }
-}
-
 fn chmod(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
@@ -163,7 +149,8 @@ fn chmod(path: &Path, mode: u32) {
 fn a_state_that_is_read_only_is_named_and_kept() {
     let (files, gate) = (Files::new(), Gate::start());
     files.write("jobs", job_lines([("a".to_owned(), gate.url("/"))]));
-    // A copy that everybody may read, wherever this one is.
+    // Root may write anywhere, so the program runs as somebody else: a copy that everybody may read, wherever this
+    // one is.
     let program = files.path("worker");
     std::fs::copy(env!("CARGO_BIN_EXE_http-context-worker"), &program).unwrap();
     chmod(program.parent().unwrap(), 0o777);
@@ -174,20 +161,20 @@ fn a_state_that_is_read_only_is_named_and_kept() {
         .arg("--state")
         .arg(files.path("state"))
         .arg("--json");
-    let first = Running::start(&mut unprivileged(&command));
+    let first = Running::start(nobody::run(&mut command));
     let _held = gate.next();
     drop(first);
 
     let (state, database) = (files.path("state"), files.path("state/queue.sqlite"));
     chmod(&database, 0o444);
-    let done = finish(&mut unprivileged(&command));
+    let done = finish(nobody::run(&mut command));
     assert!(
         refused(&done).contains("readonly database"),
         "{}",
         done.stderr
     );
     chmod(&files.path("state/lock"), 0o444);
-    let done = finish(&mut unprivileged(&command));
+    let done = finish(nobody::run(&mut command));
     assert!(
         refused(&done).contains("cannot use the state"),
         "{}",
@@ -201,7 +188,7 @@ fn a_state_that_is_read_only_is_named_and_kept() {
     ] {
         chmod(path, mode);
     }
-    let rest = Running::start(&mut unprivileged(&command));
+    let rest = Running::start(nobody::run(&mut command));
     gate.next().answer();
     let done = rest.wait();
     assert_eq!(done.code(), 0, "{}", done.stderr);

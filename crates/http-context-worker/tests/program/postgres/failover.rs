@@ -1,6 +1,8 @@
 //! A PostgreSQL and its standby.
 
-use super::{PostgresServer, directory, unprivileged};
+use http_context_tests::postgres::program;
+
+use super::{PostgresServer, directory};
 use crate::queues::SharedServer as _;
 use crate::queues::failover::{Fate, Replicated};
 use crate::support::until;
@@ -12,7 +14,7 @@ impl Replicated for PostgresServer {
     fn start_pair() -> (Self, Self) {
         let primary = Self::start();
         let dir = directory();
-        let mut backup = unprivileged("pg_basebackup");
+        let mut backup = program("pg_basebackup");
         backup.args(["-h", "127.0.0.1", "-p", &primary.port.to_string()]);
         backup.args(["-U", "postgres", "-R", "-c", "fast", "--no-sync", "-D"]);
         let made = backup.arg(dir.path().join("data")).output().unwrap();

@@ -5,11 +5,12 @@ mod refusals;
 mod statements;
 mod tls;
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use http_context_tests::nobody;
+use http_context_tests::postgres::{initialize, start};
 use http_context_worker::{PostgresAddress, QueueAddress};
 
 use crate::queues::{SharedServer, free_port};
@@ -208,54 +209,23 @@ impl Drop for PostgresServer {
     }
 }
 
-/// Starts it and waits until it says that it is ready. What was acknowledged survives a restart.
+/// What was acknowledged survives a restart.
 fn launch(port: u16, dir: &Path) -> Child {
-    let mut command = unprivileged("postgres");
-    command.arg("-D").arg(dir.join("data"));
-    command.args(["-p", &port.to_string()]);
-    for setting in [
-        "listen_addresses=127.0.0.1",
-        "unix_socket_directories=",
-        "fsync=off",
-        // So that a signal finds its processes.
-        "jit=off",
-    ] {
-        command.args(["-c", setting]);
-    }
-    let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-    let is_ready = lines.any(|line| line.unwrap().contains("ready to accept"));
-    assert!(is_ready, "postgres ended");
-    // It must not meet a closed pipe.
-    std::thread::spawn(move || lines.for_each(drop));
-    process
-}
-
-/// A user whom every system has.
-const NOBODY: u32 = 65534;
-
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
+    // Without `jit`, so that a signal finds its processes.
+    start(&dir.join("data"), port, &["fsync=off", "jit=off"])
 }
 
 /// A directory of whoever the server runs as.
 fn directory() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    if is_root() {
-        std::os::unix::fs::chown(dir.path(), Some(NOBODY), Some(NOBODY)).unwrap();
-    }
+    nobody::own(dir.path());
     dir
 }
 
 /// A directory with the data of a server that is new.
 fn initialized() -> tempfile::TempDir {
     let dir = directory();
-    let mut initdb = unprivileged("initdb");
-    initdb.args(["--no-sync", "--username=postgres", "--auth=trust"]);
-    initdb.args(["--encoding=UTF8", "--locale=C", "-D"]);
-    let made = initdb.arg(dir.path().join("data")).output();
-    let made = made.expect("initdb is on the search path: `cargo xtask test` installs it");
-    assert!(made.status.success(), "{made:?}");
+    initialize(&dir.path().join("data"));
     dir
 }
 
@@ -264,23 +234,7 @@ fn own_file(path: &Path, content: &str) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::write(path, content).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    if is_root() {
-        std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
-    }
-}
-
-/// A program of PostgreSQL. Its server does not run as root, who may be whom the tests run as.
-fn unprivileged(program: &str) -> Command {
-    use std::os::unix::process::CommandExt as _;
-    let mut command = Command::new(program);
-    command
-        .current_dir("/")
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null());
-    if is_root() {
-        command.uid(NOBODY).gid(NOBODY);
-    }
-    command
+    nobody::own(path);
 }
 
 fn signal(process: u32, name: &str) {
