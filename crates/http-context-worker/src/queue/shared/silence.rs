@@ -2,9 +2,10 @@
 //!
 //! The server names those that were silent for a moment ([`noticed_after`]), which in a fleet that lives are none:
 //! it is asked so often, by so many, that to name all of them would be most of what it does. From then on the time is
-//! counted here, by a clock that nobody sets, from when the last sign of life was seen to change. The sign itself is a time of the server's clock, and only whether it changes counts: neither a
-//! clock that is set nor machines whose clocks differ make a worker gone, or keep a worker that is gone. Time in
-//! which nobody looked does not count: after an outage all workers are silent alike.
+//! counted here, by a clock that nobody sets, from when the last sign of life was seen to change. The sign itself is a
+//! time of the server's clock, and only whether it changes counts: neither a clock that is set nor machines whose
+//! clocks differ make a worker gone, or keep a worker that is gone. Time in which nobody looked does not count: after
+//! an outage all workers are silent alike.
 
 use std::collections::HashMap;
 use std::time::Duration;
