@@ -33,9 +33,10 @@
 //! # PostgreSQL
 //!
 //! Four connections for each worker, so that the default of 100 (`max_connections`) is used up by 25: of forty, nine
-//! ended with `does not answer: no connection could be made`. Each of the four is a process of 3 to 4 MB there. An idle worker takes about 1 % of a core of the server, with 14 to 22 transactions a second, so that a
-//! hundred fill one: that is the knee, and it was reached by measurement. A job takes 0.6 to 0.8 ms. Where there are to
-//! be more than some dozens of workers, let each do more at once, or take Redis.
+//! had none, and a worker says then that the server `refuses for now: sorry, too many clients already (53300)`. Each of
+//! the four is a process of 3 to 4 MB there. An idle worker takes about 1 % of a core of the server, with 14 to 22
+//! transactions a second, so that a hundred fill one: that is the knee, and it was reached by measurement. A job takes
+//! 0.6 to 0.8 ms. Where there are to be more than some dozens of workers, let each do more at once, or take Redis.
 //!
 //! # How soon a job begins
 //!

@@ -12,16 +12,18 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use tokio::time::Instant;
+use sqlx::{ConnectOptions as _, Postgres};
+use tokio::time::{Instant, timeout};
 
 use super::connection::CONNECT_WITHIN;
 use crate::queue::shared::{Meaning, Refusal as _};
 
 /// The least time between two pools, so that a server that stays the wrong one is not flooded.
 const MIN_AGE: Duration = Duration::from_millis(250);
+/// How long a server is waited for that is asked why it has refused a connection before.
+const REFUSED_WITHIN: Duration = Duration::from_millis(500);
 /// The engine, the keeper, the writer of results, and one for what comes in between.
 pub(super) const CONNECTIONS: u32 = 4;
 
@@ -113,12 +115,24 @@ impl Link {
 impl Current {
     /// A connection for one question.
     pub(super) async fn connection(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
-        let connection = self.pool.acquire().await?;
+        let connection = match self.pool.acquire().await {
+            Err(sqlx::Error::PoolTimedOut) => return Err(self.refusal().await),
+            acquired => acquired?,
+        };
         // Looked at with the connection in hand: were this one to another server, it would show.
         if self.server.is_mixed.load(Ordering::Relaxed) {
             return Err(io::Error::other("another server answers by now").into());
         }
         Ok(connection)
+    }
+
+    /// Why none was had in time: a pool that is refused asks again until then, and says only that.
+    async fn refusal(&self) -> sqlx::Error {
+        let options = self.pool.connect_options();
+        match timeout(REFUSED_WITHIN, options.connect()).await {
+            Ok(Err(refusal)) => refusal,
+            _ => sqlx::Error::PoolTimedOut,
+        }
     }
 
     /// Nothing is connected yet.

@@ -29,7 +29,7 @@ impl Refusal for sqlx::Error {
                 error.message(),
                 error.try_downcast_ref::<PgDatabaseError>(),
             ),
-            Self::PoolTimedOut => "no connection could be made".to_owned(),
+            Self::PoolTimedOut => "no connection could be had in time".to_owned(),
             Self::PoolClosed => "its connections were given up".to_owned(),
             Self::Io(error) => first_line(&error.to_string()),
             Self::Protocol(said) => {

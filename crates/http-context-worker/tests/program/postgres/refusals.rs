@@ -41,7 +41,7 @@ const PASSING: [Trouble; 4] = [
             server.sql("ALTER ROLE worker CONNECTION LIMIT 0");
             cut(server);
         },
-        said: "does not answer: ",
+        said: "refuses for now: too many connections for role",
         end: |server| {
             server.sql("ALTER ROLE worker CONNECTION LIMIT -1");
         },
