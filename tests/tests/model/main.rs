@@ -109,6 +109,10 @@ fn programs(runtime: &Runtime, name: &str) {
     let (steps, count) = (Cell::new(0), Cell::new(0));
     let (met, has_parted) = (RefCell::new(Facts::new()), Cell::new(false));
     for batch in 0.. {
+        if batch > 0 {
+            // They remember every WebSocket that they had.
+            peers.replace(Peers::start());
+        }
         // A runner is good for one run.
         let result = runner(seed, batch).run(&op::programs(MOST_STEPS), |program| {
             steps.set(steps.get() + program.len() as u64);
