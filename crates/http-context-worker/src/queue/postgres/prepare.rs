@@ -20,6 +20,7 @@ const LOCK: i64 = 0x6874_7470_6374_7871;
 const MAKE_WITHIN: Duration = Duration::from_mins(10);
 
 const TABLES: &str = include_str!("tables.sql");
+const HAS_TABLES: &str = include_str!("has_tables.sql");
 
 /// Makes a database that is new ready, and refuses one of another version.
 pub(super) async fn prepare(connection: &Connection, queue: &str) -> Result<(), QueueError> {
@@ -60,10 +61,9 @@ pub(super) async fn prepare(connection: &Connection, queue: &str) -> Result<(), 
 
 /// The formats of what is ours and of what is the engine's, where there is anything.
 async fn format(connection: &mut PgConnection) -> Result<Option<(i32, i64)>, sqlx::Error> {
-    let is_there: bool =
-        sqlx::query_scalar("SELECT to_regclass('http_context_worker.format') IS NOT NULL")
-            .fetch_one(&mut *connection)
-            .await?;
+    let is_there: bool = sqlx::query_scalar(HAS_TABLES)
+        .fetch_one(&mut *connection)
+        .await?;
     if !is_there {
         return Ok(None);
     }

@@ -1,6 +1,7 @@
 //! The queue in a real PostgreSQL: the server, and what is its own.
 
 mod failover;
+mod first_use;
 mod refusals;
 mod statements;
 mod tls;
