@@ -6,7 +6,7 @@ use std::{path::Path, process::Command};
 use crate::command::output;
 
 /// What the target folder grows to in a whole run from nothing, measured, in GB.
-const WHOLE_RUN: u64 = 25;
+const WHOLE_RUN: u64 = 15;
 
 /// Whether what is built now is built for this run alone: so in continuous integration, which clones anew.
 pub(crate) fn is_built_once() -> bool {

@@ -38,7 +38,7 @@ fn a_machine_that_has_run_nothing_takes_as_long_as_that_of_the_table() {
     let mut fast = estimate;
     fast.cores = 4.0 * CORES;
     let faster = fast.left(parts()).as_secs_f64();
-    assert!(faster < 0.7 * all, "{faster} s of {all}");
+    assert!(faster < 0.8 * all, "{faster} s of {all}");
 }
 
 #[test]
