@@ -105,14 +105,11 @@ fn programs(runtime: &Runtime, name: &str) {
     silence_planned_panics();
     let asked = LongRun::from_env(name, "MODEL_STEPS", "MODEL_SEED");
     let (steps_wanted, seed) = (asked.wanted, asked.seed);
-    let peers = RefCell::new(Peers::start());
     let (steps, count) = (Cell::new(0), Cell::new(0));
     let (met, has_parted) = (RefCell::new(Facts::new()), Cell::new(false));
     for batch in 0.. {
-        if batch > 0 {
-            // They remember every WebSocket that they had.
-            peers.replace(Peers::start());
-        }
+        // New ones for each: they remember every WebSocket that they had.
+        let peers = RefCell::new(Peers::start());
         // A runner is good for one run.
         let result = runner(seed, batch).run(&op::programs(MOST_STEPS), |program| {
             steps.set(steps.get() + program.len() as u64);

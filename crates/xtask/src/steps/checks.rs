@@ -161,8 +161,8 @@ const NO_KERNEL: Wrapper = Wrapper {
     line: "\"$@\" --cfg http_context_no_kernel",
 };
 
-/// The libraries' own tests, and those of `tests/`. All with the features that they
-/// have among all tests: with others, what they need would be built a second time.
+/// The libraries' own tests, and those of `tests/`. All with the features that they have among all tests: with others,
+/// what they need would be built a second time.
 pub(super) fn no_kernel(workspace: &Workspace, more: &[&str]) -> Result<(), String> {
     let mut command = NO_KERNEL.cargo(workspace, &TESTS)?;
     more_at_once(&mut command).arg("--lib");

@@ -1,6 +1,6 @@
 //! Several who are the first to use a database: one of them makes the tables, under a lock.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::PostgresServer;
 use crate::queues::SharedServer as _;
@@ -13,15 +13,6 @@ const UNTIL_SOMEBODY_WAITS: &str = "DO $$ BEGIN FOR try IN 1..3000 LOOP \
      IF EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted) THEN RETURN; END IF; \
      PERFORM pg_sleep(0.01); END LOOP; RAISE 'nobody waits for the lock'; END $$";
 
-/// Steps of one connection, one after another.
-fn psql(server: &PostgresServer, steps: &[&str]) -> Command {
-    let mut psql = Command::new("psql");
-    psql.args(["-X", "-At", "-h", "127.0.0.1", "-U", "postgres"]);
-    psql.args(["-p", &server.port().to_string(), "-v", "ON_ERROR_STOP=1"]);
-    psql.args(steps.iter().flat_map(|step| ["-c", step]));
-    psql
-}
-
 #[test]
 fn who_has_waited_for_the_tables_sees_them() {
     let server = PostgresServer::start();
@@ -32,7 +23,7 @@ fn who_has_waited_for_the_tables_sees_them() {
         "CREATE TABLE http_context_worker.format ()",
         "SELECT pg_advisory_unlock(7)",
     ];
-    let mut makes = psql(&server, &steps).stdout(Stdio::null()).spawn().unwrap();
+    let mut makes = server.psql(&steps).stdout(Stdio::null()).spawn().unwrap();
     until("it has the lock", || {
         server.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == "1"
     });
@@ -43,7 +34,7 @@ fn who_has_waited_for_the_tables_sees_them() {
         HAS_TABLES,
         "COMMIT",
     ];
-    let waits = psql(&server, &steps).output().unwrap();
+    let waits = server.psql(&steps).output().unwrap();
     assert!(makes.wait().unwrap().success());
     let said = String::from_utf8(waits.stdout).unwrap();
     let has_tables: Vec<&str> = said.lines().filter(|line| line.len() == 1).collect();

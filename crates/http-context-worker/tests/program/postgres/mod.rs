@@ -41,18 +41,25 @@ impl PostgresServer {
         Self::start_in(dir)
     }
 
-    /// The answer to these statements, a line for each row.
-    pub(crate) fn sql(&self, statements: &str) -> String {
+    /// A client that sends these statements one after another over one connection, and prints a line for each row.
+    fn psql(&self, statements: &[&str]) -> Command {
         let mut psql = Command::new("psql");
         psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p"]);
         psql.arg(self.port.to_string());
-        psql.args(["-U", "postgres", "-d", "postgres", "-c", statements]);
+        psql.args(["-U", "postgres", "-d", "postgres"]);
+        psql.args(statements.iter().flat_map(|statement| ["-c", statement]));
         // It goes on where a test has taken away what workers need.
         psql.env("PGPASSWORD", "right");
         psql.env(
             "PGOPTIONS",
             "-c default_transaction_read_only=off -c statement_timeout=0",
         );
+        psql
+    }
+
+    /// The answer to these statements, a line for each row.
+    pub(crate) fn sql(&self, statements: &str) -> String {
+        let mut psql = self.psql(&[statements]);
         let output = psql.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{statements}: {said}");
