@@ -1,14 +1,9 @@
 //! One accepted connection, from accept to close.
 
 use std::{
-    io,
     net::SocketAddr,
-    pin::{Pin, pin},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll},
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
 };
 
 use http::{Method, header};
@@ -16,7 +11,7 @@ use http_body::Body as _;
 use hyper::{Request, Response, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     sync::mpsc,
     time::Instant,
@@ -26,6 +21,7 @@ use super::{
     Shared,
     body::{BoxError, CountedBody, ResponseBody, empty_body},
     counts::{ClosedBy, Seen, Served},
+    end::{End, Watched},
     exchange::{Carried, Exchange},
     registry::Command,
     routes,
@@ -73,11 +69,7 @@ async fn serve_http<S>(
     let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
     builder.http2().max_concurrent_streams(shared.max_streams);
     let builder = shared.protocol.restrict(builder);
-    let io = TokioIo::new(Watched {
-        inner: stream,
-        opened: false,
-        end,
-    });
+    let io = TokioIo::new(Watched::new(stream, end));
     let mut connection = pin!(builder.serve_connection(io, service));
     loop {
         let command = tokio::select! {
@@ -170,7 +162,7 @@ impl OpenConnection {
     fn ended(&self, agreed: bool) {
         // Without a command, an HTTP/2 server ends a connection for one reason:
         // the client sent a GOAWAY. It may then close before the client does.
-        let by_goaway = agreed && self.end.http2.load(Ordering::Relaxed);
+        let by_goaway = agreed && self.end.is_http2();
         self.ended_by(if by_goaway {
             ClosedBy::Client
         } else {
@@ -198,101 +190,5 @@ impl Drop for OpenConnection {
             ClosedBy::Server => counts.closed_by_server += 1,
             ClosedBy::Error => counts.closed_by_error += 1,
         });
-    }
-}
-
-/// How a connection ended. The first one to say so is right: what comes after
-/// is the other side's answer to it.
-#[derive(Debug, Default)]
-struct End {
-    by: Mutex<Option<(ClosedBy, Instant)>>,
-    /// The client opened with the preface of HTTP/2.
-    http2: AtomicBool,
-}
-
-impl End {
-    fn set(&self, who: ClosedBy) {
-        let mut end = self.by.lock().unwrap_or_else(PoisonError::into_inner);
-        end.get_or_insert_with(|| (who, Instant::now()));
-    }
-
-    fn get(&self) -> Option<(ClosedBy, Instant)> {
-        *self.by.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A stream that notes who ended it. Around the TLS stream where there is one:
-/// a TLS client says that it closes before its socket does.
-struct Watched<S> {
-    inner: S,
-    /// The first read is behind it.
-    opened: bool,
-    end: Arc<End>,
-}
-
-impl<S> Watched<S> {
-    fn note<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if let Poll::Ready(Err(_)) = result {
-            self.end.set(ClosedBy::Error);
-        }
-        result
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let had_room = buffer.remaining() > 0;
-        let result = Pin::new(&mut self.inner).poll_read(context, buffer);
-        let read = &buffer.filled()[before..];
-        if result.is_ready() && !std::mem::replace(&mut self.opened, true) {
-            let http2 = read.starts_with(b"PRI");
-            self.end.http2.store(http2, Ordering::Relaxed);
-        }
-        if matches!(result, Poll::Ready(Ok(()))) && had_room && read.is_empty() {
-            self.end.set(ClosedBy::Client);
-        }
-        self.note(result)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.inner).poll_write(context, data);
-        self.note(result)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        data: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.inner).poll_write_vectored(context, data);
-        self.note(result)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = Pin::new(&mut self.inner).poll_flush(context);
-        self.note(result)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // In HTTP/2 a shutdown may be the answer to a GOAWAY.
-        if !self.end.http2.load(Ordering::Relaxed) {
-            self.end.set(ClosedBy::Server);
-        }
-        Pin::new(&mut self.inner).poll_shutdown(context)
     }
 }

@@ -4,6 +4,7 @@ mod body;
 mod builder;
 mod connection;
 mod counts;
+mod end;
 mod exchange;
 mod registry;
 mod routes;
