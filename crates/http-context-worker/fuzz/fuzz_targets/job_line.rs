@@ -1,6 +1,10 @@
 //! Fuzzes what `checks/job_line.rs` says.
 #![no_main]
-#![allow(dead_code, reason = "the module is the worker's, and has more than is used here")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "the module is the worker's, and has more than is used here"
+)]
 
 #[path = "../checks/job_line.rs"]
 mod check;
@@ -8,5 +12,7 @@ mod check;
 mod job;
 #[path = "../../src/line.rs"]
 mod line;
+#[path = "../../src/run_at.rs"]
+mod run_at;
 
 libfuzzer_sys::fuzz_target!(|line: &[u8]| check::check(line));

@@ -1,6 +1,9 @@
 //! Fuzzes what `checks/typed_line.rs` says.
 #![no_main]
-#![allow(dead_code, reason = "the modules are the worker's, and have more than is used here")]
+#![allow(
+    dead_code,
+    reason = "the modules are the worker's, and have more than is used here"
+)]
 
 #[path = "../checks/jobs.rs"]
 mod jobs;

@@ -75,7 +75,7 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "features",
-        about: "each crate builds without features, and with each single one; what a worker says of those that it \
+        about: "each published crate builds without features, and with each single one; what a worker says of those that it \
                 lacks",
         build: Some(|workspace, _| checks::features(workspace)),
         run: None,
