@@ -170,6 +170,12 @@ pub(crate) struct ReadUpTo {
     )]
     pub(crate) rejects: String,
     pub(crate) rejects_length: u64,
+    /// Whether they are a file, which this process has for itself and which is cut to what is recorded.
+    #[cfg_attr(
+        not(any(feature = "postgres", feature = "redis")),
+        allow(dead_code, reason = "asked for by queues that processes share")
+    )]
+    pub(crate) rejects_are_cut: bool,
 }
 
 /// What becomes of a job after an attempt.

@@ -125,6 +125,7 @@ async fn commit<Q: Queue>(
                 },
                 rejects: rejects.name().to_owned(),
                 rejects_length: rejects.length(),
+                rejects_are_cut: !rejects.is_stream(),
             }),
         };
         // Somebody else may have queued the same id since it was asked for.

@@ -1,7 +1,9 @@
 -- Queues a batch, whole or not at all.
 -- $1 queue, $2 ids, $3 their lines, $4 the jobs, $5 the series, $6 the number of its batch,
--- $7 input or NULL, $8 its offset, $9 rejects or NULL, $10 their length, $11 the times of the jobs in seconds or 0
--- Returns the ids that are known already, each with its line. With any of them nothing was done.
+-- $7 input or NULL, $8 its offset, $9 rejects or NULL, $10 their length, $11 the times of the jobs in seconds or 0,
+-- $12 the token that this process left at the rejects, or NULL
+-- Returns the ids that are known already, each with its line. With any of them nothing was done. Or a row of NULL when
+-- another process has the rejects by now, or their record has forgotten whose it is: then neither.
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest($2::bytea[], $3::bigint[], $4::bytea[], $11::bigint[])
         WITH ORDINALITY AS given (id, line, job, run_at, place)
@@ -10,12 +12,21 @@ WITH given AS MATERIALIZED (
 before AS MATERIALIZED (
     SELECT FROM http_context_worker.series WHERE series = $5 AND batch >= $6
 ),
+-- Locked, so that whoever claims them comes before this batch or after it.
+held AS MATERIALIZED (
+    SELECT FROM http_context_worker.output
+    WHERE queue = $1 AND kind = 'rejects' AND target = $9 AND token = $12 FOR UPDATE
+),
+claimed AS MATERIALIZED (
+    SELECT WHERE $12::text IS NOT NULL AND NOT EXISTS (SELECT FROM before) AND NOT EXISTS (SELECT FROM held)
+),
 known AS MATERIALIZED (
     SELECT id, line FROM http_context_worker.job_id
-    WHERE queue = $1 AND id = ANY ($2) AND NOT EXISTS (SELECT FROM before)
+    WHERE queue = $1 AND id = ANY ($2) AND NOT EXISTS (SELECT FROM before) AND NOT EXISTS (SELECT FROM claimed)
 ),
 free AS MATERIALIZED (
-    SELECT WHERE NOT EXISTS (SELECT FROM before) AND NOT EXISTS (SELECT FROM known)
+    SELECT WHERE NOT EXISTS (SELECT FROM before) AND NOT EXISTS (SELECT FROM claimed)
+        AND NOT EXISTS (SELECT FROM known)
 ),
 new AS MATERIALIZED (
     SELECT id, line, job, to_timestamp(run_at) AS run_at, nextval('http_context_worker.ticket') AS ticket
@@ -62,4 +73,4 @@ rejected AS (
     SELECT $1, 'rejects', $9, $10 FROM free WHERE $9::text IS NOT NULL
     ON CONFLICT (queue, kind, target) DO UPDATE SET length = excluded.length
 )
-SELECT id, line FROM known
+SELECT id, line FROM known UNION ALL SELECT NULL, NULL FROM claimed

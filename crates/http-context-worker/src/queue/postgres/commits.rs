@@ -9,7 +9,7 @@ use super::connection::Asked;
 use crate::progress::tally::Tally;
 use crate::queue::shared::Patience;
 use crate::queue::tasks::{BEGUN, task_id};
-use crate::queue::{Batch, Disposition, QueueError, Seen, Ticket};
+use crate::queue::{Batch, Disposition, OutputKind, QueueError, Seen, Ticket};
 use crate::retry::MAX_DELAY;
 
 const ADD: &str = include_str!("add.sql");
@@ -50,30 +50,42 @@ impl Postgres {
         let offset = read.map(|read| self.write(&read.offset)).transpose()?;
         let rejects = read.map(|read| self.on_this_host(&read.rejects));
         let rejects_length = read.map(|read| signed(read.rejects_length));
-        let ask = |mut connection: Asked| {
-            let asked = sqlx::query(ADD)
-                .bind(&inner.name)
-                .bind(&ids)
-                .bind(&lines)
-                .bind(&texts)
-                .bind(&series.name)
-                .bind(signed(series.number))
-                .bind(&input)
-                .bind(&offset)
-                .bind(&rejects)
-                .bind(rejects_length)
-                .bind(&times);
-            async move {
-                asked
-                    .fetch_all(&mut *connection)
-                    .await?
-                    .iter()
-                    .map(seen)
-                    .collect()
+        let known = loop {
+            let token = read
+                .filter(|read| read.rejects_are_cut)
+                .map(|_| inner.recorded_rejects.get().2)
+                .filter(|token| !token.is_empty());
+            let ask = |mut connection: Asked| {
+                let asked = sqlx::query(ADD)
+                    .bind(&inner.name)
+                    .bind(&ids)
+                    .bind(&lines)
+                    .bind(&texts)
+                    .bind(&series.name)
+                    .bind(signed(series.number))
+                    .bind(&input)
+                    .bind(&offset)
+                    .bind(&rejects)
+                    .bind(rejects_length)
+                    .bind(&times)
+                    .bind(&token);
+                async move {
+                    let rows = asked.fetch_all(&mut *connection).await?;
+                    let known: Result<Vec<Option<Seen>>, _> =
+                        rows.iter().map(seen_or_claimed).collect();
+                    Ok(known?.into_iter().collect())
+                }
+            };
+            let known: Option<Vec<Seen>> = inner.connection.ask(Patience::OfAReader, ask).await?;
+            match known {
+                Some(known) => break known,
+                None => self.claim_rejects_again().await?,
             }
         };
-        let known = inner.connection.ask(Patience::OfAReader, ask).await?;
         inner.series.give_back(series);
+        if let Some(read) = read {
+            inner.recorded_rejects.set_length(read.rejects_length);
+        }
         Ok(known)
     }
 
@@ -177,7 +189,7 @@ impl Postgres {
                 // A new server did not get to know that it is this process's, whose file it is.
                 Unsettled::Claimed
                     if self
-                        .claim(&results, Patience::OfAWorker)
+                        .claim(OutputKind::Results, &results, Patience::OfAWorker)
                         .await?
                         .is_some_and(|(length, _)| length == length_before) =>
                 {
@@ -244,6 +256,12 @@ impl Postgres {
             None => Unsettled::Forgotten,
         })
     }
+}
+
+/// Nothing where the rejects are claimed.
+fn seen_or_claimed(row: &PgRow) -> Result<Option<Seen>, sqlx::Error> {
+    let id: Option<Vec<u8>> = row.try_get(0)?;
+    id.map(|_| seen(row)).transpose()
 }
 
 fn seen(row: &PgRow) -> Result<Seen, sqlx::Error> {

@@ -125,6 +125,8 @@ struct Inner {
     series: FreeSeries,
     /// Of this process's results.
     recorded: RecordedLength,
+    /// Of its rejects.
+    recorded_rejects: RecordedLength,
     workers: Arc<Workers>,
     meter: std::sync::OnceLock<Meter>,
     cancellations: std::sync::OnceLock<Cancellations>,
@@ -146,6 +148,7 @@ impl Postgres {
             host: host(),
             series: FreeSeries::default(),
             recorded: RecordedLength::default(),
+            recorded_rejects: RecordedLength::default(),
             workers: Arc::default(),
             meter: std::sync::OnceLock::new(),
             cancellations: std::sync::OnceLock::new(),

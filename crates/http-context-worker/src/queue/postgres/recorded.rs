@@ -14,13 +14,19 @@ use crate::queue::{InputOffset, OutputKind, QueueError, Recorded};
 /// Standard input is another one each time: no offset of it is kept.
 const STDIN: &str = "-";
 
-/// The length of the results, as this process has recorded it last, with their name and the token that it left there.
+/// The length of an output, as this process has recorded it last, with its name and the token that it left there.
 #[derive(Debug, Default)]
 pub(super) struct RecordedLength(Mutex<Option<(String, u64, String)>>);
 
 impl RecordedLength {
     pub(super) fn set(&self, name: String, length: u64, token: String) {
         *self.0.lock() = Some((name, length, token));
+    }
+
+    pub(super) fn set_length(&self, now: u64) {
+        if let Some((_, length, _)) = &mut *self.0.lock() {
+            *length = now;
+        }
     }
 
     pub(super) fn get(&self) -> (String, u64, String) {
@@ -37,10 +43,7 @@ impl Postgres {
         target: &str,
     ) -> Result<Recorded, QueueError> {
         let target = self.on_this_host(target);
-        let record = match kind {
-            OutputKind::Results => self.claim(&target, Patience::None).await?,
-            OutputKind::Rejects => self.output_record(kind, &target, Patience::None).await?,
-        };
+        let record = self.claim(kind, &target, Patience::None).await?;
         Ok(record.map_or(Recorded::Unknown, |(length, _)| Recorded::Length(length)))
     }
 
@@ -52,6 +55,19 @@ impl Postgres {
         length: u64,
     ) -> Result<(), QueueError> {
         let target = self.on_this_host(target);
+        self.set_length(kind, &target, length, Patience::None)
+            .await?;
+        self.claim(kind, &target, Patience::None).await?;
+        Ok(())
+    }
+
+    async fn set_length(
+        &self,
+        kind: OutputKind,
+        target: &str,
+        length: u64,
+        patience: Patience,
+    ) -> Result<(), QueueError> {
         let ask = |mut connection: Asked| {
             let asked = sqlx::query(
                 "INSERT INTO http_context_worker.output (queue, kind, target, length) \
@@ -60,13 +76,27 @@ impl Postgres {
             )
             .bind(&self.0.name)
             .bind(kind.as_str())
-            .bind(&target)
+            .bind(target)
             .bind(signed(length));
             async move { asked.execute(&mut *connection).await.map(drop) }
         };
-        self.0.connection.ask(Patience::None, ask).await?;
-        if kind == OutputKind::Results {
-            self.claim(&target, Patience::None).await?;
+        self.0.connection.ask(patience, ask).await
+    }
+
+    fn recorded(&self, kind: OutputKind) -> &RecordedLength {
+        match kind {
+            OutputKind::Results => &self.0.recorded,
+            OutputKind::Rejects => &self.0.recorded_rejects,
+        }
+    }
+
+    /// A new server may not know that the rejects are this process's, whose file they are: it alone has it open.
+    pub(super) async fn claim_rejects_again(&self) -> Result<(), QueueError> {
+        let (target, length, _) = self.0.recorded_rejects.get();
+        let (kind, patience) = (OutputKind::Rejects, Patience::OfAReader);
+        if self.claim(kind, &target, patience).await?.is_none() {
+            self.set_length(kind, &target, length, patience).await?;
+            self.claim(kind, &target, patience).await?;
         }
         Ok(())
     }
@@ -74,10 +104,17 @@ impl Postgres {
     /// The sums of the results in one file.
     pub(super) async fn recorded_sums(&self, results: &str) -> Result<Tally, QueueError> {
         let results = self.on_this_host(results);
-        let record = self
-            .output_record(OutputKind::Results, &results, Patience::None)
-            .await?;
-        Ok(record.map(|(_, sums)| sums).unwrap_or_default())
+        let ask = |mut connection: Asked| {
+            let asked = sqlx::query_scalar(
+                "SELECT sums FROM http_context_worker.output \
+                 WHERE queue = $1 AND kind = 'results' AND target = $2",
+            )
+            .bind(&self.0.name)
+            .bind(&results);
+            async move { asked.fetch_optional(&mut *connection).await }
+        };
+        let sums: Option<Option<String>> = self.0.connection.ask(Patience::None, ask).await?;
+        self.sums(sums.flatten())
     }
 
     /// See [`Queue::resume`](crate::queue::Queue::resume).
@@ -86,64 +123,41 @@ impl Postgres {
         results: &str,
     ) -> Result<Option<(u64, Tally)>, QueueError> {
         let results = self.on_this_host(results);
-        self.claim(&results, Patience::OfAWorker).await
+        self.claim(OutputKind::Results, &results, Patience::OfAWorker)
+            .await
     }
 
-    /// Makes what is recorded of these results this process's, and says what that is. What a process has sent that
+    /// Makes what is recorded of an output this process's, and says what that is. What a process has sent that
     /// was killed may still be on its way, and must not count lines that are cut off now.
     pub(super) async fn claim(
-        &self,
-        results: &str,
-        patience: Patience,
-    ) -> Result<Option<(u64, Tally)>, QueueError> {
-        let token = Ulid::generate().to_string();
-        let ask = |mut connection: Asked| {
-            let asked = sqlx::query_as(
-                "UPDATE http_context_worker.output SET token = $3 \
-                 WHERE queue = $1 AND kind = 'results' AND target = $2 RETURNING length, sums",
-            )
-            .bind(&self.0.name)
-            .bind(results)
-            .bind(&token);
-            async move { asked.fetch_optional(&mut *connection).await }
-        };
-        let record: Option<(i64, Option<String>)> = self.0.connection.ask(patience, ask).await?;
-        let record = self.length_and_sums(record)?;
-        if let Some((length, _)) = record {
-            self.0.recorded.set(results.to_owned(), length, token);
-        }
-        Ok(record)
-    }
-
-    fn length_and_sums(
-        &self,
-        record: Option<(i64, Option<String>)>,
-    ) -> Result<Option<(u64, Tally)>, QueueError> {
-        let Some((length, sums)) = record else {
-            return Ok(None);
-        };
-        let sums = sums.map_or(Ok(Tally::default()), |sums| self.read(&sums))?;
-        Ok(Some((unsigned(length), sums)))
-    }
-
-    async fn output_record(
         &self,
         kind: OutputKind,
         target: &str,
         patience: Patience,
     ) -> Result<Option<(u64, Tally)>, QueueError> {
+        let token = Ulid::generate().to_string();
         let ask = |mut connection: Asked| {
             let asked = sqlx::query_as(
-                "SELECT length, sums FROM http_context_worker.output \
-                 WHERE queue = $1 AND kind = $2 AND target = $3",
+                "UPDATE http_context_worker.output SET token = $4 \
+                 WHERE queue = $1 AND kind = $2 AND target = $3 RETURNING length, sums",
             )
             .bind(&self.0.name)
             .bind(kind.as_str())
-            .bind(target);
+            .bind(target)
+            .bind(&token);
             async move { asked.fetch_optional(&mut *connection).await }
         };
         let record: Option<(i64, Option<String>)> = self.0.connection.ask(patience, ask).await?;
-        self.length_and_sums(record)
+        let Some((length, sums)) = record else {
+            return Ok(None);
+        };
+        let (length, sums) = (unsigned(length), self.sums(sums)?);
+        self.recorded(kind).set(target.to_owned(), length, token);
+        Ok(Some((length, sums)))
+    }
+
+    fn sums(&self, recorded: Option<String>) -> Result<Tally, QueueError> {
+        recorded.map_or(Ok(Tally::default()), |sums| self.read(&sums))
     }
 
     /// How far a file of jobs was read.

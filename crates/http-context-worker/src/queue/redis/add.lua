@@ -2,14 +2,19 @@
 -- KEYS: 1 data, 2 active, 3 ids, 4 inputs, 5 what is recorded of the rejects, 6 the last batch of the series,
 --       7 scheduled
 -- ARGV: 1 prefix of meta, 2 number of the batch, 3 input or "", 4 its offset, 5 length of the rejects or "",
+--       6 the token that this process left at the rejects, or "",
 --       then for each job: id, line, task id, job, its time in seconds or 0
--- Returns the ids that are known already, each with its line. With any of them nothing was done.
+-- Returns the ids that are known already, each with its line. With any of them nothing was done. Or {"claimed"} when
+-- another process has the rejects by now, or their record has forgotten whose it is: then neither.
 -- A batch that was on its way for long, behind a later one, was queued too.
 if tonumber(redis.call('GET', KEYS[6]) or -1) >= tonumber(ARGV[2]) then
     return {}
 end
+if ARGV[6] ~= '' and redis.call('HGET', KEYS[5], 'token') ~= ARGV[6] then
+    return {'claimed'}
+end
 local known = {}
-for i = 6, #ARGV, 5 do
+for i = 7, #ARGV, 5 do
     local line = redis.call('HGET', KEYS[3], ARGV[i])
     if line then
         known[#known + 1] = ARGV[i]
@@ -20,7 +25,7 @@ if #known > 0 then
     return known
 end
 local now = tonumber(redis.call('TIME')[1])
-for i = 6, #ARGV, 5 do
+for i = 7, #ARGV, 5 do
     local task = ARGV[i + 2]
     redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
     redis.call('HSET', KEYS[1], task, ARGV[i + 3])

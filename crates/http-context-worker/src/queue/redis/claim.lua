@@ -1,6 +1,6 @@
--- Makes what is recorded of the results this process's: no settlement of an earlier one that is still on its way
--- adds to them any more.
--- KEYS: 1 what is recorded of the results
+-- Makes what is recorded of an output this process's: no commit of an earlier one that is still on its way adds to it
+-- any more.
+-- KEYS: 1 what is recorded of the output
 -- ARGV: 1 a token of this process
 -- Returns length and sums; or nothing when nothing is recorded.
 local recorded = redis.call('HMGET', KEYS[1], 'length', 'sums')

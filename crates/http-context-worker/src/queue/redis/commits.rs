@@ -1,14 +1,14 @@
 //! The commits on which the queue's promise rests, and what they record.
 
 use parking_lot::Mutex;
-use redis::AsyncCommands as _;
+use redis::{AsyncCommands as _, ScriptInvocation};
 use ulid::Ulid;
 
 use super::Redis;
 use super::link::Link;
 use super::scripts::{ADD, BEGIN, CLAIM, SETTLE};
 use crate::progress::tally::Tally;
-use crate::queue::shared::Patience;
+use crate::queue::shared::{Patience, Series};
 use crate::queue::tasks::task_id;
 use crate::queue::{
     Batch, Disposition, InputOffset, OutputKind, QueueError, Recorded, Seen, Ticket,
@@ -18,13 +18,19 @@ use crate::retry::MAX_DELAY;
 /// Standard input is another one each time: no offset of it is kept.
 const STDIN: &str = "-";
 
-/// The length of the results, as this process has recorded it last, with its key and the token that it left there.
+/// The length of an output, as this process has recorded it last, with its key and the token that it left there.
 #[derive(Debug, Default)]
 pub(super) struct RecordedLength(Mutex<Option<(String, u64, String)>>);
 
 impl RecordedLength {
     fn set(&self, key: String, length: u64, token: String) {
         *self.0.lock() = Some((key, length, token));
+    }
+
+    fn set_length(&self, now: u64) {
+        if let Some((_, length, _)) = &mut *self.0.lock() {
+            *length = now;
+        }
     }
 
     fn get(&self) -> (String, u64, String) {
@@ -41,22 +47,15 @@ impl Redis {
         target: &str,
     ) -> Result<Recorded, QueueError> {
         let key = self.0.keys.output(kind, &self.on_this_host(target));
-        if kind == OutputKind::Results {
-            let claimed = self.claim(&key, Patience::None).await?;
-            return Ok(claimed.map_or(Recorded::Unknown, |(length, _)| Recorded::Length(length)));
-        }
-        let ask = |mut redis: Link| {
-            let key = key.clone();
-            async move { redis.hget(key, "length").await }
-        };
-        let length: Option<u64> = self.0.connection.ask(Patience::None, ask).await?;
-        Ok(length.map_or(Recorded::Unknown, Recorded::Length))
+        let claimed = self.claim(kind, &key, Patience::None).await?;
+        Ok(claimed.map_or(Recorded::Unknown, |(length, _)| Recorded::Length(length)))
     }
 
-    /// Makes what is recorded under this key of the results this process's, and says what that is. What a process
+    /// Makes what is recorded of an output under this key this process's, and says what that is. What a process
     /// has sent that was killed may still be on its way, and must not count lines that are cut off now.
     async fn claim(
         &self,
+        kind: OutputKind,
         key: &str,
         patience: Patience,
     ) -> Result<Option<(u64, String)>, QueueError> {
@@ -73,7 +72,7 @@ impl Redis {
             return Ok(None);
         };
         let length = self.read(&length)?;
-        self.0.recorded.set(key.to_owned(), length, token);
+        self.recorded(kind).set(key.to_owned(), length, token);
         Ok(Some((length, sums)))
     }
 
@@ -85,15 +84,27 @@ impl Redis {
         length: u64,
     ) -> Result<(), QueueError> {
         let key = self.0.keys.output(kind, &self.on_this_host(target));
-        let ask = |mut redis: Link| {
-            let key = key.clone();
-            async move { redis.hset::<_, _, _, ()>(key, "length", length).await }
-        };
-        self.0.connection.ask(Patience::None, ask).await?;
-        if kind == OutputKind::Results {
-            self.claim(&key, Patience::None).await?;
-        }
+        self.set_length(&key, length, Patience::None).await?;
+        self.claim(kind, &key, Patience::None).await?;
         Ok(())
+    }
+
+    async fn set_length(
+        &self,
+        key: &str,
+        length: u64,
+        patience: Patience,
+    ) -> Result<(), QueueError> {
+        let ask =
+            |mut redis: Link| async move { redis.hset::<_, _, _, ()>(key, "length", length).await };
+        self.0.connection.ask(patience, ask).await
+    }
+
+    fn recorded(&self, kind: OutputKind) -> &RecordedLength {
+        match kind {
+            OutputKind::Results => &self.0.recorded,
+            OutputKind::Rejects => &self.0.recorded_rejects,
+        }
     }
 
     /// The sums of the results in one file.
@@ -117,7 +128,8 @@ impl Redis {
             .0
             .keys
             .output(OutputKind::Results, &self.on_this_host(results));
-        let Some((length, sums)) = self.claim(&key, Patience::OfAWorker).await? else {
+        let claimed = self.claim(OutputKind::Results, &key, Patience::OfAWorker);
+        let Some((length, sums)) = claimed.await? else {
             return Ok(None);
         };
         let sums = if sums.is_empty() {
@@ -174,13 +186,44 @@ impl Redis {
         };
         let end: u64 = inner.connection.ask(Patience::OfAReader, ask).await?;
         let series = inner.series.take();
+        let mut answer: Vec<String> = loop {
+            let call = self.call_to_add(batch, &series, end - count)?;
+            let ask = |mut redis: Link| {
+                let call = &call;
+                async move { call.invoke_async(&mut redis).await }
+            };
+            let answer: Vec<String> = inner.connection.ask(Patience::OfAReader, ask).await?;
+            if answer.len() != 1 {
+                break answer;
+            }
+            self.claim_rejects_again().await?;
+        };
+        inner.series.give_back(series);
+        if let Some(read) = &batch.read {
+            inner.recorded_rejects.set_length(read.rejects_length);
+        }
+        let seen = answer.chunks_exact_mut(2).map(|pair| Seen {
+            id: std::mem::take(&mut pair[0]),
+            line: pair[1].parse().unwrap_or(0),
+        });
+        Ok(seen.collect())
+    }
+
+    /// The script with a batch, whose jobs are numbered from this one on.
+    fn call_to_add(
+        &self,
+        batch: &Batch,
+        series: &Series,
+        first: u64,
+    ) -> Result<ScriptInvocation<'static>, QueueError> {
+        let (inner, read) = (&self.0, batch.read.as_ref());
         let mut call = ADD.prepare_invoke();
         for key in [
             inner.keys.data(),
             inner.keys.active(),
             inner.keys.ids(),
             inner.keys.inputs(),
-            match &batch.read {
+            match read {
                 Some(read) => {
                     let rejects = self.on_this_host(&read.rejects);
                     inner.keys.output(OutputKind::Rejects, &rejects)
@@ -194,7 +237,7 @@ impl Redis {
             call.key(key);
         }
         call.arg(inner.keys.meta()).arg(series.number);
-        match &batch.read {
+        match read {
             Some(read) if read.input != STDIN => {
                 call.arg(self.on_this_host(&read.input))
                     .arg(self.write(&read.offset)?);
@@ -203,28 +246,33 @@ impl Redis {
                 call.arg("").arg("");
             }
         }
-        match &batch.read {
+        match read {
             Some(read) => call.arg(read.rejects_length),
             None => call.arg(""),
         };
-        for ((line, job), ticket) in batch.jobs.iter().zip(end - count..) {
+        match read {
+            Some(read) if read.rejects_are_cut => call.arg(inner.recorded_rejects.get().2),
+            _ => call.arg(""),
+        };
+        for ((line, job), ticket) in batch.jobs.iter().zip(first..) {
             call.arg(&job.id)
                 .arg(*line)
                 .arg(task_id(Ticket(ticket)).to_string())
                 .arg(&job.text)
                 .arg(job.run_at.0);
         }
-        let ask = |mut redis: Link| {
-            let call = &call;
-            async move { call.invoke_async(&mut redis).await }
-        };
-        let known: Vec<String> = inner.connection.ask(Patience::OfAReader, ask).await?;
-        inner.series.give_back(series);
-        let seen = known.chunks_exact(2).map(|pair| Seen {
-            id: pair[0].clone(),
-            line: pair[1].parse().unwrap_or(0),
-        });
-        Ok(seen.collect())
+        Ok(call)
+    }
+
+    /// A new server may not know that the rejects are this process's, whose file they are: it alone has it open.
+    async fn claim_rejects_again(&self) -> Result<(), QueueError> {
+        let (key, length, _) = self.0.recorded_rejects.get();
+        let (kind, patience) = (OutputKind::Rejects, Patience::OfAReader);
+        if self.claim(kind, &key, patience).await?.is_none() {
+            self.set_length(&key, length, patience).await?;
+            self.claim(kind, &key, patience).await?;
+        }
+        Ok(())
     }
 
     /// See [`Queue::begin`](crate::queue::Queue::begin).
@@ -294,7 +342,7 @@ impl Redis {
                 // A new server did not get to know that it is this process's, whose file it is.
                 Some("claimed")
                     if self
-                        .claim(&results, Patience::OfAWorker)
+                        .claim(OutputKind::Results, &results, Patience::OfAWorker)
                         .await?
                         .is_some_and(|(length, _)| length == length_before) => {}
                 _ => {

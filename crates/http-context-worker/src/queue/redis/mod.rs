@@ -13,6 +13,7 @@
 //! |---|---|---|
 //! | a reader of jobs is killed before a batch commits | the offset before the batch | started again it reads the batch again |
 //! | after it committed | the offset behind it | it goes on there |
+//! | what it sent is on its way for long, and arrives after the next one has opened its file of rejects | a token of the next one | it is not made: no line that was cut off is counted, and no job queued that is read again |
 //! | the answer to a commit is lost | the batch or settlement by its number | asked again it says the same |
 //! | a worker is killed while it holds jobs | they are in its hands, and it is silent | after the takeover time they go to the front of the queue |
 //! | a worker is killed while it writes lines, before they are settled | the same, and the length of its file as before | another one runs the jobs; the lines are past the recorded length, and are cut off when a worker is started again with that file |
@@ -107,6 +108,8 @@ struct Inner {
     series: FreeSeries,
     /// Of this process's results.
     recorded: RecordedLength,
+    /// Of its rejects.
+    recorded_rejects: RecordedLength,
     workers: Arc<Workers>,
     meter: std::sync::OnceLock<Meter>,
     cancellations: std::sync::OnceLock<Cancellations>,
@@ -146,6 +149,7 @@ impl Redis {
             host: host(),
             series: FreeSeries::default(),
             recorded: RecordedLength::default(),
+            recorded_rejects: RecordedLength::default(),
             workers: Arc::default(),
             meter: std::sync::OnceLock::new(),
             cancellations: std::sync::OnceLock::new(),

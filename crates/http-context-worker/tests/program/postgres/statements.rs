@@ -9,6 +9,7 @@ use sqlx::postgres::PgPool;
 
 use super::PostgresServer;
 use crate::queues::SharedServer as _;
+use crate::support::until;
 
 const ADD: &str = include_str!("../../../src/queue/postgres/add.sql");
 const SETTLE: &str = include_str!("../../../src/queue/postgres/settle.sql");
@@ -31,6 +32,17 @@ async fn start() -> (PostgresServer, PgPool) {
 }
 
 async fn add(pool: &PgPool, batch: i64, jobs: &[(&str, i64)]) -> Vec<(Vec<u8>, i64)> {
+    let known = add_behind(pool, None, batch, jobs).await;
+    known.into_iter().map(Option::unwrap).collect()
+}
+
+/// Queues as a process that has left this token at the rejects.
+async fn add_behind(
+    pool: &PgPool,
+    token: Option<&str>,
+    batch: i64,
+    jobs: &[(&str, i64)],
+) -> Vec<Option<(Vec<u8>, i64)>> {
     let ids: Vec<&[u8]> = jobs.iter().map(|(id, _)| id.as_bytes()).collect();
     let lines: Vec<i64> = jobs.iter().map(|(_, line)| *line).collect();
     let texts = vec![&b"{}"[..]; jobs.len()];
@@ -45,9 +57,14 @@ async fn add(pool: &PgPool, batch: i64, jobs: &[(&str, i64)]) -> Vec<(Vec<u8>, i
         .bind(batch.to_string())
         .bind("rejects")
         .bind(7 + batch)
-        .bind(vec![0_i64; jobs.len()]);
+        .bind(vec![0_i64; jobs.len()])
+        .bind(token);
     let known = added.fetch_all(pool).await.unwrap();
-    known.iter().map(|row| (row.get(0), row.get(1))).collect()
+    let known = known.iter().map(|row| {
+        let id: Option<Vec<u8>> = row.get(0);
+        id.map(|id| (id, row.get(1)))
+    });
+    known.collect()
 }
 
 async fn settle(
@@ -99,6 +116,39 @@ async fn keep(pool: &PgPool, own: &[&str]) -> (bool, Vec<String>) {
         .await
         .unwrap();
     (row.get(0), row.get(1))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_of_a_reader_whose_rejects_another_one_has_claimed_is_not_queued() {
+    let (server, pool) = start().await;
+    let state = "SELECT (SELECT count(*) FROM apalis.jobs), length FROM http_context_worker.output";
+    server.sql(
+        "INSERT INTO http_context_worker.output (queue, kind, target, length, token) \
+         VALUES ('q', 'rejects', 'rejects', 0, 'mine')",
+    );
+    assert_eq!(add_behind(&pool, Some("mine"), 0, &[("a", 1)]).await, []);
+    assert_eq!(server.sql(state), "1|7");
+
+    // It is claimed while the batch is on its way.
+    let mut claim = pool.begin().await.unwrap();
+    sqlx::query("UPDATE http_context_worker.output SET token = 'of another'")
+        .execute(&mut *claim)
+        .await
+        .unwrap();
+    let late = {
+        let pool = pool.clone();
+        tokio::spawn(async move { add_behind(&pool, Some("mine"), 1, &[("b", 2)]).await })
+    };
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    until("the batch waits for who claims", || {
+        server.sql(waiting) == "1"
+    });
+    claim.commit().await.unwrap();
+    assert_eq!(late.await.unwrap(), [None]);
+    assert_eq!(server.sql(state), "1|7");
+    // What was queued before, and whose answer got lost, was queued.
+    assert_eq!(add_behind(&pool, Some("mine"), 0, &[("a", 1)]).await, []);
+    assert_eq!(server.sql(state), "1|7");
 }
 
 #[tokio::test]
