@@ -158,23 +158,19 @@ pub(crate) struct Batch {
 }
 
 /// What the commit of a batch records of the input that it was read from.
+#[cfg_attr(
+    not(any(feature = "postgres", feature = "redis")),
+    allow(dead_code, reason = "asked for by queues that processes share")
+)]
 #[derive(Clone, Debug)]
 pub(crate) struct ReadUpTo {
     pub(crate) input: String,
     /// The offset behind the batch.
     pub(crate) offset: InputOffset,
     /// The rejects output, and its length.
-    #[cfg_attr(
-        not(any(feature = "postgres", feature = "redis")),
-        allow(dead_code, reason = "asked for by queues that processes share")
-    )]
     pub(crate) rejects: String,
     pub(crate) rejects_length: u64,
     /// Whether they are a file, which this process has for itself and which is cut to what is recorded.
-    #[cfg_attr(
-        not(any(feature = "postgres", feature = "redis")),
-        allow(dead_code, reason = "asked for by queues that processes share")
-    )]
     pub(crate) rejects_are_cut: bool,
 }
 
