@@ -323,3 +323,14 @@ async fn a_jar_shows_what_a_url_gets_and_when_that_ends_and_is_emptied_for_all()
         expected(&[("/ok", None)]).last()
     );
 }
+
+#[test]
+fn a_jar_has_each_cookie_by_its_name_and_shows_none_of_their_values() {
+    let (jar, url) = (CookieJar::new(), "http://host/".parse().unwrap());
+    jar.set("one=secret", &url);
+    jar.set("other=word", &url);
+    assert_eq!(jar.get("one", &url).as_deref(), Some("secret"));
+    assert_eq!(jar.get("other", &url).as_deref(), Some("word"));
+    assert_eq!(jar.get("third", &url), None);
+    assert_eq!(format!("{jar:?}"), "CookieJar { cookies: 2 }");
+}

@@ -22,7 +22,15 @@ async fn options_that_cannot_be_are_refused_whoever_opens() {
     let is_header: Is = |error| matches!(error, BuildError::CookieHeader);
     let pool = SessionOptions::new().default_headers(cookie());
     let pool = SessionPool::builder().session(pool).build();
-    let all: [(ContextBuilder, Is); 13] = [
+    let all: [(ContextBuilder, Is); 15] = [
+        (
+            builder().base_url("http://me@host/").auth(nobody()),
+            is_twice,
+        ),
+        (
+            builder().base_url("http://:pw@host/").auth(nobody()),
+            is_twice,
+        ),
         (user_info().auth(nobody()), is_twice),
         (
             user_info().auth(nobody().for_origin("http://host:80/x")),
@@ -89,5 +97,30 @@ async fn what_is_taken_back_is_not_refused() {
     ] {
         let open = context.open(async { Ok::<_, OpenError>(http_session()?.id()) });
         open.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_base_url_that_cannot_be_is_refused_with_what_is_wrong_with_it() {
+    for (url, wrong) in [
+        ("/v1/", "it is relative itself"),
+        ("http://[", "it is no URL"),
+        ("ftp://host/", "its scheme is neither http nor https"),
+    ] {
+        let context = builder().base_url(url);
+        let open = context.open(async { Ok::<_, OpenError>(()) });
+        let OpenError::Build(error) = open.await.unwrap_err() else {
+            panic!("{url}")
+        };
+        let error = error.to_string();
+        assert!(error.contains(wrong), "{url}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn what_takes_one_option_back_leaves_the_others() {
+    let named = || builder().name("kept");
+    for context in [named().without_observers(), named().without_base_url()] {
+        assert!(format!("{context:?}").contains("kept"), "{context:?}");
     }
 }

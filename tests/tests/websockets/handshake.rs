@@ -264,6 +264,15 @@ async fn a_refusal_has_its_status_and_its_body_without_secrets() {
                     "{text}"
                 );
                 assert!(!error.to_string().contains("hidden"), "{error}");
+                // The first line of the body, where there is one.
+                let said = error.to_string().contains(" and opened no WebSocket: ");
+                let has_line = refusal
+                    .body
+                    .lines()
+                    .next()
+                    .is_some_and(|line| !line.is_empty());
+                assert_eq!(said, has_line, "{error}");
+                assert!(!error.is_session_closed() && !error.is_timeout(), "{error}");
             });
             in_time(work).await;
             server.wait_until(|counts| counts.open == 0).await;

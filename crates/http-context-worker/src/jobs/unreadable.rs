@@ -1,6 +1,9 @@
 //! Text that cannot be read as a job's type: which field, and why.
 
+use std::fmt::Write as _;
+
 use serde::de::DeserializeOwned;
+use serde_path_to_error::{Path, Segment};
 
 use crate::line::BadField;
 
@@ -8,7 +11,7 @@ use crate::line::BadField;
 pub(super) fn read<J: DeserializeOwned>(text: &str) -> Result<J, BadField> {
     let mut json = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
+        let path = field_of(error.path());
         let message = error.into_inner().to_string();
         // These are of a field of what the path leads to.
         for (said, what) in [
@@ -17,19 +20,42 @@ pub(super) fn read<J: DeserializeOwned>(text: &str) -> Result<J, BadField> {
         ] {
             let name = message.strip_prefix(said);
             if let Some((name, _)) = name.and_then(|rest| rest.split_once('`')) {
-                let field = match path.as_str() {
-                    "." => name.to_owned(),
-                    path => format!("{path}.{name}"),
-                };
+                let mut field = path;
+                push_name(&mut field, name);
                 return BadField::new(field, what);
             }
         }
-        let field = match path.as_str() {
-            "." => "line",
-            path => path,
-        };
-        BadField::new(field, without_values(&message))
+        let error = without_values(&message);
+        if path.is_empty() {
+            BadField::line(error)
+        } else {
+            BadField::new(path, error)
+        }
     })
+}
+
+/// The path of a field; empty where it leads to the line as a whole.
+fn field_of(path: &Path) -> String {
+    let mut field = String::new();
+    for segment in path {
+        match segment {
+            // Into a string: this cannot fail.
+            Segment::Seq { index } => drop(write!(field, "[{index}]")),
+            Segment::Map { key: name } | Segment::Enum { variant: name } => {
+                push_name(&mut field, name);
+            }
+            Segment::Unknown => push_name(&mut field, "?"),
+        }
+    }
+    field
+}
+
+/// A name may be empty, and is seen all the same.
+fn push_name(field: &mut String, name: &str) {
+    if !field.is_empty() {
+        field.push('.');
+    }
+    field.push_str(if name.is_empty() { "\"\"" } else { name });
 }
 
 /// What serde says, without where in the text it is, and without the value that it found there: that may
@@ -79,6 +105,20 @@ mod tests {
     }
 
     #[test]
+    fn a_number_of_many_digits_is_the_nearest_one_that_there_is() {
+        #[derive(Deserialize)]
+        struct Paid {
+            amount: f64,
+        }
+        let digits = "0.44440016004989434594561592";
+        let paid = read::<Paid>(&format!(r#"{{"amount": {digits}}}"#)).unwrap();
+        assert_eq!(
+            paid.amount.to_bits(),
+            digits.parse::<f64>().unwrap().to_bits()
+        );
+    }
+
+    #[test]
     fn the_field_is_named_and_no_value_is_repeated() {
         for (text, field, error) in [
             ("{}", "to", "is missing"),
@@ -107,7 +147,13 @@ mod tests {
                 "from",
                 "unknown field, expected one of `to`, `size`, `urgency`",
             ),
+            (
+                r#"{"to": [], "": 1}"#,
+                "\"\"",
+                "unknown field, expected one of `to`, `size`, `urgency`",
+            ),
             (r#"{"to": [], "to": []}"#, "to", "stands twice"),
+            ("7", "line", "invalid type: integer, expected struct Mail"),
             (
                 r#"{"to": [], "size": "\", expected u8"}"#,
                 "size",

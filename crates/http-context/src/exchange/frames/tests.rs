@@ -129,3 +129,21 @@ proptest! {
         read(&pieces);
     }
 }
+
+#[test]
+#[cfg(feature = "websocket")]
+fn a_frame_has_begun_from_its_first_byte_to_its_last() {
+    let whole = frame(true, 1, b"hello", None);
+    let mut frames = Frames::of(Direction::Received);
+    assert!(!frames.is_amid_frame());
+    for _ in 0..2 {
+        let (last, before) = whole.split_last().unwrap();
+        for byte in before {
+            frames.read(&[*byte], |_| panic!("no message yet"));
+            assert!(frames.is_amid_frame());
+        }
+        let mut messages = 0;
+        frames.read(&[*last], |_| messages += 1);
+        assert_eq!((messages, frames.is_amid_frame()), (1, false));
+    }
+}
