@@ -5,6 +5,7 @@ use std::time::Duration;
 use http_context::websocket::{CloseCode, Message, WebSocket, WebSocketError};
 use http_context::{Direction, MessageType, UpgradeEndReason, spawn};
 use http_context_tests::{Frame, Step, WebSocketPeer, WebSocketServer, opcode};
+use tokio::runtime::Handle;
 
 use crate::support::{Ends as _, Wire, begin, clean, echo, in_time, recorded};
 
@@ -162,4 +163,36 @@ async fn a_long_message_that_is_on_its_way_is_waited_for() {
     }))
     .await;
     assert_eq!(recorder.end().reason, UpgradeEndReason::Local);
+}
+
+#[tokio::test]
+async fn its_task_is_gone_with_the_websocket_and_waits_for_no_beat() {
+    const AN_HOUR: Duration = Duration::from_hours(1);
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    for wire in Wire::ALL {
+        for is_closed in [true, false] {
+            let (server, (context, _)) = (wire.server(), recorded());
+            let url = server.serve(WebSocketPeer::echoes());
+            let before = tasks();
+            let (open_tasks, _) = in_time(clean(context, async {
+                let mut socket = open(&url, AN_HOUR).await;
+                echo(&mut socket, Message::text("hello")).await;
+                let open_tasks = tasks();
+                if is_closed {
+                    socket.close(CloseCode::Normal, "").await.unwrap();
+                }
+                drop(socket);
+                open_tasks
+            }))
+            .await;
+            assert!(open_tasks > before, "{wire:?}");
+            // The runtime is asked: nothing of ours says that a task of its has ended.
+            in_time(async {
+                while tasks() > before {
+                    tokio::task::yield_now().await;
+                }
+            })
+            .await;
+        }
+    }
 }
