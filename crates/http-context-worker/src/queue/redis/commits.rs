@@ -8,7 +8,7 @@ use super::Redis;
 use super::link::Link;
 use super::scripts::{ADD, BEGIN, CLAIM, SETTLE};
 use crate::progress::tally::Tally;
-use crate::queue::shared::{Patience, Series};
+use crate::queue::shared::Patience;
 use crate::queue::tasks::task_id;
 use crate::queue::{
     Batch, Disposition, InputOffset, OutputKind, QueueError, Recorded, Seen, Ticket,
@@ -187,7 +187,7 @@ impl Redis {
         let end: u64 = inner.connection.ask(Patience::OfAReader, ask).await?;
         let series = inner.series.take();
         let mut answer: Vec<String> = loop {
-            let call = self.call_to_add(batch, &series, end - count)?;
+            let call = self.call_to_add(batch, (&series.name, series.number), end - count)?;
             let ask = |mut redis: Link| {
                 let call = &call;
                 async move { call.invoke_async(&mut redis).await }
@@ -209,11 +209,11 @@ impl Redis {
         Ok(seen.collect())
     }
 
-    /// The script with a batch, whose jobs are numbered from this one on.
+    /// The script with a batch of a series, whose jobs are numbered from this one on.
     fn call_to_add(
         &self,
         batch: &Batch,
-        series: &Series,
+        (series, number): (&str, u64),
         first: u64,
     ) -> Result<ScriptInvocation<'static>, QueueError> {
         let (inner, read) = (&self.0, batch.read.as_ref());
@@ -231,12 +231,12 @@ impl Redis {
                 // Nothing is recorded under it.
                 None => inner.keys.ids(),
             },
-            inner.keys.added_by(&series.name),
+            inner.keys.added_by(series),
             inner.keys.scheduled(),
         ] {
             call.key(key);
         }
-        call.arg(inner.keys.meta()).arg(series.number);
+        call.arg(inner.keys.meta()).arg(number);
         match read {
             Some(read) if read.input != STDIN => {
                 call.arg(self.on_this_host(&read.input))
