@@ -58,19 +58,13 @@ fn dump(url: String) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The rows of a table that have this text: other tests open contexts beside this one.
-fn rows<'d>(dom: &'d str, id: &str, text: &str) -> Vec<&'d str> {
+/// The cells of the only row of a table that has this text: other tests open contexts beside this one.
+fn row(dom: &str, id: &str, text: &str) -> Vec<String> {
     let table = dom.split(&format!("id=\"{id}\"")).nth(1);
     let rows = table.unwrap().split("</tbody>").next().unwrap();
-    let rows = rows.split("<tr").skip(1);
-    rows.filter(|row| row.contains(text)).collect()
-}
-
-/// The cells of the only row that has it.
-fn row(dom: &str, id: &str, text: &str) -> Vec<String> {
-    let rows = rows(dom, id, text);
-    let [row] = rows[..] else {
-        panic!("{text}: {rows:?}");
+    let with_it = rows.split("<tr").skip(1).filter(|row| row.contains(text));
+    let [row] = with_it.collect::<Vec<_>>()[..] else {
+        panic!("{text}: {rows}");
     };
     let cells = row.split("<td").skip(1);
     let text = |cell: &str| cell.split(['>', '<']).nth(1).unwrap().to_owned();
@@ -106,7 +100,7 @@ async fn upgraded_connections_and_nested_opens_are_shown_with_their_places() {
         assert_eq!(alive.text().await.unwrap(), "alive\n");
 
         let dom = dom(&admin).await;
-        let shown = row(&dom, "upgraded-rows", "chat");
+        let shown = row(&dom, "upgraded-rows", "");
         let here = |cell: &str| assert!(cell.contains("shown.rs:"), "{cell}");
         assert_eq!(shown[0], server);
         assert_eq!(shown[1..3], ["websocket", "active"]);
@@ -128,16 +122,12 @@ async fn upgraded_connections_and_nested_opens_are_shown_with_their_places() {
         let debug = session.get(format!("{}debug/contexts", admin.url()));
         let debug = debug.send().await.unwrap().bytes().await.unwrap();
         let debug: Value = serde_json::from_slice(&debug).unwrap();
-        let of_this = |list: &Value, is_it: &dyn Fn(&Value) -> bool| -> Value {
-            let all = list.as_array().unwrap().iter();
-            let found: Vec<_> = all.filter(|one| is_it(one)).collect();
-            assert_eq!(found.len(), 1, "{list}");
-            found[0].clone()
-        };
-        let is_chat = |one: &Value| one["name"].to_string().contains("chat");
-        let context = of_this(&debug["contexts"], &is_chat);
-        let one = of_this(&debug["upgraded"], &|one| one["context"] == context["id"]);
-        assert!(debug["upgraded_open"].as_u64() >= Some(1));
+        assert_eq!(debug["upgraded_open"], 1);
+        let one = &debug["upgraded"][0];
+        let mut contexts = debug["contexts"].as_array().unwrap().iter();
+        let is_chat = |context: &&Value| context["name"].to_string().contains("chat");
+        let context = contexts.find(is_chat).unwrap();
+        assert_eq!(one["context"], context["id"]);
         assert_eq!(one["opened_at"], context["opened_at"]);
         assert!(one["quiet_ms"].as_u64() <= one["age_ms"].as_u64());
         assert!(one["connection"].is_u64());
@@ -152,7 +142,7 @@ async fn upgraded_connections_and_nested_opens_are_shown_with_their_places() {
     });
     work.await.unwrap();
     let dom = dom(&admin).await;
-    assert!(rows(&dom, "upgraded-rows", "chat").is_empty());
+    assert_eq!(row(&dom, "upgraded-rows", ""), ["none is open"]);
 }
 
 /// A histogram of so many requests below 10 ms, and so many between a second and ten.

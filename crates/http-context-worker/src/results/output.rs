@@ -168,10 +168,6 @@ impl Output {
     }
 
     /// Whether it is no regular file, and cannot be cut.
-    #[cfg_attr(
-        not(any(feature = "postgres", feature = "redis")),
-        allow(dead_code, reason = "asked for by queues that processes share")
-    )]
     pub(crate) fn is_stream(&self) -> bool {
         matches!(self.sink, Sink::Stream(_))
     }

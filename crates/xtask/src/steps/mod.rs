@@ -75,8 +75,8 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "features",
-        about: "each published crate builds without features, and with each single one; what a worker says of those that it \
-                lacks",
+        about: "each published crate builds without features, and with each single one; what a worker says of those \
+                that it lacks",
         build: Some(|workspace, _| checks::features(workspace)),
         run: None,
     },

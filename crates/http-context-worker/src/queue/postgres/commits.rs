@@ -51,10 +51,7 @@ impl Postgres {
         let rejects = read.map(|read| self.on_this_host(&read.rejects));
         let rejects_length = read.map(|read| signed(read.rejects_length));
         let known = loop {
-            let token = read
-                .filter(|read| read.rejects_are_cut)
-                .map(|_| inner.recorded_rejects.get().2)
-                .filter(|token| !token.is_empty());
+            let token = inner.recorded.token_of_rejects(read);
             let ask = |mut connection: Asked| {
                 let asked = sqlx::query(ADD)
                     .bind(&inner.name)
@@ -83,8 +80,8 @@ impl Postgres {
             }
         };
         inner.series.give_back(series);
-        if let Some(read) = read {
-            inner.recorded_rejects.set_length(read.rejects_length);
+        if known.is_empty() {
+            inner.recorded.note_queued(read);
         }
         Ok(known)
     }
@@ -137,7 +134,8 @@ impl Postgres {
         tally: &Tally,
     ) -> Result<Vec<Ticket>, QueueError> {
         let inner = &self.0;
-        let (results, length_before, mut left) = inner.recorded.get();
+        let record = inner.recorded.of(OutputKind::Results);
+        let (results, length_before, mut left) = record.get();
         let (workers, sums) = (inner.workers.names(), self.write(tally)?);
         let (mut tasks, mut attempts, mut waits) = (Vec::new(), Vec::new(), Vec::new());
         for (ticket, disposition) in dispositions {
@@ -183,7 +181,7 @@ impl Postgres {
             };
             match others {
                 Unsettled::WasSettled => {
-                    inner.recorded.set(results, results_length, token);
+                    record.set(results, results_length, token);
                     return Ok(Vec::new());
                 }
                 // A new server did not get to know that it is this process's, whose file it is.
@@ -193,7 +191,7 @@ impl Postgres {
                         .await?
                         .is_some_and(|(length, _)| length == length_before) =>
                 {
-                    (_, _, left) = inner.recorded.get();
+                    (_, _, left) = record.get();
                 }
                 Unsettled::Forgotten | Unsettled::Claimed => {
                     return Err(QueueError::Forgotten {

@@ -99,8 +99,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::address::{PostgresAddress, PostgresUrl};
 use self::connection::Connection;
-use self::recorded::RecordedLength;
-use super::shared::{self, Counted, FreeSeries, Shared, Silence, Workers, host};
+use super::shared::{self, Counted, FreeSeries, RecordedOutputs, Shared, Silence, Workers, host};
 use super::{
     Ask, Batch, Cancellations, Disposition, Handler, InputOffset, OutputKind, Queue, QueueError,
     Recorded, Seen, Ticket, Whereabouts,
@@ -123,10 +122,7 @@ struct Inner {
     /// Files are known by their host and path.
     host: String,
     series: FreeSeries,
-    /// Of this process's results.
-    recorded: RecordedLength,
-    /// Of its rejects.
-    recorded_rejects: RecordedLength,
+    recorded: RecordedOutputs,
     workers: Arc<Workers>,
     meter: std::sync::OnceLock<Meter>,
     cancellations: std::sync::OnceLock<Cancellations>,
@@ -147,8 +143,7 @@ impl Postgres {
             takeover: address.takeover,
             host: host(),
             series: FreeSeries::default(),
-            recorded: RecordedLength::default(),
-            recorded_rejects: RecordedLength::default(),
+            recorded: RecordedOutputs::default(),
             workers: Arc::default(),
             meter: std::sync::OnceLock::new(),
             cancellations: std::sync::OnceLock::new(),

@@ -1,7 +1,5 @@
 //! What the commits have recorded: of inputs how far they were read, of outputs their lengths and sums.
 
-use parking_lot::Mutex;
-
 use ulid::Ulid;
 
 use super::Postgres;
@@ -13,27 +11,6 @@ use crate::queue::{InputOffset, OutputKind, QueueError, Recorded};
 
 /// Standard input is another one each time: no offset of it is kept.
 const STDIN: &str = "-";
-
-/// The length of an output, as this process has recorded it last, with its name and the token that it left there.
-#[derive(Debug, Default)]
-pub(super) struct RecordedLength(Mutex<Option<(String, u64, String)>>);
-
-impl RecordedLength {
-    pub(super) fn set(&self, name: String, length: u64, token: String) {
-        *self.0.lock() = Some((name, length, token));
-    }
-
-    pub(super) fn set_length(&self, now: u64) {
-        if let Some((_, length, _)) = &mut *self.0.lock() {
-            *length = now;
-        }
-    }
-
-    pub(super) fn get(&self) -> (String, u64, String) {
-        let recorded = self.0.lock();
-        recorded.clone().unwrap_or_default()
-    }
-}
 
 impl Postgres {
     /// See [`Queue::output`](crate::queue::Queue::output).
@@ -83,16 +60,9 @@ impl Postgres {
         self.0.connection.ask(patience, ask).await
     }
 
-    fn recorded(&self, kind: OutputKind) -> &RecordedLength {
-        match kind {
-            OutputKind::Results => &self.0.recorded,
-            OutputKind::Rejects => &self.0.recorded_rejects,
-        }
-    }
-
     /// A new server may not know that the rejects are this process's, whose file they are: it alone has it open.
     pub(super) async fn claim_rejects_again(&self) -> Result<(), QueueError> {
-        let (target, length, _) = self.0.recorded_rejects.get();
+        let (target, length, _) = self.0.recorded.of(OutputKind::Rejects).get();
         let (kind, patience) = (OutputKind::Rejects, Patience::OfAReader);
         if self.claim(kind, &target, patience).await?.is_none() {
             self.set_length(kind, &target, length, patience).await?;
@@ -152,7 +122,10 @@ impl Postgres {
             return Ok(None);
         };
         let (length, sums) = (unsigned(length), self.sums(sums)?);
-        self.recorded(kind).set(target.to_owned(), length, token);
+        self.0
+            .recorded
+            .of(kind)
+            .set(target.to_owned(), length, token);
         Ok(Some((length, sums)))
     }
 

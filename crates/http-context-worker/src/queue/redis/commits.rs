@@ -1,6 +1,5 @@
 //! The commits on which the queue's promise rests, and what they record.
 
-use parking_lot::Mutex;
 use redis::{AsyncCommands as _, ScriptInvocation};
 use ulid::Ulid;
 
@@ -17,27 +16,6 @@ use crate::retry::MAX_DELAY;
 
 /// Standard input is another one each time: no offset of it is kept.
 const STDIN: &str = "-";
-
-/// The length of an output, as this process has recorded it last, with its key and the token that it left there.
-#[derive(Debug, Default)]
-pub(super) struct RecordedLength(Mutex<Option<(String, u64, String)>>);
-
-impl RecordedLength {
-    fn set(&self, key: String, length: u64, token: String) {
-        *self.0.lock() = Some((key, length, token));
-    }
-
-    fn set_length(&self, now: u64) {
-        if let Some((_, length, _)) = &mut *self.0.lock() {
-            *length = now;
-        }
-    }
-
-    fn get(&self) -> (String, u64, String) {
-        let recorded = self.0.lock();
-        recorded.clone().unwrap_or_default()
-    }
-}
 
 impl Redis {
     /// See [`Queue::output`](crate::queue::Queue::output).
@@ -72,7 +50,7 @@ impl Redis {
             return Ok(None);
         };
         let length = self.read(&length)?;
-        self.recorded(kind).set(key.to_owned(), length, token);
+        self.0.recorded.of(kind).set(key.to_owned(), length, token);
         Ok(Some((length, sums)))
     }
 
@@ -98,13 +76,6 @@ impl Redis {
         let ask =
             |mut redis: Link| async move { redis.hset::<_, _, _, ()>(key, "length", length).await };
         self.0.connection.ask(patience, ask).await
-    }
-
-    fn recorded(&self, kind: OutputKind) -> &RecordedLength {
-        match kind {
-            OutputKind::Results => &self.0.recorded,
-            OutputKind::Rejects => &self.0.recorded_rejects,
-        }
     }
 
     /// The sums of the results in one file.
@@ -193,14 +164,15 @@ impl Redis {
                 async move { call.invoke_async(&mut redis).await }
             };
             let answer: Vec<String> = inner.connection.ask(Patience::OfAReader, ask).await?;
-            if answer.len() != 1 {
+            // Ids come in pairs with their lines.
+            if answer != ["claimed"] {
                 break answer;
             }
             self.claim_rejects_again().await?;
         };
         inner.series.give_back(series);
-        if let Some(read) = &batch.read {
-            inner.recorded_rejects.set_length(read.rejects_length);
+        if answer.is_empty() {
+            inner.recorded.note_queued(batch.read.as_ref());
         }
         let seen = answer.chunks_exact_mut(2).map(|pair| Seen {
             id: std::mem::take(&mut pair[0]),
@@ -250,10 +222,7 @@ impl Redis {
             Some(read) => call.arg(read.rejects_length),
             None => call.arg(""),
         };
-        match read {
-            Some(read) if read.rejects_are_cut => call.arg(inner.recorded_rejects.get().2),
-            _ => call.arg(""),
-        };
+        call.arg(inner.recorded.token_of_rejects(read).unwrap_or_default());
         for ((line, job), ticket) in batch.jobs.iter().zip(first..) {
             call.arg(&job.id)
                 .arg(*line)
@@ -266,7 +235,7 @@ impl Redis {
 
     /// A new server may not know that the rejects are this process's, whose file they are: it alone has it open.
     async fn claim_rejects_again(&self) -> Result<(), QueueError> {
-        let (key, length, _) = self.0.recorded_rejects.get();
+        let (key, length, _) = self.0.recorded.of(OutputKind::Rejects).get();
         let (kind, patience) = (OutputKind::Rejects, Patience::OfAReader);
         if self.claim(kind, &key, patience).await?.is_none() {
             self.set_length(&key, length, patience).await?;
@@ -299,10 +268,11 @@ impl Redis {
         tally: &Tally,
     ) -> Result<Vec<Ticket>, QueueError> {
         let inner = &self.0;
+        let record = inner.recorded.of(OutputKind::Results);
         // One token for all tries: what was settled is not settled again.
         let (settlement, sums) = (Ulid::generate().to_string(), self.write(tally)?);
         loop {
-            let (results, length_before, token) = inner.recorded.get();
+            let (results, length_before, token) = record.get();
             let mut call = SETTLE.prepare_invoke();
             call.key(inner.keys.data())
                 .key(inner.keys.active())
@@ -330,7 +300,7 @@ impl Redis {
             let answer: Vec<String> = inner.connection.ask(Patience::OfAWorker, ask).await?;
             match answer.first().map(String::as_str) {
                 Some("settled") => {
-                    inner.recorded.set(results, results_length, settlement);
+                    record.set(results, results_length, settlement);
                     return Ok(Vec::new());
                 }
                 Some("others") => {

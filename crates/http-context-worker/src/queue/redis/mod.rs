@@ -66,11 +66,12 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 pub use self::address::RedisUrl;
-use self::commits::RecordedLength;
 use self::connection::Connection;
 use self::keys::Keys;
 use self::link::Link;
-use super::shared::{self, Counted, FreeSeries, Patience, Shared, Silence, Workers, host};
+use super::shared::{
+    self, Counted, FreeSeries, Patience, RecordedOutputs, Shared, Silence, Workers, host,
+};
 use super::{
     Ask, Batch, Cancellations, Disposition, Handler, InputOffset, OutputKind, Queue, QueueError,
     Recorded, Seen, Ticket, Whereabouts,
@@ -106,10 +107,7 @@ struct Inner {
     /// Files are known by their host and path.
     host: String,
     series: FreeSeries,
-    /// Of this process's results.
-    recorded: RecordedLength,
-    /// Of its rejects.
-    recorded_rejects: RecordedLength,
+    recorded: RecordedOutputs,
     workers: Arc<Workers>,
     meter: std::sync::OnceLock<Meter>,
     cancellations: std::sync::OnceLock<Cancellations>,
@@ -148,8 +146,7 @@ impl Redis {
             takeover: address.takeover,
             host: host(),
             series: FreeSeries::default(),
-            recorded: RecordedLength::default(),
-            recorded_rejects: RecordedLength::default(),
+            recorded: RecordedOutputs::default(),
             workers: Arc::default(),
             meter: std::sync::OnceLock::new(),
             cancellations: std::sync::OnceLock::new(),

@@ -6,6 +6,7 @@
 mod asking;
 mod engine;
 mod keeper;
+mod recorded;
 mod series;
 mod silence;
 mod workers;
@@ -22,6 +23,7 @@ use super::{Handler, Queue, QueueError, Ticket};
 
 pub(super) use self::asking::{Meaning, Patience, Refusal, ask};
 pub(super) use self::engine::{LOOK_EVERY, NEVER, backend_passes};
+pub(super) use self::recorded::RecordedOutputs;
 pub(super) use self::series::FreeSeries;
 pub(super) use self::silence::{Sign, Silence, noticed_after};
 pub(super) use self::workers::{Counted, Workers};

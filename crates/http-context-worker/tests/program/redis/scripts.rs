@@ -49,6 +49,11 @@ fn now(redis: &mut Connection) -> u64 {
 }
 
 fn add(redis: &mut Connection, batch: &str, jobs: &[[&str; 5]]) -> Vec<String> {
+    add_behind(redis, "", batch, jobs)
+}
+
+/// Queues as a process that has left this token at the rejects.
+fn add_behind(redis: &mut Connection, token: &str, batch: &str, jobs: &[[&str; 5]]) -> Vec<String> {
     let script = Script::new(ADD);
     let mut call = script.prepare_invoke();
     for key in ["data", "active", "ids", "inputs", "rejects", "added"] {
@@ -56,8 +61,7 @@ fn add(redis: &mut Connection, batch: &str, jobs: &[[&str; 5]]) -> Vec<String> {
     }
     call.key("scheduled");
     call.arg("meta").arg(batch).arg("jobs").arg("place").arg(7);
-    let left: Option<String> = redis.hget("rejects", "token").unwrap();
-    call.arg(left.unwrap_or_default());
+    call.arg(token);
     for job in jobs {
         call.arg(job);
     }
@@ -101,26 +105,15 @@ fn a_batch_of_a_reader_whose_rejects_another_one_has_claimed_is_not_queued() {
     let server = RedisServer::start();
     let redis = &mut server.connect();
     let () = redis.hset("rejects", "token", "of another").unwrap();
-    let call = |redis: &mut Connection, batch: &str| -> Vec<String> {
-        let script = Script::new(ADD);
-        let mut call = script.prepare_invoke();
-        for key in ["data", "active", "ids", "inputs", "rejects", "added"] {
-            call.key(key);
-        }
-        call.key("scheduled").arg("meta").arg(batch);
-        call.arg("jobs").arg("place").arg(7).arg("mine");
-        call.arg(&["a", "1", "task-a", "{}", "0"])
-            .invoke(redis)
-            .unwrap()
-    };
-    assert_eq!(call(redis, "0"), ["claimed"]);
+    let batch = [["a", "1", "task-a", "{}", "0"]];
+    assert_eq!(add_behind(redis, "mine", "0", &batch), ["claimed"]);
     assert_eq!(redis.exists("ids"), Ok(false));
     assert_eq!(redis.hget("rejects", "length"), Ok(None::<u64>));
     let () = redis.hset("rejects", "token", "mine").unwrap();
-    assert_eq!(call(redis, "0"), [""; 0]);
+    assert_eq!(add_behind(redis, "mine", "0", &batch), [""; 0]);
     let () = redis.hset("rejects", "token", "of another").unwrap();
     // What was queued before, and whose answer got lost, was queued.
-    assert_eq!(call(redis, "0"), [""; 0]);
+    assert_eq!(add_behind(redis, "mine", "0", &batch), [""; 0]);
     assert_eq!(redis.llen("active"), Ok(1));
 }
 
