@@ -10,7 +10,8 @@ use super::connection::Asked;
 use crate::queue::QueueError;
 use crate::queue::shared::Patience;
 
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// What a scrape asks for, or a line of progress.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A large queue takes its time.
 const COUNT_WITHIN: Duration = Duration::from_mins(1);
 

@@ -6,9 +6,11 @@
 WITH latest AS MATERIALIZED (
     SELECT now() + $3 * interval '1 microsecond' AS at
 ),
--- Says that this process lives. A worker that was taken over stays so.
+-- Says that this process lives, in time for it not to be taken for silent: each time costs an entry in every index.
+-- A worker that was taken over stays so.
 own AS (
-    UPDATE apalis.workers SET last_seen = clock_timestamp() WHERE id = ANY ($2)
+    UPDATE apalis.workers SET last_seen = clock_timestamp()
+    WHERE id = ANY ($2) AND last_seen NOT BETWEEN now() - 0.4 * $4 * interval '1 microsecond' AND now()
 ),
 -- Hands on what is due: for its next attempt, or at all.
 due AS (

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apalis::prelude::WorkerError;
-use futures_util::FutureExt;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -60,10 +61,13 @@ pub(super) async fn work<Q: Shared, H: Handler>(
         let _ = workers.until_begin_anew().now_or_never();
         let (waker, woken) = wake();
         let name = workers.begin(&host(), waker);
-        let mut run = queue.engine(&name, woken, handler.clone(), concurrency);
+        // apalis looks for jobs each time that it is polled. Here it is for what wakes it, and not for what wakes
+        // this task: the keeper beside it, for the most part.
+        let engine = queue.engine(&name, woken, handler.clone(), concurrency);
+        let mut run = FuturesUnordered::from_iter([engine]);
         tokio::select! {
             biased;
-            ended = &mut run => {
+            Some(ended) = run.next() => {
                 let is_of_the_queue = ended.as_ref().err().is_none_or(|error| !Q::passes(error));
                 let why = ended.err().map_or("it ended".to_owned(), |error| error.to_string());
                 tracing::debug!("the job engine begins anew: {why}");

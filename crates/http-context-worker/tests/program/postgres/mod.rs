@@ -193,6 +193,19 @@ impl SharedServer for PostgresServer {
         self.sql("UPDATE apalis.jobs SET job = '{'");
     }
 
+    fn start_counting() -> Self {
+        let server = Self::start_with(&[], "shared_preload_libraries = 'pg_stat_statements'\n");
+        server.sql("CREATE EXTENSION pg_stat_statements");
+        server
+    }
+
+    fn asked(&self) -> usize {
+        self.number(
+            "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements \
+             WHERE query NOT IN ('BEGIN', 'COMMIT') AND query !~ '^SELECT (to_regclass|count|coalesce)'",
+        )
+    }
+
     fn ask_for_password(&self, password: &str) {
         self.sql(&format!("ALTER USER postgres PASSWORD '{password}'"));
         let rule = "host all all 127.0.0.1/32 scram-sha-256\n";

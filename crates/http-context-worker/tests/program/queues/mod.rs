@@ -6,6 +6,7 @@ mod control;
 pub(crate) mod crash;
 pub(crate) mod failover;
 mod handed_twice;
+mod idle;
 mod input;
 mod late;
 mod outage;
@@ -93,6 +94,12 @@ pub(crate) trait SharedServer: Sized {
 
     /// Makes the one job unreadable.
     fn spoil_the_job(&self);
+
+    /// One that counts what it is asked.
+    fn start_counting() -> Self;
+
+    /// How many scripts or statements it has run, but for those of this test.
+    fn asked(&self) -> usize;
 
     /// Asks for this password from now on.
     fn ask_for_password(&self, password: &str);

@@ -140,6 +140,18 @@ impl SharedServer for RedisServer {
         let () = connection.hset("http-context:data", &data[0], "{").unwrap();
     }
 
+    fn start_counting() -> Self {
+        Self::start()
+    }
+
+    fn asked(&self) -> usize {
+        let commands = self.info("commandstats");
+        let calls = commands
+            .lines()
+            .find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
+        calls.map_or(0, |rest| rest.split(',').next().unwrap().parse().unwrap())
+    }
+
     fn ask_for_password(&self, password: &str) {
         self.set("requirepass", password);
     }

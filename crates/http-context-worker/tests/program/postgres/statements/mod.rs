@@ -199,10 +199,21 @@ async fn a_worker_that_was_struck_off_stays_so_and_is_handed_nothing() {
     let (server, pool) = start().await;
     assert_eq!(add(&pool, 0, &[("a", 1)]).await, []);
     let sign = "SELECT last_seen FROM apalis.workers WHERE id = 'mine'";
-    let before = server.sql(sign);
-    let (is_waiting, others) = keep(&pool, &["mine", "gone"]).await;
-    assert!(is_waiting && others.is_empty());
-    assert_ne!(server.sql(sign), before);
+    let sign_from = |at: &str| {
+        server.sql(&format!("UPDATE apalis.workers SET last_seen = {at}"));
+        server.sql(sign)
+    };
+    // One that is as good as new is left; one that lies ahead is of before the clock was set back.
+    for (at, is_left) in [
+        ("now()", true),
+        ("now() - interval '0.5 s'", false),
+        ("now() + interval '1 h'", false),
+    ] {
+        let before = sign_from(at);
+        let (is_waiting, others) = keep(&pool, &["mine", "gone"]).await;
+        assert!(is_waiting && others.is_empty());
+        assert_eq!(server.sql(sign) == before, is_left, "{at}");
+    }
     assert_eq!(server.sql("SELECT id FROM apalis.workers"), "mine");
     let handed = sqlx::query("SELECT * FROM apalis.get_jobs('gone', 'q', 1)")
         .fetch_all(&pool)
