@@ -44,8 +44,15 @@ impl Redaction {
         }
         let text = replace(text, user_infos(text));
         let text = and_then(text, |text| replace(text, url_fields(text)));
-        let text = and_then(text, |text| replace(text, credentials(text)));
-        and_then(text, |text| replace(text, self.values(text)))
+        let mut text = and_then(text, |text| replace(text, credentials(text)));
+        while let Cow::Owned(changed) = replace(&text, self.values(&text)) {
+            // A value that is gone may have had in it what ended an authority: there may be user info now.
+            text = match replace(&changed, user_infos(&changed)) {
+                Cow::Owned(further) => further.into(),
+                Cow::Borrowed(_) => changed.into(),
+            };
+        }
+        text
     }
 
     /// Where the values of secret parameters stand.
@@ -264,6 +271,7 @@ mod tests {
                 "{\"authorization\": \"REDACTED\", \"x\": \"y\"}",
             ),
             ("`?sig=a`b`, ?sig=a).&", "`?sig=REDACTED`, ?sig=REDACTED&"),
+            ("x://h&sig=a/?b&c@d", "x://REDACTED:REDACTED@d"),
             (
                 "username: \"a\", password: Some(\"b\"), query: Some(\"x=1&sig=c\")",
                 "username: \"REDACTED\", password: Some(\"REDACTED\"), \
