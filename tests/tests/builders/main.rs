@@ -10,6 +10,7 @@ mod auth;
 mod base_url;
 mod connect_timeout;
 mod cookies;
+mod debug;
 mod decompression;
 mod headers;
 mod local;

@@ -100,6 +100,30 @@ async fn a_stream_that_the_server_refuses_is_sent_again_and_seen_each_time() {
 }
 
 #[tokio::test]
+async fn a_stream_that_the_server_ends_otherwise_is_not_sent_again() {
+    let server = server(Wire::TlsHttp2);
+    for (attempts, code) in [h2::Reason::NO_ERROR, h2::Reason::INTERNAL_ERROR]
+        .into_iter()
+        .enumerate()
+    {
+        let (_, context) = recorded(Wire::TlsHttp2);
+        let ((), report) = run(&context, async |session| {
+            let client = session.reqwest_client()?;
+            let reset = format!("/reset/{}/2", u32::from(code));
+            client.get(server.url(&reset)).send().await.unwrap_err();
+            Ok(())
+        })
+        .await;
+        let requests = server.counts().requests;
+        assert_eq!(
+            (report.plain_requests, requests),
+            (1, attempts as u64 + 1),
+            "{code:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_failure_is_one_and_its_kind_is_known() {
     let server = server(Wire::Http1);
     let (recorder, context) = recorded(Wire::Http1);

@@ -21,7 +21,7 @@ impl Postgres {
 
 impl Engine for Postgres {
     const NAME: &'static str = "PostgreSQL";
-    const WORKERS: &'static [usize] = &[1, 10, 100];
+    const WORKERS: &'static [usize] = &[1, 10, 100, 250];
     const QUESTIONS: &'static str = "transactions";
 
     /// For more than 100 connections, of which each worker has several.

@@ -171,6 +171,12 @@ mod tests {
         assert_parsed_as_ever(&mut memo, "http://host99/a");
         assert_eq!(memo.known.len(), MOST);
         assert!(memo.known.iter().any(|one| one.url.path() == "/a"));
+        let last = |one: &Known| {
+            one.url
+                .host_str()
+                .is_some_and(|host| host.starts_with("host9"))
+        };
+        assert!(memo.known.iter().all(last), "the last {MOST} are there");
     }
 
     proptest! {

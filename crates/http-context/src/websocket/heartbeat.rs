@@ -134,3 +134,6 @@ impl Beat {
         !(may_be_behind || is_going || is_coming)
     }
 }
+
+#[cfg(test)]
+mod tests;

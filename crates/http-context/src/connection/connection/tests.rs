@@ -302,3 +302,21 @@ fn where_closes_are_not_seen_a_peer_that_says_so_has_closed_it_and_else_nobody_k
     connection.unseen();
     assert_eq!(sample.reported.take()[0].reason, CloseReason::Unknown);
 }
+
+#[test]
+fn a_peer_that_is_seen_twice_to_have_closed_did_so_the_first_time() {
+    for order in [[1, 3], [3, 1]] {
+        let closed = closed(
+            |_, one| {
+                let opened = one.info.opened;
+                for ago in order {
+                    one.peer_closed(opened + Duration::from_millis(ago));
+                }
+            },
+            SocketEnd::Peer,
+            Duration::from_secs(1),
+        );
+        assert_eq!(closed.reason, CloseReason::Remote);
+        assert!(closed.duration < Duration::from_millis(2), "{closed:?}");
+    }
+}
