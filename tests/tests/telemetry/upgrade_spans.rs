@@ -10,6 +10,7 @@ use opentelemetry::trace::{SpanId, SpanKind, Status};
 use opentelemetry_sdk::trace::SpanData;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use crate::context_span::context_span;
 use crate::stage::{Stage, WAYS, attribute, sampled, spans_to, text};
 
 /// Asks for an upgrade. Has five bytes echoed and drops it, or has the peer hang up.
@@ -118,6 +119,30 @@ async fn one_that_breaks_has_a_span_with_its_error() {
         let error = text(&lives[0], name::ERROR_TYPE);
         assert_eq!(error.as_deref(), Some("connection_error"), "{way:?}");
         assert_eq!(lives[0].status, Status::error(""), "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn one_that_breaks_is_an_event_of_the_span_of_its_context_and_one_that_ends_is_none() {
+    for way in WAYS {
+        for (server, ends_by_the_peer, expected) in [
+            (
+                UpgradeServer::start_tls(),
+                true,
+                &["http_context.upgrade_failed"][..],
+            ),
+            (UpgradeServer::start_tls(), false, &[]),
+        ] {
+            let name = format!("broken {ends_by_the_peer} {way:?}");
+            let tls = http_context::Tls::Config(http_context_tests::tls::client_config());
+            let stage = Stage::new(way);
+            let context = stage.context().name(name.clone()).tls(tls);
+            let work = context.open(upgrade(server.url("/"), ends_by_the_peer));
+            work.await.unwrap();
+            let span = context_span(&name);
+            let events: Vec<_> = span.events.iter().map(|event| &*event.name).collect();
+            assert_eq!(events, expected, "{name}");
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::future::poll_fn;
+use futures_util::{Sink, SinkExt as _, poll};
 use http_context::websocket::{CloseCode, Message, WebSocketError};
 use http_context::{closing, spawn};
 use http_context_tests::{Step, WebSocketPeer, WebSocketServer};
@@ -33,6 +35,36 @@ fn reads_late() -> WebSocketPeer {
         .reads_nothing()
         .then(Step::AwaitClose)
         .sends(&http_context_tests::Frame::close(1000, ""))
+}
+
+/// Gives it a megabyte whenever it is ready, until it is not.
+async fn feed<S: Sink<Message, Error = WebSocketError> + Unpin>(sink: &mut S) {
+    for _ in 0..64 {
+        if poll!(poll_fn(|cx| sink.poll_ready_unpin(cx))).is_pending() {
+            return;
+        }
+        let message = Message::binary(vec![0; 1 << 20]);
+        sink.start_send_unpin(message).unwrap();
+    }
+    panic!("it takes whatever it is given");
+}
+
+#[tokio::test]
+async fn a_sink_is_not_ready_before_its_peer_has_taken_what_it_was_given() {
+    for wire in Wire::ALL {
+        let server = wire.server();
+        let urls = [server.serve(reads_late()), server.serve(reads_late())];
+        let work = clean(context(), async {
+            let mut socket = open(&urls[0]).await;
+            feed(&mut socket).await;
+            let (_reader, mut writer) = open(&urls[1]).await.into_split();
+            feed(&mut writer).await;
+            server.gate().open();
+            poll_fn(|cx| socket.poll_ready_unpin(cx)).await.unwrap();
+            poll_fn(|cx| writer.poll_ready_unpin(cx)).await.unwrap();
+        });
+        in_time(work).await;
+    }
 }
 
 #[tokio::test]

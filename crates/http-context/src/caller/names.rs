@@ -24,7 +24,7 @@ static IS_ANY: AtomicBool = AtomicBool::new(false);
 pub struct Caller(&'static str);
 
 impl Caller {
-    pub(super) fn named(name: &str) -> Self {
+    pub(crate) fn named(name: &str) -> Self {
         // Relaxed: a scope is entered by whoever has set it, or was handed the caller by them.
         IS_ANY.store(true, Ordering::Relaxed);
         let name = beginning_of(name);

@@ -180,3 +180,24 @@ impl fmt::Display for HandshakeMismatch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_shows_the_first_line_of_its_body_where_that_says_something() {
+        let shown = |body: &str| {
+            let refusal = WebSocketRefusal {
+                status: StatusCode::NOT_FOUND,
+                headers: HeaderMap::new(),
+                body: body.to_owned(),
+            };
+            refusal.to_string()
+        };
+        let all = "the server answered 404 Not Found and opened no WebSocket";
+        assert_eq!(shown("who?\nwhat?"), format!("{all}: who?"));
+        assert_eq!(shown("\nwhat?"), all);
+        assert_eq!(shown(""), all);
+    }
+}

@@ -40,3 +40,32 @@ impl fmt::Display for CallerReport {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn its_line_names_requests_of_plain_clients_where_there_are_any() {
+        // The process may have had too many names.
+        let caller = Caller::named("billing");
+        let mut report = CallerReport {
+            caller,
+            requests: 2,
+            plain_requests: 0,
+            connections_opened: 1,
+            connections_reused: 1,
+            bytes_sent: 0,
+            bytes_received: 0,
+        };
+        assert_eq!(
+            report.to_string(),
+            format!("{caller}: 2 requests, 1 connections opened, 1 reused")
+        );
+        report.plain_requests = 3;
+        assert_eq!(
+            report.to_string(),
+            format!("{caller}: 2 requests and 3 of plain clients, 1 connections opened, 1 reused")
+        );
+    }
+}

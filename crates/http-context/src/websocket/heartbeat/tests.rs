@@ -9,7 +9,7 @@ const AMID_FRAME: bool = true;
 
 /// A peer that was asked, and the ping is out.
 fn asked() -> (Beat, UpgradeTraffic) {
-    let (mut beat, traffic) = written();
+    let (beat, traffic) = written();
     traffic.sent(6);
     traffic.message(Direction::Sent, MessageType::Ping);
     assert!(!beat.is_answered(&traffic));
