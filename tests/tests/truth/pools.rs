@@ -106,6 +106,25 @@ async fn a_pool_is_exported_from_its_first_session_to_its_close() {
 }
 
 #[tokio::test]
+async fn a_session_that_the_pool_closes_is_in_no_gauge() {
+    let (rig, server) = (Rig::new(Wire::Http1), Wire::Http1.server(Server::builder()));
+    let (pool, jobs) = pool_of(&rig, 2);
+    let keeps = jobs.leaks(http_context::LeakPolicy::Count).open(async {
+        read(&server).await?;
+        Ok::<_, OpenError>(http_session().unwrap())
+    });
+    let kept = keeps.await.unwrap();
+    let expected = PoolGauges {
+        max: 2,
+        ..PoolGauges::default()
+    };
+    assert_eq!(PoolGauges::of(&rig), expected);
+    drop(kept);
+    pool.close().await;
+    assert_eq!(PoolGauges::of(&rig), PoolGauges::default());
+}
+
+#[tokio::test]
 async fn a_pool_that_is_exhausted_is_exported() {
     let rig = Rig::new(Wire::Http1);
     let pool = rig
