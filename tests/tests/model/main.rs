@@ -1,12 +1,12 @@
 //! Random programs against a reference.
 //!
 //! A program is a list of steps: tasks open contexts in each other and in themselves, make requests of
-//! every kind, upgrade connections, keep what they get past the exit, close it, and end in every way
-//! there is. The same steps run against the library, with real servers, and against a
-//! [`reference`] that says in plain data what the contract asks for. After each step all must agree who
-//! can tell: what the step has shown, every fact that observers have heard, the reports of contexts that
-//! have exited, and what the servers have open; after each program nothing may be open, which the kernel
-//! says as well.
+//! every kind over HTTP/1.1 and HTTP/2, in clear and over TLS, upgrade connections, keep what they get
+//! past the exit, close it, and end in every way there is. The same steps run against the library, with
+//! real servers, and against a [`reference`] that says in plain data what the contract asks for. After
+//! each step all must agree who can tell: what the step has shown, every fact that observers have heard,
+//! the reports of contexts that have exited, and what the servers have open; after each program nothing
+//! may be open, which the kernel says as well.
 //!
 //! Steps are taken one at a time, by tasks that wait for orders: so a program does the same each time
 //! and on every runtime, and one that fails shrinks to a few lines. `MODEL_STEPS=1000000` runs
@@ -51,10 +51,14 @@ const PROGRAMS: u32 = 400;
 /// The longest of them.
 const MOST_STEPS: usize = 60;
 
-/// Every fact that programs are made to come to. A run that does not is drawn too narrowly.
+/// Every fact that programs are made to come to, and what else they are to. A run that does not is drawn too narrowly.
 const FORESEEN: &[&str] = &[
     "body aborted",
     "body complete",
+    "body of a pool",
+    "borrowed of a closed pool",
+    "borrowed warm",
+    "borrowed, and all were in use",
     "body dropped",
     "context closed cancelled",
     "context closed completed",
@@ -63,6 +67,7 @@ const FORESEEN: &[&str] = &[
     "leak client_clone",
     "leak context_overdue",
     "leak never_closed",
+    "leak of a pool",
     "leak request_in_flight",
     "leak response_body",
     "leak session_handle",
@@ -82,18 +87,27 @@ const FORESEEN: &[&str] = &[
     "pool session closed pool_closed",
     "pool session closed unverified",
     "redirected",
-    "request answered 101",
-    "request answered 200",
+    "request answered 101 HTTP/1.1 by a some connection",
+    "request answered 200 HTTP/1.1 by a some connection",
+    "request answered 200 HTTP/2.0 by a new connection",
+    "request answered 200 HTTP/2.0 by a reused connection",
     "request cancelled",
     "request failed redirect_error",
     "request failed session_closed",
     "session opened created",
     "session opened pooled",
     "session opened recreated",
+    "shared connection closed",
+    "shared connection opened",
     "upgrade ended other exit false None",
+    "upgrade ended other failed false None",
     "upgrade ended other local false None",
     "upgrade ended other local true None",
     "upgrade ended other remote false None",
+    "upgrade ended pooled local false Some(1000)",
+    "upgrade ended pooled local true Some(1001)",
+    "upgrade ended pooled owner false Some(1001)",
+    "upgrade ended pooled remote false Some(1008)",
     "upgrade ended websocket exit false Some(1001)",
     "upgrade ended websocket local false Some(1000)",
     "upgrade ended websocket local true Some(1001)",

@@ -21,6 +21,7 @@ pub(crate) enum Op {
     Request {
         by: u8,
         kind: Request,
+        wire: Wire,
         caller: Named,
     },
     /// A task keeps something of its context.
@@ -38,6 +39,14 @@ pub(crate) enum Op {
     },
     /// A kept upgraded connection is closed, by us or by its peer.
     Close { kept: u8, by_peer: bool },
+    /// A task builds a pool of WebSockets in its context, and keeps it.
+    Pool { by: u8 },
+    /// A task borrows a WebSocket of a kept pool, and keeps it.
+    Borrow { by: u8, kept: u8 },
+    /// What was borrowed is put back.
+    PutBack { kept: u8 },
+    /// A kept pool of WebSockets is closed, or invalidated where no peer would answer.
+    ClosePool { kept: u8 },
     /// A kept handle is cloned, and the clone kept.
     Clone { kept: u8 },
     /// What was kept is let go.
@@ -129,6 +138,31 @@ pub(crate) enum Request {
     WebSocket,
 }
 
+/// Over what a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Wire {
+    Http1,
+    /// In clear, by prior knowledge.
+    Http2,
+    /// To a server that has nothing else.
+    TlsHttp1,
+    /// To a server that has both, and chooses this.
+    TlsHttp2,
+}
+
+impl Wire {
+    pub(crate) const ALL: [Self; 4] = [Self::Http1, Self::Http2, Self::TlsHttp1, Self::TlsHttp2];
+
+    /// Whether requests share a connection.
+    pub(crate) fn is_http2(self) -> bool {
+        matches!(self, Self::Http2 | Self::TlsHttp2)
+    }
+
+    pub(crate) fn is_tls(self) -> bool {
+        matches!(self, Self::TlsHttp1 | Self::TlsHttp2)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keep {
     Handle,
@@ -173,13 +207,17 @@ fn step() -> impl Strategy<Value = Op> {
         1 => (by(), way()).prop_map(|(task, way)| Op::End { task, way }),
         2 => (by(), prop::bool::weighted(0.2))
             .prop_map(|(by, is_blocking)| Op::Lookup { by, is_blocking }),
-        8 => (by(), request(), named())
-            .prop_map(|(by, kind, caller)| Op::Request { by, kind, caller }),
+        8 => (by(), request(), wire(), named())
+            .prop_map(|(by, kind, wire, caller)| Op::Request { by, kind, wire, caller }),
         3 => (by(), keep()).prop_map(|(by, what)| Op::Keep { by, what }),
         2 => by().prop_map(|by| Op::CloseSession { by }),
         4 => (kept(), road()).prop_map(|(kept, road)| Op::Use { kept, road }),
         4 => (kept(), plain(), named()).prop_map(|(kept, kind, caller)| Op::Plain { kept, kind, caller }),
         3 => (kept(), any::<bool>()).prop_map(|(kept, by_peer)| Op::Close { kept, by_peer }),
+        3 => by().prop_map(|by| Op::Pool { by }),
+        9 => (by(), kept()).prop_map(|(by, kept)| Op::Borrow { by, kept }),
+        3 => kept().prop_map(|kept| Op::PutBack { kept }),
+        2 => kept().prop_map(|kept| Op::ClosePool { kept }),
         1 => kept().prop_map(|kept| Op::Clone { kept }),
         3 => kept().prop_map(|kept| Op::Drop { kept }),
         1 => Just(Op::CheckNoneOpen),
@@ -255,6 +293,15 @@ fn request() -> impl Strategy<Value = Request> {
         1 => Just(Request::Upgrade),
         1 => Just(Request::UpgradeResponse),
         3 => Just(Request::WebSocket),
+    ]
+}
+
+fn wire() -> impl Strategy<Value = Wire> {
+    prop_oneof![
+        3 => Just(Wire::Http1),
+        2 => Just(Wire::Http2),
+        1 => Just(Wire::TlsHttp1),
+        2 => Just(Wire::TlsHttp2),
     ]
 }
 

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use http::Extensions;
+use http::{Extensions, Version};
 use http_context::{
-    BodyEnd, BodyEndReason, ContextId, ContextInfo, ExitReport, Leak, NestedOpen, Observer,
-    PlainRequest, PoolCheckout, PoolCloseReason, PoolReturn, PoolSessionCreated, PoolStatus,
-    Redirect, RequestError, RequestInfo, ResponseHead, SessionEnded, SessionStarted, Upgrade,
-    UpgradeEnd,
+    BodyEnd, BodyEndReason, ConnectionClosed, ConnectionInfo, ContextId, ContextInfo, ExitReport,
+    Leak, NestedOpen, Observer, PlainRequest, PoolCheckout, PoolCloseReason, PoolReturn,
+    PoolSessionCreated, PoolStatus, Redirect, RequestError, RequestInfo, ResponseHead,
+    SessionEnded, SessionStarted, Upgrade, UpgradeEnd, UpgradeEndReason,
 };
 use tokio::sync::watch;
 
@@ -25,6 +25,8 @@ pub(crate) struct Witness {
     /// Changes with every fact.
     changes: watch::Sender<()>,
     role: Role,
+    /// Of the server to which the WebSockets of pools lead.
+    pooled: u16,
 }
 
 enum Role {
@@ -45,12 +47,13 @@ struct Heard {
 
 impl Witness {
     /// The first, one that panics, and the last, in the order in which they are to be set.
-    pub(crate) fn three() -> [Arc<Self>; 3] {
+    pub(crate) fn three(pooled: u16) -> [Arc<Self>; 3] {
         let of = |role| {
             Arc::new(Self {
                 heard: Mutex::default(),
                 changes: watch::Sender::new(()),
                 role,
+                pooled,
             })
         };
         let first = of(Role::First);
@@ -76,6 +79,10 @@ impl Witness {
 
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.changes.subscribe()
+    }
+
+    fn is_pooled(&self, request: &RequestInfo) -> bool {
+        request.origin().port() == self.pooled
     }
 
     fn note(&self, fact: impl AsRef<str>) {
@@ -146,7 +153,15 @@ impl Observer for Witness {
     }
 
     fn request_answered(&self, _: &RequestInfo, head: &ResponseHead) {
-        self.note(format!("request answered {}", head.status.as_u16()));
+        let (status, version) = (head.status.as_u16(), head.version);
+        // Which connection is free over HTTP/1.1 when a request comes is a matter of moments.
+        let source = match version {
+            Version::HTTP_2 => head.connection_use.as_str(),
+            _ => "some",
+        };
+        self.note(format!(
+            "request answered {status} {version:?} by a {source} connection"
+        ));
     }
 
     fn request_failed(&self, _: &RequestInfo, error: &RequestError) {
@@ -157,8 +172,11 @@ impl Observer for Witness {
         self.note("request cancelled");
     }
 
-    fn response_body_ended(&self, _: &RequestInfo, end: &BodyEnd) {
+    fn response_body_ended(&self, request: &RequestInfo, end: &BodyEnd) {
         self.note(match end.reason {
+            BodyEndReason::Complete | BodyEndReason::Aborted if self.is_pooled(request) => {
+                "body of a pool"
+            }
             BodyEndReason::Complete => "body complete",
             BodyEndReason::Dropped => "body dropped",
             BodyEndReason::Aborted => "body aborted",
@@ -170,9 +188,18 @@ impl Observer for Witness {
         self.note(format!("upgraded {}", upgrade.protocol));
     }
 
-    fn upgrade_ended(&self, _: &RequestInfo, end: &UpgradeEnd) {
-        let (protocol, reason, code) = (end.protocol, end.reason, end.close_code);
-        let is_dropped = end.is_dropped;
+    fn upgrade_ended(&self, request: &RequestInfo, end: &UpgradeEnd) {
+        let (is_dropped, code) = (end.is_dropped, end.close_code);
+        let (protocol, reason) = match (end.reason, is_dropped, code) {
+            // Who of the two comes first is a matter of moments.
+            (UpgradeEndReason::Local | UpgradeEndReason::Exit, false, Some(1001))
+                if self.is_pooled(request) =>
+            {
+                ("pooled", "owner")
+            }
+            _ if self.is_pooled(request) => ("pooled", end.reason.as_str()),
+            _ => (end.protocol.as_str(), end.reason.as_str()),
+        };
         self.note(format!(
             "upgrade ended {protocol} {reason} {is_dropped} {code:?}"
         ));
@@ -185,8 +212,29 @@ impl Observer for Witness {
         });
     }
 
+    fn connection_opened(&self, _: &RequestInfo, connection: &Arc<ConnectionInfo>) {
+        if connection.is_http2 {
+            self.note("shared connection opened");
+        }
+    }
+
+    fn connection_closed(&self, connection: &Arc<ConnectionInfo>, _: &ConnectionClosed) {
+        if connection.is_http2 {
+            self.note("shared connection closed");
+        }
+    }
+
     fn leak(&self, _: &ContextInfo, leak: &Leak) {
-        self.note_some(&format!("leak {}", leak.kind), leak.count as u64);
+        let is_borrowed = leak
+            .detail
+            .as_deref()
+            .is_some_and(|it| it.contains("borrowed"));
+        let fact = if is_borrowed {
+            "leak of a pool".to_owned()
+        } else {
+            format!("leak {}", leak.kind)
+        };
+        self.note_some(&fact, leak.count as u64);
     }
 
     fn pool_checked_out(&self, _: &PoolStatus, checkout: &PoolCheckout) {

@@ -12,7 +12,7 @@ use tower::Service as _;
 use super::compare::compare;
 use super::kept::Kept;
 use super::{Parted, Run};
-use crate::op::{Keep, Named, Request};
+use crate::op::{Keep, Named, Request, Wire};
 use crate::peers::Urls;
 use crate::reference::{Seen, What};
 
@@ -148,15 +148,17 @@ impl Run<'_> {
         &mut self,
         by: usize,
         kind: Request,
+        wire: Wire,
         caller: Named,
     ) -> Result<(), Parted> {
+        let wire = self.reference.wire(by, kind, wire);
         self.log(format_args!(
-            "task {by}: makes a request, {kind:?} by {caller:?}"
+            "task {by}: makes a request, {kind:?} over {wire:?} by {caller:?}"
         ));
-        let expected = self.reference.request(by, kind, caller);
+        let expected = self.reference.request(by, kind, wire, caller);
         let answers = expected != Seen::Exhausted && self.reference.bound_drains(by);
         let urls = Arc::clone(&self.peers.urls);
-        let work = request(kind, urls, answers, caller);
+        let work = request(kind, wire, urls, answers, caller);
         // An ambient session has the name itself.
         let scope = caller.filter(|_| kind != Request::Ambient);
         let requested = self.tasks[by].actor.run_as(scope, work).await;
@@ -189,74 +191,83 @@ pub(super) fn refused(error: &SessionError) -> Result<Seen, Parted> {
 
 async fn request(
     kind: Request,
+    wire: Wire,
     urls: Arc<Urls>,
     answers: bool,
     caller: Named,
 ) -> Result<Asked<Option<Kept>>, Refused> {
     let session = http_session()?;
-    let get = |url: &str| session.get(url).send();
+    let (home, is_tls) = (&urls.homes[wire as usize], usize::from(wire.is_tls()));
+    // In clear, what it is nobody agrees upon.
+    let version = match wire {
+        Wire::Http2 => http::Version::HTTP_2,
+        _ => http::Version::HTTP_11,
+    };
+    let asks = |url: &str| session.get(url).version(version);
+    let get = |url: &str| asks(url).send();
+    let of_tower = || {
+        let request = http::Request::get(&home.body).version(version);
+        request.body(reqwest::Body::default()).expect("a URL")
+    };
     let failed = |error: RequestError| unforeseen("a request fails", &error);
     let kept = match kind {
         Request::Read => {
-            let response = get(&urls.body).await.map_err(failed)?;
+            let response = get(&home.body).await.map_err(failed)?;
             let read = response.bytes().await;
             read.map_err(|error| unforeseen("a body fails", &error))?;
             None
         }
         Request::Service => {
-            let request = http::Request::get(&urls.body).body(reqwest::Body::default());
-            let request = request.expect("a URL");
-            let response = session.clone().call(request).await.map_err(failed)?;
+            let response = session.clone().call(of_tower()).await.map_err(failed)?;
             let read = http_body_util::BodyExt::collect(response.into_body()).await;
             read.map_err(|error| unforeseen("a body fails", &error))?;
             None
         }
         Request::Ambient => {
-            let request = http::Request::get(&urls.body).body(reqwest::Body::default());
             let mut ambient = AmbientSession::new();
             if let Some(caller) = caller {
                 ambient = ambient.with_caller(http_context::caller(caller));
             }
-            let response = ambient.call(request.expect("a URL")).await;
+            let response = ambient.call(of_tower()).await;
             let response = response.map_err(|error| unforeseen("an ambient request", &error))?;
             let read = http_body_util::BodyExt::collect(response.into_body()).await;
             read.map_err(|error| unforeseen("a body fails", &error))?;
             None
         }
         Request::DropBody => {
-            drop(get(&urls.body).await.map_err(failed)?);
+            drop(get(&home.body).await.map_err(failed)?);
             None
         }
-        Request::KeepBody => Some(Kept::Body(get(&urls.body).await.map_err(failed)?)),
+        Request::KeepBody => Some(Kept::Body(get(&home.body).await.map_err(failed)?)),
         Request::Cancel => {
-            let mut request = Box::pin(get(&urls.never));
+            let mut request = Box::pin(get(&home.never));
             assert!(poll!(&mut request).is_pending(), "admitted, and on its way");
             None
         }
         Request::LeaveInFlight => {
-            let mut request = Box::pin(get(&urls.never));
+            let mut request = Box::pin(get(&home.never));
             assert!(poll!(&mut request).is_pending(), "admitted, and on its way");
             Some(Kept::InFlight(tokio::spawn(request)))
         }
         Request::Redirected | Request::ByStranger => {
             let (url, says) = match kind {
-                Request::Redirected => (&urls.redirected, "known"),
+                Request::Redirected => (&home.redirected, "known"),
                 _ => (&urls.by_stranger, "unknown"),
             };
-            let sent = session.get(url.as_str()).bearer_auth("secret").send();
+            let sent = asks(url).bearer_auth("secret").send();
             let said = sent.await.map_err(failed)?.text().await;
             if !said.as_ref().is_ok_and(|said| said == says) {
                 return Err(unforeseen("at the end of redirects", &said));
             }
             None
         }
-        Request::TooManyRedirects => match get(&urls.too_many).await {
+        Request::TooManyRedirects => match get(&home.too_many).await {
             Err(error) if is_too_many(&error) => None,
             other => return Err(unforeseen("redirected for ever", &other)),
         },
         Request::Upgrade => {
             let upgraded = session
-                .get(&urls.upgrade)
+                .get(&urls.upgrades[is_tls])
                 .header("upgrade", "echo")
                 .upgrade();
             let upgraded = upgraded
@@ -266,7 +277,7 @@ async fn request(
         }
         Request::UpgradeResponse => {
             let sent = session
-                .get(&urls.upgrade)
+                .get(&urls.upgrades[is_tls])
                 .header("upgrade", "echo")
                 .header("connection", "upgrade");
             let response = sent.send().await.map_err(failed)?;
@@ -275,7 +286,7 @@ async fn request(
             Some(Kept::Upgraded(Box::new(upgraded)))
         }
         Request::WebSocket => {
-            let socket = session.websocket(&urls.websockets[usize::from(answers)]);
+            let socket = session.websocket(&urls.websockets[is_tls][usize::from(answers)]);
             let socket = socket.connect().await;
             Some(Kept::Socket(
                 socket.map_err(|error| unforeseen("a WebSocket", &error))?,

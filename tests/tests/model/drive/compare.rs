@@ -9,7 +9,8 @@ use tokio::time::timeout;
 
 use super::kept::Kept;
 use super::{Parted, Run};
-use crate::peers::AtPeers;
+use crate::op::Wire;
+use crate::peers::{AtPeers, POOLED, SHARED};
 use crate::reference::{Report, Seen, What};
 use crate::witness::difference;
 
@@ -130,11 +131,14 @@ impl Run<'_> {
 
     /// The peers have open what the program has.
     async fn at_peers(&mut self, patience: Duration) -> Result<(), Parted> {
-        let live = |what: fn(What) -> bool| self.reference.live(what);
+        let live = |what: &dyn Fn(What) -> bool| self.reference.live(what);
         let expected = AtPeers {
-            in_flight: live(|what| what == What::InFlight),
-            upgraded: live(|what| what == What::Upgraded),
-            websockets: live(|what| matches!(what, What::Socket(_))),
+            in_flight: Wire::ALL.map(|wire| live(&|what| what == What::InFlight(wire))),
+            shared: SHARED.map(|wire| self.reference.connections(wire)),
+            upgraded: [false, true].map(|is_tls| live(&|what| what == What::Upgraded(is_tls))),
+            websockets: [0, 1, POOLED].map(|server| {
+                live(&|what| matches!(what, What::Socket(socket) if socket.server == server))
+            }),
             plain: self.reference.plain_connections(),
         };
         if self.peers.see() != expected
@@ -159,7 +163,7 @@ impl Run<'_> {
             return Err("a stranger was shown credentials".to_owned());
         }
         if self.reference.is_idle() && timeout(patience, self.peers.are_idle()).await.is_err() {
-            let open = self.peers.home.counts().open();
+            let open = self.peers.open();
             return Err(format!(
                 "no session is open, and the server has {open} connections"
             ));
@@ -178,6 +182,7 @@ fn report_of(report: &ExitReport) -> Report {
         outcome: report.outcome,
         requests: report.requests,
         plain_requests: report.plain_requests,
+        borrowed: report.websockets_borrowed,
         aborted: report.aborted,
         nested: report.nested_opens,
         callers: callers

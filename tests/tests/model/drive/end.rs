@@ -8,7 +8,7 @@ use crate::op::Way;
 use crate::reference::Facts;
 
 impl Run<'_> {
-    /// Lets go of everything, and looks at what must be so in the end. Returns what was heard.
+    /// Lets go of everything, and looks at what must be so in the end. Returns what was come to.
     pub(super) async fn end(&mut self) -> Result<Facts, Parted> {
         while !self.tasks.is_empty() {
             self.end_task(0, Way::Drop).await?;
@@ -33,7 +33,7 @@ impl Run<'_> {
         if is_alone && totals.late > 0 {
             return Err(format!("{} facts were late", totals.late));
         }
-        let arrived = self.peers.home.counts().requests - self.arrived_before;
+        let arrived = self.peers.requests() - self.arrived_before;
         let sure = self.reference.arrived;
         if !(sure..=sure + self.reference.doubtful).contains(&arrived) {
             return Err(format!("{arrived} requests came to the server, of {sure}"));
@@ -41,6 +41,8 @@ impl Run<'_> {
         if self.asks_kernel {
             self.peers.hold_no_socket().await;
         }
-        Ok(std::mem::take(&mut self.reference.facts))
+        let mut met = std::mem::take(&mut self.reference.facts);
+        met.append(&mut self.reference.came_to);
+        Ok(met)
     }
 }

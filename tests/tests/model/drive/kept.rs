@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use http_context::HttpSession;
-use http_context::websocket::WebSocket;
+use http_context::websocket::{PooledWebSocket, WebSocket, WebSocketPool};
 use reqwest_middleware::ClientWithMiddleware;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
@@ -24,6 +24,8 @@ pub(super) enum Kept {
     InFlight(JoinHandle<Result<reqwest::Response, http_context::RequestError>>),
     Upgraded(Box<dyn Stream>),
     Socket(WebSocket),
+    Pool(WebSocketPool),
+    Lent(PooledWebSocket),
     Served(ServedBody),
     Closing(Pin<Box<dyn Future<Output = ()> + Send>>),
 }

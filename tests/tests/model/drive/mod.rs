@@ -4,6 +4,7 @@ mod ask;
 mod compare;
 mod end;
 mod kept;
+mod pools;
 mod tasks;
 mod uses;
 
@@ -17,7 +18,7 @@ use http_context_tests::{InvariantObserver, SEES_SOCKETS};
 use self::kept::Kept;
 use crate::actor::{Actor, Entered};
 use crate::op::{Op, Plain};
-use crate::peers::Peers;
+use crate::peers::{POOLED, Peers};
 use crate::reference::{Facts, PLACES, Reference, Task, What};
 use crate::witness::Witness;
 
@@ -96,8 +97,8 @@ impl Running {
 impl<'p> Run<'p> {
     fn new(peers: &'p Peers, name: String) -> Self {
         let invariants = Arc::new(InvariantObserver::new());
-        let witnesses = Witness::three();
-        let pool = base(&invariants, &witnesses, &name)
+        let witnesses = Witness::three(peers.websockets[POOLED].addr().port());
+        let pool = base(peers, &invariants, &witnesses, &name)
             .session_pool()
             .max_size(PLACES)
             .wait_timeout(Duration::ZERO)
@@ -116,7 +117,7 @@ impl<'p> Run<'p> {
             kept: Vec::new(),
             contexts: Vec::new(),
             plain: 0,
-            arrived_before: peers.home.counts().requests,
+            arrived_before: peers.requests(),
             steps: String::new(),
         }
     }
@@ -131,6 +132,8 @@ impl<'p> Run<'p> {
             | Op::Request { by, .. }
             | Op::Keep { by, .. }
             | Op::CloseSession { by }
+            | Op::Pool { by }
+            | Op::Borrow { by, .. }
                 if self.reference.is_exiting(task(by)) =>
             {
                 return Ok(());
@@ -142,11 +145,32 @@ impl<'p> Run<'p> {
             Op::End { .. } if self.tasks.len() == 1 => return Ok(()),
             Op::End { task: by, way } => self.end_task(task(by), way).await,
             Op::Lookup { by, is_blocking } => self.lookup(task(by), is_blocking).await,
-            Op::Request { by, kind, caller } => self.request(task(by), kind, caller).await,
+            Op::Request {
+                by,
+                kind,
+                wire,
+                caller,
+            } => self.request(task(by), kind, wire, caller).await,
             Op::Keep { by, what } => self.keep(task(by), what).await,
             Op::CloseSession { by } => self.close_session(task(by)).await,
             Op::CheckNoneOpen => self.check_none_open(),
-            Op::Use { kept, road } => match self.pick(kept, |what| what != What::Plain) {
+            Op::Pool { by } => self.build_pool(task(by)).await,
+            Op::Borrow { by, kept } => match self.pick_pool(kept) {
+                Some((at, pool)) => self.borrow(task(by), at, pool).await,
+                None => return Ok(()),
+            },
+            Op::PutBack { kept } => match self.pick_lent(kept) {
+                Some(at) => {
+                    self.put_back(at);
+                    Ok(())
+                }
+                None => return Ok(()),
+            },
+            Op::ClosePool { kept } => match self.pick_pool(kept) {
+                Some((at, pool)) => self.close_websockets(at, pool).await,
+                None => return Ok(()),
+            },
+            Op::Use { kept, road } => match self.pick(kept, is_used) {
                 Some(at) => self.use_kept(at, road).await,
                 None => return Ok(()),
             },
@@ -184,6 +208,22 @@ impl<'p> Run<'p> {
         Some(such[picked].0)
     }
 
+    fn pick_pool(&self, number: u8) -> Option<(usize, usize)> {
+        let at = self.pick(number, |what| matches!(what, What::Pool(_)))?;
+        match self.reference.kept[at].what {
+            What::Pool(pool) => Some((at, pool)),
+            _ => None,
+        }
+    }
+
+    /// One of those that are borrowed of pools.
+    fn pick_lent(&self, number: u8) -> Option<usize> {
+        let kept = self.reference.kept.iter().enumerate();
+        let lent: Vec<_> = kept.filter(|(_, kept)| kept.lent.is_some()).collect();
+        let picked = usize::from(number).checked_rem(lent.len())?;
+        Some(lent[picked].0)
+    }
+
     fn log(&mut self, step: std::fmt::Arguments<'_>) {
         let _ = writeln!(self.steps, "  {step}");
     }
@@ -198,18 +238,25 @@ impl<'p> Run<'p> {
     }
 }
 
+/// Whether there is a way to use it but by orders of its own.
+fn is_used(what: What) -> bool {
+    !matches!(what, What::Plain | What::Pool(_))
+}
+
 fn is_upgraded(what: What) -> bool {
-    matches!(what, What::Upgraded | What::Socket(_))
+    matches!(what, What::Upgraded(_) | What::Socket(_))
 }
 
 /// What all contexts of a program have in common.
 fn base(
+    peers: &Peers,
     invariants: &Arc<InvariantObserver>,
     [first, panics, last]: &[Arc<Witness>; 3],
     name: &str,
 ) -> ContextBuilder {
     builder()
         .name(name)
+        .tls(peers.tls.clone())
         .observer(invariants.clone())
         .observer(first.clone())
         .observer(panics.clone())

@@ -38,7 +38,7 @@ impl Run<'_> {
             (true, false) => LeakPolicy::Count,
             (true, true) => LeakPolicy::Panic,
         };
-        let mut context = base(&self.invariants, &self.witnesses, &self.name)
+        let mut context = base(self.peers, &self.invariants, &self.witnesses, &self.name)
             .nested(options.nested)
             .leaks(leaks);
         if options.is_lazy {

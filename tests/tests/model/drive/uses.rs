@@ -14,7 +14,7 @@ use super::kept::{Kept, Stream};
 use super::{Parted, Run};
 use crate::op::{Named, Plain, Road};
 use crate::peers::BYE;
-use crate::reference::Seen;
+use crate::reference::{Seen, What};
 use crate::served::take_asked;
 
 impl Run<'_> {
@@ -24,7 +24,7 @@ impl Run<'_> {
             "uses what is kept at {at}, {road:?}: {kept:?}"
         ));
         let expected = self.reference.use_kept(at, road);
-        let url = self.peers.urls.body.clone();
+        let url = self.peers.urls.homes[0].body.clone();
         let of_session = Seen::Session(kept.context, kept.session);
         let seen = match &mut self.kept[at] {
             Kept::Handle(session) => match read_by(session, road, &url).await? {
@@ -41,6 +41,7 @@ impl Run<'_> {
             },
             Kept::Upgraded(stream) => there_and_back(stream).await?,
             Kept::Socket(socket) => ping(socket).await?,
+            Kept::Lent(socket) => ping(socket).await?,
             Kept::Closing(closing) => {
                 let is_closing = poll!(closing).is_ready();
                 if is_closing {
@@ -153,7 +154,7 @@ impl Run<'_> {
 
     pub(super) async fn close_kept(&mut self, at: usize, by_peer: bool) -> Result<(), Parted> {
         let kept = self.reference.kept[at];
-        if kept.what == crate::reference::What::Socket(false) || kept.is_cut {
+        if matches!(kept.what, What::Socket(socket) if !socket.answers) || kept.is_cut {
             // Its peer closes nothing.
             return self.drop_kept(at).await;
         }
@@ -171,25 +172,19 @@ impl Run<'_> {
                 let written = stream.write_all(b"bye\n").await;
                 written.map_err(|error| format!("it cannot be written: {error}"))?;
                 let rest = stream.read_to_end(&mut Vec::new()).await;
-                rest.map(drop)
-                    .map_err(|error| format!("it does not end: {error}"))
-            }
-            (Kept::Socket(mut socket), false) => {
-                let closed = socket.close(CloseCode::Normal, "").await;
-                closed.map_err(|error| format!("it is not closed: {error:?}"))
-            }
-            (Kept::Socket(mut socket), true) => {
-                let sent = socket.send(Message::text(BYE)).await;
-                sent.map_err(|error| format!("it cannot be written: {error:?}"))?;
-                let mut last = None;
-                while let Some(next) = socket.next().await {
-                    last = Some(next.map_err(|error| format!("it breaks: {error:?}"))?);
-                }
-                match last {
-                    Some(Message::Close(Some(frame))) if u16::from(frame.code) == 1008 => Ok(()),
-                    other => Err(format!("it does not close: {other:?}")),
+                match (rest, kept.what) {
+                    (Ok(_), What::Upgraded(false)) => Ok(()),
+                    // Its peer says nothing of it, as TLS asks of who closes.
+                    (Err(error), What::Upgraded(true))
+                        if error.kind() == std::io::ErrorKind::UnexpectedEof =>
+                    {
+                        Ok(())
+                    }
+                    (rest, _) => Err(format!("it does not end as it should: {rest:?}")),
                 }
             }
+            (Kept::Socket(mut socket), by_peer) => close(&mut socket, by_peer).await,
+            (Kept::Lent(mut socket), by_peer) => close(&mut socket, by_peer).await,
             _ => unreachable!("picked so"),
         }
     }
@@ -258,6 +253,23 @@ async fn there_and_back(stream: &mut Box<dyn Stream>) -> Result<Seen, Parted> {
         Ok(_) if &back == b"hello" => Ok(Seen::Done),
         Err(error) if is_session_closed(&error) => Ok(Seen::SessionClosed),
         other => Err(format!("an upgraded connection: {other:?}")),
+    }
+}
+
+async fn close(socket: &mut WebSocket, by_peer: bool) -> Result<(), Parted> {
+    if !by_peer {
+        let closed = socket.close(CloseCode::Normal, "").await;
+        return closed.map_err(|error| format!("it is not closed: {error:?}"));
+    }
+    let sent = socket.send(Message::text(BYE)).await;
+    sent.map_err(|error| format!("it cannot be written: {error:?}"))?;
+    let mut last = None;
+    while let Some(next) = socket.next().await {
+        last = Some(next.map_err(|error| format!("it breaks: {error:?}"))?);
+    }
+    match last {
+        Some(Message::Close(Some(frame))) if u16::from(frame.code) == 1008 => Ok(()),
+        other => Err(format!("it does not close: {other:?}")),
     }
 }
 

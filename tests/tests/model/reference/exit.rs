@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http_context::{LeakKind, Outcome};
 
 use super::kept::{Kept, What};
-use super::{Context, ContextNo, Phase, Reference, Report};
+use super::{Context, ContextNo, Phase, Reference, Report, Shared};
 use crate::op::{How, Way};
 
 impl Reference {
@@ -45,6 +45,7 @@ impl Reference {
             self.contexts[no].was_in_use = true;
             self.fact("session closed");
         }
+        self.close_pools(no);
         if matches!(outcome, Outcome::Cancelled | Outcome::Panicked) {
             return self.end_exit(no, outcome);
         }
@@ -89,15 +90,16 @@ impl Reference {
     fn end_exit(&mut self, no: ContextNo, outcome: Outcome) {
         let is_awaited = matches!(outcome, Outcome::Completed | Outcome::Failed);
         let looks = self.options(no).looks_for_leaks;
+        let borrows = self.borrows(no);
         let mut leaks = BTreeMap::from([
             (LeakKind::Task, self.children(no)),
-            (LeakKind::UpgradedConnection, self.farewelled(no)),
+            (LeakKind::UpgradedConnection, self.farewelled(no) + borrows),
         ]);
         let cut = self.cut(no);
         for what in &cut {
             let kind = match what {
                 What::Body => LeakKind::ResponseBody,
-                What::InFlight => LeakKind::RequestInFlight,
+                What::InFlight(_) => LeakKind::RequestInFlight,
                 _ => LeakKind::UpgradedConnection,
             };
             *leaks.entry(kind).or_default() += 1;
@@ -115,6 +117,7 @@ impl Reference {
         );
         leaks.retain(|_, count| looks && is_awaited && *count > 0);
         self.give_permit_back(no, is_awaited, !cut.is_empty(), !leaks.is_empty());
+        self.close_shared(no);
         if looks {
             let held = self.cut_plain(no);
             if is_awaited && held > 0 {
@@ -125,7 +128,12 @@ impl Reference {
             }
         }
         for (kind, count) in &leaks {
-            self.leak(*kind, *count);
+            if *kind == LeakKind::UpgradedConnection {
+                self.leak(*kind, *count - borrows);
+                self.facts_of("leak of a pool", borrows);
+            } else {
+                self.leak(*kind, *count);
+            }
         }
         self.fact(&format!("context closed {outcome}"));
         let context = &mut self.contexts[no];
@@ -141,6 +149,7 @@ impl Reference {
             outcome,
             requests,
             plain_requests,
+            borrowed: context.borrowed,
             aborted: cut.len() as u64,
             nested,
             callers: context.callers.clone(),
@@ -160,7 +169,10 @@ impl Reference {
             (true, true, _) => "aborted",
             (true, false, true) => "leaked",
             (true, false, false) => {
-                self.idle += usize::from(has_session);
+                if has_session {
+                    let shared = std::mem::take(&mut self.contexts[no].shared);
+                    self.idle.push(shared);
+                }
                 return;
             }
         };
@@ -172,7 +184,9 @@ impl Reference {
     /// The pool closes, and what waits in it.
     pub(crate) fn close_pool(&mut self) {
         let idle = std::mem::take(&mut self.idle);
-        self.facts_of("pool session closed pool_closed", idle);
+        self.facts_of("pool session closed pool_closed", idle.len());
+        let shared = idle.iter().map(Shared::len).sum();
+        self.facts_of("shared connection closed", shared);
     }
 
     /// A task ends, and what it has open with it.

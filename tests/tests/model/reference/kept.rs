@@ -2,8 +2,10 @@
 
 use http_context::LeakKind;
 
+use super::pools::Lent;
 use super::{ContextNo, Phase, Reference, Seen};
-use crate::op::{Named, Plain, Road};
+use crate::op::{Named, Plain, Road, Wire};
+use crate::peers::POOLED;
 
 /// Something that a program keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub(crate) struct Kept {
     pub(crate) is_cut: bool,
     /// Whether it has ended in the exit's leave-taking.
     took_leave: bool,
+    /// Where it belongs to a pool of WebSockets.
+    pub(crate) lent: Option<Lent>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,22 +29,44 @@ pub(crate) enum What {
     /// A body of a plain client.
     PlainBody,
     Body,
-    InFlight,
-    Upgraded,
-    /// A WebSocket, and whether its peer answers a Close frame.
-    Socket(bool),
+    InFlight(Wire),
+    /// An upgraded connection, and whether it is over TLS.
+    Upgraded(bool),
+    Socket(Socket),
+    /// A pool of WebSockets, by its number.
+    Pool(usize),
     /// The response of a server, whose context goes on with it.
     Served,
     /// What waits for the exit to begin.
     Closing,
 }
 
+/// A WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Socket {
+    /// Whether its peer answers a Close frame.
+    pub(crate) answers: bool,
+    /// That it leads to, of the servers of WebSockets.
+    pub(crate) server: usize,
+}
+
 impl Kept {
+    pub(super) fn new(context: ContextNo, session: usize, what: What) -> Self {
+        Self {
+            context,
+            session,
+            what,
+            is_cut: false,
+            took_leave: false,
+            lent: None,
+        }
+    }
+
     /// Whether an exit waits for it.
     pub(super) fn is_on_its_way(&self) -> bool {
         let is_it = matches!(
             self.what,
-            What::Body | What::InFlight | What::Upgraded | What::Socket(_)
+            What::Body | What::InFlight(_) | What::Upgraded(_) | What::Socket(_)
         );
         is_it && !self.is_cut
     }
@@ -48,13 +74,7 @@ impl Kept {
 
 impl Reference {
     pub(crate) fn keep(&mut self, context: ContextNo, session: usize, what: What) {
-        self.kept.push(Kept {
-            context,
-            session,
-            what,
-            is_cut: false,
-            took_leave: false,
-        });
+        self.kept.push(Kept::new(context, session, what));
     }
 
     pub(crate) fn keep_closing(&mut self, by: usize) -> Seen {
@@ -65,14 +85,42 @@ impl Reference {
         Seen::Done
     }
 
+    /// What is kept, and what waits in pools of WebSockets.
+    fn all(&self) -> impl Iterator<Item = &Kept> {
+        let idle = self.pools.iter().flat_map(|pool| &pool.idle);
+        self.kept.iter().chain(idle)
+    }
+
+    /// Ends what is on its way of a context, and such; says what that was.
+    fn mark_cut(
+        &mut self,
+        no: ContextNo,
+        took_leave: bool,
+        is_it: impl Fn(What) -> bool,
+    ) -> Vec<What> {
+        let idle = self.pools.iter_mut().flat_map(|pool| &mut pool.idle);
+        let all = self.kept.iter_mut().chain(idle);
+        let mut cut = Vec::new();
+        for kept in all.filter(|kept| kept.context == no && kept.is_on_its_way()) {
+            if is_it(kept.what) {
+                (kept.is_cut, kept.took_leave) = (true, took_leave);
+                cut.push(kept.what);
+            }
+        }
+        for what in &cut {
+            self.ended(*what, "exit", false);
+        }
+        cut
+    }
+
     pub(super) fn kept_of(&self, no: ContextNo) -> impl Iterator<Item = &Kept> {
-        self.kept.iter().filter(move |kept| kept.context == no)
+        self.all().filter(move |kept| kept.context == no)
     }
 
     /// How many of them are kept and live.
     pub(crate) fn live(&self, what: impl Fn(What) -> bool) -> u64 {
         let is_it = |kept: &&Kept| !kept.is_cut && what(kept.what);
-        self.kept.iter().filter(is_it).count() as u64
+        self.all().filter(is_it).count() as u64
     }
 
     /// How many connections plain clients have open.
@@ -83,39 +131,20 @@ impl Reference {
 
     /// Cuts off what is on its way in a context; says what that was.
     pub(super) fn cut(&mut self, no: ContextNo) -> Vec<What> {
-        let is_it = |kept: &&mut Kept| kept.context == no && kept.is_on_its_way();
-        let mut cut = Vec::new();
-        for kept in self.kept.iter_mut().filter(is_it) {
-            kept.is_cut = true;
-            cut.push(kept.what);
-        }
-        for what in &cut {
-            self.ended(*what, "exit", false);
-        }
-        cut
+        self.mark_cut(no, false, |_| true)
     }
 
-    /// WebSockets close with 1001; those whose peers answer have ended by that.
+    /// WebSockets close with 1001; those whose peers answer have ended by that. A pool lets go of them.
     pub(super) fn say_farewell(&mut self, no: ContextNo) {
-        let is_it = |kept: &&mut Kept| kept.context == no && kept.what == What::Socket(true);
-        let mut ended = Vec::new();
-        for kept in self
-            .kept
-            .iter_mut()
-            .filter(is_it)
-            .filter(|kept| !kept.is_cut)
-        {
-            (kept.is_cut, kept.took_leave) = (true, true);
-            ended.push(kept.what);
-        }
-        for what in ended {
-            self.ended(what, "exit", false);
-        }
+        let answers = |what| matches!(what, What::Socket(socket) if socket.answers);
+        self.mark_cut(no, true, answers);
     }
 
     /// How many are kept that have ended in the exit's leave-taking.
     pub(super) fn farewelled(&self, no: ContextNo) -> usize {
-        self.kept_of(no).filter(|kept| kept.took_leave).count()
+        // What waits in a pool, that has let go of.
+        let of_it = |kept: &&Kept| kept.context == no && kept.took_leave;
+        self.kept.iter().filter(of_it).count()
     }
 
     /// Cuts off what the plain clients of a context have open; says how much somebody held.
@@ -135,20 +164,27 @@ impl Reference {
     }
 
     /// The facts of something that ends.
-    fn ended(&mut self, what: What, by: &str, is_dropped: bool) {
+    pub(super) fn ended(&mut self, what: What, by: &str, is_dropped: bool) {
         let (protocol, code) = match (what, by) {
             (What::Body, "exit") => return self.fact("body aborted"),
             (What::Body, "read") => return self.fact("body complete"),
             (What::Body, _) => return self.fact("body dropped"),
-            (What::InFlight, "exit") => return self.fact("request failed session_closed"),
-            (What::InFlight, _) => return self.fact("request cancelled"),
-            (What::Upgraded, _) => ("other", None),
+            (What::InFlight(_), "exit") => return self.fact("request failed session_closed"),
+            (What::InFlight(_), _) => return self.fact("request cancelled"),
+            (What::Upgraded(_), _) => ("other", None),
             (What::Socket(_), "remote") => ("websocket", Some(1008)),
             (What::Socket(_), "local") if !is_dropped => ("websocket", Some(1000)),
             (What::Socket(_), _) => ("websocket", Some(1001)),
             _ => return,
         };
-        let body = if by == "exit" { "aborted" } else { "complete" };
+        let is_pooled = matches!(what, What::Socket(socket) if socket.server == POOLED);
+        let (protocol, by, body) = match by {
+            // At the exit of its owner the pool closes it, or the exit does: whoever is first.
+            "exit" | "owner" if is_pooled => ("pooled", "owner", "of a pool"),
+            _ if is_pooled => ("pooled", by, "of a pool"),
+            "exit" => (protocol, by, "aborted"),
+            _ => (protocol, by, "complete"),
+        };
         self.fact(&format!("body {body}"));
         self.fact(&format!(
             "upgrade ended {protocol} {by} {is_dropped} {code:?}"
@@ -184,17 +220,17 @@ impl Reference {
                 if !state.has_session || state.sessions != session {
                     return Seen::SessionClosed;
                 }
-                self.read(context, None);
+                self.read(context, Wire::Http1, None);
                 Seen::Session(context, session)
             }
-            What::Body | What::InFlight | What::PlainBody => {
+            What::Body | What::InFlight(_) | What::PlainBody => {
                 self.kept.remove(at);
                 if !is_cut {
                     self.ended(what, "read", false);
                 }
                 unless_cut
             }
-            What::Upgraded | What::Socket(_) => unless_cut,
+            What::Upgraded(_) | What::Socket(_) => unless_cut,
             What::Served => {
                 let seen = self.lookup_in(context);
                 self.kept.remove(at);
@@ -202,7 +238,7 @@ impl Reference {
                 seen
             }
             What::Closing => Seen::Closing(!self.is_open(context)),
-            What::Plain => Seen::Done,
+            What::Plain | What::Pool(_) => Seen::Done,
         }
     }
 
@@ -247,8 +283,14 @@ impl Reference {
     /// A kept upgraded connection is closed, and gone after it.
     pub(crate) fn close_kept(&mut self, at: usize, by_peer: bool) {
         let kept = self.kept.remove(at);
+        let by = match kept.what {
+            _ if !by_peer => "local",
+            // TLS is to say that it ends, and this peer does not.
+            What::Upgraded(true) => "failed",
+            _ => "remote",
+        };
         if !kept.is_cut {
-            self.ended(kept.what, if by_peer { "remote" } else { "local" }, false);
+            self.ended(kept.what, by, false);
         }
     }
 
@@ -267,6 +309,9 @@ impl Reference {
         }
         if kept.what == What::Served {
             self.begin_exit(kept.context, http_context::Outcome::Cancelled);
+        }
+        if let What::Pool(pool) = kept.what {
+            self.drop_pool(pool);
         }
     }
 }

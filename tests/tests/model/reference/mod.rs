@@ -5,6 +5,7 @@
 
 mod exit;
 mod kept;
+mod pools;
 mod requests;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,9 @@ use std::collections::BTreeMap;
 use http_context::{LeakKind, NestedPolicy, Outcome};
 
 pub(crate) use self::kept::{Kept, What};
-use crate::op::{Child, How, Named, Options};
+pub(crate) use self::pools::MOST_IN_USE;
+use self::pools::Pool;
+use crate::op::{Child, How, Named, Options, Wire};
 
 /// Contexts are numbered in the order in which they are entered.
 pub(crate) type ContextNo = usize;
@@ -34,6 +37,10 @@ pub(crate) enum Seen {
     Denied,
     /// The pool has no place left.
     Exhausted,
+    /// The pool of WebSockets is closed.
+    PoolClosed,
+    /// All WebSockets of the pool are in use.
+    AllInUse,
     Done,
     /// The session of what was used is closed.
     SessionClosed,
@@ -49,6 +56,8 @@ pub(crate) struct Report {
     pub(crate) outcome: Outcome,
     pub(crate) requests: u64,
     pub(crate) plain_requests: u64,
+    /// WebSockets of pools that others own.
+    pub(crate) borrowed: u64,
     pub(crate) aborted: u64,
     pub(crate) nested: u64,
     /// Requests, and those of plain clients, by who made them.
@@ -64,18 +73,27 @@ pub(crate) struct Reference {
     contexts: Vec<Context>,
     pub(crate) tasks: Vec<Task>,
     pub(crate) kept: Vec<Kept>,
+    /// Of WebSockets.
+    pools: Vec<Pool>,
     pub(crate) facts: Facts,
+    /// What a program has come to that is no fact.
+    pub(crate) came_to: Facts,
     /// The contexts whose exits are over since somebody looked.
     pub(crate) exits: Vec<(ContextNo, Report)>,
     /// Opens that have panicked since somebody looked, since they have leaked.
     panics: usize,
-    /// Permits of the pool that contexts have, and sessions that wait in it.
+    /// Permits of the pool that contexts have.
     permits: usize,
-    idle: usize,
+    /// Sessions that wait in it, with the connections that each has. The last is the next.
+    idle: Vec<Shared>,
     /// Requests that the server has got, and those of which nobody knows.
     pub(crate) arrived: u64,
     pub(crate) doubtful: u64,
 }
+
+/// The wires over which a session has the one connection that all requests share, each with whether a
+/// response has come over it.
+type Shared = BTreeMap<Wire, bool>;
 
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is true by itself")]
@@ -86,10 +104,12 @@ struct Context {
     sessions: usize,
     /// Of the pool, and whether there is a session in it.
     permit: Option<bool>,
+    shared: Shared,
     /// Whether its plain client has an idle connection.
     plain_is_idle: bool,
     requests: u64,
     plain_requests: u64,
+    borrowed: u64,
     nested: u64,
     callers: BTreeMap<&'static str, (u64, u64)>,
     was_found_open: bool,
@@ -136,6 +156,10 @@ impl Reference {
         }
     }
 
+    fn comes_to(&mut self, what: &str) {
+        *self.came_to.entry(what.to_owned()).or_default() += 1;
+    }
+
     fn leak(&mut self, kind: LeakKind, count: usize) {
         self.facts_of(&format!("leak {kind}"), count);
     }
@@ -172,7 +196,19 @@ impl Reference {
 
     /// Whether no session is open, and none waits in the pool.
     pub(crate) fn is_idle(&self) -> bool {
-        self.idle == 0 && self.open() == 0
+        self.idle.is_empty() && self.open() == 0
+    }
+
+    /// How many connections sessions have over a wire whose connections are shared by all requests.
+    pub(crate) fn connections(&self, wire: Wire) -> u64 {
+        let of_contexts = self.contexts.iter().map(|context| &context.shared);
+        let all = of_contexts.chain(&self.idle);
+        all.filter(|shared| shared.contains_key(&wire)).count() as u64
+    }
+
+    fn close_shared(&mut self, no: ContextNo) {
+        let closed = std::mem::take(&mut self.contexts[no].shared);
+        self.facts_of("shared connection closed", closed.len());
     }
 
     fn open(&self) -> usize {
@@ -221,18 +257,19 @@ impl Reference {
             }
         }
         self.fact("context opened");
-        let permit = if options.is_pooled {
+        let checked_out = if options.is_pooled {
             self.check_out()
         } else {
             None
         };
-        if options.is_pooled && permit.is_none() && options.how == How::Open {
+        if options.is_pooled && checked_out.is_none() && options.how == How::Open {
             self.fact("context closed failed");
             return Seen::Exhausted;
         }
         if options.is_overdue && options.looks_for_leaks {
             self.leak(LeakKind::ContextOverdue, 1);
         }
+        let (permit, shared) = checked_out.unzip();
         let context = self.contexts.len();
         self.contexts.push(Context {
             options,
@@ -240,9 +277,11 @@ impl Reference {
             has_session: false,
             sessions: 0,
             permit,
+            shared: shared.unwrap_or_default(),
             plain_is_idle: false,
             requests: 0,
             plain_requests: 0,
+            borrowed: 0,
             nested: 0,
             callers: BTreeMap::new(),
             was_found_open: false,
@@ -256,28 +295,28 @@ impl Reference {
         Seen::Entered(context)
     }
 
-    fn check_out(&mut self) -> Option<bool> {
+    /// Whether the session is warm, and the connections that it has.
+    fn check_out(&mut self) -> Option<(bool, Shared)> {
         if self.permits == PLACES {
             return None;
         }
         self.permits += 1;
-        let is_warm = self.idle > 0;
-        self.idle -= usize::from(is_warm);
-        self.fact(if is_warm {
+        let warm = self.idle.pop();
+        self.fact(if warm.is_some() {
             "pool gives warm"
         } else {
             "pool gives cold"
         });
-        Some(is_warm)
+        Some((warm.is_some(), warm.unwrap_or_default()))
     }
 
     /// The session of a context that is open; built if there is none.
     fn session(&mut self, no: ContextNo) -> Seen {
         if self.contexts[no].options.is_pooled && self.contexts[no].permit.is_none() {
-            self.contexts[no].permit = self.check_out();
-            if self.contexts[no].permit.is_none() {
+            let Some((is_warm, shared)) = self.check_out() else {
                 return Seen::Exhausted;
-            }
+            };
+            (self.contexts[no].permit, self.contexts[no].shared) = (Some(is_warm), shared);
         }
         let context = &mut self.contexts[no];
         if !std::mem::replace(&mut context.has_session, true) {
@@ -324,6 +363,7 @@ impl Reference {
             self.cut(no);
             self.cut_plain(no);
             self.contexts[no].has_session = false;
+            self.close_shared(no);
             if let Some(has_session) = &mut self.contexts[no].permit {
                 *has_session = false;
                 self.fact("pool session closed closed_early");

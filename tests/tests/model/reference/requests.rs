@@ -1,14 +1,27 @@
 //! What requests come to.
 
-use super::kept::What;
+use super::kept::{Socket, What};
 use super::{ContextNo, Reference, Seen};
-use crate::op::{Named, Request};
+use crate::op::{Named, Request, Wire};
 
 /// As many redirects are followed.
 const FOLLOWED: usize = 10;
 
 impl Reference {
-    pub(crate) fn request(&mut self, by: usize, kind: Request, caller: Named) -> Seen {
+    /// The wire that a request is to take, where that is not the one that was drawn.
+    pub(crate) fn wire(&self, by: usize, kind: Request, wire: Wire) -> Wire {
+        let bound = self.tasks[by].bound();
+        let is_shared = bound.is_some_and(|no| self.contexts[no].shared.contains_key(&wire));
+        match kind {
+            // The stranger has no other.
+            Request::ByStranger => Wire::Http1,
+            // Whether its connection was made before it was given up nobody knows.
+            Request::Cancel if wire.is_http2() && !is_shared => Wire::Http1,
+            _ => wire,
+        }
+    }
+
+    pub(crate) fn request(&mut self, by: usize, kind: Request, wire: Wire, caller: Named) -> Seen {
         let seen = self.lookup(by);
         let Seen::Session(context, session) = seen else {
             return seen;
@@ -16,20 +29,22 @@ impl Reference {
         let caller = caller.or(self.tasks[by].caller);
         let kept = match kind {
             Request::Read | Request::Service | Request::Ambient => {
-                self.read(context, caller);
+                self.read(context, wire, caller);
                 return seen;
             }
             Request::Redirected | Request::ByStranger => {
                 self.facts_of("redirected", 2);
                 // One hop of the second is the stranger's.
-                self.arrived += if kind == Request::Redirected { 2 } else { 1 };
-                self.read(context, caller);
+                let hops = if kind == Request::Redirected { 2 } else { 1 };
+                self.sent(context, wire, hops);
+                self.answers(context, wire);
+                self.read(context, wire, caller);
                 return seen;
             }
             Request::DropBody => {
                 self.started(context, caller);
-                self.arrived += 1;
-                self.fact("request answered 200");
+                self.sent(context, wire, 1);
+                self.answered(context, wire);
                 self.fact("body dropped");
                 return seen;
             }
@@ -41,45 +56,74 @@ impl Reference {
             }
             Request::TooManyRedirects => {
                 self.started(context, caller);
-                self.arrived += FOLLOWED as u64 + 1;
+                self.sent(context, wire, FOLLOWED as u64 + 1);
+                self.answers(context, wire);
                 self.facts_of("redirected", FOLLOWED);
                 self.fact("request failed redirect_error");
                 return seen;
             }
             Request::KeepBody => {
-                self.arrived += 1;
-                self.fact("request answered 200");
+                self.sent(context, wire, 1);
+                self.answered(context, wire);
                 What::Body
             }
             Request::LeaveInFlight => {
-                self.arrived += 1;
-                What::InFlight
+                self.sent(context, wire, 1);
+                What::InFlight(wire)
             }
             Request::Upgrade | Request::UpgradeResponse => {
-                self.fact("request answered 101");
+                self.fact("request answered 101 HTTP/1.1 by a some connection");
                 self.fact("upgraded other");
-                What::Upgraded
+                What::Upgraded(wire.is_tls())
             }
-            Request::WebSocket => {
-                self.fact("request answered 101");
-                self.fact("upgraded websocket");
-                What::Socket(self.options(context).drains)
-            }
+            Request::WebSocket => self.opens_socket(context, usize::from(wire.is_tls())),
         };
         self.started(context, caller);
         self.keep(context, session, kept);
         seen
     }
 
+    pub(super) fn opens_socket(&mut self, context: ContextNo, server: usize) -> What {
+        self.fact("request answered 101 HTTP/1.1 by a some connection");
+        self.fact("upgraded websocket");
+        let answers = self.options(context).drains;
+        What::Socket(Socket { answers, server })
+    }
+
     /// One that is answered, and read to its end.
-    pub(super) fn read(&mut self, context: ContextNo, caller: Named) {
+    pub(super) fn read(&mut self, context: ContextNo, wire: Wire, caller: Named) {
         self.started(context, caller);
-        self.arrived += 1;
-        self.fact("request answered 200");
+        self.sent(context, wire, 1);
+        self.answered(context, wire);
         self.fact("body complete");
     }
 
-    fn started(&mut self, context: ContextNo, caller: Named) {
+    /// So many arrive at the server, whatever comes back.
+    fn sent(&mut self, context: ContextNo, wire: Wire, count: u64) {
+        self.arrived += count;
+        let shared = &mut self.contexts[context].shared;
+        if wire.is_http2() && !shared.contains_key(&wire) {
+            shared.insert(wire, false);
+            self.fact("shared connection opened");
+        }
+    }
+
+    /// A response comes; returns whether one came before over its connection, where that is known.
+    fn answers(&mut self, context: ContextNo, wire: Wire) -> Option<bool> {
+        let has_answered = self.contexts[context].shared.get_mut(&wire)?;
+        Some(std::mem::replace(has_answered, true))
+    }
+
+    fn answered(&mut self, context: ContextNo, wire: Wire) {
+        let by = match self.answers(context, wire) {
+            Some(true) => "HTTP/2.0 by a reused",
+            Some(false) => "HTTP/2.0 by a new",
+            None => "HTTP/1.1 by a some",
+        };
+        self.fact(&format!("request answered 200 {by} connection"));
+    }
+
+    pub(super) fn started(&mut self, context: ContextNo, caller: Named) {
         self.fact("request started");
         let context = &mut self.contexts[context];
         context.requests += 1;
