@@ -136,6 +136,10 @@ pub(crate) enum Request {
     UpgradeResponse,
     /// It opens a WebSocket, which is kept.
     WebSocket,
+    /// The same with a heartbeat, which its peer answers.
+    Beating,
+    /// The same, and its peer is silent.
+    Silent,
 }
 
 /// Over what a request goes.
@@ -213,7 +217,7 @@ fn step() -> impl Strategy<Value = Op> {
         2 => by().prop_map(|by| Op::CloseSession { by }),
         4 => (kept(), road()).prop_map(|(kept, road)| Op::Use { kept, road }),
         4 => (kept(), plain(), named()).prop_map(|(kept, kind, caller)| Op::Plain { kept, kind, caller }),
-        3 => (kept(), any::<bool>()).prop_map(|(kept, by_peer)| Op::Close { kept, by_peer }),
+        5 => (kept(), any::<bool>()).prop_map(|(kept, by_peer)| Op::Close { kept, by_peer }),
         3 => by().prop_map(|by| Op::Pool { by }),
         9 => (by(), kept()).prop_map(|(by, kept)| Op::Borrow { by, kept }),
         3 => kept().prop_map(|kept| Op::PutBack { kept }),
@@ -293,6 +297,8 @@ fn request() -> impl Strategy<Value = Request> {
         1 => Just(Request::Upgrade),
         1 => Just(Request::UpgradeResponse),
         3 => Just(Request::WebSocket),
+        1 => Just(Request::Beating),
+        1 => Just(Request::Silent),
     ]
 }
 

@@ -48,6 +48,8 @@ pub(crate) struct Urls {
     /// At each of their servers a WebSocket whose peer leaves a Close frame unanswered, and one whose
     /// peer answers it.
     pub(crate) websockets: [[String; 2]; 3],
+    /// At each, one whose peer answers no ping.
+    pub(crate) silent: [String; 3],
     pub(crate) plain_close: String,
     pub(crate) plain_stay: String,
     pub(crate) plain_body: String,
@@ -97,6 +99,9 @@ impl Peers {
             websockets: websockets
                 .each_ref()
                 .map(|server| peers().map(|peer| server.serve(peer))),
+            silent: websockets
+                .each_ref()
+                .map(|server| server.serve(WebSocketPeer::opens().stays())),
             plain_close: plain.url("/close"),
             plain_stay: plain.url("/ok"),
             plain_body: plain.url("/slow-body/never"),
@@ -158,6 +163,19 @@ impl Peers {
         for server in self.homes.iter().chain([&self.stranger]) {
             server.wait_until(|counts| counts.open() == 0).await;
         }
+    }
+
+    /// How many pings the peers of WebSockets have answered.
+    pub(crate) fn pongs(&self) -> [u64; 3] {
+        self.websockets
+            .each_ref()
+            .map(|server| server.counts().sent.pong)
+    }
+
+    /// Waits until one of those peers has answered more.
+    pub(crate) async fn has_answered(&self, server: usize, before: u64) {
+        let more = |counts: &WebSocketCounts| counts.sent.pong > before;
+        self.websockets[server].wait_until(more).await;
     }
 
     /// How many connections are open at home.

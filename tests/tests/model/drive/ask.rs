@@ -1,8 +1,10 @@
 //! What tasks ask of their contexts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::poll;
+use http_context::websocket::WebSocket;
 use http_context::{
     AmbientSession, ContextId, HttpSession, RedirectError, RequestError, RequestFailure,
     SessionClosed, SessionError, SessionId, http_session,
@@ -15,6 +17,12 @@ use super::{Parted, Run};
 use crate::op::{Keep, Named, Request, Wire};
 use crate::peers::Urls;
 use crate::reference::{Seen, What};
+
+/// Between the pings to a peer that answers none.
+const BEAT: Duration = Duration::from_millis(5);
+
+/// Between those to one that answers, which a busy machine may take a while for.
+const LONG_BEAT: Duration = Duration::from_millis(500);
 
 /// Whose session that was, with what is left of the request.
 struct Asked<T> {
@@ -285,15 +293,26 @@ async fn request(
             let upgraded = upgraded.map_err(|error| unforeseen("an upgrade", &error))?;
             Some(Kept::Upgraded(Box::new(upgraded)))
         }
-        Request::WebSocket => {
-            let socket = session.websocket(&urls.websockets[is_tls][usize::from(answers)]);
-            let socket = socket.connect().await;
-            Some(Kept::Socket(
-                socket.map_err(|error| unforeseen("a WebSocket", &error))?,
-            ))
+        Request::WebSocket | Request::Beating | Request::Silent => {
+            let url = match kind {
+                Request::Silent => &urls.silent[is_tls],
+                _ => &urls.websockets[is_tls][usize::from(answers)],
+            };
+            Some(Kept::Socket(open(&session, url, kind).await?))
         }
     };
     Ok(Asked::of(&session, kept))
+}
+
+async fn open(session: &HttpSession, url: &str, kind: Request) -> Result<WebSocket, Refused> {
+    let socket = session.websocket(url);
+    let socket = match kind {
+        Request::Beating => socket.heartbeat(LONG_BEAT),
+        Request::Silent => socket.heartbeat(BEAT),
+        _ => socket,
+    };
+    let opened = socket.connect().await;
+    opened.map_err(|error| unforeseen("a WebSocket", &error))
 }
 
 fn is_too_many(error: &RequestError) -> bool {

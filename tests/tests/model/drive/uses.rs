@@ -23,6 +23,13 @@ impl Run<'_> {
         self.log(format_args!(
             "uses what is kept at {at}, {road:?}: {kept:?}"
         ));
+        if self.reference.awaits_beat(at)
+            && let What::Socket(socket) = kept.what
+        {
+            // Nobody reads it meanwhile.
+            let before = self.peers.pongs()[socket.server];
+            self.peers.has_answered(socket.server, before).await;
+        }
         let expected = self.reference.use_kept(at, road);
         let url = self.peers.urls.homes[0].body.clone();
         let of_session = Seen::Session(kept.context, kept.session);
@@ -40,7 +47,7 @@ impl Run<'_> {
                 Err(error) => return Err(format!("a client's request fails: {error:?}")),
             },
             Kept::Upgraded(stream) => there_and_back(stream).await?,
-            Kept::Socket(socket) => ping(socket).await?,
+            Kept::Socket(socket) if kept.what != What::Silent => ping(socket).await?,
             Kept::Lent(socket) => ping(socket).await?,
             Kept::Closing(closing) => {
                 let is_closing = poll!(closing).is_ready();
@@ -64,6 +71,10 @@ impl Run<'_> {
                 Ok(_) => Ok(Seen::Done),
                 Err(error) if is_session_closed(&error) => Ok(Seen::SessionClosed),
                 Err(error) => Err(format!("a body fails: {error:?}")),
+            },
+            Kept::Socket(mut socket) => match socket.next().await {
+                Some(Err(WebSocketError::HeartbeatTimeout(_))) => Ok(Seen::NotAnswered),
+                other => Err(format!("a WebSocket whose peer is silent says: {other:?}")),
             },
             // It never ends but when it is cut off.
             Kept::PlainBody(_) if !is_cut => Ok(Seen::Done),

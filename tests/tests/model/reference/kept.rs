@@ -7,6 +7,9 @@ use super::{ContextNo, Phase, Reference, Seen};
 use crate::op::{Named, Plain, Road, Wire};
 use crate::peers::POOLED;
 
+/// What a program comes to that waits for a heartbeat.
+const BEAT: &str = "heartbeat answered";
+
 /// Something that a program keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Kept {
@@ -33,6 +36,8 @@ pub(crate) enum What {
     /// An upgraded connection, and whether it is over TLS.
     Upgraded(bool),
     Socket(Socket),
+    /// A WebSocket that has ended, since its peer did not answer a ping.
+    Silent,
     /// A pool of WebSockets, by its number.
     Pool(usize),
     /// The response of a server, whose context goes on with it.
@@ -48,6 +53,7 @@ pub(crate) struct Socket {
     pub(crate) answers: bool,
     /// That it leads to, of the servers of WebSockets.
     pub(crate) server: usize,
+    pub(crate) has_heartbeat: bool,
 }
 
 impl Kept {
@@ -174,7 +180,7 @@ impl Reference {
             (What::Upgraded(_), _) => ("other", None),
             (What::Socket(_), "remote") => ("websocket", Some(1008)),
             (What::Socket(_), "local") if !is_dropped => ("websocket", Some(1000)),
-            (What::Socket(_), _) => ("websocket", Some(1001)),
+            (What::Socket(_) | What::Silent, _) => ("websocket", Some(1001)),
             _ => return,
         };
         let is_pooled = matches!(what, What::Socket(socket) if socket.server == POOLED);
@@ -189,6 +195,17 @@ impl Reference {
         self.fact(&format!(
             "upgrade ended {protocol} {by} {is_dropped} {code:?}"
         ));
+    }
+
+    /// Whether a program is to wait for the next beat of what is used. It takes a while, and once is enough.
+    pub(crate) fn awaits_beat(&mut self, at: usize) -> bool {
+        let kept = self.kept[at];
+        let is_beating = matches!(kept.what, What::Socket(socket) if socket.has_heartbeat);
+        let is_it = is_beating && !kept.is_cut && !self.came_to.contains_key(BEAT);
+        if is_it {
+            self.comes_to(BEAT);
+        }
+        is_it
     }
 
     /// What was kept is used. A body, a request or a response is gone after it.
@@ -231,6 +248,10 @@ impl Reference {
                 unless_cut
             }
             What::Upgraded(_) | What::Socket(_) => unless_cut,
+            What::Silent => {
+                self.kept.remove(at);
+                Seen::NotAnswered
+            }
             What::Served => {
                 let seen = self.lookup_in(context);
                 self.kept.remove(at);
@@ -304,7 +325,7 @@ impl Reference {
 
     pub(crate) fn drop_kept(&mut self, at: usize) {
         let kept = self.kept.remove(at);
-        if !kept.is_cut {
+        if !kept.is_cut && kept.what != What::Silent {
             self.ended(kept.what, "local", true);
         }
         if kept.what == What::Served {

@@ -46,6 +46,8 @@ pub(crate) enum Seen {
     SessionClosed,
     /// So many contexts are open.
     Open(usize),
+    /// The peer of a WebSocket has not answered a ping.
+    NotAnswered,
     /// Whether an exit has begun.
     Closing(bool),
 }

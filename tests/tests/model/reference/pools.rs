@@ -75,7 +75,7 @@ impl Reference {
             None => match self.lookup_in(owner) {
                 Seen::Session(_, session) => {
                     self.started(owner, self.tasks[by].caller);
-                    Kept::new(owner, session, self.opens_socket(owner, POOLED))
+                    Kept::new(owner, session, self.opens_socket(owner, POOLED, false))
                 }
                 refused => return Some(refused),
             },

@@ -76,18 +76,33 @@ impl Reference {
                 self.fact("upgraded other");
                 What::Upgraded(wire.is_tls())
             }
-            Request::WebSocket => self.opens_socket(context, usize::from(wire.is_tls())),
+            Request::WebSocket => self.opens_socket(context, usize::from(wire.is_tls()), false),
+            Request::Beating => self.opens_socket(context, usize::from(wire.is_tls()), true),
+            Request::Silent => {
+                self.opens_socket(context, usize::from(wire.is_tls()), true);
+                self.ended(What::Silent, "heartbeat_timeout", false);
+                What::Silent
+            }
         };
         self.started(context, caller);
         self.keep(context, session, kept);
         seen
     }
 
-    pub(super) fn opens_socket(&mut self, context: ContextNo, server: usize) -> What {
+    pub(super) fn opens_socket(
+        &mut self,
+        context: ContextNo,
+        server: usize,
+        has_heartbeat: bool,
+    ) -> What {
         self.fact("request answered 101 HTTP/1.1 by a some connection");
         self.fact("upgraded websocket");
         let answers = self.options(context).drains;
-        What::Socket(Socket { answers, server })
+        What::Socket(Socket {
+            answers,
+            server,
+            has_heartbeat,
+        })
     }
 
     /// One that is answered, and read to its end.
