@@ -165,16 +165,14 @@ impl Peers {
         }
     }
 
-    /// How many pings the peers of WebSockets have answered.
-    pub(crate) fn pongs(&self) -> [u64; 3] {
-        self.websockets
-            .each_ref()
-            .map(|server| server.counts().sent.pong)
+    /// How many pings the peers of WebSockets at a server have answered.
+    pub(crate) fn pongs(&self, server: usize) -> u64 {
+        self.websockets[server].counts().sent.pong
     }
 
-    /// Waits until one of those peers has answered more.
-    pub(crate) async fn has_answered(&self, server: usize, before: u64) {
-        let more = |counts: &WebSocketCounts| counts.sent.pong > before;
+    /// Waits until those of a server have answered so many.
+    pub(crate) async fn have_answered(&self, server: usize, pongs: u64) {
+        let more = |counts: &WebSocketCounts| counts.sent.pong >= pongs;
         self.websockets[server].wait_until(more).await;
     }
 

@@ -22,7 +22,7 @@ use crate::reference::{Seen, What};
 const BEAT: Duration = Duration::from_millis(5);
 
 /// Between those to one that answers, which a busy machine may take a while for.
-const LONG_BEAT: Duration = Duration::from_millis(500);
+const LONG_BEAT: Duration = Duration::from_millis(400);
 
 /// Whose session that was, with what is left of the request.
 struct Asked<T> {

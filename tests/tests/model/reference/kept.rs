@@ -197,7 +197,7 @@ impl Reference {
         ));
     }
 
-    /// Whether a program is to wait for the next beat of what is used. It takes a while, and once is enough.
+    /// Whether a program is to wait for beats of what is used. It takes a while, and once is enough.
     pub(crate) fn awaits_beat(&mut self, at: usize) -> bool {
         let kept = self.kept[at];
         let is_beating = matches!(kept.what, What::Socket(socket) if socket.has_heartbeat);
