@@ -2,6 +2,8 @@
 //!
 //! `.cargo/mutants.toml` has the exceptions, with reasons.
 
+mod at_once;
+
 use std::process::Command;
 
 use crate::{
@@ -50,6 +52,9 @@ pub(crate) fn test(
     options: &[&str],
 ) -> Result<(), String> {
     let program = toolbox.require(&tools::CARGO_MUTANTS)?;
+    if let ["--at-once", options @ ..] = options {
+        return at_once::test(workspace, &program, options);
+    }
     // By default cargo-mutants runs the libraries' own tests only.
     if !options.contains(&"--list") {
         let mut unchanged = cargo(&["test", "--quiet", "-p", "http-context-tests"]);

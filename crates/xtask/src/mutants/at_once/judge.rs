@@ -1,0 +1,236 @@
+//! Has a change meet the tests that reach it, until one fails.
+
+use std::{collections::HashMap, ffi::OsStr, time::Duration};
+
+use super::{
+    changes::Change,
+    reach::Test,
+    results::{Outcome, Verdict},
+    run::{self, End},
+};
+
+/// The name of the variable with the number of the change that is on.
+const ON: &str = "MUTANT_ON";
+/// Besides three times what a test takes.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How much sooner comes a test of the module that has the change.
+const AT_HOME: f64 = 20.0;
+/// What starting a program takes, in seconds.
+const START: f64 = 0.05;
+
+#[derive(Debug)]
+pub(super) struct Judge<'a> {
+    tests: &'a [Test],
+    reached_by: HashMap<u32, Vec<usize>>,
+    /// The time for each change.
+    budget: Duration,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(tests: &'a [Test], budget: Duration) -> Self {
+        let mut reached_by: HashMap<u32, Vec<usize>> = HashMap::new();
+        for (index, test) in tests.iter().enumerate() {
+            for number in &test.reaches {
+                reached_by.entry(*number).or_default().push(index);
+            }
+        }
+        Self {
+            tests,
+            reached_by,
+            budget,
+        }
+    }
+
+    /// Whether there is nothing more to try.
+    pub(super) fn is_settled(&self, change: &Change, known: &Outcome) -> bool {
+        let is_noticed = matches!(known.verdict, Verdict::Caught | Verdict::Hung);
+        is_noticed || (known.verdict == Verdict::Missed && self.waiting(change, known).is_empty())
+    }
+
+    /// Goes on with the tests that it has not met.
+    pub(super) fn judge(
+        &self,
+        change: &Change,
+        known: &Outcome,
+        run: impl Fn(&Test, u32) -> Result<(End, Duration), String>,
+    ) -> Result<Outcome, String> {
+        let mut outcome = known.clone();
+        if !self.reached_by.contains_key(&change.number) {
+            outcome.verdict = Verdict::NotReached;
+            return Ok(outcome);
+        }
+        let mut spent = Duration::ZERO;
+        for test in self.waiting(change, known) {
+            if spent >= self.budget {
+                outcome.verdict = Verdict::NotYet;
+                return Ok(outcome);
+            }
+            let (mut end, took) = run(test, change.number)?;
+            spent += took;
+            if end != End::Passed {
+                // A test that fails now and then says nothing of the change.
+                let (again, took) = run(test, change.number)?;
+                spent += took;
+                end = again;
+            }
+            outcome.verdict = match end {
+                End::Passed => {
+                    outcome.passed.push(test.full_name());
+                    continue;
+                }
+                End::Failed => Verdict::Caught,
+                End::Hung => Verdict::Hung,
+            };
+            outcome.by = Some(test.full_name());
+            outcome.passed.clear();
+            return Ok(outcome);
+        }
+        outcome.verdict = Verdict::Missed;
+        Ok(outcome)
+    }
+
+    /// The tests that reach it and have not passed with it: those first that take little and reach little.
+    fn waiting(&self, change: &Change, known: &Outcome) -> Vec<&'a Test> {
+        let reached_by = self.reached_by.get(&change.number).into_iter().flatten();
+        let tests = reached_by.filter_map(|index| self.tests.get(*index));
+        let passed = |test: &&Test| !known.passed.contains(&test.full_name());
+        let mut waiting: Vec<&Test> = tests.filter(passed).collect();
+        waiting.sort_by(|a, b| cost(a, change).total_cmp(&cost(b, change)));
+        waiting
+    }
+}
+
+/// By which tests are put in order.
+fn cost(test: &Test, change: &Change) -> f64 {
+    let reaches = u32::try_from(test.reaches.len()).unwrap_or(u32::MAX);
+    let cost = (test.took.as_secs_f64() + START) * f64::from(reaches);
+    if is_at_home(test, change) {
+        cost / AT_HOME
+    } else {
+        cost
+    }
+}
+
+/// Whether a test is in the module that has the change, or inside of it.
+fn is_at_home(test: &Test, change: &Change) -> bool {
+    let path = change.file.split_once("/src/").map_or("", |(_, path)| path);
+    let path = path.trim_end_matches(".rs").trim_end_matches("/mod");
+    test.program.name == change.package.replace('-', "_")
+        && test
+            .name
+            .starts_with(&format!("{}::", path.replace('/', "::")))
+}
+
+/// Runs a test with a change.
+pub(super) fn run_with(test: &Test, change: u32) -> Result<(End, Duration), String> {
+    let number = change.to_string();
+    let limit = test.took * 3 + PATIENCE;
+    run::run(&test.program, &test.name, (ON, OsStr::new(&number)), limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::mutants::at_once::{
+        build::Program,
+        changes::{Genre, Position},
+    };
+
+    fn test(name: &str, milliseconds: u64, reaches: &[u32]) -> Test {
+        let program = Program {
+            name: "core".to_owned(),
+            path: "/x".into(),
+            folder: "/".into(),
+        };
+        Test {
+            program,
+            name: name.to_owned(),
+            took: Duration::from_millis(milliseconds),
+            reaches: reaches.to_vec(),
+        }
+    }
+
+    fn change(number: u32) -> Change {
+        Change {
+            number,
+            package: "core".to_owned(),
+            file: "crates/core/src/a/mod.rs".to_owned(),
+            function: String::new(),
+            genre: Genre::Binary,
+            start: Position { line: 1, column: 1 },
+            replacement: String::new(),
+            name: String::new(),
+        }
+    }
+
+    /// The verdict, who ran, and what is kept of those that passed.
+    fn judged(
+        tests: &[Test],
+        known: &Outcome,
+        ends: impl Fn(&str, usize) -> End,
+    ) -> (Verdict, Vec<String>, Outcome) {
+        let ran = RefCell::new(Vec::new());
+        let judge = Judge::new(tests, Duration::from_secs(1));
+        let outcome = judge.judge(&change(1), known, |test, _| {
+            ran.borrow_mut().push(test.name.clone());
+            let times = ran.borrow().iter().filter(|one| **one == test.name).count();
+            Ok((ends(&test.name, times), test.took))
+        });
+        let outcome = outcome.unwrap();
+        (outcome.verdict, ran.into_inner(), outcome)
+    }
+
+    #[test]
+    fn quick_tests_that_reach_little_come_first_and_those_of_the_module_before_them() {
+        let tests = [
+            test("slow", 900, &[1]),
+            test("wide", 10, &[1, 2, 3, 4]),
+            test("quick", 10, &[1]),
+            test("a::tests::own", 100, &[1, 2, 3, 4]),
+            test("elsewhere", 10, &[2]),
+        ];
+        let (verdict, ran, _) = judged(&tests, &Outcome::default(), |_, _| End::Passed);
+        assert_eq!(verdict, Verdict::Missed);
+        assert_eq!(ran, ["a::tests::own", "quick", "wide", "slow"]);
+    }
+
+    #[test]
+    fn a_change_is_caught_by_a_test_that_fails_twice() {
+        let tests = [test("now and then", 10, &[1]), test("steady", 20, &[1])];
+        let (verdict, ran, outcome) = judged(&tests, &Outcome::default(), |name, times| {
+            if name == "steady" || times == 1 {
+                End::Failed
+            } else {
+                End::Passed
+            }
+        });
+        assert_eq!(verdict, Verdict::Caught);
+        assert_eq!(ran, ["now and then", "now and then", "steady", "steady"]);
+        assert_eq!(outcome.by.as_deref(), Some("core steady"));
+    }
+
+    #[test]
+    fn a_change_that_hangs_a_test_twice_is_noticed() {
+        let tests = [test("one", 10, &[1])];
+        let (verdict, ran, _) = judged(&tests, &Outcome::default(), |_, _| End::Hung);
+        assert_eq!((verdict, ran.len()), (Verdict::Hung, 2));
+    }
+
+    #[test]
+    fn what_a_budget_left_over_is_met_the_next_time() {
+        let tests = [test("long", 1100, &[1]), test("longer", 1200, &[1])];
+        let (verdict, ran, outcome) = judged(&tests, &Outcome::default(), |_, _| End::Passed);
+        assert_eq!(verdict, Verdict::NotYet);
+        assert_eq!(ran, ["long"]);
+        let (verdict, ran, outcome) = judged(&tests, &outcome, |_, _| End::Passed);
+        assert_eq!(verdict, Verdict::Missed);
+        assert_eq!(ran, ["longer"]);
+        let judge = Judge::new(&tests, Duration::from_secs(1));
+        assert!(judge.is_settled(&change(1), &outcome));
+        assert!(!judge.is_settled(&change(1), &Outcome::default()));
+        let (verdict, ..) = judged(&tests[..0], &Outcome::default(), |_, _| End::Passed);
+        assert_eq!(verdict, Verdict::NotReached);
+    }
+}

@@ -1,0 +1,194 @@
+//! What became of each change, in a file to which each result is added as it comes, so that a run that was stopped goes
+//! on where it was.
+
+use std::{
+    collections::HashMap,
+    fs::{self, File},
+    io::Write as _,
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
+
+use serde_json::{Value, json};
+
+use super::changes::Change;
+
+/// A change of one text of its file.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Key(pub(super) String);
+
+/// What tests said to a change.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Outcome {
+    pub(super) verdict: Verdict,
+    /// The test that failed.
+    pub(super) by: Option<String>,
+    /// Those that passed, which need not meet it again.
+    pub(super) passed: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(super) enum Verdict {
+    /// It is not behind a switch.
+    NotBuilt,
+    /// A test failed, twice.
+    Caught,
+    /// A test did not end, twice.
+    Hung,
+    /// All tests that reach it passed.
+    Missed,
+    /// Tests passed, for as many seconds as there were, and there are more.
+    NotYet,
+    /// No test reaches it.
+    NotReached,
+    /// It has met no test yet.
+    #[default]
+    NotRun,
+}
+
+impl Verdict {
+    pub(super) const ALL: [(Self, &'static str); 7] = [
+        (Self::NotBuilt, "not built"),
+        (Self::Caught, "caught"),
+        (Self::Hung, "hung"),
+        (Self::Missed, "missed"),
+        (Self::NotYet, "not yet caught"),
+        (Self::NotReached, "not reached"),
+        (Self::NotRun, "not run"),
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(one, _)| *one == self);
+        found.map_or("", |(_, name)| name)
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter();
+        all.find(|(_, one)| *one == name).map(|(one, _)| *one)
+    }
+}
+
+/// The key of each change, in their order.
+pub(super) fn keys(root: &Path, changes: &[Change]) -> Result<Vec<Key>, String> {
+    let mut hashes: HashMap<&str, u64> = HashMap::new();
+    let mut keys = Vec::with_capacity(changes.len());
+    for change in changes {
+        let hash = match hashes.get(change.file.as_str()) {
+            Some(hash) => *hash,
+            None => {
+                let text = fs::read(root.join(&change.file))
+                    .map_err(|error| format!("{}: {error}", change.file))?;
+                let hash = hash(&text);
+                hashes.insert(&change.file, hash);
+                hash
+            }
+        };
+        keys.push(Key(format!("{hash:016x} {}", change.name)));
+    }
+    Ok(keys)
+}
+
+/// FNV-1a, which is the same with every version of the standard library.
+pub(super) fn hash(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// The file.
+#[derive(Debug)]
+pub(super) struct Results {
+    file: Mutex<File>,
+    pub(super) known: HashMap<Key, Outcome>,
+}
+
+impl Results {
+    pub(super) fn open(path: &Path) -> Result<Self, String> {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        let lines = text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        // A later line says more.
+        let known = lines.filter_map(|line| outcome(&line)).collect();
+        let file = File::options().append(true).create(true).open(path);
+        let file = file.map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Self {
+            file: Mutex::new(file),
+            known,
+        })
+    }
+
+    pub(super) fn add(&self, key: &Key, outcome: &Outcome) -> Result<(), String> {
+        let line = json!({
+            "change": key.0,
+            "verdict": outcome.verdict.name(),
+            "by": outcome.by,
+            "passed": outcome.passed,
+        });
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write_all(format!("{line}\n").as_bytes())
+            .map_err(|error| format!("a result cannot be written: {error}"))
+    }
+}
+
+/// Leaves what no test noticed to be tried anew.
+pub(super) fn forget_unnoticed(path: &Path) -> Result<(), String> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let is_noticed = |line: &&str| {
+        let line = serde_json::from_str(line).unwrap_or_default();
+        outcome(&line)
+            .is_some_and(|(_, one)| matches!(one.verdict, Verdict::Caught | Verdict::Hung))
+    };
+    let lines = text.lines().filter(is_noticed);
+    let kept: String = lines.map(|line| format!("{line}\n")).collect();
+    fs::write(path, kept).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn outcome(line: &Value) -> Option<(Key, Outcome)> {
+    let passed = line["passed"].as_array()?.iter();
+    let outcome = Outcome {
+        verdict: Verdict::named(line["verdict"].as_str()?)?,
+        by: line["by"].as_str().map(ToOwned::to_owned),
+        passed: passed
+            .filter_map(|one| Some(one.as_str()?.to_owned()))
+            .collect(),
+    };
+    Some((Key(line["change"].as_str()?.to_owned()), outcome))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_and_a_later_line_counts() {
+        let folder = std::env::temp_dir().join(format!("xtask-results-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("results.jsonl");
+        let key = Key("1 a".to_owned());
+        let missed = Outcome {
+            verdict: Verdict::Missed,
+            by: None,
+            passed: vec!["pool x".to_owned()],
+        };
+        let caught = Outcome {
+            verdict: Verdict::Caught,
+            by: Some("pool y".to_owned()),
+            passed: Vec::new(),
+        };
+        for outcome in [&missed, &caught] {
+            let results = Results::open(&path).unwrap();
+            results.add(&key, outcome).unwrap();
+            assert_eq!(Results::open(&path).unwrap().known[&key], *outcome);
+        }
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn each_verdict_has_a_name_of_its_own() {
+        for (verdict, name) in Verdict::ALL {
+            assert_eq!(Verdict::named(name), Some(verdict));
+            assert_eq!(verdict.name(), name);
+        }
+    }
+}
