@@ -58,6 +58,13 @@ cargo xtask mutants [OPTION…]
     Takes hours: `--file` and `--re` choose some, `--shard 0/8` is an eighth of
     all, `--list` only lists them. The results are in `mutants.out` in the target
     folder.
+cargo xtask mutants --at-once [OPTION…]
+    Those of the changes that compile behind a switch, in one build of them all: an
+    hour or two. Each meets the tests that reach it, up to `--budget 15` seconds of
+    them; a second run goes on with the tests that are left. `--longer` adds suites
+    that take seconds, `--again` tries anew what no test noticed, `--jobs 8` is how
+    many run at a time, and `--report` only says what is known. Others choose
+    changes, as above. The results are in `mutants-at-once` in the target folder.
 cargo xtask interleavings --preemptions N
     Run the models of what threads share in more interleavings than a step of
     `test` has time for: a thread that could go on is stopped up to N times.

@@ -1,6 +1,6 @@
 //! Mutation testing: some test fails for each change that cargo-mutants makes to the libraries.
 //!
-//! `.cargo/mutants.toml` has the exceptions, with reasons.
+//! `.cargo/mutants.toml` has the exceptions, with reasons, and `.cargo/mutants.md` what was found.
 
 mod at_once;
 
@@ -45,7 +45,7 @@ const TIME_LIMIT: &str = "120";
 /// The exit code of cargo-mutants after a hang, whether or not a change was missed.
 const SOME_HUNG: i32 = 3;
 
-/// Fails when the tests pass with some change. The options are those of cargo-mutants.
+/// Fails when the tests pass with some change. The options are those of cargo-mutants, or those of [`at_once`].
 pub(crate) fn test(
     workspace: &Workspace,
     toolbox: &Toolbox,

@@ -59,7 +59,7 @@ pub(super) fn test(workspace: &Workspace, program: &Path, options: &[&str]) -> R
         .collect();
     if !options.is_report {
         let copy = Copy::new(workspace, folder.join("copy"));
-        let built = build::build(&copy, &changes, &keys, &options.suites, &folder)?;
+        let built = build::build(&copy, &changes, &keys, options.suites, &folder)?;
         let outcomes = judge_all(&built, &chosen, &results, &options, &folder)?;
         let new = chosen.iter().map(|(_, key)| (*key).clone()).zip(outcomes);
         results.known.extend(new);

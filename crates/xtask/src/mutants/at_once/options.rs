@@ -79,7 +79,7 @@ mod tests {
             "--budget", "60", "--file", "a.rs", "--longer", "--jobs", "2",
         ];
         let parsed = Options::parse(&all).unwrap();
-        assert_eq!(parsed.budget, Duration::from_secs(60));
+        assert_eq!(parsed.budget, Duration::from_mins(1));
         assert_eq!((parsed.jobs, parsed.suites.len()), (2, LONGER.len()));
         assert_eq!(parsed.of_list, ["--file", "a.rs"]);
         assert!(!parsed.is_again && !parsed.is_report);

@@ -27,7 +27,7 @@ pub(super) struct Test {
 }
 
 /// A test that takes longer without any change is of no use here.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 /// The name of the variable with the file in which the switches note who is asked.
 const RECORD: &str = "MUTANT_RECORD";
 
@@ -74,14 +74,14 @@ pub(super) fn measure(
             .map_err(|error| format!("{}: {error}", path.display()))?;
         Ok((*program, line))
     })?;
-    let mut tests = Vec::new();
+    let mut passing = Vec::new();
     for (program, line) in kept.into_iter().chain(measured) {
         match test(program, &line) {
-            Some(test) => tests.push(test),
+            Some(passes) => passing.push(passes),
             None => println!("fails without any change: {}", line["test"]),
         }
     }
-    Ok(tests)
+    Ok(passing)
 }
 
 fn measure_one(program: &Program, name: &str, record: &Path) -> Result<Value, String> {

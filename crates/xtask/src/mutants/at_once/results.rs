@@ -71,21 +71,18 @@ impl Verdict {
 /// The key of each change, in their order.
 pub(super) fn keys(root: &Path, changes: &[Change]) -> Result<Vec<Key>, String> {
     let mut hashes: HashMap<&str, u64> = HashMap::new();
-    let mut keys = Vec::with_capacity(changes.len());
-    for change in changes {
-        let hash = match hashes.get(change.file.as_str()) {
-            Some(hash) => *hash,
-            None => {
-                let text = fs::read(root.join(&change.file))
-                    .map_err(|error| format!("{}: {error}", change.file))?;
-                let hash = hash(&text);
-                hashes.insert(&change.file, hash);
-                hash
-            }
+    let keys = changes.iter().map(|change| {
+        let known = hashes.get(change.file.as_str()).copied();
+        let of_text = || {
+            let text = fs::read(root.join(&change.file));
+            text.map(|text| hash(&text))
         };
-        keys.push(Key(format!("{hash:016x} {}", change.name)));
-    }
-    Ok(keys)
+        let hash = known.map_or_else(of_text, Ok);
+        let hash = hash.map_err(|error| format!("{}: {error}", change.file))?;
+        hashes.insert(&change.file, hash);
+        Ok(Key(format!("{hash:016x} {}", change.name)))
+    });
+    keys.collect()
 }
 
 /// FNV-1a, which is the same with every version of the standard library.
@@ -139,8 +136,11 @@ pub(super) fn forget_unnoticed(path: &Path) -> Result<(), String> {
         outcome(&line)
             .is_some_and(|(_, one)| matches!(one.verdict, Verdict::Caught | Verdict::Hung))
     };
-    let lines = text.lines().filter(is_noticed);
-    let kept: String = lines.map(|line| format!("{line}\n")).collect();
+    let mut kept = String::new();
+    for line in text.lines().filter(is_noticed) {
+        kept.push_str(line);
+        kept.push('\n');
+    }
     fs::write(path, kept).map_err(|error| format!("{}: {error}", path.display()))
 }
 
