@@ -4,6 +4,7 @@ use std::{collections::HashMap, ffi::OsStr, time::Duration};
 
 use super::{
     changes::Change,
+    order::Order,
     reach::Test,
     results::{Outcome, Verdict},
     run::{self, End},
@@ -13,15 +14,12 @@ use super::{
 const ON: &str = "MUTANT_ON";
 /// Besides three times what a test takes.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How much sooner comes a test of the module that has the change.
-const AT_HOME: f64 = 20.0;
-/// What starting a program takes, in seconds.
-const START: f64 = 0.05;
 
 #[derive(Debug)]
 pub(super) struct Judge<'a> {
     tests: &'a [Test],
     reached_by: HashMap<u32, Vec<usize>>,
+    order: Order,
     /// The time for each change.
     budget: Duration,
 }
@@ -37,7 +35,15 @@ impl<'a> Judge<'a> {
         Self {
             tests,
             reached_by,
+            order: Order::new(tests),
             budget,
+        }
+    }
+
+    /// Takes into account what was found before.
+    pub(super) fn know(&self, change: &Change, known: &Outcome) {
+        if let Some(test) = &known.by {
+            self.order.note_failed(change, test);
         }
     }
 
@@ -83,42 +89,22 @@ impl<'a> Judge<'a> {
             };
             outcome.by = Some(test.full_name());
             outcome.passed.clear();
+            self.know(change, &outcome);
             return Ok(outcome);
         }
         outcome.verdict = Verdict::Missed;
         Ok(outcome)
     }
 
-    /// The tests that reach it and have not passed with it: those first that take little and reach little.
+    /// The tests that reach it and have not passed with it, in their order.
     fn waiting(&self, change: &Change, known: &Outcome) -> Vec<&'a Test> {
         let reached_by = self.reached_by.get(&change.number).into_iter().flatten();
-        let tests = reached_by.filter_map(|index| self.tests.get(*index));
-        let passed = |test: &&Test| !known.passed.contains(&test.full_name());
-        let mut waiting: Vec<&Test> = tests.filter(passed).collect();
-        waiting.sort_by(|a, b| cost(a, change).total_cmp(&cost(b, change)));
-        waiting
+        let tests = reached_by.filter_map(|index| Some((*index, self.tests.get(*index)?)));
+        let passed = |(_, test): &(usize, &Test)| !known.passed.contains(&test.full_name());
+        let mut waiting: Vec<(usize, &Test)> = tests.filter(passed).collect();
+        self.order.sort(change, &mut waiting);
+        waiting.into_iter().map(|(_, test)| test).collect()
     }
-}
-
-/// By which tests are put in order.
-fn cost(test: &Test, change: &Change) -> f64 {
-    let reaches = u32::try_from(test.reaches.len()).unwrap_or(u32::MAX);
-    let cost = (test.took.as_secs_f64() + START) * f64::from(reaches);
-    if is_at_home(test, change) {
-        cost / AT_HOME
-    } else {
-        cost
-    }
-}
-
-/// Whether a test is in the module that has the change, or inside of it.
-fn is_at_home(test: &Test, change: &Change) -> bool {
-    let path = change.file.split_once("/src/").map_or("", |(_, path)| path);
-    let path = path.trim_end_matches(".rs").trim_end_matches("/mod");
-    test.program.name == change.package.replace('-', "_")
-        && test
-            .name
-            .starts_with(&format!("{}::", path.replace('/', "::")))
 }
 
 /// Runs a test with a change.
@@ -180,20 +166,6 @@ mod tests {
         });
         let outcome = outcome.unwrap();
         (outcome.verdict, ran.into_inner(), outcome)
-    }
-
-    #[test]
-    fn quick_tests_that_reach_little_come_first_and_those_of_the_module_before_them() {
-        let tests = [
-            test("slow", 900, &[1]),
-            test("wide", 10, &[1, 2, 3, 4]),
-            test("quick", 10, &[1]),
-            test("a::tests::own", 100, &[1, 2, 3, 4]),
-            test("elsewhere", 10, &[2]),
-        ];
-        let (verdict, ran, _) = judged(&tests, &Outcome::default(), |_, _| End::Passed);
-        assert_eq!(verdict, Verdict::Missed);
-        assert_eq!(ran, ["a::tests::own", "quick", "wide", "slow"]);
     }
 
     #[test]

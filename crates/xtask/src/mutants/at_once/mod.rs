@@ -10,6 +10,7 @@ mod copy;
 mod errors;
 mod judge;
 mod options;
+mod order;
 mod reach;
 mod results;
 mod run;
@@ -95,6 +96,11 @@ fn judge_all(
 ) -> Result<Vec<Outcome>, String> {
     let tests = reach::measure(&built.programs, folder, options.jobs)?;
     let judge = Judge::new(&tests, options.budget);
+    for (change, key) in chosen {
+        if let Some(known) = results.known.get(*key) {
+            judge.know(change, known);
+        }
+    }
     println!("{} changes meet {} tests", chosen.len(), tests.len());
     let done = AtomicUsize::new(0);
     in_parallel(options.jobs, chosen, |_, (change, key)| {
