@@ -3,8 +3,8 @@
 use std::{collections::HashMap, mem, ops::Range};
 
 use syn::{
-    Arm, Block, Expr, ExprStruct, File, ImplItemFn, ItemConst, ItemFn, ItemStatic, Signature,
-    TraitItemFn, TypeArray, Variant,
+    Arm, Block, Expr, ExprStruct, File, ImplItemFn, ItemConst, ItemFn, ItemStatic, ReturnType,
+    Signature, TraitItemFn, TypeArray, TypeImplTrait, Variant,
     spanned::Spanned,
     visit::{self, Visit},
 };
@@ -72,7 +72,9 @@ impl Finder<'_> {
 
     fn function(&mut self, signature: &Signature, block: &Block) {
         self.evaluated(signature.constness.is_some(), |finder| {
-            if let (Some(first), Some(last)) = (block.stmts.first(), block.stmts.last()) {
+            if let (Some(first), Some(last)) = (block.stmts.first(), block.stmts.last())
+                && !is_hidden(&signature.output)
+            {
                 let (start, end) = (
                     first.span().byte_range().start,
                     last.span().byte_range().end,
@@ -251,6 +253,19 @@ impl<'ast> Visit<'ast> for Finder<'_> {
         }
         self.visit_expr(&arm.body);
     }
+}
+
+/// Whether a function returns an `impl Trait`, which is of one type: that of its body, and no value has it.
+fn is_hidden(output: &ReturnType) -> bool {
+    struct Hidden(bool);
+    impl<'ast> Visit<'ast> for Hidden {
+        fn visit_type_impl_trait(&mut self, _: &'ast TypeImplTrait) {
+            self.0 = true;
+        }
+    }
+    let mut hidden = Hidden(false);
+    hidden.visit_return_type(output);
+    hidden.0
 }
 
 /// Whether a guard has a pattern of its own, and so cannot be in parentheses.

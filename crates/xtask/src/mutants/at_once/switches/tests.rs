@@ -168,6 +168,13 @@ fn a_field_is_that_of_the_base_instead() {
 }
 
 #[test]
+fn a_function_whose_type_is_that_of_its_body_returns_nothing_else() {
+    let text = "fn a() -> Option<impl Iterator<Item = u8>> { b() }";
+    let changes = [change(1, Genre::Function, text, "b()", "None")];
+    assert_eq!(switched(text, &changes), text);
+}
+
+#[test]
 fn what_the_compiler_evaluates_has_no_switch() {
     for text in [
         "const fn a() -> bool { b == c }",
