@@ -9,13 +9,18 @@ use std::{
 
 use serde_json::Value;
 
-use super::{changes::Change, copy::Copy, errors, results::Key};
+use super::{
+    changes::Change,
+    copy::{Places, SwitchedCopy},
+    errors,
+    results::Key,
+};
 use crate::{
     command::cargo_unlocked,
     mutants::{LIBRARIES, QUICK},
 };
 
-/// Packages whose features count.
+/// It has the suites.
 const TESTS: &str = "http-context-tests";
 
 /// After so many rounds there is something wrong with this program.
@@ -30,7 +35,6 @@ pub(super) struct Program {
     pub(super) folder: PathBuf,
 }
 
-/// What is known of it, in a file.
 #[derive(Debug)]
 pub(super) struct Built {
     pub(super) programs: Vec<Program>,
@@ -38,8 +42,18 @@ pub(super) struct Built {
     pub(super) left_out: HashSet<u32>,
 }
 
+/// What cargo had to say.
+struct Said {
+    messages: String,
+    /// What it says to people.
+    besides: String,
+    is_good: bool,
+}
+
+/// Builds the tests of the libraries, with these suites besides the quick ones. What is taken out is noted in `folder`,
+/// so that the next time begins without it.
 pub(super) fn build(
-    copy: &Copy<'_>,
+    copy: &SwitchedCopy<'_>,
     changes: &[Change],
     keys: &[Key],
     suites: &[&str],
@@ -49,57 +63,60 @@ pub(super) fn build(
     let mut left_out = read_left_out(known, changes, keys);
     for round in 1..=MOST_ROUNDS {
         let places = copy.write(changes, &left_out)?;
-        let has_place: HashSet<u32> = places
-            .values()
-            .flatten()
-            .map(|place| place.change)
-            .collect();
-        let placeless = changes.iter().map(|one| one.number);
-        left_out.extend(placeless.filter(|number| !has_place.contains(number)));
-        let mut check = compile(copy, target, "check");
-        check.args(["--profile", "test", "--lib", "--keep-going"]);
-        let mut messages = messages(&mut check)?;
-        let mut programs = Vec::new();
-        if messages.1 {
-            let mut tests = compile(copy, target, "test");
-            tests.args(["--no-run", "--lib"]);
-            for suite in QUICK.iter().chain(suites) {
-                tests.args(["--test", suite]);
-            }
-            messages = self::messages(&mut tests)?;
-            programs = programs_in(&messages.0);
-        }
-        if messages.1 {
+        let switched = places.values().flatten();
+        let switched: HashSet<u32> = switched.map(|place| place.change).collect();
+        let all = changes.iter().map(|one| one.number);
+        left_out.extend(all.filter(|number| !switched.contains(number)));
+        let said = compiled(copy, target, suites)?;
+        if said.is_good {
+            let programs = programs_in(&said.messages);
             return Ok(Built { programs, left_out });
         }
-        let errors = errors::read(&messages.0);
-        let mut blamed = HashSet::new();
-        let mut unexplained = Vec::new();
-        for error in &errors {
-            let of_it = error.blamed(&places);
-            if of_it.is_empty() {
-                unexplained.push(error.text.as_str());
-            }
-            blamed.extend(of_it);
-        }
-        println!(
-            "round {round}: {} errors, {} changes are taken out",
-            errors.len(),
-            blamed.len()
-        );
-        if blamed.is_empty() {
-            return Err(format!(
-                "no change is to blame:\n{}",
-                unexplained.join("\n")
-            ));
-        }
+        let blamed = blamed(&said, &places)?;
+        println!("round {round}: {} changes are taken out", blamed.len());
         left_out.extend(blamed);
         write_left_out(known, &left_out, keys)?;
     }
     Err("it is not built after many rounds".to_owned())
 }
 
-fn compile(copy: &Copy<'_>, target: &Path, how: &str) -> Command {
+/// The changes that some error is about, of which there are some.
+fn blamed(said: &Said, places: &Places) -> Result<HashSet<u32>, String> {
+    let mut blamed = HashSet::new();
+    let mut unexplained = Vec::new();
+    for error in errors::read(&said.messages) {
+        let of_it = error.blamed(places);
+        if of_it.is_empty() {
+            unexplained.push(error.text);
+        }
+        blamed.extend(of_it);
+    }
+    if blamed.is_empty() {
+        let unexplained = unexplained.join("\n");
+        return Err(format!(
+            "no change is to blame for this:\n{unexplained}{}",
+            said.besides
+        ));
+    }
+    Ok(blamed)
+}
+
+/// Compiles the libraries alone first, which is done sooner.
+fn compiled(copy: &SwitchedCopy<'_>, target: &Path, suites: &[&str]) -> Result<Said, String> {
+    let mut check = compile(copy, target, "check");
+    let said = said(check.args(["--profile", "test", "--lib", "--keep-going"]))?;
+    if !said.is_good {
+        return Ok(said);
+    }
+    let mut build = compile(copy, target, "test");
+    build.args(["--no-run", "--lib"]);
+    for suite in QUICK.iter().chain(suites) {
+        build.args(["--test", suite]);
+    }
+    self::said(&mut build)
+}
+
+fn compile(copy: &SwitchedCopy<'_>, target: &Path, how: &str) -> Command {
     let mut command = cargo_unlocked(&[how]);
     command.current_dir(&copy.folder);
     command.args(["--quiet", "--message-format", "json", "-p", TESTS]);
@@ -110,14 +127,14 @@ fn compile(copy: &Copy<'_>, target: &Path, how: &str) -> Command {
     command
 }
 
-/// What cargo says, and whether it ended well.
-fn messages(command: &mut Command) -> Result<(String, bool), String> {
-    command.stdin(Stdio::null()).stderr(Stdio::inherit());
-    let output = command
-        .output()
-        .map_err(|error| format!("cargo did not start: {error}"))?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    Ok((said, output.status.success()))
+fn said(command: &mut Command) -> Result<Said, String> {
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.map_err(|error| format!("cargo did not start: {error}"))?;
+    Ok(Said {
+        messages: String::from_utf8_lossy(&output.stdout).into_owned(),
+        besides: String::from_utf8_lossy(&output.stderr).into_owned(),
+        is_good: output.status.success(),
+    })
 }
 
 fn programs_in(messages: &str) -> Vec<Program> {

@@ -22,7 +22,7 @@ publish = false
 "#;
 
 #[derive(Debug)]
-pub(super) struct Copy<'a> {
+pub(super) struct SwitchedCopy<'a> {
     workspace: &'a Workspace,
     pub(super) folder: PathBuf,
 }
@@ -30,7 +30,7 @@ pub(super) struct Copy<'a> {
 /// The switches of each file.
 pub(super) type Places = HashMap<String, Vec<Place>>;
 
-impl<'a> Copy<'a> {
+impl<'a> SwitchedCopy<'a> {
     pub(super) fn new(workspace: &'a Workspace, folder: PathBuf) -> Self {
         Self { workspace, folder }
     }

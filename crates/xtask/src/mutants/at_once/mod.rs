@@ -31,7 +31,7 @@ use std::{
 use crate::workspace::Workspace;
 use build::Built;
 use changes::Change;
-use copy::Copy;
+use copy::SwitchedCopy;
 use judge::Judge;
 use options::Options;
 use results::{Key, Outcome, Results, Verdict};
@@ -59,7 +59,7 @@ pub(super) fn test(workspace: &Workspace, program: &Path, options: &[&str]) -> R
         .filter(|(change, _)| chosen.contains(change.name.as_str()))
         .collect();
     if !options.is_report {
-        let copy = Copy::new(workspace, folder.join("copy"));
+        let copy = SwitchedCopy::new(workspace, folder.join("copy"));
         let built = build::build(&copy, &changes, &keys, options.suites, &folder)?;
         let outcomes = judge_all(&built, &chosen, &results, &options, &folder)?;
         let new = chosen.iter().map(|(_, key)| (*key).clone()).zip(outcomes);
