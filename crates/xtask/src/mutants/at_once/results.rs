@@ -106,7 +106,7 @@ impl Results {
             .lines()
             .filter_map(|line| serde_json::from_str(line).ok());
         // A later line says more.
-        let known = lines.filter_map(|line| outcome(&line)).collect();
+        let known = lines.filter_map(|line| read(&line)).collect();
         let file = File::options().append(true).create(true).open(path);
         let file = file.map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(Self {
@@ -133,8 +133,7 @@ pub(super) fn forget_unnoticed(path: &Path) -> Result<(), String> {
     let text = fs::read_to_string(path).unwrap_or_default();
     let is_noticed = |line: &&str| {
         let line = serde_json::from_str(line).unwrap_or_default();
-        outcome(&line)
-            .is_some_and(|(_, one)| matches!(one.verdict, Verdict::Caught | Verdict::Hung))
+        read(&line).is_some_and(|(_, one)| matches!(one.verdict, Verdict::Caught | Verdict::Hung))
     };
     let mut kept = String::new();
     for line in text.lines().filter(is_noticed) {
@@ -144,7 +143,7 @@ pub(super) fn forget_unnoticed(path: &Path) -> Result<(), String> {
     fs::write(path, kept).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-fn outcome(line: &Value) -> Option<(Key, Outcome)> {
+fn read(line: &Value) -> Option<(Key, Outcome)> {
     let passed = line["passed"].as_array()?.iter();
     let outcome = Outcome {
         verdict: Verdict::named(line["verdict"].as_str()?)?,
@@ -159,29 +158,87 @@ fn outcome(line: &Value) -> Option<(Key, Outcome)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mutants::at_once::changes::{Genre, Position};
+
+    /// A folder that is gone when the test ends.
+    struct Folder(std::path::PathBuf);
+
+    impl Folder {
+        fn of(test: &str) -> Self {
+            let name = format!("xtask-results-{test}-{}", std::process::id());
+            let folder = std::env::temp_dir().join(name);
+            fs::create_dir_all(&folder).unwrap();
+            Self(folder)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    fn outcome(verdict: Verdict, by: Option<&str>, passed: &[&str]) -> Outcome {
+        Outcome {
+            verdict,
+            by: by.map(ToOwned::to_owned),
+            passed: passed.iter().map(|one| (*one).to_owned()).collect(),
+        }
+    }
 
     #[test]
     fn what_was_written_is_read_and_a_later_line_counts() {
-        let folder = std::env::temp_dir().join(format!("xtask-results-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let path = folder.join("results.jsonl");
+        let folder = Folder::of("later");
+        let path = folder.0.join("results.jsonl");
         let key = Key("1 a".to_owned());
-        let missed = Outcome {
-            verdict: Verdict::Missed,
-            by: None,
-            passed: vec!["pool x".to_owned()],
-        };
-        let caught = Outcome {
-            verdict: Verdict::Caught,
-            by: Some("pool y".to_owned()),
-            passed: Vec::new(),
-        };
+        let missed = outcome(Verdict::Missed, None, &["pool x"]);
+        let caught = outcome(Verdict::Caught, Some("pool y"), &[]);
         for outcome in [&missed, &caught] {
             let results = Results::open(&path).unwrap();
             results.add(&key, outcome).unwrap();
             assert_eq!(Results::open(&path).unwrap().known[&key], *outcome);
         }
-        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_no_test_noticed_is_forgotten_and_the_rest_is_not() {
+        let folder = Folder::of("forgotten");
+        let path = folder.0.join("results.jsonl");
+        let results = Results::open(&path).unwrap();
+        for (verdict, name) in Verdict::ALL {
+            let key = Key(name.to_owned());
+            results.add(&key, &outcome(verdict, None, &[])).unwrap();
+        }
+        forget_unnoticed(&path).unwrap();
+        let kept = Results::open(&path).unwrap().known;
+        let mut kept: Vec<&str> = kept.keys().map(|key| key.0.as_str()).collect();
+        kept.sort_unstable();
+        assert_eq!(kept, ["caught", "hung"]);
+    }
+
+    #[test]
+    fn the_key_of_a_change_is_another_one_once_its_file_has_changed() {
+        let folder = Folder::of("keys");
+        let change = Change {
+            number: 0,
+            package: "core".to_owned(),
+            file: "a.rs".to_owned(),
+            function: String::new(),
+            genre: Genre::Unary,
+            start: Position { line: 1, column: 1 },
+            replacement: String::new(),
+            name: "a.rs:1:1: delete !".to_owned(),
+        };
+        let changes = [change];
+        let key_of = |text: &str| {
+            fs::write(folder.0.join("a.rs"), text).unwrap();
+            keys(&folder.0, &changes).unwrap().remove(0)
+        };
+        assert_eq!(key_of("!a"), key_of("!a"));
+        assert_ne!(key_of("!a"), key_of("!b"));
+        assert!(key_of("!a").0.ends_with(" a.rs:1:1: delete !"));
+        fs::remove_file(folder.0.join("a.rs")).unwrap();
+        assert!(keys(&folder.0, &changes).is_err());
     }
 
     #[test]
