@@ -7,6 +7,7 @@ use super::{changes::Change, results::Verdict};
 /// The library whose folders are parts of their own; another one is a part as a whole.
 const CORE: &str = "crates/http-context/src/";
 const BESIDE: &str = "files beside these";
+const COLUMNS: usize = 120;
 
 /// A table, what is missed, and where the rest is that no test has noticed.
 pub(super) fn table(all: &[(&Change, Verdict)]) -> String {
@@ -30,24 +31,31 @@ pub(super) fn table(all: &[(&Change, Verdict)]) -> String {
         let known = with_commas(verdicts.len());
         let _ = writeln!(text, "| {part} | {known} | {} |", cells.join(" | "));
     }
-    let _ = writeln!(
-        text,
-        "\nMissed:\n\n{}",
-        lines(all, Verdict::Missed, |change| { change.what().to_owned() })
-    );
+    text.push_str("\nMissed:\n\n");
+    for (file, said) in by_file(all, Verdict::Missed, |change| change.what().to_owned()) {
+        for what in said {
+            let _ = writeln!(text, "- `{file}`: {what}");
+        }
+    }
     for verdict in [Verdict::NotYet, Verdict::NotReached] {
-        let functions = lines(all, verdict, |change| change.function.clone());
         let _ = writeln!(
             text,
-            "Of which functions some are {}:\n\n{functions}",
+            "\nFunctions with changes that are {}:\n",
             verdict.name()
         );
+        for (file, said) in by_file(all, verdict, |change| change.function.clone()) {
+            wrapped(&mut text, &format!("- `{file}`:"), &said);
+        }
     }
     text
 }
 
 /// For each file, what `say` says of those with this verdict, and how often where it is more than once.
-fn lines(all: &[(&Change, Verdict)], verdict: Verdict, say: impl Fn(&Change) -> String) -> String {
+fn by_file<'a>(
+    all: &[(&'a Change, Verdict)],
+    verdict: Verdict,
+    say: impl Fn(&Change) -> String,
+) -> BTreeMap<&'a str, Vec<String>> {
     let mut files: BTreeMap<&str, Vec<(String, usize)>> = BTreeMap::new();
     for (change, _) in all.iter().filter(|(_, one)| *one == verdict) {
         let said = files.entry(short(&change.file)).or_default();
@@ -57,15 +65,33 @@ fn lines(all: &[(&Change, Verdict)], verdict: Verdict, say: impl Fn(&Change) -> 
             None => said.push((new, 1)),
         }
     }
-    let mut text = String::new();
-    for (file, said) in files {
-        let said = said.into_iter().map(|(what, times)| match times {
-            1 => format!("`{what}`"),
-            times => format!("`{what}` ({times})"),
-        });
-        let _ = writeln!(text, "- `{file}`: {}", said.collect::<Vec<_>>().join(", "));
+    let shown = |(what, times): (String, usize)| match (what.as_str(), times) {
+        ("", times) => format!("{times} beside functions"),
+        (_, 1) => format!("`{what}`"),
+        (_, times) => format!("`{what}` ({times})"),
+    };
+    let files = files.into_iter();
+    files
+        .map(|(file, said)| (file, said.into_iter().map(shown).collect()))
+        .collect()
+}
+
+/// One paragraph.
+fn wrapped(text: &mut String, head: &str, said: &[String]) {
+    text.push_str(head);
+    let mut column = head.len();
+    for (index, what) in said.iter().enumerate() {
+        let comma = if index + 1 < said.len() { "," } else { "" };
+        let before = if column + what.len() + comma.len() < COLUMNS {
+            " "
+        } else {
+            column = 0;
+            "\n  "
+        };
+        let _ = write!(text, "{before}{what}{comma}");
+        column += before.trim_start_matches('\n').len() + what.len() + comma.len();
     }
-    text
+    text.push('\n');
 }
 
 fn part(change: &Change) -> String {
@@ -132,6 +158,16 @@ mod tests {
         assert!(text.contains("\n| all | 4 | 0 | 1 | 0 | 2 | 0 | 1 | 0 |\n"));
         assert!(text.contains("\n- `pool/a.rs`: `replace a with b` (2)\n"));
         assert!(text.contains("\n- `http-context-middleware/src/pool/a.rs`: `f`\n"));
+    }
+
+    #[test]
+    fn a_long_line_is_wrapped() {
+        let mut text = String::new();
+        let said = ["a".repeat(60), "b".repeat(50), "c".repeat(60)];
+        wrapped(&mut text, "- x:", &said);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(lines[0].ends_with("b,") && lines[1].starts_with("  ccc"));
     }
 
     #[test]
