@@ -14,6 +14,8 @@ use super::{
 const ON: &str = "MUTANT_ON";
 /// Besides three times what a test takes.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How much longer the second run may take.
+const LONGER: u32 = 3;
 
 #[derive(Debug)]
 pub(super) struct Judge<'a> {
@@ -58,7 +60,7 @@ impl<'a> Judge<'a> {
         &self,
         change: &Change,
         known: &Outcome,
-        run: impl Fn(&Test, u32) -> Result<(End, Duration), String>,
+        run: impl Fn(&Test, u32, Duration) -> Result<(End, Duration), String>,
     ) -> Result<Outcome, String> {
         let mut outcome = known.clone();
         if !self.reached_by.contains_key(&change.number) {
@@ -71,11 +73,12 @@ impl<'a> Judge<'a> {
                 outcome.verdict = Verdict::NotYet;
                 return Ok(outcome);
             }
-            let (mut end, took) = run(test, change.number)?;
+            let limit = test.took * 3 + PATIENCE;
+            let (mut end, took) = run(test, change.number, limit)?;
             spent += took;
             if end != End::Passed {
-                // A test that fails now and then says nothing of the change.
-                let (again, took) = run(test, change.number)?;
+                // A test that fails now and then says nothing of the change, and a machine may have other work.
+                let (again, took) = run(test, change.number, limit * LONGER)?;
                 spent += took;
                 end = again;
             }
@@ -108,9 +111,12 @@ impl<'a> Judge<'a> {
 }
 
 /// Runs a test with a change.
-pub(super) fn run_with(test: &Test, change: u32) -> Result<(End, Duration), String> {
+pub(super) fn run_with(
+    test: &Test,
+    change: u32,
+    limit: Duration,
+) -> Result<(End, Duration), String> {
     let number = change.to_string();
-    let limit = test.took * 3 + PATIENCE;
     run::run(&test.program, &test.name, (ON, OsStr::new(&number)), limit)
 }
 
@@ -159,7 +165,7 @@ mod tests {
     ) -> (Verdict, Vec<String>, Outcome) {
         let ran = RefCell::new(Vec::new());
         let judge = Judge::new(tests, Duration::from_secs(1));
-        let outcome = judge.judge(&change(1), known, |test, _| {
+        let outcome = judge.judge(&change(1), known, |test, _, _| {
             ran.borrow_mut().push(test.name.clone());
             let times = ran.borrow().iter().filter(|one| **one == test.name).count();
             Ok((ends(&test.name, times), test.took))
@@ -188,6 +194,21 @@ mod tests {
         let tests = [test("one", 10, &[1])];
         let (verdict, ran, _) = judged(&tests, &Outcome::default(), |_, _| End::Hung);
         assert_eq!((verdict, ran.len()), (Verdict::Hung, 2));
+    }
+
+    #[test]
+    fn a_test_that_seems_to_hang_gets_more_time_once() {
+        let tests = [test("one", 1000, &[1])];
+        let judge = Judge::new(&tests, Duration::from_secs(1));
+        let limits = RefCell::new(Vec::new());
+        let outcome = judge.judge(&change(1), &Outcome::default(), |test, _, limit| {
+            limits.borrow_mut().push(limit.as_secs());
+            let has_time = limit > Duration::from_secs(20);
+            let end = if has_time { End::Passed } else { End::Hung };
+            Ok((end, test.took))
+        });
+        assert_eq!(outcome.unwrap().verdict, Verdict::Missed);
+        assert_eq!(limits.into_inner(), [8, 24]);
     }
 
     #[test]
