@@ -109,11 +109,14 @@ fn user_infos(text: &str) -> impl Iterator<Item = Found<'_>> {
             before == ':' || !(before.is_alphanumeric() || "/._~-%)".contains(before))
         });
         let from = at + slashes.len();
-        let authority = &text[from..];
-        let ends = |c: char| ends_url(c) || matches!(c, '/' | '?' | '#' | '\\');
-        let authority = authority
-            .find(ends)
-            .map_or(authority, |end| &authority[..end]);
+        let rest = &text[from..];
+        let backslash_ends = takes_backslashes_for_slashes(&text[..at]);
+        let end = rest.char_indices().find(|(at, c)| match c {
+            // One before a quote is of the text around.
+            '\\' => backslash_ends || rest[at + 1..].starts_with(['"', '\'']),
+            c => ends_url(*c) || matches!(c, '/' | '?' | '#'),
+        });
+        let authority = end.map_or(rest, |(end, _)| &rest[..end]);
         let end = authority.rfind('@').filter(|_| begins)?;
         Some(Found {
             from,
@@ -121,6 +124,20 @@ fn user_infos(text: &str) -> impl Iterator<Item = Found<'_>> {
             by: USER_INFO,
         })
     })
+}
+
+/// Whether a backslash ends the authority of a URL that begins with this, as in those of the web: elsewhere it may be
+/// in a password.
+fn takes_backslashes_for_slashes(before: &str) -> bool {
+    let Some(before) = before.strip_suffix(':') else {
+        return true;
+    };
+    let is_of_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    let scheme = before.trim_end_matches(is_of_scheme).len();
+    let special = ["http", "https", "ws", "wss", "ftp", "file"];
+    special
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(&before[scheme..]))
 }
 
 /// Where the user name and the password of a parsed URL stand, as its `Debug` shows them.
@@ -246,6 +263,8 @@ mod tests {
             "a = b, mail me@host, 3//4@5, sig, =, ?=&",
             "error for url (https://host/@scope/p?a=1&b=2#c)",
             "https://REDACTED:REDACTED@host/?sig=REDACTED#x (http://h/?sig=REDACTED).",
+            "http://host\\p@x",
+            "\"db://host\\\", me@x",
             "no cookies, {\"authorization\": Sensitive}, {\"cookie\": \"REDACTED\"}",
             "Url { username: \"\", password: None, query: Some(\"a=1\") }",
         ] {
@@ -271,6 +290,7 @@ mod tests {
                 "{\"authorization\": \"REDACTED\", \"x\": \"y\"}",
             ),
             ("`?sig=a`b`, ?sig=a).&", "`?sig=REDACTED`, ?sig=REDACTED&"),
+            ("db://u:p\\w@h/x", "db://REDACTED:REDACTED@h/x"),
             ("x://h&sig=a/?b&c@d", "x://REDACTED:REDACTED@d"),
             (
                 "username: \"a\", password: Some(\"b\"), query: Some(\"x=1&sig=c\")",
