@@ -129,7 +129,9 @@ fn measure_suite(
     let results = workspace.target.join("coverage");
     fs::create_dir_all(&results).map_err(|error| error.to_string())?;
     let file = results.join(suite.name).with_extension("json");
-    let mut export = llvm_cov(&["report", "--json", "--skip-functions", "--output-path"]);
+    let mut export = llvm_cov(&["report", "--json", "--skip-functions"]);
+    // A program that a test kills leaves a file that ends in the middle.
+    export.args(["--failure-mode", "all", "--output-path"]);
     run(export.arg(&file))?;
     let exported = fs::read_to_string(&file).map_err(|error| error.to_string())?;
     let report = report::of(&exported, &workspace.root, suite.reported)?;
