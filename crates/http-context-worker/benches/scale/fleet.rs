@@ -1,9 +1,12 @@
 //! Workers, many in a process: each has its own connections, its own place among the workers, its own results.
 
+use std::time::Duration;
+
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use http_context_worker::{JobError, JobResult, Plan, Worker};
 use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
 
 use crate::children::Own;
 use crate::role::{asked_to_end, runtime};
@@ -11,6 +14,10 @@ use crate::servers::address;
 
 /// How many processes a fleet has at most.
 const PROCESSES: usize = 4;
+
+/// Between the starts of two workers of a process: what a server bears of connections that are made at once is not what
+/// is measured.
+const APART: Duration = Duration::from_millis(200);
 
 /// How many jobs are under way at once in a worker.
 pub(crate) const CONCURRENCY: usize = 16;
@@ -36,15 +43,19 @@ pub(crate) fn start(queue: &str, workers: usize) -> Vec<Own> {
 pub(crate) fn main(queue: &str, workers: usize) {
     runtime().block_on(async {
         let asked = asked_to_end().shared();
-        let runs = (0..workers).map(|_| {
+        let runs = (0..workers).map(|number| {
             let (queue, asked) = (address(queue), asked.clone());
+            let begins = APART * u32::try_from(number).unwrap();
             // Nothing is kept of results: what is measured is the queue.
             let plan = Plan::serve(queue)
                 .results_to("nowhere", async |_: Vec<JobResult>| {
                     Ok::<_, std::io::Error>(())
                 })
                 .concurrency(CONCURRENCY);
-            tokio::spawn(async move { Worker::new("scale", nothing).run(plan, asked).await })
+            tokio::spawn(async move {
+                sleep(begins).await;
+                Worker::new("scale", nothing).run(plan, asked).await
+            })
         });
         for ended in join_all(runs).await {
             if let Err(failure) = ended.unwrap() {

@@ -15,28 +15,40 @@
 //!
 //! # Redis
 //!
-//! A worker that has nothing to do asks four times a second what there is, by one connection: 77 commands and 3 kB
-//! a second. A thousand of them took 44 % of the core that a Redis has, and a job 64 µs of it. So a fleet of
-//! `n` workers with `j` jobs a second takes `n` × 0.44 ms and `j` × 0.064 ms of each second:
+//! A worker that has nothing to do asks four times a second what there is, and looks for jobs once, by one connection: 57
+//! commands and 2 to 3 kB a second. A thousand of them took 21 % of the core that a Redis has, and a job 34 to 48 µs of
+//! it. So a fleet of `n` workers with `j` jobs a second takes `n` × 0.21 ms and `j` × 0.043 ms of each second:
 //!
 //! | workers | what is left for jobs, on paper | measured, all at once |
 //! |---:|---:|---:|
-//! | 1 | 15,600 a second | 7,544 |
-//! | 10 | 15,600 | 8,764 |
-//! | 100 | 14,900 | 9,252 |
-//! | 1,000 | 8,800 | 3,992 |
+//! | 1 | 23,200 a second | 11,745 |
+//! | 10 | 23,200 | 16,003 |
+//! | 100 | 22,700 | 15,868 |
+//! | 1,000 | 18,300 | 9,367 |
 //!
 //! What is measured is less, since workers, Redis and the one that queues the jobs share two cores. The knee is where
-//! idle workers alone take a core: about 2,300 of them. Fewer workers with more jobs at once (`--concurrency`) do the
+//! idle workers alone take a core: about 4,700 of them. Fewer workers with more jobs at once (`--concurrency`) do the
 //! same work for less.
 //!
 //! # PostgreSQL
 //!
 //! Four connections for each worker, so that the default of 100 (`max_connections`) is used up by 25: of forty, nine
 //! had none, and a worker says then that the server `refuses for now: sorry, too many clients already (53300)`. Each of
-//! the four is a process of 3 to 4 MB there. An idle worker takes about 1 % of a core of the server, with 14 to 22
-//! transactions a second, so that a hundred fill one: that is the knee, and it was reached by measurement. A job takes
-//! 0.6 to 0.8 ms. Where there are to be more than some dozens of workers, let each do more at once, or take Redis.
+//! the four is a process of 3 to 4 MB there. An idle worker takes 0.3 to 0.4 % of a core of the server, with 6
+//! transactions a second. A job takes 0.5 to 0.7 ms. All of it shares two cores:
+//!
+//! | workers | idle, % of a core | measured, all at once: jobs a second |
+//! |---:|---:|---:|
+//! | 1 | 0.80 | 2,557 |
+//! | 10 | 3.48 | 2,705 |
+//! | 100 | 31.27 | 1,611 |
+//! | 250 | 107.47 | 75 |
+//!
+//! The knee lies between the last two: 250 workers, with 972 connections, left next to nothing of two cores for jobs,
+//! and one job waited for 169 ms. A thousand would take four cores with nothing to do. Where there are to be more than
+//! some dozens of workers, let each do more at once, or take Redis. They should not
+//! start at the same moment: a worker that has no connection within two seconds at its start ends, and of 252 that
+//! started within three seconds, eleven did.
 //!
 //! # How soon a job begins
 //!
