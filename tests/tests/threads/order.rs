@@ -105,6 +105,30 @@ async fn a_request_that_starts_while_its_context_exits_starts_once_and_is_in_the
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_ends_by_itself_while_its_context_exits_is_none_that_was_cut_off() {
+    let (observed, stopped) = Observed::stopping_at("response_body_ended");
+    let server = Server::start();
+    let (reading, is_read) = tokio::sync::oneshot::channel();
+    let mut open = Box::pin(observed.context().open(async {
+        let response = http_session()?.get(server.url("/ok")).send().await?;
+        // No child, which would end with its context.
+        let read = tokio::spawn(response.bytes());
+        assert!(reading.send(read).is_ok());
+        std::future::pending::<Result<(), BoxError>>().await
+    }));
+    let read = tokio::select! {
+        _ = &mut open => unreachable!("it waits for ever"),
+        read = is_read => read.unwrap(),
+    };
+    stopped.wait();
+    drop(open);
+    let reports = observed.recorder.reports();
+    assert_eq!((reports[0].requests, reports[0].aborted), (1, 0));
+    drop(stopped);
+    assert_eq!(read.await.unwrap().unwrap(), "ok");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_is_answered_while_its_session_is_closed_is_answered_before_its_body_ends() {
     let (observed, stopped) = Observed::stopping_at("request_answered");
     let server = Server::start();

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use http_context::testing::Recorder;
 use http_context::{
-    ContextBuilder, ContextInfo, NestedOpen, Observer, RequestInfo, ResponseHead, SessionEnded,
-    SessionStarted, builder,
+    BodyEnd, ContextBuilder, ContextInfo, NestedOpen, Observer, RequestInfo, ResponseHead,
+    SessionEnded, SessionStarted, builder,
 };
 use http_context_tests::InvariantObserver;
 
@@ -118,5 +118,9 @@ impl Observer for Stops {
 
     fn request_answered(&self, _: &RequestInfo, _: &ResponseHead) {
         self.note("request_answered");
+    }
+
+    fn response_body_ended(&self, _: &RequestInfo, _: &BodyEnd) {
+        self.note("response_body_ended");
     }
 }

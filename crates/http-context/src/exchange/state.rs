@@ -196,14 +196,16 @@ impl Exchange {
     }
 
     /// Cuts it off: its future, body or upgraded connection is dropped here and now, and its holder
-    /// gets an error.
-    pub(crate) fn abort(&self) {
+    /// gets an error. Returns whether there was anything to cut off: another thread may be ending it.
+    pub(crate) fn abort(&self) -> bool {
         if let Some(farewell) = self.farewell() {
             farewell.say();
         }
         let mut locked = self.lock();
+        let is_under_way = !matches!(locked.stage, Stage::Aborted | Stage::Over);
         locked.is_aborted = true;
         self.cut_off(locked);
+        is_under_way
     }
 
     /// Ends what waits to be polled. Whoever is at it sees `is_aborted`.

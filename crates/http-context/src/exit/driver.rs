@@ -167,8 +167,7 @@ impl Exit {
             sessions.note_closing();
         }
         for exchange in left {
-            exchange.abort();
-            self.aborted += 1;
+            self.aborted += u64::from(exchange.abort());
         }
     }
 
@@ -182,7 +181,9 @@ impl Exit {
             sessions.drop_transport();
             return;
         };
-        let spent = if self.aborted > 0 {
+        // What another thread is ending may hold a connection for a moment more.
+        let is_in_use = self.aborted > 0 || context.requests_in_flight() > 0;
+        let spent = if is_in_use {
             Some(PoolCloseReason::Aborted)
         } else {
             (!self.leaks.is_empty()).then_some(PoolCloseReason::Leaked)
