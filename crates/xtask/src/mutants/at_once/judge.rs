@@ -125,37 +125,7 @@ mod tests {
     use std::cell::RefCell;
 
     use super::*;
-    use crate::mutants::at_once::{
-        build::Program,
-        changes::{Genre, Position},
-    };
-
-    fn test(name: &str, milliseconds: u64, reaches: &[u32]) -> Test {
-        let program = Program {
-            name: "core".to_owned(),
-            path: "/x".into(),
-            folder: "/".into(),
-        };
-        Test {
-            program,
-            name: name.to_owned(),
-            took: Duration::from_millis(milliseconds),
-            reaches: reaches.to_vec(),
-        }
-    }
-
-    fn change(number: u32) -> Change {
-        Change {
-            number,
-            package: "core".to_owned(),
-            file: "crates/core/src/a/mod.rs".to_owned(),
-            function: String::new(),
-            genre: Genre::Binary,
-            start: Position { line: 1, column: 1 },
-            replacement: String::new(),
-            name: String::new(),
-        }
-    }
+    use crate::mutants::at_once::samples::{change, test};
 
     /// The verdict, who ran, and what is kept of those that passed.
     fn judged(
@@ -165,7 +135,7 @@ mod tests {
     ) -> (Verdict, Vec<String>, Outcome) {
         let ran = RefCell::new(Vec::new());
         let judge = Judge::new(tests, Duration::from_secs(1));
-        let outcome = judge.judge(&change(1), known, |test, _, _| {
+        let outcome = judge.judge(&change(), known, |test, _, _| {
             ran.borrow_mut().push(test.name.clone());
             let times = ran.borrow().iter().filter(|one| **one == test.name).count();
             Ok((ends(&test.name, times), test.took))
@@ -201,7 +171,7 @@ mod tests {
         let tests = [test("one", 1000, &[1])];
         let judge = Judge::new(&tests, Duration::from_secs(1));
         let limits = RefCell::new(Vec::new());
-        let outcome = judge.judge(&change(1), &Outcome::default(), |test, _, limit| {
+        let outcome = judge.judge(&change(), &Outcome::default(), |test, _, limit| {
             limits.borrow_mut().push(limit.as_secs());
             let has_time = limit > Duration::from_secs(20);
             let end = if has_time { End::Passed } else { End::Hung };
@@ -221,8 +191,8 @@ mod tests {
         assert_eq!(verdict, Verdict::Missed);
         assert_eq!(ran, ["longer"]);
         let judge = Judge::new(&tests, Duration::from_secs(1));
-        assert!(judge.is_settled(&change(1), &outcome));
-        assert!(!judge.is_settled(&change(1), &Outcome::default()));
+        assert!(judge.is_settled(&change(), &outcome));
+        assert!(!judge.is_settled(&change(), &Outcome::default()));
         let (verdict, ..) = judged(&tests[..0], &Outcome::default(), |_, _| End::Passed);
         assert_eq!(verdict, Verdict::NotReached);
     }

@@ -14,6 +14,8 @@ mod order;
 mod reach;
 mod results;
 mod run;
+#[cfg(test)]
+mod samples;
 mod switches;
 mod table;
 

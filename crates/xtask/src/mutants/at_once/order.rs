@@ -1,4 +1,4 @@
-//! Which test comes first: the one that is most likely to fail for what it takes.
+//! Which test comes first: what is most likely to fail for the time that it takes.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,13 +9,13 @@ use super::{changes::Change, reach::Test};
 
 /// What starting a program takes, in seconds.
 const START: f64 = 0.05;
-/// How much sooner comes a test of the module that has the change,
+/// How much sooner a test comes that is of the module with the change,
 const AT_HOME: f64 = 20.0;
-/// one that has a word of the change in its name, for each,
+/// that has a word of the change in its name, for each,
 const A_WORD: f64 = 3.0;
-/// one that failed with another change of the same file,
+/// that failed with another change of the same file,
 const OF_FILE: f64 = 10.0;
-/// and one that did with another change of the same function.
+/// and with another one of the same function.
 const OF_FUNCTION: f64 = 40.0;
 /// By so many letters at their beginnings words are the same: `closes` and `closed`.
 const LETTERS: usize = 5;
@@ -111,38 +111,20 @@ fn is_at_home(test: &Test, change: &Change) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::mutants::at_once::{
-        build::Program,
-        changes::{Genre, Position},
-    };
+    use crate::mutants::at_once::samples;
 
+    /// A test that reaches so many changes.
     fn test(name: &str, milliseconds: u64, reaches: u32) -> Test {
-        let program = Program {
-            name: "core".to_owned(),
-            path: "/x".into(),
-            folder: "/".into(),
-        };
-        Test {
-            program,
-            name: name.to_owned(),
-            took: Duration::from_millis(milliseconds),
-            reaches: (0..reaches).collect(),
-        }
+        let reaches: Vec<u32> = (0..reaches).collect();
+        samples::test(name, milliseconds, &reaches)
     }
 
     fn change() -> Change {
         Change {
-            number: 1,
-            package: "core".to_owned(),
             file: "crates/core/src/a/closed.rs".to_owned(),
             function: "Gauge::is_busy".to_owned(),
-            genre: Genre::Binary,
-            start: Position { line: 1, column: 1 },
-            replacement: String::new(),
-            name: String::new(),
+            ..samples::change()
         }
     }
 

@@ -139,14 +139,11 @@ fn stamp(program: &Program) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mutants::at_once::samples::program;
 
     #[test]
     fn a_test_is_read_as_it_was_written_and_one_that_fails_is_none() {
-        let program = Program {
-            name: "pool".to_owned(),
-            path: "/x/pool".into(),
-            folder: "/x".into(),
-        };
+        let program = program("pool");
         let mut line =
             json!({"test": "7 pool a::b", "passed": true, "seconds": 0.5, "reaches": [1, 9]});
         let read = test(&program, &line).unwrap();

@@ -158,7 +158,7 @@ fn read(line: &Value) -> Option<(Key, Outcome)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutants::at_once::changes::{Genre, Position};
+    use crate::mutants::at_once::samples;
 
     /// A folder that is gone when the test ends.
     struct Folder(std::path::PathBuf);
@@ -220,14 +220,8 @@ mod tests {
     fn the_key_of_a_change_is_another_one_once_its_file_has_changed() {
         let folder = Folder::of("keys");
         let change = Change {
-            number: 0,
-            package: "core".to_owned(),
-            file: "a.rs".to_owned(),
-            function: String::new(),
-            genre: Genre::Unary,
-            start: Position { line: 1, column: 1 },
-            replacement: String::new(),
             name: "a.rs:1:1: delete !".to_owned(),
+            ..samples::change()
         };
         let changes = [change];
         let key_of = |text: &str| {

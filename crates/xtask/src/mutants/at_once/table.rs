@@ -123,18 +123,15 @@ fn with_commas(number: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutants::at_once::changes::{Genre, Position};
+    use crate::mutants::at_once::samples;
 
     fn change(file: &str, what: &str) -> Change {
         Change {
-            number: 0,
             package: "http-context-middleware".to_owned(),
             file: file.to_owned(),
             function: "f".to_owned(),
-            genre: Genre::Binary,
-            start: Position { line: 1, column: 1 },
-            replacement: String::new(),
             name: format!("{file}:1:1: {what}"),
+            ..samples::change()
         }
     }
 

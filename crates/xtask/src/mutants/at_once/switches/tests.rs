@@ -1,7 +1,10 @@
 //! Text in, text out.
 
 use super::*;
-use crate::mutants::at_once::changes::{Genre, Position};
+use crate::mutants::at_once::{
+    changes::{Genre, Position},
+    samples,
+};
 
 /// A change at the first `there` in the text.
 fn change(number: u32, genre: Genre, text: &str, there: &str, replacement: &str) -> Change {
@@ -10,9 +13,6 @@ fn change(number: u32, genre: Genre, text: &str, there: &str, replacement: &str)
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     Change {
         number,
-        package: "core".to_owned(),
-        file: "a.rs".to_owned(),
-        function: String::new(),
         genre,
         start: Position {
             line: before.matches('\n').count() + 1,
@@ -20,6 +20,7 @@ fn change(number: u32, genre: Genre, text: &str, there: &str, replacement: &str)
         },
         replacement: replacement.to_owned(),
         name: format!("change {number}"),
+        ..samples::change()
     }
 }
 
