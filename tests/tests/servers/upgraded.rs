@@ -10,7 +10,6 @@ use http_context::{FutureExt as _, Outcome, http_session};
 use http_context_tests::UpgradeServer;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
-
 use tokio::sync::mpsc;
 
 use crate::{Proxy, client};

@@ -46,9 +46,8 @@
 //!
 //! The knee lies between the last two: 250 workers, with 972 connections, left next to nothing of two cores for jobs,
 //! and one job waited for 169 ms. A thousand would take four cores with nothing to do. Where there are to be more than
-//! some dozens of workers, let each do more at once, or take Redis. They should not
-//! start at the same moment: a worker that has no connection within two seconds at its start ends, and of 252 that
-//! started within three seconds, eleven did.
+//! some dozens of workers, let each do more at once, or take Redis. They should not start at the same moment: a worker
+//! that has no connection within two seconds at its start ends, and of 252 that started within three seconds, eleven did.
 //!
 //! # How soon a job begins
 //!

@@ -140,10 +140,6 @@ impl SharedServer for RedisServer {
         let () = connection.hset("http-context:data", &data[0], "{").unwrap();
     }
 
-    fn start_counting() -> Self {
-        Self::start()
-    }
-
     fn asked(&self) -> usize {
         let commands = self.info("commandstats");
         let calls = commands
