@@ -85,6 +85,7 @@ pub mod tls;
 pub mod tools;
 mod upgrade_server;
 mod websocket_server;
+mod wire;
 
 #[cfg(target_os = "linux")]
 pub use capture::{Capture, Captured, CapturedClose, CloseKind, NotPermitted, Side};
@@ -109,3 +110,4 @@ pub use websocket_server::{
     Frame, Step, WebSocketCounts, WebSocketPeer, WebSocketSeen, WebSocketServer, WireTraffic,
     opcode,
 };
+pub use wire::Wire;

@@ -1,6 +1,7 @@
 //! The steps that programs are made of, and how they are drawn.
 
 use http_context::NestedPolicy;
+use http_context_tests::Wire;
 use proptest::prelude::*;
 
 /// One step. Numbers pick among what there is when the step is taken, so that every list of steps
@@ -140,31 +141,6 @@ pub(crate) enum Request {
     Beating,
     /// The same, and its peer is silent.
     Silent,
-}
-
-/// Over what a request goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Wire {
-    Http1,
-    /// In clear, by prior knowledge.
-    Http2,
-    /// To a server that has nothing else.
-    TlsHttp1,
-    /// To a server that has both, and chooses this.
-    TlsHttp2,
-}
-
-impl Wire {
-    pub(crate) const ALL: [Self; 4] = [Self::Http1, Self::Http2, Self::TlsHttp1, Self::TlsHttp2];
-
-    /// Whether requests share a connection.
-    pub(crate) fn is_http2(self) -> bool {
-        matches!(self, Self::Http2 | Self::TlsHttp2)
-    }
-
-    pub(crate) fn is_tls(self) -> bool {
-        matches!(self, Self::TlsHttp1 | Self::TlsHttp2)
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,10 +7,8 @@ use http::{Response, StatusCode, header};
 use http_context::Tls;
 use http_context_tests::{
     Frame, SEES_SOCKETS, Server, Step, UpgradeServer, WebSocketCounts, WebSocketPeer,
-    WebSocketServer, empty_body, full_body, tls,
+    WebSocketServer, Wire, empty_body, full_body, tls,
 };
-
-use crate::op::Wire;
 
 /// The wires over which requests share a connection.
 pub(crate) const SHARED: [Wire; 2] = [Wire::Http2, Wire::TlsHttp2];
@@ -255,7 +253,7 @@ fn home(wire: Wire, away: &str) -> Server {
         .start()
 }
 
-/// Of WebSockets, one that leaves a Close frame unanswered, and one that answers it.
+/// Of WebSockets: the first leaves a Close frame unanswered, the second answers it.
 fn peers() -> [WebSocketPeer; 2] {
     let answers = WebSocketPeer::opens()
         .then(Step::EchoUntil(BYE.into()))

@@ -29,10 +29,10 @@ use std::time::Duration;
 
 use http_context::testing::Recorder;
 use http_context::{
-    ContextBuilder, ExitReport, HttpSession, HttpVersions, LeakKind, LeakPolicy, SessionClosed,
-    Tls, builder, http_session,
+    ContextBuilder, ExitReport, HttpSession, LeakKind, LeakPolicy, SessionClosed, builder,
+    http_session,
 };
-use http_context_tests::{InvariantObserver, Server, tls};
+use http_context_tests::{InvariantObserver, Server};
 
 use crate::rig::Wire;
 
@@ -46,12 +46,8 @@ fn server(wire: Wire) -> Server {
 fn context(wire: Wire) -> ContextBuilder {
     let builder = builder()
         .leaks(LeakPolicy::Count)
-        .drain_timeout(Duration::from_secs(2))
-        .tls(Tls::Config(tls::client_config()));
-    match wire {
-        Wire::Http2 => builder.http_versions(HttpVersions::Http2),
-        _ => builder,
-    }
+        .drain_timeout(Duration::from_secs(2));
+    wire.context(builder)
 }
 
 /// One whose facts are checked.

@@ -2,13 +2,11 @@
 
 use std::io::ErrorKind;
 
-use http_context_tests::{At, Fault, FaultProxy, Script, Server};
+use http_context_tests::{At, Fault, FaultProxy, Script, Server, Wire};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
-
-use crate::wire::Wire;
 
 const REQUEST: &[u8] = b"GET /bytes/10 HTTP/1.1\r\nhost: x\r\n\r\n";
 

@@ -9,4 +9,3 @@
 mod fault_proxy;
 mod server_connections;
 mod server_requests;
-mod wire;

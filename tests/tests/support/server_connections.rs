@@ -1,10 +1,8 @@
 //! Each connection is counted once when it is accepted and once when it closes,
 //! with the side that closed it.
 
-use http_context_tests::{Server, sockets, tls};
+use http_context_tests::{Server, Wire, sockets, tls};
 use reqwest::Client;
-
-use crate::wire::Wire;
 
 #[tokio::test]
 async fn a_client_that_is_dropped_closes_its_connection() {

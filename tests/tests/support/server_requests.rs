@@ -1,8 +1,7 @@
 //! Each request is counted once when it starts and once when it ends.
 
+use http_context_tests::Wire;
 use reqwest::Response;
-
-use crate::wire::Wire;
 
 #[tokio::test]
 async fn every_request_of_many_is_counted_once() {

@@ -5,46 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_context::{CloseReason, ContextBuilder, HttpVersions, PoolBuilder, SessionPool, Tls};
+use http_context::{CloseReason, ContextBuilder, PoolBuilder, SessionPool};
 use http_context_middleware::{
     ConnectionState, Instrumentation, InstrumentationBuilder, Spans, with_catalogue_buckets,
 };
-use http_context_tests::{Server, ServerBuilder, tls};
+pub(crate) use http_context_tests::Wire;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-
-/// The ways to speak HTTP to a test server.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Wire {
-    Http1,
-    Http2,
-    TlsHttp1,
-    TlsHttp2,
-}
-
-impl Wire {
-    pub(crate) const ALL: [Self; 4] = [Self::Http1, Self::Http2, Self::TlsHttp1, Self::TlsHttp2];
-
-    pub(crate) fn is_http2(self) -> bool {
-        matches!(self, Self::Http2 | Self::TlsHttp2)
-    }
-
-    pub(crate) fn server(self, builder: ServerBuilder) -> Server {
-        match self {
-            Self::Http1 | Self::Http2 => builder,
-            Self::TlsHttp1 => builder.http1().tls(),
-            Self::TlsHttp2 => builder.http2().tls(),
-        }
-        .start()
-    }
-
-    fn context(self, builder: ContextBuilder) -> ContextBuilder {
-        let builder = builder.tls(Tls::Config(tls::client_config()));
-        match self {
-            Self::Http2 => builder.http_versions(HttpVersions::Http2),
-            _ => builder,
-        }
-    }
-}
 
 /// An instrumentation with a recorder of its own.
 pub(crate) struct Rig {

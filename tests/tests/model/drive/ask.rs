@@ -9,12 +9,13 @@ use http_context::{
     AmbientSession, ContextId, HttpSession, RedirectError, RequestError, RequestFailure,
     SessionClosed, SessionError, SessionId, http_session,
 };
+use http_context_tests::Wire;
 use tower::Service as _;
 
 use super::compare::compare;
 use super::kept::Kept;
 use super::{Parted, Run};
-use crate::op::{Keep, Named, Request, Wire};
+use crate::op::{Keep, Named, Request};
 use crate::peers::Urls;
 use crate::reference::{Seen, What};
 

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_context::{ContextId, ExitReport};
+use http_context_tests::Wire;
 use tokio::time::timeout;
 
 use super::kept::Kept;
 use super::{Parted, Run};
-use crate::op::Wire;
 use crate::peers::{AtPeers, POOLED, SHARED};
 use crate::reference::{Report, Seen, What};
 use crate::witness::difference;

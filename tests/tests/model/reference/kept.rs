@@ -1,10 +1,11 @@
 //! What a program keeps, and what becomes of it.
 
 use http_context::LeakKind;
+use http_context_tests::Wire;
 
 use super::pools::Lent;
 use super::{ContextNo, Phase, Reference, Seen};
-use crate::op::{Named, Plain, Road, Wire};
+use crate::op::{Named, Plain, Road};
 use crate::peers::POOLED;
 
 /// What a program comes to that waits for a heartbeat.

@@ -11,11 +11,12 @@ mod requests;
 use std::collections::BTreeMap;
 
 use http_context::{LeakKind, NestedPolicy, Outcome};
+use http_context_tests::Wire;
 
 pub(crate) use self::kept::{Kept, What};
 pub(crate) use self::pools::MOST_IN_USE;
 use self::pools::Pool;
-use crate::op::{Child, How, Named, Options, Wire};
+use crate::op::{Child, How, Named, Options};
 
 /// Contexts are numbered in the order in which they are entered.
 pub(crate) type ContextNo = usize;

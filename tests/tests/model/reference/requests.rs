@@ -1,14 +1,16 @@
 //! What requests come to.
 
+use http_context_tests::Wire;
+
 use super::kept::{Socket, What};
 use super::{ContextNo, Reference, Seen};
-use crate::op::{Named, Request, Wire};
+use crate::op::{Named, Request};
 
 /// As many redirects are followed.
 const FOLLOWED: usize = 10;
 
 impl Reference {
-    /// The wire that a request is to take, where that is not the one that was drawn.
+    /// The wire that a request takes, which some cannot take as it was drawn.
     pub(crate) fn wire(&self, by: usize, kind: Request, wire: Wire) -> Wire {
         let bound = self.tasks[by].bound();
         let is_shared = bound.is_some_and(|no| self.contexts[no].shared.contains_key(&wire));
