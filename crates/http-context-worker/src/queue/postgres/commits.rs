@@ -73,7 +73,7 @@ impl Postgres {
                     Ok(known?.into_iter().collect())
                 }
             };
-            let known: Option<Vec<Seen>> = inner.connection.ask(Patience::OfAReader, ask).await?;
+            let known: Option<Vec<Seen>> = inner.connection.ask(Patience::TenSeconds, ask).await?;
             match known {
                 Some(known) => break known,
                 None => self.claim_rejects_again().await?,
@@ -107,7 +107,7 @@ impl Postgres {
                     .collect()
             }
         };
-        self.0.connection.ask(Patience::OfAReader, ask).await
+        self.0.connection.ask(Patience::TenSeconds, ask).await
     }
 
     /// See [`Queue::begin`](crate::queue::Queue::begin).

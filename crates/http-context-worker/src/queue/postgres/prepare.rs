@@ -31,7 +31,7 @@ pub(super) async fn prepare(connection: &Connection, queue: &str) -> Result<(), 
         .unwrap_or_default();
     // Asked first: whoever only uses tables that are there needs no right to make any.
     let found = connection
-        .ask(Patience::None, |mut asked| async move {
+        .ask(Patience::TenSeconds, |mut asked| async move {
             format(&mut asked).await
         })
         .await?;
@@ -56,7 +56,7 @@ pub(super) async fn prepare(connection: &Connection, queue: &str) -> Result<(), 
         .bind(queue);
         async move { asked.execute(&mut *connection).await.map(drop) }
     };
-    connection.ask(Patience::None, ask).await
+    connection.ask(Patience::TenSeconds, ask).await
 }
 
 /// The formats of what is ours and of what is the engine's, where there is anything.

@@ -20,7 +20,7 @@ impl Postgres {
         target: &str,
     ) -> Result<Recorded, QueueError> {
         let target = self.on_this_host(target);
-        let record = self.claim(kind, &target, Patience::None).await?;
+        let record = self.claim(kind, &target, Patience::TenSeconds).await?;
         Ok(record.map_or(Recorded::Unknown, |(length, _)| Recorded::Length(length)))
     }
 
@@ -32,9 +32,9 @@ impl Postgres {
         length: u64,
     ) -> Result<(), QueueError> {
         let target = self.on_this_host(target);
-        self.set_length(kind, &target, length, Patience::None)
+        self.set_length(kind, &target, length, Patience::TenSeconds)
             .await?;
-        self.claim(kind, &target, Patience::None).await?;
+        self.claim(kind, &target, Patience::TenSeconds).await?;
         Ok(())
     }
 
@@ -63,7 +63,7 @@ impl Postgres {
     /// A new server may not know that the rejects are this process's, whose file they are: it alone has it open.
     pub(super) async fn claim_rejects_again(&self) -> Result<(), QueueError> {
         let (target, length, _) = self.0.recorded.of(OutputKind::Rejects).get();
-        let (kind, patience) = (OutputKind::Rejects, Patience::OfAReader);
+        let (kind, patience) = (OutputKind::Rejects, Patience::TenSeconds);
         if self.claim(kind, &target, patience).await?.is_none() {
             self.set_length(kind, &target, length, patience).await?;
             self.claim(kind, &target, patience).await?;
@@ -83,7 +83,7 @@ impl Postgres {
             .bind(&results);
             async move { asked.fetch_optional(&mut *connection).await }
         };
-        let sums: Option<Option<String>> = self.0.connection.ask(Patience::None, ask).await?;
+        let sums: Option<Option<String>> = self.0.connection.ask(Patience::TenSeconds, ask).await?;
         self.sums(sums.flatten())
     }
 
@@ -146,7 +146,7 @@ impl Postgres {
             .bind(&name);
             async move { asked.fetch_optional(&mut *connection).await }
         };
-        let text: Option<String> = self.0.connection.ask(Patience::OfAReader, ask).await?;
+        let text: Option<String> = self.0.connection.ask(Patience::TenSeconds, ask).await?;
         text.map_or(Ok(InputOffset::default()), |text| self.read(&text))
     }
 

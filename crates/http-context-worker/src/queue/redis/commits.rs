@@ -25,7 +25,7 @@ impl Redis {
         target: &str,
     ) -> Result<Recorded, QueueError> {
         let key = self.0.keys.output(kind, &self.on_this_host(target));
-        let claimed = self.claim(kind, &key, Patience::None).await?;
+        let claimed = self.claim(kind, &key, Patience::TenSeconds).await?;
         Ok(claimed.map_or(Recorded::Unknown, |(length, _)| Recorded::Length(length)))
     }
 
@@ -62,8 +62,8 @@ impl Redis {
         length: u64,
     ) -> Result<(), QueueError> {
         let key = self.0.keys.output(kind, &self.on_this_host(target));
-        self.set_length(&key, length, Patience::None).await?;
-        self.claim(kind, &key, Patience::None).await?;
+        self.set_length(&key, length, Patience::TenSeconds).await?;
+        self.claim(kind, &key, Patience::TenSeconds).await?;
         Ok(())
     }
 
@@ -86,7 +86,7 @@ impl Redis {
             let key = key.clone();
             async move { redis.hget(key, "sums").await }
         };
-        let text: Option<String> = self.0.connection.ask(Patience::None, ask).await?;
+        let text: Option<String> = self.0.connection.ask(Patience::TenSeconds, ask).await?;
         text.map_or(Ok(Tally::default()), |text| self.read(&text))
     }
 
@@ -121,7 +121,7 @@ impl Redis {
             let (key, input) = (key.clone(), input.clone());
             async move { redis.hget(key, input).await }
         };
-        let text: Option<String> = self.0.connection.ask(Patience::OfAReader, ask).await?;
+        let text: Option<String> = self.0.connection.ask(Patience::TenSeconds, ask).await?;
         text.map_or(Ok(InputOffset::default()), |text| self.read(&text))
     }
 
@@ -136,7 +136,7 @@ impl Redis {
             command.arg(&key).arg(ids);
             async move { command.query_async(&mut redis).await }
         };
-        let lines: Vec<Option<u64>> = self.0.connection.ask(Patience::OfAReader, ask).await?;
+        let lines: Vec<Option<u64>> = self.0.connection.ask(Patience::TenSeconds, ask).await?;
         let seen = ids.iter().zip(lines).filter_map(|(id, line)| {
             Some(Seen {
                 id: (*id).to_owned(),
@@ -155,7 +155,7 @@ impl Redis {
             let next = next.clone();
             async move { redis.incr(next, count).await }
         };
-        let end: u64 = inner.connection.ask(Patience::OfAReader, ask).await?;
+        let end: u64 = inner.connection.ask(Patience::TenSeconds, ask).await?;
         let series = inner.series.take();
         let mut answer: Vec<String> = loop {
             let call = self.call_to_add(batch, (&series.name, series.number), end - count)?;
@@ -163,7 +163,7 @@ impl Redis {
                 let call = &call;
                 async move { call.invoke_async(&mut redis).await }
             };
-            let answer: Vec<String> = inner.connection.ask(Patience::OfAReader, ask).await?;
+            let answer: Vec<String> = inner.connection.ask(Patience::TenSeconds, ask).await?;
             // Ids come in pairs with their lines.
             if answer != ["claimed"] {
                 break answer;
@@ -236,7 +236,7 @@ impl Redis {
     /// A new server may not know that the rejects are this process's, whose file they are: it alone has it open.
     async fn claim_rejects_again(&self) -> Result<(), QueueError> {
         let (key, length, _) = self.0.recorded.of(OutputKind::Rejects).get();
-        let (kind, patience) = (OutputKind::Rejects, Patience::OfAReader);
+        let (kind, patience) = (OutputKind::Rejects, Patience::TenSeconds);
         if self.claim(kind, &key, patience).await?.is_none() {
             self.set_length(&key, length, patience).await?;
             self.claim(kind, &key, patience).await?;

@@ -122,7 +122,7 @@ impl Redis {
         let connection = Connection::open(&address.url, stop).await?;
         let keys = Keys::new(&address.name);
         let found: i64 = connection
-            .ask(Patience::None, |mut redis| {
+            .ask(Patience::TenSeconds, |mut redis| {
                 let key = keys.format();
                 async move {
                     let _: bool = redis.set_nx(&key, FORMAT).await?;

@@ -11,16 +11,15 @@ use crate::queue::QueueError;
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// How long a worker that is on its way out goes on asking.
 const LAST_TRIES: Duration = Duration::from_secs(2);
-/// How long a reader of jobs goes on asking.
-const READER_TRIES: Duration = Duration::from_secs(10);
+const TEN_SECONDS: Duration = Duration::from_secs(10);
 
 /// For how long a question is asked again when there is no answer. It must be safe to ask twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::queue) enum Patience {
     /// Not at all.
     None,
-    /// For ten seconds.
-    OfAReader,
+    /// That of a reader of jobs, and of a worker that begins: there was a server when it connected.
+    TenSeconds,
     /// For as long as the worker runs, and two seconds more.
     OfAWorker,
 }
@@ -81,7 +80,7 @@ pub(in crate::queue) async fn ask<T, E: Refusal, A: Future<Output = Result<T, E>
         };
         let is_over = match patience {
             Patience::None => true,
-            Patience::OfAReader => began.elapsed() >= READER_TRIES,
+            Patience::TenSeconds => began.elapsed() >= TEN_SECONDS,
             Patience::OfAWorker => stop.is_cancelled() && began.elapsed() >= LAST_TRIES,
         };
         if is_over || !error.meaning().passes() {

@@ -12,8 +12,10 @@ mod late;
 mod outage;
 mod parity;
 mod poison;
+mod road;
 mod scheduled;
 mod share;
+mod slow_start;
 mod usage;
 
 use std::collections::HashMap;
