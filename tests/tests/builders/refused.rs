@@ -101,6 +101,15 @@ async fn what_is_taken_back_is_not_refused() {
 }
 
 #[tokio::test]
+async fn a_client_may_keep_cookies_where_its_context_keeps_none() {
+    let context = builder()
+        .base_url("http://host/")
+        .configure(|client| client.cookie_store(true));
+    let open = context.open(async { Ok::<_, OpenError>(http_session()?.id()) });
+    open.await.unwrap();
+}
+
+#[tokio::test]
 async fn a_base_url_that_cannot_be_is_refused_with_what_is_wrong_with_it() {
     for (url, wrong) in [
         ("/v1/", "it is relative itself"),

@@ -1,11 +1,14 @@
 //! The body of a request that is still sent when its response is given up: over HTTP/2 the stream goes
 //! on without it, unless it is reset.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use http::Version;
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
 use http_context::{Outcome, builder, http_session};
 use http_context_tests::Server;
 use reqwest::{Body, Response};
@@ -80,6 +83,47 @@ async fn a_session_that_closes_ends_it() {
     server.wait_until(|counts| counts.open() == 0).await;
 }
 
+/// It must not take what has come for all of it.
+#[tokio::test]
+async fn the_server_is_told_that_it_was_cancelled() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let server = Server::builder().handler("/listen", move |request| {
+        let tell = tell.clone();
+        async move {
+            let (mut request, pieces) = (request.into_body(), mpsc::channel(1));
+            tokio::spawn(async move {
+                let end = loop {
+                    match request.frame().await {
+                        Some(Ok(_)) => {}
+                        Some(Err(error)) => break Some(error),
+                        None => break None,
+                    }
+                };
+                tell.send(end).unwrap();
+                drop(pieces.0);
+            });
+            let pieces = received(pieces.1).map(|piece| Ok(Frame::data(piece)));
+            http::Response::new(StreamBody::new(pieces).boxed_unsync())
+        }
+    });
+    let server = server.start();
+    let work = async {
+        let (pieces, more) = mpsc::channel(1);
+        let request = http_session()?.post(server.url("/listen"));
+        let response = request.version(Version::HTTP_2).body(body(more)).send();
+        let response = response.await?;
+        pieces.send(Bytes::from_static(b"one")).await?;
+        drop(response);
+        Ok::<_, BoxError>(told.recv().await)
+    };
+    let end = builder().open(work).await.unwrap();
+    let error = end.unwrap().expect("not as if it were whole");
+    let cause = error
+        .source()
+        .and_then(|cause| cause.downcast_ref::<h2::Error>());
+    assert_eq!(cause.and_then(h2::Error::reason), Some(h2::Reason::CANCEL));
+}
+
 #[tokio::test]
 async fn a_context_that_is_dropped_ends_it() {
     let server = Server::start();
@@ -104,7 +148,6 @@ async fn a_context_that_is_dropped_ends_it() {
 #[tokio::test]
 async fn a_response_that_was_read_whole_does_not_end_it() {
     let server = Server::builder().handler("/early", |request| async {
-        use http_body_util::BodyExt as _;
         // Read on when the response is there.
         tokio::spawn(request.into_body().collect());
         http::Response::new(http_context_tests::empty_body())

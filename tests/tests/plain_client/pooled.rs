@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use http_context::testing::{Fact, Recorder};
-use http_context::{PoolCloseReason, SessionPool, http_session};
+use http_context::{PoolCloseReason, SessionOptions, SessionPool, http_session};
 use http_context_tests::{InvariantObserver, Server, sockets};
+use reqwest::header::USER_AGENT;
 
 use crate::{AT_ONCE, CLIENT_AND_CONNECTION, get, is_session_closed, kinds, run};
 
@@ -44,6 +45,20 @@ async fn each_context_has_its_own_and_the_warm_session_is_handed_on() {
     assert!(report.is_clean(), "{report}");
     assert_eq!((report.sessions_closed, report.connections), (1, 1));
     invariants.settled().await;
+}
+
+#[tokio::test]
+async fn it_has_the_options_of_the_pool() {
+    let server = Server::start();
+    let options = SessionOptions::new().configure(|client| client.user_agent("sdk/1.0"));
+    let pool = SessionPool::builder().session(options).build();
+    let context = http_context::builder().pool(pool.clone());
+    run(&context, async |session| {
+        Ok(get(&session.reqwest_client()?, server.url("/ok")).await?)
+    })
+    .await;
+    assert_eq!(server.seen()[0].headers[USER_AGENT], "sdk/1.0");
+    assert!(pool.close().await.is_clean());
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use http_context::{BodyEndReason, LeakKind, UpgradeEndReason, closing, http_sess
 use http_context_tests::{Step, WebSocketPeer, WebSocketServer};
 use tokio::sync::oneshot;
 
-use crate::support::{Ends as _, Wire, clean, echo, in_time, open, recorded, reported};
+use crate::support::{Ends as _, Wire, clean, context, echo, in_time, open, recorded, reported};
 
 /// Long enough to be told from an exit that waited for it.
 const LONG: Duration = Duration::from_secs(15);
@@ -161,6 +161,24 @@ async fn a_session_that_is_closed_says_so_to_its_peers_and_cuts_them_off() {
         let reasons: Vec<_> = recorder.ends().iter().map(|end| end.reason).collect();
         let (exit, local) = (UpgradeEndReason::Exit, UpgradeEndReason::Local);
         assert_eq!(reasons, [exit, exit, local]);
+    }
+}
+
+/// Its peer has heard that it closes, so that the exit has nothing to say to it.
+#[tokio::test]
+async fn who_sends_on_one_that_was_closing_is_told_that_the_session_closed() {
+    for wire in Wire::ALL {
+        let server = wire.server();
+        let url = server.serve(WebSocketPeer::opens().stays());
+        let work = clean(context(), async {
+            let mut socket = open(&url).await;
+            socket.send(Message::Close(None)).await.unwrap();
+            http_session().unwrap().close();
+            let error = socket.send(Message::text("more")).await.unwrap_err();
+            assert!(error.is_session_closed(), "{error:?}");
+        });
+        in_time(work).await;
+        server.wait_until(|counts| counts.open == 0).await;
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http_context::websocket::{Message, WebSocketPool, WebSocketPoolBuilder, WebSocketPoolError};
 use http_context::{HttpContext, LeakKind, NestedPolicy, OpenError, current, http_session, job};
-use http_context_tests::{Frame, Step, WebSocketPeer, WebSocketServer};
+use http_context_tests::{Frame, Step, WebSocketPeer, WebSocketServer, opcode};
 
 use crate::support::{Ends as _, clean, context, echo, in_time, open, recorded, reported};
 
@@ -84,7 +84,9 @@ async fn one_that_has_more_to_say_or_is_gone_or_does_not_answer_is_not_handed_ou
         .then(Step::Echo);
     let gone = WebSocketPeer::opens().then(Step::AwaitGate).then(Step::Cut);
     let silent = WebSocketPeer::opens().then(Step::AwaitEnd);
-    for peer in [late, gone, silent] {
+    let pong = Frame::new(opcode::PONG, "to nobody");
+    let silent_by_now = WebSocketPeer::opens().sends(&pong).then(Step::AwaitEnd);
+    for peer in [late, gone, silent, silent_by_now] {
         let (server, (context, _)) = (WebSocketServer::start(), recorded());
         let url = server.serve(peer);
         in_time(clean(context, async {

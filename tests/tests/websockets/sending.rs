@@ -5,10 +5,10 @@ use std::time::Duration;
 use futures_util::future::poll_fn;
 use futures_util::{Sink, SinkExt as _, poll};
 use http_context::websocket::{CloseCode, Message, WebSocketError};
-use http_context::{closing, spawn};
+use http_context::{UpgradeEndReason, closing, spawn};
 use http_context_tests::{Step, WebSocketPeer, WebSocketServer};
 
-use crate::support::{Wire, begin, clean, context, echo, in_time, open, recorded};
+use crate::support::{Ends as _, Wire, begin, clean, context, echo, in_time, open, recorded};
 
 const LONG: Duration = Duration::from_secs(15);
 
@@ -193,6 +193,65 @@ async fn who_closes_hears_of_the_answer_though_a_reader_was_there_and_left() {
         closing.await.unwrap().unwrap();
     });
     in_time(work).await;
+}
+
+#[tokio::test]
+async fn who_closes_what_the_peer_closes_waits_until_its_answer_can_be_written() {
+    let server = WebSocketServer::start();
+    let peer = WebSocketPeer::opens()
+        .reads_nothing()
+        .then(Step::Wait(Duration::from_millis(300)))
+        .sends(&http_context_tests::Frame::close(1000, ""))
+        .then(Step::AwaitGate)
+        .then(Step::AwaitClose);
+    let url = server.serve(peer);
+    let work = clean(context(), async {
+        let mut socket = open(&url).await;
+        fill(&mut socket).await;
+        let close = socket.next().await.unwrap().unwrap();
+        assert!(matches!(close, Message::Close(_)), "{close:?}");
+        let mut closing = std::pin::pin!(socket.close(CloseCode::Normal, ""));
+        assert!(poll!(&mut closing).is_pending());
+        server.gate().open();
+        closing.await.unwrap();
+    });
+    in_time(work).await;
+    server.wait_until(|counts| counts.open == 0).await;
+    assert_eq!(server.seen(&url)[0].close_codes(), [1000]);
+}
+
+#[tokio::test]
+async fn who_closes_what_was_reset_is_told_so() {
+    for wire in Wire::ALL {
+        let server = wire.server();
+        let url = server.serve(WebSocketPeer::opens().then(Step::Reset));
+        let work = clean(context(), async {
+            let mut socket = open(&url).await;
+            server.wait_until(|counts| counts.open == 0).await;
+            let error = socket.close(CloseCode::Normal, "").await.unwrap_err();
+            let is_lost = matches!(error, WebSocketError::ConnectionLost(_));
+            assert!(is_lost, "{error:?}");
+        });
+        in_time(work).await;
+    }
+}
+
+#[tokio::test]
+async fn one_that_is_not_answered_in_time_is_over_though_it_is_held() {
+    for wire in Wire::ALL {
+        let (server, (context, recorder)) = (wire.server(), recorded());
+        let url = server.serve(WebSocketPeer::opens().stays());
+        let work = clean(context, async {
+            let request = begin(&url).close_timeout(Duration::from_millis(20));
+            let mut socket = request.connect().await.unwrap();
+            let error = socket.close(CloseCode::Normal, "").await.unwrap_err();
+            assert!(error.is_timeout(), "{error:?}");
+            server.wait_until(|counts| counts.open == 0).await;
+            assert_eq!(recorder.end().reason, UpgradeEndReason::Local);
+            assert!(socket.next().await.is_none());
+        });
+        in_time(work).await;
+    }
 }
 
 #[tokio::test]

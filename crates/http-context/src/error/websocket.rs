@@ -184,6 +184,7 @@ impl fmt::Display for HandshakeMismatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{ReadTimeout, RequestFailure};
 
     #[test]
     fn a_refusal_shows_the_first_line_of_its_body_where_that_says_something() {
@@ -199,5 +200,13 @@ mod tests {
         assert_eq!(shown("who?\nwhat?"), format!("{all}: who?"));
         assert_eq!(shown("\nwhat?"), all);
         assert_eq!(shown(""), all);
+    }
+
+    #[test]
+    fn a_handshake_whose_request_took_too_long_did_so_itself() {
+        let limit = Duration::from_secs(1);
+        let failure = RequestFailure::ReadTimeout(ReadTimeout { limit });
+        let error = WebSocketError::Request(RequestError::from(failure));
+        assert!(error.is_timeout() && !error.is_session_closed());
     }
 }
