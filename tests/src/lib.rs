@@ -61,6 +61,7 @@
 
 #[cfg(target_os = "linux")]
 mod capture;
+mod crowd;
 mod dead_ports;
 mod fact_lines;
 mod fault_proxy;
@@ -89,6 +90,7 @@ mod wire;
 
 #[cfg(target_os = "linux")]
 pub use capture::{Capture, Captured, CapturedClose, CloseKind, NotPermitted, Side};
+pub use crowd::crowd;
 pub use dead_ports::{RefusedPort, SilentPort};
 pub use fact_lines::FactLines;
 pub use fault_proxy::{At, Fault, FaultProxy, ProxyCounts, Script};

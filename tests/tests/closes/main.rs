@@ -11,3 +11,4 @@ mod ledger;
 #[allow(dead_code, reason = "the tests that it was made for use all of it")]
 mod rig;
 mod scripted;
+mod uses;

@@ -5,7 +5,7 @@ use std::future::pending;
 use futures_util::FutureExt as _;
 use http_context::testing::{Fact, Recorder};
 use http_context::{HeldSocket, LeakPolicy, Outcome};
-use http_context_tests::{Server, sockets};
+use http_context_tests::{Server, crowd, sockets};
 
 use crate::{BoxError, Held, check, held, recorded, resolved};
 
@@ -39,6 +39,26 @@ async fn one_that_is_cancelled() {
     drop(work);
     assert_eq!(recorder.reports()[0].outcome, Outcome::Cancelled);
     cut_in_the_background(&server, &recorder, held).await;
+}
+
+#[tokio::test]
+#[cfg_attr(http_context_no_kernel, ignore = "nobody shows that it is held")]
+async fn one_of_many_contexts() {
+    let (server, (recorder, context)) = (Server::start(), recorded());
+    let (holds, holder) = tokio::sync::oneshot::channel();
+    let mut work = Box::pin(context.open(async {
+        holds.send(held(&server)?).unwrap();
+        pending::<Result<(), BoxError>>().await
+    }));
+    let held = tokio::select! {
+        _ = &mut work => unreachable!("it never ends"),
+        held = holder => held.unwrap(),
+    };
+    drop(work);
+    crowd().await;
+    server.wait_until(|counts| counts.open() == 0).await;
+    resolved(&recorder).await;
+    assert!(held.has_ended());
 }
 
 #[tokio::test]

@@ -43,6 +43,25 @@ async fn a_context_that_is_open_for_too_long() {
 }
 
 #[tokio::test]
+async fn many_contexts_that_are_open_for_too_long() {
+    let (recorder, context) = recorded();
+    let context = context.overdue_after(Duration::from_millis(200)).lazy();
+    let all = (0..200).map(|_| {
+        context.clone().open(async {
+            let is_mine = http_context::current().unwrap().id();
+            let is_it = |fact: &Fact| matches!(fact, Fact::Leak(leak) if leak.context == is_mine);
+            recorder.wait_for(is_it).await;
+            Ok::<_, OpenError>(())
+        })
+    });
+    futures_util::future::try_join_all(all).await.unwrap();
+    assert_eq!(
+        (recorder.leaks().len(), recorder.resolved().len()),
+        (200, 200)
+    );
+}
+
+#[tokio::test]
 async fn a_context_that_closes_in_time() {
     let (recorder, context) = recorded();
     let work = context

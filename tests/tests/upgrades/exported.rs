@@ -286,6 +286,20 @@ async fn a_request_that_is_not_instrumented_exports_nothing_of_what_it_was_upgra
     }
 }
 
+#[tokio::test]
+async fn what_an_open_one_carries_is_exported_however_much_else_is_looked_after() {
+    let (rig, server) = (Rig::new(Wire::Http1), UpgradeServer::start());
+    let work = rig.context().open(async {
+        let mut io = By::Session.upgrade(&server.url("/")).await;
+        echo(&mut io, b"hello").await;
+        http_context_tests::crowd().await;
+        rig.wait_until(|exported| exported.sum(BYTES, &[]) == 10)
+            .await;
+        Ok::<_, OpenError>(())
+    });
+    work.await.unwrap();
+}
+
 pub(crate) const MESSAGES: &str = "http_context_websocket_messages_total";
 const FINAL: u8 = 0x80;
 

@@ -71,3 +71,30 @@ pub(super) fn cut_off(held: Vec<Arc<Connection>>) -> Vec<HeldConnection> {
     all.extend(HeldConnection::all_open(open));
     all
 }
+
+#[cfg(all(test, target_os = "linux", not(http_context_no_kernel)))]
+mod tests {
+    use super::super::sample::{Sample, with_socket};
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_cut_off_is_answered_for_while_it_is_open() {
+        let sample = Sample::new();
+        let [(open, _held), (closed, held)] = [(); 2].map(|()| with_socket());
+        let all = [open, closed].map(|addresses| sample.untold(addresses));
+        for connection in &all {
+            REGISTRY.insert(connection, false);
+            assert!(!connection.can_be_cut());
+        }
+        drop(held);
+        let left = cut_off(all.to_vec());
+        let [open, closed] = &all;
+        let [one] = &left[..] else {
+            panic!("{} are left", left.len());
+        };
+        assert!(Arc::ptr_eq(&one.connection, open));
+        assert_eq!(one.socket, HeldSocket::StillOpen);
+        assert!(REGISTRY.has(open) && !REGISTRY.has(closed));
+        REGISTRY.remove(open);
+    }
+}

@@ -59,6 +59,12 @@ impl Sample {
         self.connection(addresses, Observers::default(), false)
     }
 
+    /// One whose socket cannot be told from those of others.
+    #[cfg(all(target_os = "linux", not(http_context_no_kernel)))]
+    pub(super) fn untold(&self, addresses: AddressPair) -> Arc<Connection> {
+        self.with_sight(addresses, Observers::default(), false, Sight::Unknown)
+    }
+
     /// Enters one in the registry of the process.
     pub(crate) fn enter(connection: &Arc<Connection>) {
         REGISTRY.insert(connection, false);
@@ -80,12 +86,22 @@ impl Sample {
         observers: Observers,
         is_seen: bool,
     ) -> Arc<Connection> {
+        self.with_sight(addresses, observers, is_seen, sight(addresses))
+    }
+
+    fn with_sight(
+        &self,
+        addresses: AddressPair,
+        observers: Observers,
+        is_seen: bool,
+        sight: Sight,
+    ) -> Arc<Connection> {
         Arc::new(Connection::new(
             info(addresses),
             observers,
             &self.traffic,
             is_seen,
-            sight(addresses),
+            sight,
         ))
     }
 }

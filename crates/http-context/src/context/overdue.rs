@@ -31,3 +31,23 @@ impl Watched for Overdue {
             .is_none_or(|scope| scope.info.phase.has_ended())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::OpenError;
+
+    #[tokio::test]
+    async fn a_context_that_has_ended_is_forgotten() {
+        let open = crate::builder().lazy().open(async {
+            let context = crate::current().unwrap();
+            let watched = Overdue(Arc::downgrade(context.scope()));
+            assert!(!watched.is_over());
+            Ok::<_, OpenError>((watched, context))
+        });
+        let (watched, context) = open.await.unwrap();
+        assert!(watched.is_over());
+        drop(context);
+        assert!(watched.is_over());
+    }
+}

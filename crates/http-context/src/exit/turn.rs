@@ -86,3 +86,24 @@ impl Watched for TurnEnds {
         self.is_over.load(Ordering::Acquire)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_that_is_over_is_forgotten() {
+        let is_over = Arc::<AtomicBool>::default();
+        let mut ends = TurnEnds {
+            is_over: Arc::clone(&is_over),
+            scope: Weak::new(),
+        };
+        assert!(!ends.is_over());
+        let turn = Turn(is_over);
+        assert!(!turn.is_over());
+        drop(turn);
+        assert!(ends.is_over());
+        ends.is_over.store(false, Ordering::Release);
+        assert!(ends.look().is_none() && ends.is_over());
+    }
+}

@@ -144,6 +144,21 @@ fn one_that_may_be_answered_waits_and_ends_as_it_was_judged_first() {
 }
 
 #[test]
+fn one_that_waits_is_looked_after_until_it_is_reported() {
+    let sample = Sample::new();
+    let connection = sample.seen(without_socket(2, 1));
+    let look = LongestWait(connection.info.id);
+    assert!(look.is_over());
+    REGISTRY.insert(&connection, true);
+    sample.traffic.begin_awaiting();
+    REGISTRY.gone(&connection, &SocketGone::now(NOBODY));
+    assert!(!look.is_over());
+    REGISTRY.end_wait(&connection);
+    assert!(look.is_over());
+    assert_eq!(sample.reported.take().len(), 1);
+}
+
+#[test]
 fn one_waits_for_the_requests_of_its_own_session_alone() {
     let (registry, sample, other) = (Registry::new(), Sample::new(), Sample::new());
     let connection = sample.seen(without_socket(1, 1));

@@ -1,0 +1,51 @@
+//! Who uses a connection, and whose ledger shows it.
+
+use http_context::{OpenError, http_session, sees_connection_closes};
+use http_context_tests::{Edit, Server};
+
+use crate::ledger::read;
+use crate::rig::{Rig, Wire};
+use crate::scripted::Closes;
+
+#[tokio::test]
+async fn one_response_of_two_ends_and_the_connection_is_in_use_until_the_other_has() {
+    for with_middleware in [false, true] {
+        let (_turn, rig) = (Closes::take_turn().await, Rig::new(Wire::Http2));
+        let server = Server::start();
+        let mut context = rig.context();
+        if with_middleware {
+            context = context.with(Edit(|_: &mut reqwest::Request, _: &http::Extensions| {}));
+        }
+        let work = context.open(async {
+            let request = http_session()?.get(server.url("/slow-body"));
+            let (first, second) = (request.try_clone().unwrap().send(), request.send());
+            let (first, second) = (first.await.unwrap(), second.await.unwrap());
+            assert_eq!(rig.exported().active_and_idle(), (1, 0));
+            drop(first);
+            assert_eq!(rig.exported().active_and_idle(), (1, 0));
+            server.gate().open();
+            second.bytes().await.unwrap();
+            assert_eq!(rig.exported().active_and_idle(), (0, 1));
+            Ok::<_, OpenError>(())
+        });
+        work.await.unwrap();
+        assert_eq!(server.counts().accepted, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_shows_the_connections_of_its_own_instrumentation() {
+    let _turn = Closes::take_turn().await;
+    let (mine, other) = (Rig::new(Wire::Http1), Rig::new(Wire::Http1));
+    let server = Server::start();
+    let work = mine.context().open(async {
+        read(&server).await;
+        let shown = |rig: &Rig| rig.instrumentation.ledger().connections().len();
+        assert_eq!((shown(&mine), shown(&other)), (1, 0));
+        Ok::<_, OpenError>(())
+    });
+    work.await.unwrap();
+    let ledger = mine.instrumentation.ledger();
+    assert_eq!(ledger.sees_closes(), sees_connection_closes());
+    assert!(ledger.sees_closes(), "a test says them");
+}
