@@ -290,6 +290,11 @@ mod tests {
                 "{\"authorization\": \"REDACTED\", \"x\": \"y\"}",
             ),
             ("`?sig=a`b`, ?sig=a).&", "`?sig=REDACTED`, ?sig=REDACTED&"),
+            (
+                "(sig=a) x;sig=b, {sig=c}",
+                "(sig=REDACTED) x;sig=REDACTED, {sig=REDACTED}",
+            ),
+            ("x\u{3000}sig=a\u{3000}b", "x\u{3000}sig=REDACTED\u{3000}b"),
             ("db://u:p\\w@h/x", "db://REDACTED:REDACTED@h/x"),
             ("x://h&sig=a/?b&c@d", "x://REDACTED:REDACTED@d"),
             (

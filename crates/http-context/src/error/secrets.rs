@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_known_secret_is_found_however_it_is_written() {
-        let url = "http://me%2Fyou:p%40%22ss@host/?sig=a%2fb%20c+d%2be";
+        let url = "http://me%2Fyou:p%40%22ss@host/?sig=a%2fb%20c+d%2be&signature=k-eY%2F1.2_3";
         for secret in [
             "me%2Fyou",
             "me/you",
@@ -199,6 +199,8 @@ mod tests {
             "a%2Fb+c+d%2Be",
             "a/b c d+e",
             "a%252fb%2520c%2Bd%252be",
+            "k-eY%2f1.2_3",
+            "k%2DeY%2F1%2E2%5F3",
         ] {
             assert_eq!(
                 redacted(url, &format!("«{secret}»")),
@@ -237,6 +239,8 @@ mod tests {
             redacted(url, "ab, cab (ab)%3Dab"),
             "REDACTED, cab (REDACTED)%3DREDACTED"
         );
+        let longer = "http://host/?sig=abcdef";
+        assert_eq!(redacted(longer, "xabcdefx"), "xREDACTEDx");
         assert_eq!(
             redacted("http://host/?sig=RED", "RED REDACTED"),
             "RED REDACTED"

@@ -54,6 +54,17 @@ fn answers(answer: &'static [u8]) -> String {
     url
 }
 
+/// Where one connection is accepted, and closed with its request unread, which resets it.
+fn resets() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = at(listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (socket, _) = listener.accept().unwrap();
+        let _ = socket.peek(&mut [0; 1]).unwrap();
+    });
+    url
+}
+
 /// A server that sends on to this URL.
 fn leads_to(url: &'static str) -> Server {
     let away = move |_| async move {
@@ -117,6 +128,7 @@ async fn not_answered() -> Vec<String> {
     let silent = fails(builder(), |session| session.get(url).read_timeout(SOON)).await;
     let garbage = get_fails(builder(), answers(b"what is this\r\n\r\n")).await;
     let ended = get_fails(builder(), answers(b"")).await;
+    let reset = get_fails(builder(), resets()).await;
     let failing = futures_util::stream::iter([Err::<Bytes, BoxError>("the disk is gone".into())]);
     let failing = reqwest::Body::wrap_stream(failing);
     let url = server.url(&format!("/upload?page=2&sig={SECRET}"));
@@ -126,6 +138,7 @@ async fn not_answered() -> Vec<String> {
         row_of("nothing comes of the response for too long", &silent),
         row_of("what comes is not HTTP", &garbage),
         row_of("the connection ends before the response", &ended),
+        row_of("the connection is reset before the response", &reset),
         row_of("the body of the request fails", &upload),
     ]
 }
