@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use http_context::{
-    ContextBuilder, ErrorKind, OpenError, RequestError, RequestFailure, SessionClosed,
+    ContextBuilder, ErrorKind, LeakPolicy, OpenError, RequestError, RequestFailure, SessionClosed,
     SessionError, builder, http_session,
 };
 use http_context_middleware::{Instrumentation, Spans};
@@ -180,6 +180,22 @@ async fn the_end_of_a_session_is_found_behind_the_errors_of_its_clients() {
         let error = RequestError::from(error);
         assert!(error.is_session_closed(), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn the_end_of_another_session_is_told_as_that_one_s() {
+    let server = Server::start();
+    let other = builder().leaks(LeakPolicy::Off).open(async {
+        let session = http_session()?;
+        Ok::<_, OpenError>((session.id(), session.client()))
+    });
+    let (other, client) = other.await.unwrap();
+    let work = builder().with(Through(client)).open(async {
+        let request = http_session()?.get(server.url("/ok"));
+        Ok::<_, OpenError>(request.send().await.unwrap_err())
+    });
+    let error = work.await.unwrap();
+    assert_eq!(SessionClosed::find(&error).unwrap().session, other);
 }
 
 /// Sends each request through another client.
