@@ -1,11 +1,16 @@
 //! Who uses a connection, and whose ledger shows it.
 
-use http_context::{OpenError, http_session, sees_connection_closes};
+use http_context::{CloseReason, OpenError, http_session, sees_connection_closes};
 use http_context_tests::{Edit, Server};
+use reqwest_middleware::Middleware;
 
 use crate::ledger::read;
 use crate::rig::{Rig, Wire};
 use crate::scripted::Closes;
+
+fn edits_nothing() -> impl Middleware {
+    Edit(|_: &mut reqwest::Request, _: &http::Extensions| {})
+}
 
 #[tokio::test]
 async fn one_response_of_two_ends_and_the_connection_is_in_use_until_the_other_has() {
@@ -14,7 +19,7 @@ async fn one_response_of_two_ends_and_the_connection_is_in_use_until_the_other_h
         let server = Server::start();
         let mut context = rig.context();
         if with_middleware {
-            context = context.with(Edit(|_: &mut reqwest::Request, _: &http::Extensions| {}));
+            context = context.with(edits_nothing());
         }
         let work = context.open(async {
             let request = http_session()?.get(server.url("/slow-body"));
@@ -30,6 +35,39 @@ async fn one_response_of_two_ends_and_the_connection_is_in_use_until_the_other_h
         });
         work.await.unwrap();
         assert_eq!(server.counts().accepted, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_dropped_closes_its_connection_and_one_that_was_read_does_not() {
+    let ways = [false, true].map(|with_middleware| {
+        [
+            (true, CloseReason::Remote),
+            (false, CloseReason::SessionClosed),
+        ]
+        .map(|(is_read, reason)| (with_middleware, is_read, reason))
+    });
+    for (with_middleware, is_read, reason) in ways.into_iter().flatten() {
+        let ((rig, closes), server) = (Closes::rig().await, Server::start());
+        let context = if with_middleware {
+            rig.context().with(edits_nothing())
+        } else {
+            rig.context()
+        };
+        let work = context.open(async {
+            let request = http_session()?.get(server.url("/bytes/1000000"));
+            let response = request.send().await.unwrap();
+            if is_read {
+                response.bytes().await.unwrap();
+            } else {
+                drop(response);
+            }
+            closes.close_the_one(&server);
+            Ok::<_, OpenError>(())
+        });
+        work.await.unwrap();
+        let exported = rig.exported();
+        assert_eq!(exported.closed(reason), 1, "{with_middleware} {exported}");
     }
 }
 

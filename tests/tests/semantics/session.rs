@@ -1,10 +1,11 @@
 //! The session as a client, closed early and recreated.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_context::testing::Recorder;
 use http_context::{ConnectionUse, OpenError, SessionClosed, builder, http_session, open};
-use http_context_tests::{FactLines as _, Server};
+use http_context_tests::{Edit, FactLines as _, Server};
 use reqwest::Method;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -54,20 +55,27 @@ async fn requests_are_made_as_with_reqwest() {
 #[tokio::test]
 async fn a_response_keeps_what_it_had_when_its_body_is_tracked() {
     let server = Server::start();
-    open(async {
-        let response = http_session()?
-            .get(server.url("/bytes/4000?q=1"))
-            .send()
-            .await?;
-        assert_eq!(response.url().as_str(), server.url("/bytes/4000?q=1"));
-        assert_eq!(response.content_length(), Some(4000));
-        assert_eq!(response.remote_addr(), Some(server.addr()));
-        assert_eq!(response.headers()["content-length"], "4000");
-        assert_eq!(response.bytes().await?.len(), 4000);
-        Ok::<_, BoxError>(())
-    })
-    .await
-    .unwrap();
+    let edits_nothing = Edit(|_: &mut reqwest::Request, _: &http::Extensions| {});
+    for context in [
+        builder(),
+        builder().read_timeout(Duration::from_mins(1)),
+        // Those of a chain are tracked where anybody hears of them.
+        builder()
+            .observer(Arc::new(Recorder::new()))
+            .with(edits_nothing),
+    ] {
+        let work = context.open(async {
+            let request = http_session()?.get(server.url("/bytes/4000?q=1"));
+            let response = request.send().await?;
+            assert_eq!(response.url().as_str(), server.url("/bytes/4000?q=1"));
+            assert_eq!(response.content_length(), Some(4000));
+            assert_eq!(response.remote_addr(), Some(server.addr()));
+            assert_eq!(response.headers()["content-length"], "4000");
+            assert_eq!(response.bytes().await?.len(), 4000);
+            Ok::<_, BoxError>(())
+        });
+        work.await.unwrap();
+    }
 }
 
 #[tokio::test]

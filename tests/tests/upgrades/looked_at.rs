@@ -1,8 +1,13 @@
 //! Who looks at the process sees its upgraded connections, for as long as each is open.
 
-use http_context::{Direction, LeakPolicy, LiveUpgrade, OpenError, UpgradeProtocol, builder};
+use std::io::IoSlice;
+use std::sync::Arc;
+
+use http_context::{
+    Direction, LeakPolicy, LiveUpgrade, MessageType, OpenError, UpgradeProtocol, builder,
+};
 use http_context_tests::UpgradeServer;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{By, echo};
 
@@ -43,6 +48,41 @@ async fn a_snapshot_has_it_with_what_it_carries_and_whose_it_is_until_it_is_drop
         });
         work.await.unwrap();
     }
+}
+
+/// Of two frames that are handed over at once the second is none that was sent while the first is on its way.
+#[tokio::test]
+async fn a_message_counts_when_it_is_written_and_not_when_it_was_handed_over() {
+    let server = UpgradeServer::start();
+    let work = builder().open(async {
+        let mut io = By::Session.upgrade(&server.url("/")).await;
+        // More than fits between here and a peer whose echo nobody reads.
+        let length: usize = 64 << 20;
+        let mut long = [&[0x82, 0xff], &length.to_be_bytes()[..], &[0; 4]].concat();
+        long.resize(long.len() + length, 0);
+        let text = [0x81, 0x81, 0, 0, 0, 0, b'x'];
+        let both = [IoSlice::new(&long), IoSlice::new(&text)];
+        let written = io.write_vectored(&both).await.unwrap();
+        assert!((1..long.len()).contains(&written), "{written}");
+        let traffic = Arc::clone(&open_to(&server)[0].upgrade.traffic);
+        assert_eq!(traffic.bytes(Direction::Sent), written as u64);
+        for &of in MessageType::ALL {
+            assert_eq!(traffic.messages(Direction::Sent, of), 0, "{of:?}");
+        }
+        let (mut read, mut write) = tokio::io::split(io);
+        let drain =
+            tokio::spawn(async move { tokio::io::copy(&mut read, &mut tokio::io::sink()).await });
+        write.write_all(&long[written..]).await.unwrap();
+        assert_eq!(traffic.messages(Direction::Sent, MessageType::Binary), 1);
+        let halves = text.split_at(3);
+        let both = [IoSlice::new(halves.0), IoSlice::new(halves.1)];
+        assert_eq!(write.write_vectored(&both).await.unwrap(), text.len());
+        assert_eq!(traffic.messages(Direction::Sent, MessageType::Text), 1);
+        write.shutdown().await.unwrap();
+        drain.await.unwrap().unwrap();
+        Ok::<_, OpenError>(())
+    });
+    work.await.unwrap();
 }
 
 #[tokio::test]
