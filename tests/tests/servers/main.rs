@@ -6,6 +6,7 @@
     reason = "a test that cannot go on fails, and says where"
 )]
 
+mod bodies;
 mod hang_ups;
 mod streams;
 mod upgraded;
