@@ -97,3 +97,37 @@ async fn what_it_sends_by_another_session_is_on_a_connection_of_that_one() {
     );
     server.wait_until(|counts| counts.open() == 0).await;
 }
+
+/// Where it is in no request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_it_sends_from_a_thread_of_its_own_is_on_a_connection_of_the_session() {
+    struct Elsewhere;
+
+    #[async_trait]
+    impl Middleware for Elsewhere {
+        async fn handle(
+            &self,
+            request: Request,
+            _: &mut Extensions,
+            next: Next<'_>,
+        ) -> reqwest_middleware::Result<Response> {
+            let runtime = tokio::runtime::Handle::current();
+            let send = || {
+                assert!(RequestInfo::with_current(|info| info.is_none()));
+                runtime.block_on(next.run(request, &mut Extensions::new()))
+            };
+            std::thread::scope(|scope| scope.spawn(send).join()).unwrap()
+        }
+    }
+
+    let server = Server::start();
+    let work = builder().with(Elsewhere).open(async {
+        let response = http_session()?.get(server.url("/ok")).send().await?;
+        Ok::<_, BoxError>(response.text().await?)
+    });
+    let (done, report) = work.with_report().await;
+    assert_eq!(done.unwrap(), "ok");
+    let report = report.unwrap();
+    assert!(report.is_clean(), "{report}");
+    server.wait_until(|counts| counts.open() == 0).await;
+}
