@@ -1,8 +1,10 @@
 //! Who uses a connection, and whose ledger shows it.
 
+use std::io;
+
 use http_context::{CloseReason, OpenError, http_session, sees_connection_closes};
-use http_context_tests::{Edit, Server};
-use reqwest_middleware::Middleware;
+use http_context_tests::{Edit, Gate, Server};
+use reqwest_middleware::{Middleware, Next};
 
 use crate::ledger::read;
 use crate::rig::{Rig, Wire};
@@ -69,6 +71,44 @@ async fn a_body_that_is_dropped_closes_its_connection_and_one_that_was_read_does
         let exported = rig.exported();
         assert_eq!(exported.closed(reason), 1, "{with_middleware} {exported}");
     }
+}
+
+/// As one does that has a time limit of its own.
+#[tokio::test]
+async fn an_attempt_that_a_middleware_gives_up_closes_its_connection() {
+    struct GivesUp(Gate);
+
+    #[async_trait::async_trait]
+    impl Middleware for GivesUp {
+        async fn handle(
+            &self,
+            request: reqwest::Request,
+            extensions: &mut http::Extensions,
+            next: Next<'_>,
+        ) -> reqwest_middleware::Result<reqwest::Response> {
+            tokio::select! {
+                response = next.run(request, extensions) => response,
+                () = self.0.pass() => Err(reqwest_middleware::Error::middleware(io::Error::other("late"))),
+            }
+        }
+    }
+
+    let ((rig, closes), server) = (Closes::rig().await, Server::start());
+    let gate = Gate::new();
+    let work = rig.context().with(GivesUp(gate.clone())).open(async {
+        let request = http_session()?.get(server.url("/never")).send();
+        let give_up = async {
+            server.wait_until(|counts| counts.held == 1).await;
+            gate.open();
+        };
+        let (result, ()) = tokio::join!(request, give_up);
+        result.unwrap_err();
+        closes.close_the_one(&server);
+        Ok::<_, OpenError>(())
+    });
+    work.await.unwrap();
+    let exported = rig.exported();
+    assert_eq!(exported.closed(CloseReason::SessionClosed), 1, "{exported}");
 }
 
 #[tokio::test]

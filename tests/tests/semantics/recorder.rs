@@ -26,7 +26,7 @@ async fn it_keeps_every_fact_in_the_order_of_the_calls() {
             assert!(futures_util::poll!(&mut queued).is_pending());
             drop(cancelled);
             queued.await?.bytes().await?;
-            let failed = session.get(format!("http://{}/", refused.addr()));
+            let failed = session.get(format!("http://localhost:{}/", refused.addr().port()));
             failed.send().await.unwrap_err();
             Ok::<_, BoxError>(())
         })
@@ -58,6 +58,7 @@ async fn it_keeps_every_fact_in_the_order_of_the_calls() {
         "request_started",
         "request_sending",
         "connect_started",
+        "name_resolved",
         "connect_failed",
         "request_failed",
         "session_closed",

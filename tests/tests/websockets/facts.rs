@@ -1,6 +1,6 @@
 //! What is said of a WebSocket, held against what its server has counted.
 
-use http_context::websocket::{CloseCode, Message};
+use http_context::websocket::{CloseCode, Message, WebSocketError};
 use http_context::{
     Direction, LeakKind, MessageType, SessionPool, UpgradeEnd, UpgradeEndReason, UpgradeProtocol,
     http_session,
@@ -10,7 +10,9 @@ use http_context_tests::{
 };
 
 use crate::rig::{Rig, Wire as HttpWire};
-use crate::support::{Ends as _, Wire, clean, context, echo, in_time, open, recorded, reported};
+use crate::support::{
+    Ends as _, Wire, begin, clean, context, echo, in_time, open, recorded, reported,
+};
 
 /// What an end says that went one way, in the words of the server.
 fn traffic(end: &UpgradeEnd, direction: Direction) -> WireTraffic {
@@ -102,6 +104,48 @@ async fn an_end_has_who_closed_it_and_with_which_code() {
             assert!(!end.is_dropped);
         }
     }
+}
+
+#[tokio::test]
+async fn a_peer_that_sends_what_it_may_not_is_told_what_was_wrong() {
+    for wire in Wire::ALL {
+        for (frame, code) in [
+            (Frame::text(&"x".repeat(101)), 1009),
+            (Frame::new(opcode::TEXT, [0xff]), 1007),
+            (Frame::new(0x3, ""), 1002),
+        ] {
+            let (server, (context, recorder)) = (wire.server(), recorded());
+            let peer = WebSocketPeer::opens().sends(&frame).then(Step::AwaitClose);
+            let url = server.serve(peer.then(Step::AwaitEnd));
+            let work = clean(context, async {
+                let request = begin(&url).max_message_size(100);
+                let mut socket = request.connect().await.unwrap();
+                socket.next().await.unwrap().unwrap_err();
+            });
+            in_time(work).await;
+            server.wait_until(|counts| counts.open == 0).await;
+            assert_eq!(server.seen(&url)[0].close_codes(), [code]);
+            assert_eq!(recorder.end().reason, UpgradeEndReason::Failed);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_has_gone_without_a_word_is_told_nothing() {
+    let (server, (context, recorder)) = (WebSocketServer::start(), recorded());
+    let peer = WebSocketPeer::opens().then(Step::Shutdown);
+    let url = server.serve(peer.then(Step::AwaitEnd));
+    let work = clean(context, async {
+        let error = open(&url).await.next().await.unwrap().unwrap_err();
+        assert!(
+            matches!(error, WebSocketError::ConnectionLost(_)),
+            "{error:?}"
+        );
+    });
+    in_time(work).await;
+    server.wait_until(|counts| counts.open == 0).await;
+    assert_eq!(server.seen(&url)[0].close_codes(), [0; 0]);
+    assert_eq!(recorder.end().reason, UpgradeEndReason::Remote);
 }
 
 #[tokio::test]

@@ -229,8 +229,12 @@ async fn who_closes_what_was_reset_is_told_so() {
             let mut socket = open(&url).await;
             server.wait_until(|counts| counts.open == 0).await;
             let error = socket.close(CloseCode::Normal, "").await.unwrap_err();
-            let is_lost = matches!(error, WebSocketError::ConnectionLost(_));
-            assert!(is_lost, "{error:?}");
+            let next = socket.next().await.unwrap().unwrap_err();
+            for error in [error, next] {
+                let is_lost = matches!(error, WebSocketError::ConnectionLost(_));
+                assert!(is_lost, "{error:?}");
+            }
+            assert!(socket.next().await.is_none());
         });
         in_time(work).await;
     }

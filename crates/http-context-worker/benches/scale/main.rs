@@ -1,8 +1,9 @@
 //! What one worker, ten, a hundred and a thousand ask of Redis, PostgreSQL, Prometheus and a collector.
 //!
 //! `cargo bench -p http-context-worker --all-features --bench scale` writes `benches/docs/scale.md`; a word after
-//! `--` (`redis`, `postgres`, `series`, `prometheus`, `spans`) prints that part alone. It starts the servers
-//! itself, which have to be on the search path (`cargo xtask tools`). What they do is told by themselves and
+//! `--` (`redis`, `postgres`, `series`, `prometheus`, `spans`) prints that part alone, and numbers after either of the
+//! first two the rows of so many workers alone. It starts the servers itself, which have to be on the search path
+//! (`cargo xtask tools`). What they do is told by themselves and
 //! by the kernel: nothing here counts for them.
 
 #![allow(
@@ -42,13 +43,18 @@ fn main() {
             series::main(hosts.parse().unwrap(), kinds.parse().unwrap());
         }
         ["spans", jobs, rate] => spans::main(jobs.parse().unwrap(), rate.parse().unwrap()),
-        ["redis", ..] => println!("{}", loads::table::<redis::Redis>()),
-        ["postgres", ..] => println!("{}", loads::table::<postgres::Postgres>()),
+        ["redis", rows @ ..] => println!("{}", loads::table::<redis::Redis>(words(rows))),
+        ["postgres", rows @ ..] => println!("{}", loads::table::<postgres::Postgres>(words(rows))),
         ["series", ..] => println!("{}", series::table()),
         ["prometheus", ..] => println!("{}", prometheus::table()),
         ["spans", ..] => println!("{}", spans::table()),
         _ => all(),
     }
+}
+
+/// Without what cargo adds.
+fn words<'a, 'w>(arguments: &'a [&'w str]) -> &'a [&'w str] {
+    arguments.strip_suffix(&["--bench"]).unwrap_or(arguments)
 }
 
 fn all() {
@@ -57,8 +63,8 @@ fn all() {
          servers and all of the workers on them. Processor time and memory (proportional set size) are the kernel's, \
          of all processes of a server; the rest is what the server says of itself.\n"
             .to_owned(),
-        loads::table::<redis::Redis>(),
-        loads::table::<postgres::Postgres>(),
+        loads::table::<redis::Redis>(&[]),
+        loads::table::<postgres::Postgres>(&[]),
         series::table(),
         prometheus::table(),
         spans::table(),

@@ -21,7 +21,7 @@ impl Postgres {
 
 impl Engine for Postgres {
     const NAME: &'static str = "PostgreSQL";
-    const WORKERS: &'static [usize] = &[1, 10, 100, 250];
+    const WORKERS: &'static [usize] = &[1, 10, 100, 250, 1_000];
     const QUESTIONS: &'static str = "transactions";
 
     /// For more than 100 connections, of which each worker has several.
@@ -43,6 +43,11 @@ impl Engine for Postgres {
     fn unfinished(&mut self) -> usize {
         let left =
             self.count("SELECT count(*) FROM (SELECT FROM apalis.jobs LIMIT 1) AS unfinished");
+        usize::try_from(left).unwrap()
+    }
+
+    fn left(&mut self) -> usize {
+        let left = self.count("SELECT count(*) FROM apalis.jobs");
         usize::try_from(left).unwrap()
     }
 

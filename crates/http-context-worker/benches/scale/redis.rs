@@ -38,6 +38,10 @@ impl Engine for Redis {
         self.0.hlen("jobs:data").unwrap()
     }
 
+    fn left(&mut self) -> usize {
+        self.unfinished()
+    }
+
     fn connections(&mut self) -> usize {
         self.info::<usize>("connected_clients") - 1
     }

@@ -1,6 +1,7 @@
 //! Connections to test with.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +64,17 @@ impl Sample {
     #[cfg(all(target_os = "linux", not(http_context_no_kernel)))]
     pub(super) fn untold(&self, addresses: AddressPair) -> Arc<Connection> {
         self.with_sight(addresses, Observers::default(), false, Sight::Unknown)
+    }
+
+    /// One of a plain client, that is observed, and whose close will be seen.
+    pub(super) fn plain(&self, addresses: AddressPair) -> Arc<Connection> {
+        let mut info = info(addresses);
+        if let Some(info) = Arc::get_mut(&mut info) {
+            info.plain = Some(Location::caller());
+        }
+        let observers = self.observers();
+        let connection = Connection::new(info, observers, &self.traffic, true, Sight::Unknown);
+        Arc::new(connection)
     }
 
     /// Enters one in the registry of the process.

@@ -130,3 +130,33 @@ fn was_dropped(state: &State, now: Instant) -> bool {
         .dropped
         .is_some_and(|at| now.saturating_duration_since(at) < DROP_CLOSES_WITHIN)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::sample::{Sample, without_socket};
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_plain_client_s_connection_no_more_is_said_than_is_known() {
+        let (sample, keep_alive) = (Sample::new(), Duration::from_mins(2));
+        let [here, peer, nobody] = [SocketEnd::Here, SocketEnd::Peer, SocketEnd::Unknown];
+        for (age, end, reason) in [
+            (Duration::ZERO, here, CloseReason::SessionClosed),
+            (Duration::ZERO, peer, CloseReason::Remote),
+            (Duration::ZERO, nobody, CloseReason::Unknown),
+            (keep_alive, here, CloseReason::Unknown),
+            (keep_alive, peer, CloseReason::Remote),
+        ] {
+            let connection = sample.plain(without_socket(3, 1));
+            tokio::time::advance(age).await;
+            let gone = connection.gone(&SocketGone::now(end));
+            assert_eq!(gone, super::super::Gone::Reported);
+            let reported = sample.reported.take();
+            assert_eq!(reported[0].reason, reason, "{age:?} {end:?}");
+        }
+        let connection = sample.plain(without_socket(3, 1));
+        let opened = connection.info.opened;
+        assert!(!connection.is_long_idle(opened + keep_alive));
+        assert!(connection.is_long_idle(opened + keep_alive * 2));
+    }
+}

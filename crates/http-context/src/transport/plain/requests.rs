@@ -61,3 +61,61 @@ fn is_refused(error: &(dyn std::error::Error + 'static)) -> bool {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Copy)]
+    enum End {
+        /// Of the one stream.
+        Reset(Reason),
+        /// Before the server has looked at any.
+        GoAway(Reason),
+    }
+
+    /// The error of a request that a server ends in this way.
+    async fn error(end: End) -> Box<dyn std::error::Error> {
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let serves = async {
+            let mut serving = h2::server::Builder::new()
+                .handshake::<_, bytes::Bytes>(far)
+                .await
+                .unwrap();
+            match end {
+                End::Reset(reason) => {
+                    let (_, mut response) = serving.accept().await.unwrap().unwrap();
+                    response.send_reset(reason);
+                }
+                End::GoAway(reason) => serving.abrupt_shutdown(reason),
+            }
+            while let Some(Ok(_)) = serving.accept().await {}
+        };
+        let asks = async {
+            let (mut requests, connection) = h2::client::handshake(near).await.unwrap();
+            let (response, _) = requests.send_request(http::Request::new(()), true).unwrap();
+            drop(requests);
+            let (response, _) = tokio::join!(response, connection);
+            response.unwrap_err()
+        };
+        let (error, ()) = tokio::join!(asks, serves);
+        error.into()
+    }
+
+    #[tokio::test]
+    async fn only_what_the_server_has_not_looked_at_is_sent_again() {
+        for (reason, reset, goes_away) in [
+            (Reason::REFUSED_STREAM, true, false),
+            (Reason::NO_ERROR, false, true),
+            (Reason::CANCEL, false, false),
+            (Reason::ENHANCE_YOUR_CALM, false, false),
+        ] {
+            let ended = error(End::Reset(reason)).await;
+            assert_eq!(is_refused(&*ended), reset, "{ended:?}");
+            let ended = error(End::GoAway(reason)).await;
+            assert_eq!(is_refused(&*ended), goes_away, "{ended:?}");
+            // It is not the server that says so.
+            assert!(!is_refused(&h2::Error::from(reason)));
+        }
+    }
+}
