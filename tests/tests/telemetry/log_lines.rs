@@ -188,6 +188,22 @@ async fn a_leak_of_a_body_is_logged_with_what_had_come_of_it() {
 }
 
 #[tokio::test]
+async fn one_that_breaks_is_logged_however_many_at_its_place_have_ended_well() {
+    let (log, _guard) = logged();
+    let (well, breaks) = (UpgradeServer::start(), UpgradeServer::start_tls());
+    let tls = Tls::Config(http_context_tests::tls::client_config());
+    let work = builder().observer(instrumentation()).tls(tls).open(async {
+        for server in [&well, &well, &breaks, &breaks, &well] {
+            upgrade(server.url("/"), true).await?;
+        }
+        Ok::<_, OpenError>(())
+    });
+    work.await.unwrap();
+    let lines = ["has ended", "connection broke"].map(|message| log.lines(message).len());
+    assert_eq!(lines, [1, 1]);
+}
+
+#[tokio::test]
 async fn the_end_of_an_upgraded_connection_is_logged_and_one_that_breaks_is_a_warning() {
     for (is_tls, message, level, reason) in [
         (false, "has ended", "DEBUG", "reason=\"remote\""),

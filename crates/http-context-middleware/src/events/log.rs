@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use http_context::{Caller, RequestInfo};
-use tracing::{Level, Span};
+use http_context::{Caller, NestedPolicy, RequestInfo};
+use tracing::Span;
 
 use super::upgrade_log::log_upgrade_end;
 use super::{ContextEvent, millis, place};
@@ -22,7 +22,7 @@ impl ContextEvent<'_> {
             Self::NestedOpen(nested) => {
                 let (outer, inner) = (nested.outer_opened_at, nested.called_at);
                 let policy = nested.policy.as_str();
-                if self.level() == Some(Level::WARN) {
+                if matches!(nested.policy, NestedPolicy::Warn | NestedPolicy::Deny) {
                     tracing::warn!(
                         name: "http_context.nested_open",
                         target: "http_context",

@@ -7,9 +7,8 @@ mod upgrade_log;
 use std::time::Duration;
 
 use http_context::{
-    CallSite, Leak, LeakPolicy, NestedOpen, NestedPolicy, RequestInfo, UpgradeEnd, UpgradeEndReason,
+    CallSite, Leak, LeakPolicy, NestedOpen, RequestInfo, UpgradeEnd, UpgradeEndReason,
 };
-use tracing::Level;
 
 pub(crate) use self::log::log_slow_queue;
 pub(crate) use self::rate_limit::RateLimit;
@@ -22,6 +21,7 @@ pub(crate) enum ContextEvent<'e> {
 }
 
 impl ContextEvent<'_> {
+    /// Its name, which is that of its log line.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::NestedOpen(_) => "http_context.nested_open",
@@ -42,18 +42,9 @@ impl ContextEvent<'_> {
         }
     }
 
-    /// The level of its log line; `None` for no line.
-    pub(crate) fn level(&self) -> Option<Level> {
-        match self {
-            Self::NestedOpen(nested) => match nested.policy {
-                NestedPolicy::Warn | NestedPolicy::Deny => Some(Level::WARN),
-                _ => Some(Level::DEBUG),
-            },
-            Self::Leak(_, LeakPolicy::Off | LeakPolicy::Count) => None,
-            Self::Leak(..) => Some(Level::WARN),
-            Self::UpgradeEnd(_, end) if has_failed(end) => Some(Level::WARN),
-            Self::UpgradeEnd(..) => Some(Level::DEBUG),
-        }
+    /// Whether it is logged.
+    pub(crate) fn has_line(&self) -> bool {
+        !matches!(self, Self::Leak(_, LeakPolicy::Off | LeakPolicy::Count))
     }
 
     /// Whether it is an event of the context's span as well. The good end of one connection of many is

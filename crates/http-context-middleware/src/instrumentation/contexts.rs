@@ -23,8 +23,7 @@ impl Instrumentation {
 
     /// Makes it an event of the context's span and, at a bounded rate, a log line.
     pub(super) fn note_event(&self, context: &ContextInfo, event: &ContextEvent<'_>) {
-        let logs =
-            event.level().is_some() && self.log_rate.lets_through(event.name(), event.places());
+        let logs = event.has_line() && self.log_rate.lets_through(event.name(), event.places());
         match context.attached::<ContextSpan>() {
             Some(span) if event.is_on_span() => span.event(event, logs),
             _ if logs => event.log(None),
