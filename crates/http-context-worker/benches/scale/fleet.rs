@@ -59,7 +59,7 @@ pub(crate) fn main(queue: &str, workers: usize) {
         });
         for ended in join_all(runs).await {
             if let Err(failure) = ended.unwrap() {
-                println!("{failure}");
+                eprintln!("{failure}");
             }
         }
     });

@@ -35,19 +35,21 @@
 //! Four connections for each worker, so that the default of 100 (`max_connections`) is used up by 25: of forty, nine
 //! had none, and a worker says then that the server `refuses for now: sorry, too many clients already (53300)`. Each of
 //! the four is a process of 3 to 4 MB there. An idle worker takes 0.3 to 0.4 % of a core of the server, with 6
-//! transactions a second. A job takes 0.5 to 0.7 ms. All of it shares two cores:
+//! transactions a second. A job takes 0.4 to 0.8 ms. All of it shares two cores:
 //!
 //! | workers | idle, % of a core | measured, all at once: jobs a second |
 //! |---:|---:|---:|
-//! | 1 | 0.80 | 2,557 |
-//! | 10 | 3.48 | 2,705 |
-//! | 100 | 31.27 | 1,611 |
-//! | 250 | 107.47 | 75 |
+//! | 1 | 0.30 | 3,152 |
+//! | 10 | 3.08 | 2,979 |
+//! | 100 | 28.36 | 1,551 |
+//! | 250 | 102.44 | 156 |
+//! | 250 of 1,000 | 127.04 | 187 |
 //!
-//! The knee lies between the last two: 250 workers, with 972 connections, left next to nothing of two cores for jobs,
-//! and one job waited for 169 ms. A thousand would take four cores with nothing to do. Where there are to be more than
-//! some dozens of workers, let each do more at once, or take Redis. They should not start at the same moment: a worker
-//! that has no connection within two seconds at its start ends, and of 252 that started within three seconds, eleven did.
+//! The knee lies between 100 and 250: 250 workers, with 942 connections, left little of two cores for jobs. A thousand do
+//! not come up there at all. They were started within 50 s, and after two minutes the server knew 250 of them: the others
+//! had ended, since a worker that is not answered within two seconds when it connects, or not within ten once it has, ends
+//! with `does not answer`. Four cores are what a thousand would take with nothing to do, and more while they start. Where
+//! there are to be more than some dozens of workers, let each do more at once, or take Redis.
 //!
 //! # How soon a job begins
 //!
