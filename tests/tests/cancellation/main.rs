@@ -15,6 +15,7 @@ mod bodies;
 mod children;
 mod cut;
 mod exit;
+mod frames;
 mod open;
 mod pool;
 mod requests;

@@ -2,7 +2,11 @@
 
 use std::io;
 
-use http_context::{CloseReason, OpenError, http_session, sees_connection_closes};
+use http_context::{
+    CloseReason, ConnectionSnapshot, OpenError, http_session, open_connections,
+    sees_connection_closes,
+};
+use http_context_middleware::Uninstrumented;
 use http_context_tests::{Edit, Gate, Server};
 use reqwest_middleware::{Middleware, Next};
 
@@ -12,6 +16,14 @@ use crate::scripted::Closes;
 
 fn edits_nothing() -> impl Middleware {
     Edit(|_: &mut reqwest::Request, _: &http::Extensions| {})
+}
+
+/// Requests on the one connection to this server.
+fn in_flight(server: &Server) -> u32 {
+    let open = open_connections();
+    let remote = |one: &ConnectionSnapshot| one.info.addresses.map(|pair| pair.remote);
+    let one = open.iter().find(|one| remote(one) == Some(server.addr()));
+    one.unwrap().in_flight
 }
 
 #[tokio::test]
@@ -27,11 +39,14 @@ async fn one_response_of_two_ends_and_the_connection_is_in_use_until_the_other_h
             let request = http_session()?.get(server.url("/slow-body"));
             let (first, second) = (request.try_clone().unwrap().send(), request.send());
             let (first, second) = (first.await.unwrap(), second.await.unwrap());
+            assert_eq!(in_flight(&server), 2);
             assert_eq!(rig.exported().active_and_idle(), (1, 0));
             drop(first);
+            assert_eq!(in_flight(&server), 1);
             assert_eq!(rig.exported().active_and_idle(), (1, 0));
             server.gate().open();
             second.bytes().await.unwrap();
+            assert_eq!(in_flight(&server), 0);
             assert_eq!(rig.exported().active_and_idle(), (0, 1));
             Ok::<_, OpenError>(())
         });
@@ -109,6 +124,20 @@ async fn an_attempt_that_a_middleware_gives_up_closes_its_connection() {
     work.await.unwrap();
     let exported = rig.exported();
     assert_eq!(exported.closed(CloseReason::SessionClosed), 1, "{exported}");
+}
+
+#[tokio::test]
+async fn a_connection_of_a_request_that_is_not_instrumented_is_idle_while_none_is_on_it() {
+    let (_turn, rig) = (Closes::take_turn().await, Rig::new(Wire::Http1));
+    let server = Server::start();
+    let work = rig.context().open(async {
+        let request = http_session()?.get(server.url("/ok"));
+        let request = request.with_extension(Uninstrumented);
+        request.send().await.unwrap().bytes().await.unwrap();
+        assert_eq!(rig.exported().active_and_idle(), (0, 1));
+        Ok::<_, OpenError>(())
+    });
+    work.await.unwrap();
 }
 
 #[tokio::test]
