@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use http_context::{
-    DefaultAuth, RedirectAction, RedirectPolicy, SessionOptions, builder, http_session,
+    DefaultAuth, JoinSet, RedirectAction, RedirectPolicy, SessionOptions, SessionPool, builder,
+    http_session,
 };
+use http_context_middleware::Instrumentation;
 use http_context_tests::Server;
 
 use crate::BoxError;
@@ -46,4 +48,28 @@ async fn each_names_itself_and_no_secret() {
     let shown = attempts.lock().unwrap().join("");
     assert!(shown.starts_with("RedirectAttempt { status: "), "{shown}");
     assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[tokio::test]
+async fn what_else_there_is_names_itself() {
+    let pool = SessionPool::builder();
+    assert_shown(&pool, "PoolBuilder");
+    let pool = pool.build();
+    assert_shown(&pool, "SessionPool");
+    assert_shown(&builder().layer(), "ContextLayer");
+    assert_shown(&builder().http_layer(), "HttpContextLayer");
+    assert_shown(&RedirectPolicy::limited(3), "RedirectPolicy");
+    assert_shown(&JoinSet::<()>::new(), "JoinSet");
+    assert_shown(&Instrumentation::builder(), "InstrumentationBuilder");
+    let instrumentation = Instrumentation::builder().build();
+    assert_shown(&instrumentation, "Instrumentation { spans: ");
+    let work = builder().pool(pool).open(async {
+        let context = http_context::current().unwrap();
+        assert_shown(&context, "HttpContext { ");
+        assert_shown(context.info(), "ContextInfo { ");
+        let socket = http_session()?.websocket("ws://host/?sig=hunter2");
+        assert_shown(&socket, "WebSocketBuilder { ");
+        Ok::<_, BoxError>(())
+    });
+    work.await.unwrap();
 }

@@ -91,7 +91,7 @@ async fn the_whole_url_is_there_for_who_asks_for_it() {
             if path != "/redirect/1" {
                 assert!(whole.query().is_some_and(|query| query.contains(SECRET)));
                 let kept = response.extensions().get::<FinalUrl>().unwrap();
-                assert!(!format!("{kept:?}").contains(SECRET));
+                assert_eq!(format!("{kept:?}"), "FinalUrl { .. }");
             }
             // Where there is no secret the response has its one URL.
             let plain = http_session()?.get(server.url(path)).send().await.unwrap();

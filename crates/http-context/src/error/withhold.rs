@@ -181,7 +181,11 @@ mod tests {
         let error = Says("?sig=abc", Some(source.into()));
         let withheld = withheld(&error).unwrap();
         assert_eq!(withheld.to_string(), "?sig=REDACTED");
-        assert!(!format!("{withheld:?}").contains("abc"), "{withheld:?}");
+        let shown = format!("{withheld:?}");
+        assert!(
+            shown.contains("REDACTED") && !shown.contains("abc"),
+            "{shown}"
+        );
         withheld
     }
 
@@ -215,6 +219,13 @@ mod tests {
         let found = around(io::Error::other(closed.clone()));
         assert_eq!(SessionClosed::find(&found), Some(&closed));
         assert_eq!(BodyTooLarge::find(&around(too_large)), Some(&too_large));
+        let of_secret = QueueTimeout {
+            host: "host?sig=abc".to_owned(),
+            ..queue.clone()
+        };
+        let found = around(of_secret);
+        assert!(chain(&found).all(|error| !format!("{error} {error:?}").contains("abc")));
+        assert_eq!(ErrorKind::of(&found), ErrorKind::QueueTimeout);
         let limit = std::time::Duration::from_secs(1);
         let silent = ReadTimeout { limit };
         let found = around(silent.into_io());
