@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use http_context::websocket::{Message, WebSocketPool, WebSocketPoolBuilder, WebSocketPoolError};
-use http_context::{HttpContext, LeakKind, NestedPolicy, OpenError, current, http_session, job};
+use http_context::{
+    HttpContext, LeakKind, NestedPolicy, OpenError, UpgradeEndReason, current, http_session, job,
+};
 use http_context_tests::{Frame, Step, WebSocketPeer, WebSocketServer, opcode};
 
 use crate::support::{Ends as _, clean, context, echo, in_time, open, recorded, reported};
@@ -233,6 +235,31 @@ async fn one_that_a_job_keeps_is_a_leak_of_the_job() {
         assert_eq!(recorder.leaked_and_resolved(), (1, 1));
     }))
     .await;
+}
+
+/// Its pool would close them as well, on another thread.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn what_waits_in_the_pool_of_a_context_that_is_dropped_is_cut_off_with_it() {
+    let server = WebSocketServer::start();
+    let url = server.serve(WebSocketPeer::echoes());
+    for _ in 0..200 {
+        let (context, recorder) = recorded();
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let work = context.open(async {
+            let pool = pool(&url).build().unwrap();
+            let mut socket = pool.get().await.unwrap();
+            echo(&mut socket, Message::text("used")).await;
+            socket.put_back();
+            tell.send(pool).unwrap();
+            std::future::pending::<Result<(), OpenError>>().await
+        });
+        let _pool = tokio::select! {
+            _ = work => unreachable!("it has no end"),
+            pool = told => pool.unwrap(),
+        };
+        assert_eq!(recorder.reports()[0].aborted, 1);
+        assert_eq!(recorder.end().reason, UpgradeEndReason::Exit);
+    }
 }
 
 #[tokio::test]

@@ -251,15 +251,20 @@ impl HttpContext {
         Err(scope.context_closed_error(spawned_at).into())
     }
 
-    /// Begins an exit: from here on nothing is admitted. Returns how many opens were nested in it.
+    /// Begins an exit: from here on nothing is admitted. Returns how many opens were nested in it. Who waits for it
+    /// has to be [told](Self::tell_closing).
     pub(crate) fn begin_exit(&self, now: Instant) -> u64 {
         self.0.scope.info.phase.close(now);
         fence(Ordering::SeqCst);
-        self.0.scope.changed.notify_waiters();
         if let Some(sessions) = self.0.sessions.get() {
             sessions.refuse();
         }
         self.0.nested_opens.close()
+    }
+
+    /// Tells those who wait for an exit that it has begun.
+    pub(crate) fn tell_closing(&self) {
+        self.0.scope.changed.notify_waiters();
     }
 
     /// Ends an exit.

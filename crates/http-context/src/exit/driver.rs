@@ -70,6 +70,7 @@ impl Exit {
     pub(crate) fn at_once(&mut self, outcome: Outcome) -> Option<ExitReport> {
         self.refuse(outcome);
         let context = self.context.clone()?;
+        context.tell_closing();
         if !context.is_idle() {
             return None;
         }
@@ -319,6 +320,8 @@ impl Drop for Exit {
         // Also where the work had ended and its exit was dropped: its output is lost.
         self.outcome = outcome;
         self.abort(&context);
+        // There is nothing left for them to end: what they would have had is cut off, and counted as that.
+        context.tell_closing();
         if let Some(sessions) = context.sessions_if_any() {
             close_unverified(&context, sessions);
         }
