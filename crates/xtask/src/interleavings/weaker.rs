@@ -136,9 +136,9 @@ pub(super) const WEAKER: &[Weaker] = &[
     Weaker {
         file: "context/http_context.rs",
         code: r"        fence(Ordering::SeqCst);
-        self.0.scope",
+        if let Some(sessions) = self.0.sessions.get() {",
         instead: r"        fence(Ordering::AcqRel);
-        self.0.scope",
+        if let Some(sessions) = self.0.sessions.get() {",
         model: "an_exit_sees_the_state_of_the_sessions_or_is_seen",
     },
     Weaker {
