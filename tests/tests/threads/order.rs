@@ -129,6 +129,36 @@ async fn a_request_that_ends_by_itself_while_its_context_exits_is_none_that_was_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_ends_by_itself_at_the_end_of_the_drain_is_no_leak() {
+    let (observed, stopped) = Observed::stopping_at("response_body_ended");
+    let server = Server::start();
+    let context = observed.context().drain_timeout(Duration::ZERO);
+    let (reading, is_read) = tokio::sync::oneshot::channel();
+    let (is_stopped, ends) = tokio::sync::oneshot::channel();
+    let work = context.open(async {
+        let response = http_session()?.get(server.url("/ok")).send().await?;
+        assert!(reading.send(tokio::spawn(response.bytes())).is_ok());
+        Ok::<_, BoxError>(ends.await?)
+    });
+    let mut exit = Box::pin(work.with_report());
+    let read = tokio::select! {
+        _ = &mut exit => unreachable!("its work waits"),
+        read = is_read => read.unwrap(),
+    };
+    stopped.wait();
+    is_stopped.send(()).unwrap();
+    // It has drained by then, for no time at all, and waits for what another thread ends.
+    let drained = tokio::time::timeout(Duration::from_millis(100), &mut exit).await;
+    assert!(drained.is_err());
+    drop(stopped);
+    assert_eq!(read.await.unwrap().unwrap(), "ok");
+    let report = exit.await.1.unwrap();
+    assert!(report.is_clean(), "{report}");
+    assert_eq!((report.requests, report.aborted), (1, 0));
+    assert_eq!(observed.invariants.settled().await.late, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_is_answered_while_its_session_is_closed_is_answered_before_its_body_ends() {
     let (observed, stopped) = Observed::stopping_at("request_answered");
     let server = Server::start();

@@ -12,16 +12,17 @@ const BODY: u8 = 2;
 const UPGRADED: u8 = 3;
 
 impl Exchange {
-    /// Marks it as leaked. Returns the leak, which is to be reported.
-    pub(super) fn mark_leaked(&self) -> Leak {
+    /// Marks it as leaked, unless another thread is just ending it. Returns the leak, which is to be reported.
+    pub(super) fn mark_leaked(&self) -> Option<Leak> {
         let reported = match self.lock().stage {
+            Stage::Notifying | Stage::Request | Stage::PollingRequest => REQUEST,
             Stage::Body | Stage::PollingBody => BODY,
             Stage::Upgraded => UPGRADED,
-            _ => REQUEST,
+            Stage::Aborted | Stage::Over => return None,
         };
         // A swap, as where it is resolved: of a mark and a resolution the later one sees the other.
         self.driver.reported.swap(reported, Ordering::AcqRel);
-        self.leak_of(reported)
+        Some(self.leak_of(reported))
     }
 
     /// Marks one that was ended under its holder as leaked, if it is held. Returns the leak, which is to

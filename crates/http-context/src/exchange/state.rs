@@ -82,7 +82,8 @@ impl Requests {
     /// All that there are now, as leaks that are about to be reported. One that ends afterwards sees
     /// that it was marked, and as what.
     pub(crate) fn mark_leaked(&self) -> Vec<Leak> {
-        self.in_flight.map(|exchange| exchange.mark_leaked())
+        let marked = self.in_flight.map(|exchange| exchange.mark_leaked());
+        marked.into_iter().flatten().collect()
     }
 }
 
