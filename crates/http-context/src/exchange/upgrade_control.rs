@@ -42,6 +42,11 @@ impl UpgradeControl {
         self.exchange.end_by_protocol(reason, is_dropped);
     }
 
+    /// Its holder is about to end and [release](Self::release) it: it is kept by nobody from here on.
+    pub(crate) fn let_go(&self) {
+        self.exchange.lock().is_released = true;
+    }
+
     /// Its holder holds it no more.
     pub(crate) fn release(&self) {
         self.exchange.release_body(self.exchange.lock());

@@ -121,6 +121,8 @@ impl Exchange {
         let mut locked = self.lock();
         let is_open = locked.stage == Stage::Upgraded;
         locked.stage = Stage::Over;
+        // Before its end is told: an exit that sees it is not to take it for kept.
+        locked.is_released = true;
         drop(locked);
         if is_open && let Driven::Upgraded(upgraded) = self.take_driven() {
             let is_dropped = upgraded.ended.is_none();

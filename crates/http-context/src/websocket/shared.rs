@@ -207,6 +207,8 @@ impl Shared {
 
     /// Its last holder has dropped it.
     pub(super) fn dropped(&self) {
+        // First: an exit that sees its end is not to take it for kept.
+        self.control.let_go();
         let mut state = self.lock();
         let is_dropped = !state.is_over && !state.has_sent_close && !state.has_received_close;
         if is_dropped {

@@ -342,4 +342,11 @@ pub(super) const WEAKER: &[Weaker] = &[
         instead: "            (state",
         model: "a_websocket_that_is_cut_off_while_it_is_read_ends_once",
     },
+    Weaker {
+        file: "websocket/shared.rs",
+        code: r"        self.control.let_go();
+",
+        instead: "",
+        model: "a_websocket_that_its_holder_drops_is_kept_by_nobody_once_it_has_ended",
+    },
 ];

@@ -59,3 +59,22 @@ fn a_websocket_that_takes_leave_while_it_is_dropped_ends_once() {
         sample.end();
     });
 }
+
+/// An exit that sees nothing in flight any more names nobody as its holder.
+#[test]
+fn a_websocket_that_its_holder_drops_is_kept_by_nobody_once_it_has_ended() {
+    model(|| {
+        let sample = Sample::new(Answer::Upgrade);
+        let (socket, _peer) = socket(&sample);
+        let exchange = sample.sessions.requests.all().remove(0);
+        let dropping = spawn(move || socket.dropped());
+        if sample.context.is_idle() {
+            assert!(!exchange.is_kept() && exchange.mark_kept().is_none());
+        }
+        dropping.join().unwrap();
+        assert!(!exchange.is_kept());
+        drop(exchange);
+        sample.facts.assert_all_over();
+        sample.end();
+    });
+}
