@@ -144,7 +144,8 @@ fn told(mut bytes: &[u8]) -> Told {
         if is_bad || is_long {
             let mut ends = Vec::new();
             ends.extend(is_bad.then_some(End::Protocol));
-            ends.extend(is_long.then_some(End::TooLong));
+            // A control frame may be too long for either.
+            ends.extend((is_long || frame.length > LONGEST as u64).then_some(End::TooLong));
             if is_long && frame.opcode != BINARY {
                 // It may be no text either.
                 ends.push(End::Protocol);
