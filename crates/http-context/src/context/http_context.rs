@@ -138,7 +138,7 @@ impl HttpContext {
     /// up to the [`drain_timeout`](crate::ContextBuilder::drain_timeout), and nothing of one that
     /// ends in that time is a leak. What is under way goes on meanwhile, and only new requests are
     /// refused, so that a farewell can be sent on an open stream. A context that is dropped or panics
-    /// waits for nothing.
+    /// waits for nothing, and has cut off what is under way before this is done.
     ///
     /// The future keeps neither a session nor a connection open.
     ///
