@@ -4,10 +4,23 @@ use std::future::pending;
 
 use futures_util::FutureExt as _;
 use http_context::testing::{Fact, Recorder};
-use http_context::{HeldSocket, LeakPolicy, Outcome};
+use http_context::{ContextBuilder, HeldSocket, LeakPolicy, Outcome};
 use http_context_tests::{Server, crowd, sockets};
 
 use crate::{BoxError, Held, check, held, recorded, resolved};
+
+/// What is held of a context that was cancelled.
+async fn held_after_cancel(server: &Server, context: ContextBuilder) -> Held {
+    let (holds, holder) = tokio::sync::oneshot::channel();
+    let work = context.open(async {
+        holds.send(held(server)?).unwrap();
+        pending::<Result<(), BoxError>>().await
+    });
+    tokio::select! {
+        _ = work => unreachable!("it never ends"),
+        held = holder => held.unwrap(),
+    }
+}
 
 async fn cut_in_the_background(server: &Server, recorder: &Recorder, held: Held) {
     assert!(!held.has_ended(), "nothing was waited for");
@@ -27,16 +40,7 @@ async fn cut_in_the_background(server: &Server, recorder: &Recorder, held: Held)
 #[cfg_attr(http_context_no_kernel, ignore = "nobody shows that it is held")]
 async fn one_that_is_cancelled() {
     let (server, (recorder, context)) = (Server::start(), recorded());
-    let (holds, holder) = tokio::sync::oneshot::channel();
-    let mut work = Box::pin(context.open(async {
-        holds.send(held(&server)?).unwrap();
-        pending::<Result<(), BoxError>>().await
-    }));
-    let held = tokio::select! {
-        _ = &mut work => unreachable!("it never ends"),
-        held = holder => held.unwrap(),
-    };
-    drop(work);
+    let held = held_after_cancel(&server, context).await;
     assert_eq!(recorder.reports()[0].outcome, Outcome::Cancelled);
     cut_in_the_background(&server, &recorder, held).await;
 }
@@ -45,16 +49,7 @@ async fn one_that_is_cancelled() {
 #[cfg_attr(http_context_no_kernel, ignore = "nobody shows that it is held")]
 async fn one_of_many_contexts() {
     let (server, (recorder, context)) = (Server::start(), recorded());
-    let (holds, holder) = tokio::sync::oneshot::channel();
-    let mut work = Box::pin(context.open(async {
-        holds.send(held(&server)?).unwrap();
-        pending::<Result<(), BoxError>>().await
-    }));
-    let held = tokio::select! {
-        _ = &mut work => unreachable!("it never ends"),
-        held = holder => held.unwrap(),
-    };
-    drop(work);
+    let held = held_after_cancel(&server, context).await;
     crowd().await;
     server.wait_until(|counts| counts.open() == 0).await;
     resolved(&recorder).await;

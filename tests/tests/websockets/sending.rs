@@ -37,6 +37,16 @@ fn reads_late() -> WebSocketPeer {
         .sends(&http_context_tests::Frame::close(1000, ""))
 }
 
+/// Closes it while nothing can be written to it, and does not read before the gate is open.
+fn closes_and_reads_late() -> WebSocketPeer {
+    WebSocketPeer::opens()
+        .reads_nothing()
+        .then(Step::Wait(Duration::from_millis(300)))
+        .sends(&http_context_tests::Frame::close(1000, ""))
+        .then(Step::AwaitGate)
+        .then(Step::AwaitClose)
+}
+
 /// Gives it a megabyte whenever it is ready, until it is not.
 async fn feed<S: Sink<Message, Error = WebSocketError> + Unpin>(sink: &mut S) {
     for _ in 0..64 {
@@ -147,13 +157,7 @@ async fn a_reader_gets_on_while_the_writer_waits() {
 #[tokio::test]
 async fn a_writer_that_waits_gets_on_though_a_reader_has_a_close_frame_to_answer() {
     let server = WebSocketServer::start();
-    let peer = WebSocketPeer::opens()
-        .reads_nothing()
-        .then(Step::Wait(Duration::from_millis(300)))
-        .sends(&http_context_tests::Frame::close(1000, ""))
-        .then(Step::AwaitGate)
-        .then(Step::AwaitClose);
-    let url = server.serve(peer);
+    let url = server.serve(closes_and_reads_late());
     let work = clean(context(), async {
         let mut socket = open(&url).await;
         fill(&mut socket).await;
@@ -198,13 +202,7 @@ async fn who_closes_hears_of_the_answer_though_a_reader_was_there_and_left() {
 #[tokio::test]
 async fn who_closes_what_the_peer_closes_waits_until_its_answer_can_be_written() {
     let server = WebSocketServer::start();
-    let peer = WebSocketPeer::opens()
-        .reads_nothing()
-        .then(Step::Wait(Duration::from_millis(300)))
-        .sends(&http_context_tests::Frame::close(1000, ""))
-        .then(Step::AwaitGate)
-        .then(Step::AwaitClose);
-    let url = server.serve(peer);
+    let url = server.serve(closes_and_reads_late());
     let work = clean(context(), async {
         let mut socket = open(&url).await;
         fill(&mut socket).await;

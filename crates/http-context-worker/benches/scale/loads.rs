@@ -205,14 +205,12 @@ fn at_once<E: Engine>(
 
 /// How many workers a server knows once all are there, or when it has had the time for that.
 fn came<E: Engine>(engine: &mut E, workers: usize) -> usize {
-    let began = Instant::now();
-    loop {
-        let known = engine.workers();
-        if known >= workers || began.elapsed() >= COME_WITHIN {
-            return known.min(workers);
-        }
-        wait(RARELY);
-    }
+    let (began, mut known) = (Instant::now(), 0);
+    until_every(RARELY, || {
+        known = engine.workers();
+        known >= workers || began.elapsed() >= COME_WITHIN
+    });
+    known.min(workers)
 }
 
 /// While something is watched.
