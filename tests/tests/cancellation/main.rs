@@ -15,6 +15,9 @@ mod bodies;
 mod children;
 mod cut;
 mod exit;
+#[path = "../hostile/h2/frame.rs"]
+#[allow(dead_code, reason = "the tests that it was made for use all of it")]
+mod frame;
 mod frames;
 mod open;
 mod pool;

@@ -111,6 +111,7 @@ pub(crate) struct Reader {
     is_past_preface: bool,
 }
 
+#[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) kind: u8,
     pub(crate) flags: u8,
