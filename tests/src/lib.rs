@@ -97,7 +97,7 @@ pub use fault_proxy::{At, Fault, FaultProxy, ProxyCounts, Script};
 pub use gate::Gate;
 pub use invariants::{Balance, InvariantObserver, Totals};
 pub use long_run::LongRun;
-pub use middleware::Edit;
+pub use middleware::{Edit, edits_nothing};
 pub use random::Random;
 pub use raw_server::{RawCounts, RawServer, Serving};
 pub use sees_sockets::{BY_ITS_SESSION, SEES_SOCKETS};

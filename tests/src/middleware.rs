@@ -22,3 +22,8 @@ where
         next.run(request, extensions).await
     }
 }
+
+/// One that changes nothing, for what is so behind any.
+pub fn edits_nothing() -> impl Middleware {
+    Edit(|_: &mut Request, _: &Extensions| {})
+}

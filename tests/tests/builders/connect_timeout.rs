@@ -8,7 +8,7 @@ use http_context::{
     ConnectTimeout, ErrorKind, HttpVersions, OpenError, RequestError, SessionPool, builder,
     http_session,
 };
-use http_context_tests::{Edit, Server, SilentPort};
+use http_context_tests::{Server, SilentPort, edits_nothing};
 
 use crate::BoxError;
 
@@ -42,7 +42,7 @@ async fn a_connect_that_hangs_fails_with_the_limit_of_its_request_or_its_session
                 context = context.connect_timeout(limit);
             }
             if with_middleware {
-                context = context.with(Edit(|_: &mut reqwest::Request, _: &http::Extensions| {}));
+                context = context.with(edits_nothing());
             }
             let work = context.open(async {
                 let mut request = http_session()?.get(&url);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http_context::testing::{Fact, Recorder};
 use http_context::{builder, http_session};
-use http_context_tests::{Edit, Server, full_body};
+use http_context_tests::{Server, edits_nothing, full_body};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
 
 use crate::{BoxError, sent};
@@ -53,7 +53,7 @@ async fn what_comes_packed_is_read_and_counted_unpacked() {
             let (server, recorder) = (server.start(), Arc::new(Recorder::new()));
             let mut context = builder().observer(recorder.clone());
             if with_middleware {
-                context = context.with(Edit(|_: &mut reqwest::Request, _: &http::Extensions| {}));
+                context = context.with(edits_nothing());
             }
             let work = context.open(async {
                 let response = http_session()?.get(server.url("/packed")).send().await?;

@@ -10,7 +10,7 @@ use http_context::{
     builder, http_session,
 };
 use http_context_middleware::{ConnectionRecord, ConnectionState};
-use http_context_tests::{Edit, Gate, Server};
+use http_context_tests::{Gate, Server, edits_nothing};
 
 use crate::rig::{Rig, Wire};
 use crate::scripted::{Closes, the_one};
@@ -258,7 +258,7 @@ async fn a_body_that_is_cut_short_is_closed_by_the_peer_and_also_behind_a_middle
         let ((rig, closes), server) = (Closes::rig().await, Server::start());
         let mut context = rig.context();
         if with_middleware {
-            context = context.with(Edit(|_: &mut reqwest::Request, _: &http::Extensions| {}));
+            context = context.with(edits_nothing());
         }
         context
             .open(async {

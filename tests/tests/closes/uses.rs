@@ -7,16 +7,12 @@ use http_context::{
     sees_connection_closes,
 };
 use http_context_middleware::Uninstrumented;
-use http_context_tests::{Edit, Gate, Server};
+use http_context_tests::{Gate, Server, edits_nothing};
 use reqwest_middleware::{Middleware, Next};
 
 use crate::ledger::read;
 use crate::rig::{Rig, Wire};
 use crate::scripted::Closes;
-
-fn edits_nothing() -> impl Middleware {
-    Edit(|_: &mut reqwest::Request, _: &http::Extensions| {})
-}
 
 /// Requests on the one connection to this server.
 fn in_flight(server: &Server) -> u32 {

@@ -10,7 +10,7 @@ use http_context::{
     SessionError, builder, http_session,
 };
 use http_context_middleware::{Instrumentation, Spans};
-use http_context_tests::{Edit, RefusedPort, Server};
+use http_context_tests::{RefusedPort, Server, edits_nothing};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use reqwest_middleware::ClientWithMiddleware;
 
@@ -273,7 +273,7 @@ async fn a_redirect_to_a_host_without_a_slot_times_out_in_its_queue_also_behind_
             .max_connections_per_host(1)
             .queue_timeout(Duration::ZERO);
         if with_middleware {
-            context = context.with(Edit(|_: &mut reqwest::Request, _: &http::Extensions| {}));
+            context = context.with(edits_nothing());
         }
         let work = context.open(async {
             let session = http_session()?;

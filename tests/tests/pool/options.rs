@@ -9,7 +9,7 @@ use http_context::{
     BuildError, ContextBuilder, DefaultAuth, HttpVersions, OpenError, RedirectPolicy, SessionError,
     SessionOptions, SessionPool, Tls, builder, current, http_session,
 };
-use http_context_tests::{Edit, Server};
+use http_context_tests::{Server, edits_nothing};
 use reqwest::Proxy;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderValue, USER_AGENT};
@@ -23,10 +23,6 @@ impl Resolve for Nowhere {
         let addresses: Addrs = Box::new(std::iter::empty::<SocketAddr>());
         Box::pin(std::future::ready(Ok(addresses)))
     }
-}
-
-fn edit() -> Edit<impl Fn(&mut reqwest::Request, &http::Extensions) + Send + Sync + 'static> {
-    Edit(|_: &mut reqwest::Request, _: &http::Extensions| {})
 }
 
 /// Every option of a session, by the name of its setter.
@@ -65,8 +61,8 @@ const SETTERS: &[(&str, Setter)] = &[
         b.user_agent(HeaderValue::from_static("x"))
     }),
     ("without_user_agent", ContextBuilder::without_user_agent),
-    ("with", |b| b.with(edit())),
-    ("with_arc", |b| b.with_arc(Arc::new(edit()))),
+    ("with", |b| b.with(edits_nothing())),
+    ("with_arc", |b| b.with_arc(Arc::new(edits_nothing()))),
     ("without_middleware", ContextBuilder::without_middleware),
     ("configure", |b| b.configure(|client| client.referer(false))),
     ("without_configure", ContextBuilder::without_configure),

@@ -7,7 +7,7 @@ use http_context::testing::{Fact, Recorder};
 use http_context::{
     ContextBuilder, OpenError, RequestBuilder, RequestFailure, builder, http_session, spawn,
 };
-use http_context_tests::{Edit, FactLines as _, Server};
+use http_context_tests::{FactLines as _, Server, edits_nothing};
 
 use crate::rig::{Rig, Wire};
 
@@ -24,7 +24,7 @@ async fn the_limit_of_a_host_holds_for_those_who_are_redirected_to_it() {
             .collect();
         let mut context = builder().max_connections_per_host(1);
         if with_middleware {
-            context = context.with(Edit(|_: &mut reqwest::Request, _: &http::Extensions| {}));
+            context = context.with(edits_nothing());
         }
         let work = context.open(async {
             let all: Vec<_> = fronts

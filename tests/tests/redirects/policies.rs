@@ -4,7 +4,7 @@ use http_context::{
     ErrorKind, OpenError, RedirectAction, RedirectError, RedirectPolicy, RequestError, builder,
     http_session,
 };
-use http_context_tests::{Edit, Server};
+use http_context_tests::{Server, edits_nothing};
 
 /// The status that a policy ends with, or the error.
 async fn status(policy: RedirectPolicy, url: String) -> Result<u16, RequestError> {
@@ -110,7 +110,7 @@ async fn a_request_may_be_given_the_redirect_itself() {
         let server = Server::start();
         let mut context = builder();
         if with_middleware {
-            context = context.with(Edit(|_: &mut reqwest::Request, _: &http::Extensions| {}));
+            context = context.with(edits_nothing());
         }
         let work = context.open(async {
             let session = http_session()?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http_context::testing::Recorder;
 use http_context::{ConnectionUse, OpenError, SessionClosed, builder, http_session, open};
-use http_context_tests::{Edit, FactLines as _, Server};
+use http_context_tests::{FactLines as _, Server, edits_nothing};
 use reqwest::Method;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -55,14 +55,13 @@ async fn requests_are_made_as_with_reqwest() {
 #[tokio::test]
 async fn a_response_keeps_what_it_had_when_its_body_is_tracked() {
     let server = Server::start();
-    let edits_nothing = Edit(|_: &mut reqwest::Request, _: &http::Extensions| {});
     for context in [
         builder(),
         builder().read_timeout(Duration::from_mins(1)),
         // Those of a chain are tracked where anybody hears of them.
         builder()
             .observer(Arc::new(Recorder::new()))
-            .with(edits_nothing),
+            .with(edits_nothing()),
     ] {
         let work = context.open(async {
             let request = http_session()?.get(server.url("/bytes/4000?q=1"));
