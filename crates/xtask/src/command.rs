@@ -2,8 +2,11 @@
 
 use std::{
     ffi::OsStr,
-    process::{Command, Stdio},
+    io::{self, BufRead, BufReader, Write},
+    process::{Command, ExitStatus, Stdio},
 };
+
+use crate::failed_tests::FailedTests;
 
 /// Runs a command whose output goes to the user, and fails when it fails.
 pub(crate) fn run(command: &mut Command) -> Result<(), String> {
@@ -19,12 +22,51 @@ pub(crate) fn run_with(
     let status = command
         .stdin(Stdio::null())
         .status()
-        .map_err(|error| format!("`{}` did not start: {error}", shown(command)))?;
+        .map_err(|error| not_started(command, &error))?;
     if status.success() || status.code().is_some_and(ends_well) {
         Ok(())
     } else {
-        Err(format!("`{}` ended with {status}", shown(command)))
+        Err(ended(command, status))
     }
+}
+
+/// Runs tests whose output goes to the user. When some fail, the error says which, and what they printed: in a long
+/// output they are hard to find.
+pub(crate) fn run_tests(command: &mut Command) -> Result<(), String> {
+    println!("$ {}", shown(command));
+    let mut tests = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| not_started(command, &error))?;
+    let mut failed = FailedTests::default();
+    let passed_on = tests.stdout.take().map_or(Ok(()), |output| {
+        for line in BufReader::new(output).split(b'\n') {
+            let line = line?;
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(&line)?;
+            stdout.write_all(b"\n")?;
+            failed.read(&String::from_utf8_lossy(&line));
+        }
+        Ok(())
+    });
+    let status = tests
+        .wait()
+        .and_then(|status| passed_on.map(|()| status))
+        .map_err(|error: io::Error| format!("`{}`: {error}", shown(command)))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("{}{failed}", ended(command, status)))
+    }
+}
+
+fn not_started(command: &Command, error: &io::Error) -> String {
+    format!("`{}` did not start: {error}", shown(command))
+}
+
+fn ended(command: &Command, status: ExitStatus) -> String {
+    format!("`{}` ended with {status}", shown(command))
 }
 
 /// Runs a command, and returns its standard output.
@@ -33,11 +75,14 @@ pub(crate) fn output(command: &mut Command) -> Result<String, String> {
         .stdin(Stdio::null())
         .stderr(Stdio::piped())
         .output()
-        .map_err(|error| format!("`{}` did not start: {error}", shown(command)))?;
+        .map_err(|error| not_started(command, &error))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        let (said, status) = (said.trim(), output.status);
-        return Err(format!("`{}` ended with {status}: {said}", shown(command)));
+        return Err(format!(
+            "{}: {}",
+            ended(command, output.status),
+            said.trim()
+        ));
     }
     String::from_utf8(output.stdout)
         .map_err(|_| format!("`{}` printed something that is not UTF-8", shown(command)))

@@ -15,6 +15,7 @@ mod coverage;
 mod disk;
 mod elsewhere;
 mod estimate;
+mod failed_tests;
 mod house_rules;
 mod interleavings;
 mod links;

@@ -96,7 +96,13 @@ impl Plan {
                     estimate.write();
                 }
                 Outcome::Nothing(why) => println!("{why}"),
-                Outcome::Failed(why) => println!("{} FAILED: {why}", step.name),
+                Outcome::Failed(why) => {
+                    println!(
+                        "{} FAILED: {}",
+                        step.name,
+                        why.lines().next().unwrap_or_default()
+                    );
+                }
             }
             results.push((step.name, outcome, elapsed));
         }
@@ -116,8 +122,13 @@ fn is_step(name: &str) -> bool {
     steps::ALL.iter().any(|step| step.name == name)
 }
 
-/// Prints the table. Returns whether no step failed.
+/// Prints why steps failed, which is far above by now, and the table. Returns whether no step failed.
 fn summarize(results: &[(&str, Outcome, Duration)], total: Duration) -> bool {
+    for (name, outcome, _) in results {
+        if let Outcome::Failed(why) = outcome {
+            println!("\n=== {name} FAILED: {why}");
+        }
+    }
     println!("\n=== summary");
     for (name, outcome, elapsed) in results {
         let result = match outcome {

@@ -1,6 +1,6 @@
 //! Who does the cryptography of TLS in a program is what it chose, and nobody else is built beside.
 
-use crate::command::{cargo, run};
+use crate::command::{cargo, run_tests};
 use crate::tree::dependencies;
 use crate::workspace::{Package, Workspace};
 
@@ -32,7 +32,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
     }
     for choice in CHOICES {
         let mut tests = cargo(&["test", "--quiet", "-p", PROGRAM, "--features", choice]);
-        if let Err(error) = run(&mut tests) {
+        if let Err(error) = run_tests(&mut tests) {
             failed.push(error);
         }
     }

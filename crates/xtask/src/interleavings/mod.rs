@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::command::run;
+use crate::command::{run, run_tests};
 use crate::workspace::Workspace;
 use crate::wrapper::Wrapper;
 use weaker::{WEAKER, Weaker};
@@ -60,7 +60,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<(), String> {
 /// With few preemptions.
 pub(crate) fn test(workspace: &Workspace) -> Result<(), String> {
     let mut command = models(workspace, MODELS, &workspace.root, &["models::"])?;
-    run(command.env("LOOM_MAX_PREEMPTIONS", FEW))
+    run_tests(command.env("LOOM_MAX_PREEMPTIONS", FEW))
 }
 
 /// At length: with as many preemptions as are asked for, or with weaker code, each of which has to make its model fail.

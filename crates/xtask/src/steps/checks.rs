@@ -4,7 +4,7 @@ use std::{num::NonZero, path::PathBuf, process::Command, thread::available_paral
 
 use super::Outcome;
 use crate::{
-    command::{cargo, cargo_unlocked, run},
+    command::{cargo, cargo_unlocked, run, run_tests},
     links,
     tools::{self, Toolbox},
     workspace::Workspace,
@@ -50,7 +50,7 @@ pub(super) fn features(workspace: &Workspace) -> Result<(), String> {
             "--test",
             "features",
         ]);
-        if let Err(error) = run(said.args(features)) {
+        if let Err(error) = run_tests(said.args(features)) {
             failed.push(error);
         }
     }
@@ -103,7 +103,7 @@ pub(super) fn build_tests(toolbox: &Toolbox) -> Result<(), String> {
 
 /// The tests find the tools on the search path.
 pub(super) fn test(toolbox: &Toolbox) -> Result<(), String> {
-    run(more_at_once(&mut cargo(&TESTS)).env("PATH", toolbox.search_path()))
+    run_tests(more_at_once(&mut cargo(&TESTS)).env("PATH", toolbox.search_path()))
 }
 
 /// Twice as many tests at once as by default, which is one for each core: they wait more than they compute.
@@ -127,7 +127,7 @@ pub(super) fn quick_tests(more: &[&str]) -> Result<(), String> {
     ] {
         command.args(["-p", package]);
     }
-    run(command.args(["--lib", "--test", "semantics"]).args(more))
+    run_tests(command.args(["--lib", "--test", "semantics"]).args(more))
 }
 
 /// Clippy that also generates code, so that what these SDKs need is not compiled a second time, for clippy alone.
@@ -143,7 +143,7 @@ fn test_sdks(workspace: &Workspace, more: &[&str]) -> Result<(), String> {
     command.arg("--manifest-path");
     command.arg(workspace.root.join(SDKS));
     command.arg("--target-dir").arg(&workspace.target);
-    run(command.args(more))
+    run_tests(command.args(more))
 }
 
 pub(super) fn build_sdks(workspace: &Workspace) -> Result<(), String> {
@@ -173,7 +173,7 @@ pub(super) fn no_kernel(workspace: &Workspace, more: &[&str]) -> Result<(), Stri
     for test in NOT_WITHOUT_KERNEL {
         command.args(["--skip", test]);
     }
-    run(&mut command)
+    run_tests(&mut command)
 }
 
 /// What needs programs, and what takes long and is about series, whoever closed.
