@@ -69,6 +69,12 @@ impl Counts {
         self.closed_by_client + self.closed_by_server + self.closed_by_error
     }
 
+    /// Connections that were accepted, but for those whose TLS handshake failed. Where one was still to come,
+    /// this is a matter of the moment until all are closed.
+    pub fn made(&self) -> u64 {
+        self.accepted - self.handshakes_failed
+    }
+
     /// Connections that are open now.
     pub fn open(&self) -> u64 {
         self.accepted - self.closed()

@@ -13,6 +13,13 @@ use http_context_tests::{
 use crate::rig::Wire;
 use crate::{BoxError, checked, context, get, run, server};
 
+/// As [`get`], where the connection may end in the very moment in which the request is handed to it by another thread:
+/// that request may be left in the queue of a connection that nobody serves, and its client knows of no end.
+async fn get_soon(client: &reqwest::Client, url: String) -> reqwest::Result<String> {
+    let request = client.get(url).timeout(Duration::from_secs(10));
+    request.send().await?.text().await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[cfg_attr(http_context_no_kernel, ignore = "nobody shows that it is held")]
 async fn of_many_clients_each_one_that_is_kept_is_told_and_no_socket_is_left() {
@@ -39,15 +46,16 @@ async fn of_many_clients_each_one_that_is_kept_is_told_and_no_socket_is_left() {
                 assert_eq!(report.plain_requests, 4);
                 if let Some(kept) = kept {
                     // By the gate, or by a connection whose task has not read its end yet.
-                    get(&kept, server.url("/ok")).await.unwrap_err();
+                    get_soon(&kept, server.url("/ok")).await.unwrap_err();
                 }
                 report.connections_opened
             })
         });
         let opened: u64 = join_all(jobs).await.into_iter().map(Result::unwrap).sum();
         let counts = server.wait_until(|counts| counts.open() == 0).await;
+        // Over HTTP/2 a client leaves connections alone that it made for nothing, maybe in their handshake.
         assert_eq!(
-            (counts.requests, counts.accepted),
+            (counts.requests, counts.made()),
             (60 * 4, opened),
             "{wire:?}"
         );
@@ -148,9 +156,9 @@ async fn whatever_becomes_of_requests_no_socket_is_left_and_no_more_is_told_than
                     match draw {
                         0 => drop(tokio::spawn(client.get(server.url("/never")).send())),
                         1 => drop(client.get(server.url("/bytes/100000")).send().await),
-                        2 => drop(get(&client, server.url("/cut/10")).await),
+                        2 => drop(get_soon(&client, server.url("/cut/10")).await),
                         3 => http_session()?.close(),
-                        _ => drop(get(&client, server.url("/ok")).await),
+                        _ => drop(get_soon(&client, server.url("/ok")).await),
                     }
                 }
                 Ok::<_, BoxError>(())

@@ -175,5 +175,6 @@ async fn a_handshake_that_fails_is_counted_as_such() {
             (1, 1),
             "{leaf:?}"
         );
+        assert_eq!((counts.accepted, counts.made()), (1, 0), "{leaf:?}");
     }
 }

@@ -142,4 +142,5 @@
 //! | requests, at all times | the span's `HTTP wait_for_connection`, or the metric of the time in the queue: slots |
 //! | the first request of each job | no pool: each job connects and shakes hands anew |
 //! | the exit | the report: what was in flight until the drain timeout |
+//! | one request of very many, for ever | `reqwest` can lose one that a thread hands to a connection in the very moment in which another thread ends that connection: it stays in the queue of a connection that nobody serves (`hyper` 1.12 over a channel of `tokio` 1.54). A [`request_timeout`](crate::SessionOptions::request_timeout) or a limit of the job ends it; the exit cuts off what a session sends at the drain timeout |
 //! | nothing in particular | [cost](super::cost) |
