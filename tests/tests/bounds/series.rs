@@ -75,28 +75,28 @@ async fn fail(rig: &Rig, numbers: std::ops::Range<u64>) {
 }
 
 #[test]
-fn fifty_thousand_hosts_methods_and_error_texts_add_nothing_after_the_first_thousand() {
+fn twenty_thousand_hosts_methods_and_error_texts_add_nothing_after_the_first_thousand() {
     let (runtime, rig) = (runtime(), Rig::new(Wire::Http1));
     let run = |numbers| allocation_counter::measure(|| runtime.block_on(fail(&rig, numbers)));
     run(0..1000);
     let series = || rig.exported().to_string().lines().count();
-    let (first, at_first) = (run(1000..10_000), series());
-    let (rest, at_last) = (run(10_000..50_000), series());
+    let (first, at_first) = (run(1000..5000), series());
+    let (rest, at_last) = (run(5000..20_000), series());
     let exported = rig.exported();
-    assert_eq!(exported.ends().failed, 50_000);
+    assert_eq!(exported.ends().failed, 20_000);
     assert_eq!(at_first, at_last, "{exported}");
     let other = [
         ("server_address", "_OTHER"),
         ("http_request_method", "_OTHER"),
     ];
-    assert_eq!(exported.count(DURATION, &other), 49_800);
+    assert_eq!(exported.count(DURATION, &other), 19_800);
     println!(
         "at most {} bytes more, {} kept, {at_last} series",
         rest.bytes_max, rest.bytes_current
     );
     // Four times as many, and no more memory: neither while they run nor after. The recorder gives
-    // blocks of samples back some scrapes later; what is allowed for them is 13 bytes a request,
-    // less than any of the names and texts would take.
+    // blocks of samples back some scrapes later; what is allowed for them is 35 bytes a request,
+    // less than a text of an error would take.
     assert!(
         rest.bytes_max < first.bytes_max + FOR_SAMPLES,
         "{first:?} {rest:?}"
@@ -109,7 +109,7 @@ fn fifty_thousand_hosts_methods_and_error_texts_add_nothing_after_the_first_thou
 }
 
 #[test]
-fn ten_thousand_hosts_that_answer_add_nothing_after_the_first_thousand() {
+fn four_thousand_hosts_that_answer_add_nothing_after_the_first_thousand() {
     let (runtime, rig, server) = (runtime(), Rig::new(Wire::Http1), Server::start());
     let ask = |numbers: std::ops::Range<u64>| {
         let context = rig.context().dns_resolver(Arc::new(Finds(server.addr())));
@@ -130,7 +130,7 @@ fn ten_thousand_hosts_that_answer_add_nothing_after_the_first_thousand() {
         let gone = rig.wait_until(|exported| exported.open_connections() == 0);
         runtime.block_on(gone).to_string().lines().count()
     };
-    let (at_first, at_last) = (ask(0..1000), ask(1000..10_000));
+    let (at_first, at_last) = (ask(0..1000), ask(1000..4000));
     let exported = rig.exported();
     // A connection that both sides close has one reason or another, and each is a series: the first
     // hosts have theirs, and only the others together may get one more.
@@ -138,9 +138,9 @@ fn ten_thousand_hosts_that_answer_add_nothing_after_the_first_thousand() {
         at_last <= at_first + 4,
         "{at_first} and {at_last}: {exported}"
     );
-    assert_eq!(exported.ends().answered, 10_000);
-    assert_eq!(exported.opened(), 10_000);
-    assert_eq!(server.counts().accepted, 10_000);
+    assert_eq!(exported.ends().answered, 4000);
+    assert_eq!(exported.opened(), 4000);
+    assert_eq!(server.counts().accepted, 4000);
     assert_eq!(sockets::to(server.addr()), []);
     exported.assert_sound();
 }

@@ -195,7 +195,7 @@ pub(crate) fn killed_at_many_moments(
     seed: u64,
 ) {
     let (files, server) = (Files::new(), Server::start());
-    let rounds = kills(40);
+    let rounds = kills(20);
     let (n, every) = (rounds * 100, 50);
     let mut content = String::new();
     for i in 0..n {

@@ -41,7 +41,7 @@ pub(crate) fn workers_killed_at_many_moments<S: SharedServer>(
     seed: u64,
 ) {
     let (files, server, store) = (Files::new(), Server::start(), S::start());
-    let rounds = kills(15);
+    let rounds = kills(8);
     let (n, mut random) = (rounds * 400, Random(seed));
     let jobs = to_lines((0..n).map(|i| job(&format!("job-{i}"), &server)));
     let queued = enqueue_by(program(), &store.url(), &files.write("jobs", jobs), &QUEUE);
