@@ -1,8 +1,8 @@
 //! What the benchmarks of this workspace have in common: a server in a process of its own, and the
 //! ways to send it a request.
 //!
-//! `cargo bench --bench request_instructions` counts instructions, with valgrind and
-//! `gungraun-runner` at the version of `gungraun`.
+//! `cargo bench -p http-context-instructions` counts instructions, with valgrind and `gungraun-runner` at the
+//! version of `gungraun`.
 
 pub mod cpu;
 mod fact;

@@ -23,7 +23,6 @@ pub(super) const TABLE: &[(&str, Known)] = &[
     ("no-kernel", known(108.0, 2.0, 197.0)),
     ("interleavings", known(43.0, 12.0, 9.0)),
     ("packages", known(132.0, 20.0, 0.0)),
-    ("bench", known(345.0, 1.0, 0.0)),
     ("instructions", known(152.0, 2.0, 117.0)),
     ("deny", runs(6.0)),
     ("dashboards", runs(30.0)),

@@ -138,12 +138,6 @@ pub(crate) const ALL: &[Step] = &[
         run: None,
     },
     Step {
-        name: "bench",
-        about: "the benchmarks compile",
-        build: Some(|_, _| checks::build_benches()),
-        run: None,
-    },
-    Step {
         name: "instructions",
         about: "steps and requests take no more instructions than the committed counts (valgrind)",
         build: Some(|_, toolbox| checks::build_instructions(toolbox)),

@@ -116,6 +116,10 @@ impl Toolbox {
         command.args(["install", "--locked", "--quiet", "--version", version]);
         // With its own target folder, since it has another profile.
         command.env("CARGO_TARGET_DIR", self.folder.join("build"));
+        // It takes longer to build than it will ever run.
+        for (option, value) in [("OPT_LEVEL", "0"), ("LTO", "off"), ("CODEGEN_UNITS", "16")] {
+            command.env(format!("CARGO_PROFILE_RELEASE_{option}"), value);
+        }
         run(command.arg("--root").arg(&self.folder).arg(name))
     }
 }
