@@ -23,8 +23,6 @@ pub(super) fn fmt(workspace: &Workspace) -> Result<(), String> {
 
 pub(super) fn clippy(arguments: &[&str]) -> Result<(), String> {
     let mut command = cargo(&["clippy", "--quiet"]);
-    // Nothing is linked, so that the fuzzer, which is much of C++, need not be compiled.
-    command.env("CUSTOM_LIBFUZZER_PATH", "libfuzzer.a");
     run(command.args(arguments).args(["--", "-D", "warnings"]))
 }
 
