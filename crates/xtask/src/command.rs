@@ -130,3 +130,21 @@ fn shown(command: &Command) -> String {
         .collect::<Vec<_>>()
         .join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_of_tests_has_what_those_that_failed_have_said() {
+        let said =
+            "test a ... FAILED\n\nfailures:\n\n---- a stdout ----\nwrong\n\nfailures:\n    a\n";
+        let mut tests = Command::new("sh");
+        tests.args(["-c", &format!("printf '{said}'; exit 101")]);
+        let error = run_tests(&mut tests).unwrap_err();
+        let (how, what) = error.split_once('\n').unwrap();
+        assert!(how.ends_with("ended with exit status: 101"), "{error}");
+        assert_eq!(what, "a FAILED\n    wrong");
+        assert_eq!(run_tests(&mut Command::new("true")), Ok(()));
+    }
+}
