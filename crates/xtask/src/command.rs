@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn the_error_of_tests_has_what_those_that_failed_have_said() {
         let said =
-            "test a ... FAILED\n\nfailures:\n\n---- a stdout ----\nwrong\n\nfailures:\n    a\n";
+            r"test a ... FAILED\n\nfailures:\n\n---- a stdout ----\nwrong\n\nfailures:\n    a\n";
         let mut tests = Command::new("sh");
         tests.args(["-c", &format!("printf '{said}'; exit 101")]);
         let error = run_tests(&mut tests).unwrap_err();
