@@ -93,13 +93,17 @@ impl fmt::Display for FailedTests {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Said { test, lines } in &self.said {
             write!(f, "\n{test} FAILED")?;
-            let mut empty = 0;
+            let mut is_after_gap = false;
             for line in lines.iter().take(LINES) {
                 if line.trim().is_empty() {
-                    empty += 1;
+                    is_after_gap = true;
                     continue;
                 }
-                let gap = if mem::take(&mut empty) > 0 { "\n" } else { "" };
+                let gap = if mem::take(&mut is_after_gap) {
+                    "\n"
+                } else {
+                    ""
+                };
                 write!(f, "{gap}\n    {line}")?;
             }
             if let Some(more) = lines.len().checked_sub(LINES + 1) {

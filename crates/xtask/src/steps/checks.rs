@@ -178,7 +178,7 @@ pub(super) fn no_kernel(workspace: &Workspace, more: &[&str]) -> Result<(), Stri
 }
 
 /// Tests of what is the same wherever it runs: how contexts are built and what errors say, what is exported of made-up
-/// facts, and the servers of the tests themselves.
+/// facts, how much memory something takes, and the servers of the tests themselves.
 const NOTHING_OF_KERNEL: [&str; 11] = [
     "bounds",
     "builders",
