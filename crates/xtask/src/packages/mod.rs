@@ -21,11 +21,9 @@ use crate::{
     workspace::{Package, Workspace},
 };
 
-/// As in the profile of the workspace: with another one, what others have written would be built again.
-const PROFILE: [&str; 2] = [
-    "profile.dev.debug=\"line-tables-only\"",
-    "profile.dev.package.\"*\".debug=false",
-];
+/// As in the profile of the workspace, which says the rest in `.cargo/config.toml`: with another one, what others have
+/// written would be built again.
+const PROFILE: &str = "profile.dev.debug=\"line-tables-only\"";
 
 /// Packages all that is published, and looks through the packages.
 pub(crate) fn pack(workspace: &Workspace) -> Result<(), String> {
@@ -84,9 +82,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<(), String> {
 /// Without `--locked`: the lock file there is made of the one here, without what only tests need.
 fn in_packages(workspace: &Workspace, arguments: &[&str]) -> Command {
     let mut command = cargo_unlocked(arguments);
-    for option in PROFILE {
-        command.args(["--config", option]);
-    }
+    command.args(["--config", PROFILE]);
     command.arg("--manifest-path");
     command.arg(folder(workspace).join("Cargo.toml"));
     command.arg("--target-dir").arg(&workspace.target);
