@@ -18,6 +18,7 @@ mod estimate;
 mod failed_tests;
 mod house_rules;
 mod interleavings;
+mod lacking;
 mod links;
 mod msrv;
 mod mutants;

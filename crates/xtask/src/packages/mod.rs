@@ -1,5 +1,4 @@
-//! What is published: each crate is packaged, looked through, and built and tested from the sources in its
-//! package.
+//! What is published: each crate is packaged, looked through, and checked from the sources in its package.
 //!
 //! `cargo package` packages all of them at once and takes those that another one needs for what the registry
 //! will have of them, so versions and requirements are held against one another. What comes out is unpacked into a
@@ -21,9 +20,11 @@ use crate::{
     workspace::{Package, Workspace},
 };
 
-/// As in the profile of the workspace, which says the rest in `.cargo/config.toml`: with another one, what others have
-/// written would be built again.
-const PROFILE: &str = "profile.dev.debug=\"line-tables-only\"";
+/// As in the profile of the workspace: with another one, what others have written would be built again.
+const PROFILE: [&str; 2] = [
+    "profile.dev.debug=\"line-tables-only\"",
+    "profile.dev.package.\"*\".debug=false",
+];
 
 /// Packages all that is published, and looks through the packages.
 pub(crate) fn pack(workspace: &Workspace) -> Result<(), String> {
@@ -52,22 +53,24 @@ pub(crate) fn pack(workspace: &Workspace) -> Result<(), String> {
     }
 }
 
-/// Builds each package with the features that it has by default, as those who depend on it do, and then the examples
-/// and the tests of the documentation of all of them, with all features.
-pub(crate) fn test(workspace: &Workspace) -> Result<(), String> {
+/// Checks each package with the features that it has by default, as those who depend on it have it, and then the
+/// examples of all of them, with all features. What their documentation takes from files is read at that; its tests
+/// are run where they were written.
+pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
     let published = workspace.published();
     let each = published
         .iter()
         .map(|package| in_packages(workspace, &["check", "--quiet", "-p", &package.name]));
     let all = [
-        ["build", "--quiet", "--workspace", "--examples"],
-        ["test", "--quiet", "--workspace", "--doc"],
+        "check",
+        "--quiet",
+        "--workspace",
+        "--lib",
+        "--bins",
+        "--examples",
+        "--all-features",
     ];
-    let all = all.map(|arguments| {
-        let mut command = in_packages(workspace, &arguments);
-        command.arg("--all-features");
-        command
-    });
+    let all = [in_packages(workspace, &all)];
     let failed: Vec<String> = each
         .chain(all)
         .filter_map(|mut command| run(&mut command).err())
@@ -82,7 +85,9 @@ pub(crate) fn test(workspace: &Workspace) -> Result<(), String> {
 /// Without `--locked`: the lock file there is made of the one here, without what only tests need.
 fn in_packages(workspace: &Workspace, arguments: &[&str]) -> Command {
     let mut command = cargo_unlocked(arguments);
-    command.args(["--config", PROFILE]);
+    for option in PROFILE {
+        command.args(["--config", option]);
+    }
     command.arg("--manifest-path");
     command.arg(folder(workspace).join("Cargo.toml"));
     command.arg("--target-dir").arg(&workspace.target);

@@ -5,7 +5,7 @@ use std::{num::NonZero, path::PathBuf, process::Command, thread::available_paral
 use super::Outcome;
 use crate::{
     command::{cargo, cargo_unlocked, run, run_tests},
-    links,
+    lacking, links,
     tools::{self, Toolbox},
     workspace::Workspace,
     wrapper::Wrapper,
@@ -40,19 +40,8 @@ pub(super) fn features(workspace: &Workspace) -> Result<(), String> {
             }
         }
     }
-    // Of programs as they are built with these features, and so not among the tests with all of them.
-    for features in [&["--no-default-features"][..], &[]] {
-        let mut said = cargo(&[
-            "test",
-            "--quiet",
-            "-p",
-            "http-context-worker",
-            "--test",
-            "features",
-        ]);
-        if let Err(error) = run_tests(said.args(features)) {
-            failed.push(error);
-        }
+    if let Err(error) = lacking::check(workspace) {
+        failed.push(error);
     }
     if failed.is_empty() {
         Ok(())
@@ -95,6 +84,7 @@ pub(super) fn build_tests(toolbox: &Toolbox) -> Result<(), String> {
         &tools::CHECK_JSONSCHEMA,
         &tools::HADOLINT,
         &tools::PYTHON,
+        &tools::TCPDUMP,
     ] {
         toolbox.require(tool)?;
     }
@@ -177,9 +167,10 @@ pub(super) fn no_kernel(workspace: &Workspace, more: &[&str]) -> Result<(), Stri
     run_tests(&mut command)
 }
 
-/// Tests of what is the same wherever it runs: how contexts are built and what errors say, what is exported of made-up
-/// facts, how much memory something takes, and the servers of the tests themselves.
-const NOTHING_OF_KERNEL: [&str; 11] = [
+/// Tests of what is the same wherever it runs: how contexts are built and what errors say, whose a session is, what
+/// servers, spans and metrics are told, how much memory something takes, and the servers of the tests themselves; and
+/// what is held against a capture at length, as `wire` does in short.
+const NOTHING_OF_KERNEL: [&str; 17] = [
     "bounds",
     "builders",
     "dashboards",
@@ -187,9 +178,15 @@ const NOTHING_OF_KERNEL: [&str; 11] = [
     "errors",
     "footprint",
     "guide",
+    "lazy_job",
+    "length",
     "otlp",
     "redirects",
+    "servers",
+    "services",
     "support",
+    "telemetry",
+    "thread_locals",
     "transcript",
 ];
 
