@@ -1,7 +1,6 @@
 //! The upgraded connections that are open in this process: for those who look at them, and for
 //! observers, which hear of what they carry while they are open.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Weak};
 use std::time::Duration;
 
@@ -10,6 +9,8 @@ use tokio::time::Instant;
 use super::state::{Exchange, Stage};
 use crate::facts::Upgrade;
 use crate::live::{LiveList, Registration};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::lazy;
 use crate::watch::{Watched, watch_after};
 
 /// How often observers hear of a connection that carries something.
@@ -51,8 +52,9 @@ pub(super) fn list(exchange: &Arc<Exchange>, upgrade: Upgrade) -> Listed {
         _registration: OPEN.register(spread, Arc::downgrade(&entry)),
         _entry: entry,
     };
-    // After it is on the list, see `Progress`.
-    Progress::watch();
+    if LOOKOUT.is_wanted() {
+        Progress::watch();
+    }
     listed
 }
 
@@ -76,19 +78,35 @@ impl OpenUpgrade {
     }
 }
 
+/// Whether somebody looks at all of them. That is set after one was entered, and cleared before they are looked for
+/// for the last time: so of who enters one and who goes, one sees the other.
+#[derive(Default)]
+pub(crate) struct Lookout(AtomicBool);
+
+impl Lookout {
+    /// Whether who has entered one has to look from here on, since nobody does.
+    fn is_wanted(&self) -> bool {
+        !self.0.swap(true, Ordering::SeqCst)
+    }
+
+    /// Who looks goes. Whether it has to stay, since one was entered meanwhile that nobody looks at.
+    fn is_wanted_again(&self, is_any_open: impl FnOnce() -> bool) -> bool {
+        self.0.store(false, Ordering::SeqCst);
+        is_any_open() && self.is_wanted()
+    }
+}
+
+lazy! {
+    pub(crate) static LOOKOUT: Lookout = Lookout::default();
+}
+
 /// Looks at all of them together. There is one while any is open: who enters the first makes it, and
 /// it goes when it finds none.
 struct Progress;
 
-/// Whether there is one. It is cleared before the list is looked at for the last time, and set after
-/// one was entered: so one of the two sees the other.
-static IS_WATCHED: AtomicBool = AtomicBool::new(false);
-
 impl Progress {
     fn watch() {
-        if !IS_WATCHED.swap(true, Ordering::SeqCst) {
-            watch_after(INTERVAL, Box::new(Self));
-        }
+        watch_after(INTERVAL, Box::new(Self));
     }
 }
 
@@ -109,9 +127,11 @@ impl Watched for Progress {
 impl Drop for Progress {
     /// Also where a look has panicked.
     fn drop(&mut self) {
-        IS_WATCHED.store(false, Ordering::SeqCst);
-        if !OPEN.all().is_empty() {
+        if LOOKOUT.is_wanted_again(|| !OPEN.all().is_empty()) {
             Self::watch();
         }
     }
 }
+
+#[cfg(all(test, http_context_loom))]
+mod models;

@@ -112,6 +112,23 @@ pub(super) const WEAKER: &[Weaker] = &[
         model: "an_exit_sees_every_handle_that_was_given",
     },
     Weaker {
+        file: "exchange/open_upgrades.rs",
+        code: r"        self.0.store(false, Ordering::SeqCst);
+        is_any_open() && self.is_wanted()
+",
+        instead: r"        let is_any_open = is_any_open();
+        self.0.store(false, Ordering::SeqCst);
+        is_any_open && self.is_wanted()
+",
+        model: "while_any_is_open_one_looks_and_no_more",
+    },
+    Weaker {
+        file: "exchange/open_upgrades.rs",
+        code: "is_any_open() && self.is_wanted()",
+        instead: "is_any_open()",
+        model: "while_any_is_open_one_looks_and_no_more",
+    },
+    Weaker {
         file: "exchange/in_flight.rs",
         code: r"        let mut live = self.0.lock();
         if !is_open() {
