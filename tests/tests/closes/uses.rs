@@ -7,7 +7,8 @@ use http_context::{
     sees_connection_closes,
 };
 use http_context_middleware::Uninstrumented;
-use http_context_tests::{Gate, Server, edits_nothing};
+use http_context_tests::{Gate, Server, edits_nothing, full_body};
+use reqwest::header::CONTENT_ENCODING;
 use reqwest_middleware::{Middleware, Next};
 
 use crate::ledger::read;
@@ -81,6 +82,33 @@ async fn a_body_that_is_dropped_closes_its_connection_and_one_that_was_read_does
         work.await.unwrap();
         let exported = rig.exported();
         assert_eq!(exported.closed(reason), 1, "{with_middleware} {exported}");
+    }
+}
+
+#[tokio::test]
+async fn the_answer_to_a_head_is_whole_without_being_read_however_its_body_would_be_packed() {
+    for with_middleware in [false, true] {
+        let packed = |_| async {
+            let response = http::Response::builder().header(CONTENT_ENCODING, "gzip");
+            response.body(full_body("never sent")).unwrap()
+        };
+        let server = Server::builder().handler("/packed", packed).start();
+        let (rig, closes) = Closes::rig().await;
+        let context = if with_middleware {
+            rig.context().with(edits_nothing())
+        } else {
+            rig.context()
+        };
+        let work = context.open(async {
+            let request = http_session()?.head(server.url("/packed"));
+            drop(request.send().await.unwrap());
+            closes.close_the_one(&server);
+            Ok::<_, OpenError>(())
+        });
+        work.await.unwrap();
+        let exported = rig.exported();
+        let closed = exported.closed(CloseReason::Remote);
+        assert_eq!(closed, 1, "{with_middleware} {exported}");
     }
 }
 

@@ -1,15 +1,17 @@
 //! Tasks that let go of what they hold a moment after the work: a session is handed on all the same,
 //! and one that is not has a leak that says why.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use http_context::testing::Recorder;
 use http_context::{
-    ContextBuilder, HttpSession, LeakKind, Observer, OpenError, PoolCloseReason, PoolStatus,
-    SessionPool, builder, http_session,
+    ContextBuilder, HttpSession, LeakKind, LeakPolicy, Observer, OpenError, PoolCheckout,
+    PoolCloseReason, PoolStatus, SessionPool, builder, http_session, spawn_blocking,
 };
 use http_context_tests::{FactLines as _, Server};
 use reqwest::{Method, Request, Response};
+use tokio::sync::oneshot;
 use tower::buffer::Buffer;
 use tower::{Service as _, ServiceExt as _};
 
@@ -90,4 +92,58 @@ async fn a_session_closed_as_leaked_has_a_leak_that_says_why() {
     assert!(kept.lock().unwrap().is_none(), "the pool has closed it");
     let facts = (recorder.leaks().len(), recorder.resolved().len());
     assert_eq!(facts, (1, 1), "it was let go since");
+}
+
+/// Holds up who is told of its permit, if that is the one to hold up.
+struct HoldsUp(Mutex<Vec<Option<HeldUp>>>);
+
+struct HeldUp {
+    told: oneshot::Sender<()>,
+    goes_on: mpsc::Receiver<()>,
+}
+
+impl Observer for HoldsUp {
+    fn pool_checked_out(&self, _: &PoolStatus, _: &PoolCheckout) {
+        let held_up = self.0.lock().unwrap().pop().unwrap();
+        if let Some(HeldUp { told, goes_on }) = held_up {
+            told.send(()).unwrap();
+            goes_on.recv().unwrap();
+        }
+    }
+}
+
+/// It waited in vain when it began, and asked again on a thread that goes on when it has ended.
+#[tokio::test]
+async fn a_permit_that_comes_when_its_job_has_ended_is_free_at_once() {
+    let (told, is_told) = oneshot::channel();
+    let (go_on, goes_on) = mpsc::channel();
+    let second = Some(HeldUp { told, goes_on });
+    let holds_up = HoldsUp(Mutex::new(vec![second, None]));
+    let pool = SessionPool::builder()
+        .max_size(1)
+        .wait_timeout(Duration::ZERO)
+        .observer(Arc::new(holds_up))
+        .build();
+    let [(has_it, it_is_had), (end, ends)] = [oneshot::channel::<()>(), oneshot::channel()];
+    let holder = builder().pool(pool.clone()).open(async {
+        has_it.send(()).unwrap();
+        ends.await.unwrap();
+        Ok::<_, OpenError>(())
+    });
+    let holder = tokio::spawn(holder);
+    it_is_had.await.unwrap();
+    let context = builder().pool(pool.clone()).leaks(LeakPolicy::Count);
+    let job = context.drain_timeout(Duration::ZERO).job(async {
+        end.send(()).unwrap();
+        holder.await.unwrap().unwrap();
+        let pool = pool.clone();
+        let asks = spawn_blocking(move || (http_session().is_ok(), pool.status().used));
+        is_told.await.unwrap();
+        [asks]
+    });
+    let ([asks], report) = job.with_report().await;
+    assert_eq!(report.unwrap().leaks.len(), 1, "the thread");
+    assert_eq!(pool.status().used, 1);
+    go_on.send(()).unwrap();
+    assert_eq!(asks.await.unwrap(), (false, 0));
 }

@@ -8,8 +8,13 @@ use std::time::Duration;
 use http_context::{ContextBuilder, NestedPolicy, OpenError, Tls, builder, http_session};
 use http_context_middleware::{Instrumentation, InstrumentationBuilder, Spans};
 use http_context_tests::{Server, UpgradeServer};
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::layer::SubscriberExt as _;
 
+use crate::stage::attribute;
 use crate::upgrade_spans::upgrade;
 
 /// What is logged on this thread.
@@ -237,5 +242,48 @@ async fn the_end_of_an_upgraded_connection_is_logged_and_one_that_breaks_is_a_wa
         ] {
             assert!(lines[0].contains(&text), "{text} in {lines:?}");
         }
+    }
+}
+
+/// What is known of a response, where a layer logs the ends of spans: in each way through `tracing`, and with
+/// OpenTelemetry behind it or without.
+#[tokio::test]
+async fn what_is_known_of_a_response_goes_past_logs_where_that_was_chosen_and_something_else_takes_it()
+ {
+    for (way, is_behind, is_logged) in [
+        (Spans::Tracing, false, true),
+        (Spans::Tracing, true, true),
+        (Spans::Hybrid, false, true),
+        (Spans::Hybrid, true, false),
+    ] {
+        let (server, log) = (Server::start(), Log::default());
+        let writer = log.clone();
+        let logs = tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .with_span_events(FmtSpan::CLOSE)
+            .with_writer(move || writer.clone());
+        let exporter = InMemorySpanExporter::default();
+        let provider = SdkTracerProvider::builder()
+            .with_simple_exporter(exporter.clone())
+            .build();
+        let tracer = provider.tracer("tests");
+        let behind = is_behind.then(|| tracing_opentelemetry::layer().with_tracer(tracer));
+        let subscriber = tracing_subscriber::registry().with(logs).with(behind);
+        let guard = tracing::subscriber::set_default(subscriber.with(LevelFilter::INFO));
+        let observer = Instrumentation::builder().spans(way).build();
+        let work = builder().observer(observer).open(async {
+            http_session()?.get(server.url("/ok")).send().await.unwrap();
+            Ok::<_, OpenError>(())
+        });
+        work.await.unwrap();
+        drop(guard);
+        let lines = log.lines("HTTP request{");
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        let in_log = lines[0].contains("http.response.status_code=200");
+        assert_eq!(in_log, is_logged, "{way:?} {is_behind} {lines:?}");
+        let spans = exporter.get_finished_spans().unwrap();
+        let of_request = spans.iter().find(|span| span.name.starts_with("GET"));
+        let status = of_request.map(|span| attribute(span, "http.response.status_code"));
+        assert_eq!(status, is_behind.then_some(Some(200.into())), "{way:?}");
     }
 }

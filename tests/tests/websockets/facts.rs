@@ -288,3 +288,22 @@ async fn a_leak_has_the_place_that_opened_the_socket() {
     assert!(place.file().ends_with("facts.rs"), "{place}");
     assert_eq!(place.line(), line.into_inner(), "{place}");
 }
+
+#[tokio::test]
+async fn a_peer_that_goes_without_a_close_frame_is_told_of_no_fault() {
+    let server = WebSocketServer::start();
+    let goes = WebSocketPeer::opens().then(Step::Shutdown).stays();
+    let breaks_rules = WebSocketPeer::opens()
+        .then(Step::Send(vec![0xff; 2]))
+        .stays();
+    for (peer, codes) in [(goes, vec![]), (breaks_rules, vec![1002])] {
+        let url = server.serve(peer);
+        let work = clean(context(), async {
+            let mut socket = open(&url).await;
+            socket.next().await.unwrap().unwrap_err();
+        });
+        in_time(work).await;
+        server.wait_until(|counts| counts.open == 0).await;
+        assert_eq!(server.seen(&url)[0].close_codes(), codes);
+    }
+}

@@ -48,6 +48,15 @@ async fn a_socket_that_is_put_back_is_used_again() {
         first.put_back();
         second.put_back();
         assert_eq!(pool.idle(), 2);
+        // The one that was put back last is handed out first.
+        let mut last = pool.get().await.unwrap();
+        echo(&mut last, Message::text("last")).await;
+        last.put_back();
+        let texts = server
+            .seen(&url)
+            .into_iter()
+            .map(|one| one.messages().len());
+        assert_eq!(texts.collect::<Vec<_>>(), [3, 1]);
         pool.close().await;
         assert!(matches!(pool.get().await, Err(WebSocketPoolError::Closed)));
         let counts = server.wait_until(|counts| counts.open == 0).await;

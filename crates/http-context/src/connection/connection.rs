@@ -83,11 +83,16 @@ pub(super) struct SocketGone {
 }
 
 impl SocketGone {
-    /// It was found to be gone.
+    /// It is found to be gone.
     pub(super) fn now(end: SocketEnd) -> Self {
+        Self::at(end, Instant::now())
+    }
+
+    /// It was found to be gone then.
+    pub(super) fn at(end: SocketEnd, at: Instant) -> Self {
         Self {
             end,
-            at: Instant::now(),
+            at,
             counters: None,
         }
     }

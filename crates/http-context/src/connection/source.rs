@@ -123,8 +123,7 @@ fn compare() -> bool {
             Closing::By(SocketEnd::Unknown) if COUNTS.load(Ordering::Relaxed) => {
                 match connection.missing() {
                     Some(at) => {
-                        let gone = SocketGone::now(SocketEnd::Unknown);
-                        REGISTRY.gone(connection, &SocketGone { at, ..gone });
+                        REGISTRY.gone(connection, &SocketGone::at(SocketEnd::Unknown, at));
                     }
                     None => is_due_again = true,
                 }

@@ -161,18 +161,11 @@ impl<'c> Attempt<'c> {
     ) -> Poll<Result<(), RequestFailure>> {
         let (client, follow) = (self.client, &mut self.follow);
         let scope = self.scope.upgrade();
-        let is_apart = self.chained.is_none();
-        let mut send = || match scope.as_deref() {
-            Some(scope) if !is_apart => follow.poll(client, Some(scope), cx, head),
-            // Whatever request it is sent within may be one of another session.
-            scope => client
-                .connectors
-                .bind(|| follow.poll(client, scope, cx, head)),
-        };
+        let send = || follow.poll(client, scope.as_deref(), cx, head);
+        // For the connector, since a middleware may poll it in any task, and in none of a request.
         match &scope {
-            // Bound again, for the connector, since a middleware may poll it in any task.
             Some(scope) => CURRENT_REQUEST.sync_scope(Arc::clone(scope), send),
-            None => send(),
+            None => client.connectors.bind(send),
         }
     }
 }

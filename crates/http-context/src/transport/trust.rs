@@ -127,3 +127,30 @@ impl ServerCertVerifier for TrustsNobody {
         algorithms.supported_schemes()
     }
 }
+
+#[cfg(all(test, unix, not(any(target_os = "macos", http_context_no_unix))))]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Where distributions keep all of it in one file.
+    const STORES: [&str; 4] = [
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/ca-bundle.pem",
+        "/etc/ssl/cert.pem",
+    ];
+
+    #[test]
+    fn the_store_of_the_system_is_found_where_none_is_named() {
+        let named = env::var_os(FILE).map(PathBuf::from);
+        let stores = named.into_iter().chain(STORES.map(PathBuf::from));
+        let mut store = stores.filter_map(|path| fs::read_to_string(path).ok());
+        // Systems without one have Mozilla's.
+        let store = store.next().unwrap_or_default();
+        let has = store.matches("BEGIN CERTIFICATE").count();
+        let found = of_the_system().certs.len();
+        assert!(found >= has, "{found} of {has}");
+    }
+}

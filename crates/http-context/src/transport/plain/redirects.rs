@@ -222,7 +222,7 @@ mod tests {
         let redirects = redirects(&RedirectPolicy::default());
         let way = ["http://a/", "http://b/", "http://b/1"];
         assert_eq!(follows(&redirects, &way, None), Ok(true));
-        for nth in 0..MOST_WAYS {
+        for nth in 0..=MOST_WAYS {
             let to = format!("http://b/{nth}");
             let _ = follows(&redirects, &["http://a/", &to], Some("authorization"));
         }
