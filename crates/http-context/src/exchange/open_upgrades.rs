@@ -79,7 +79,8 @@ impl OpenUpgrade {
 }
 
 /// Whether somebody looks at all of them. That is set after one was entered, and cleared before they are looked for
-/// for the last time: so of who enters one and who goes, one sees the other.
+/// for the last time: so of who enters one and who goes, one sees the other. Both by a swap, since each of these sees
+/// the one before it.
 #[derive(Default)]
 pub(crate) struct Lookout(AtomicBool);
 
@@ -91,7 +92,7 @@ impl Lookout {
 
     /// Who looks goes. Whether it has to stay, since one was entered meanwhile that nobody looks at.
     fn is_wanted_again(&self, is_any_open: impl FnOnce() -> bool) -> bool {
-        self.0.store(false, Ordering::SeqCst);
+        self.0.swap(false, Ordering::SeqCst);
         is_any_open() && self.is_wanted()
     }
 }

@@ -113,11 +113,11 @@ pub(super) const WEAKER: &[Weaker] = &[
     },
     Weaker {
         file: "exchange/open_upgrades.rs",
-        code: r"        self.0.store(false, Ordering::SeqCst);
+        code: r"        self.0.swap(false, Ordering::SeqCst);
         is_any_open() && self.is_wanted()
 ",
         instead: r"        let is_any_open = is_any_open();
-        self.0.store(false, Ordering::SeqCst);
+        self.0.swap(false, Ordering::SeqCst);
         is_any_open && self.is_wanted()
 ",
         model: "while_any_is_open_one_looks_and_no_more",
