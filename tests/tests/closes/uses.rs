@@ -107,8 +107,8 @@ async fn the_answer_to_a_head_is_whole_without_being_read_however_its_body_would
         });
         work.await.unwrap();
         let exported = rig.exported();
-        let closed = exported.closed(CloseReason::Remote);
-        assert_eq!(closed, 1, "{with_middleware} {exported}");
+        let by_peer = exported.closed(CloseReason::Remote);
+        assert_eq!(by_peer, 1, "{with_middleware} {exported}");
     }
 }
 

@@ -294,7 +294,7 @@ async fn a_peer_that_goes_without_a_close_frame_is_told_of_no_fault() {
     let server = WebSocketServer::start();
     let goes = WebSocketPeer::opens().then(Step::Shutdown).stays();
     let breaks_rules = WebSocketPeer::opens()
-        .then(Step::Send(vec![0xff; 2]))
+        .then(Step::Send(vec![0xff, 0]))
         .stays();
     for (peer, codes) in [(goes, vec![]), (breaks_rules, vec![1002])] {
         let url = server.serve(peer);

@@ -57,7 +57,10 @@ fn told(bytes: &[u8]) -> Option<Outcome> {
         // It ends with the connection.
         (None, _) => return Some(Outcome::Whole(status, body.to_vec())),
         (Some(one), None) if one.name.eq_ignore_ascii_case("content-length") => {
-            std::str::from_utf8(one.value).ok()?.parse::<usize>().ok()?
+            let length = std::str::from_utf8(one.value).ok()?;
+            // With a sign it is none, and a number for the standard library.
+            let is_number = length.bytes().all(|byte| byte.is_ascii_digit());
+            is_number.then(|| length.parse::<usize>().ok()).flatten()?
         }
         _ => return None,
     };

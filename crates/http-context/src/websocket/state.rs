@@ -8,9 +8,9 @@ use bytes::Bytes;
 use futures_core::Stream as _;
 use futures_sink::Sink as _;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
-use tokio_tungstenite::tungstenite::{self, Error, error};
 
 use super::wakers::Waiting;
 use crate::error::WebSocketError;
@@ -101,6 +101,10 @@ impl State {
         }
         loop {
             let polled = Pin::new(&mut self.stream).poll_next(cx);
+            if self.has_received_close && is_of_what_was_said(&polled) {
+                // What the peer says after its Close frame is for nobody.
+                return Poll::Ready(None);
+            }
             if let Poll::Ready(Some(Ok(message))) = &polled {
                 match message {
                     Message::Pong(payload) if self.has_heartbeat && payload == HEARTBEAT => {
@@ -212,13 +216,24 @@ impl State {
     }
 }
 
-/// The code that tells the peer what is wrong with what it sends; `None` where nothing is.
+/// Whether it fails since the peer has said something that it may not say.
+fn is_of_what_was_said(polled: &Poll<Option<Result<Message, Error>>>) -> bool {
+    let Poll::Ready(Some(Err(error))) = polled else {
+        return false;
+    };
+    matches!(
+        error,
+        Error::Protocol(_) | Error::Capacity(_) | Error::Utf8(_)
+    )
+}
+
+/// The code that tells the peer what is wrong with what it sends; `None` where nothing is. One that is gone is told
+/// nothing, since nothing is sent by then.
 pub(super) fn code_of(error: &Error) -> Option<CloseCode> {
     match error {
         Error::Capacity(_) => Some(CloseCode::Size),
         Error::Utf8(_) => Some(CloseCode::Invalid),
-        Error::Protocol(error::ProtocolError::ResetWithoutClosingHandshake) => None,
-        Error::Protocol(_) | tungstenite::Error::AttackAttempt => Some(CloseCode::Protocol),
+        Error::Protocol(_) | Error::AttackAttempt => Some(CloseCode::Protocol),
         _ => None,
     }
 }
