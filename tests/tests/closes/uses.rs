@@ -3,7 +3,7 @@
 use std::io;
 
 use http_context::{
-    CloseReason, ConnectionSnapshot, OpenError, http_session, open_connections,
+    CloseReason, ConnectionSnapshot, ContextBuilder, OpenError, http_session, open_connections,
     sees_connection_closes,
 };
 use http_context_middleware::Uninstrumented;
@@ -14,6 +14,16 @@ use reqwest_middleware::{Middleware, Next};
 use crate::ledger::read;
 use crate::rig::{Rig, Wire};
 use crate::scripted::Closes;
+
+/// A context, with a middleware that changes nothing or without.
+fn context(rig: &Rig, with_middleware: bool) -> ContextBuilder {
+    let context = rig.context();
+    if with_middleware {
+        context.with(edits_nothing())
+    } else {
+        context
+    }
+}
 
 /// Requests on the one connection to this server.
 fn in_flight(server: &Server) -> u32 {
@@ -63,12 +73,7 @@ async fn a_body_that_is_dropped_closes_its_connection_and_one_that_was_read_does
     });
     for (with_middleware, is_read, reason) in ways.into_iter().flatten() {
         let ((rig, closes), server) = (Closes::rig().await, Server::start());
-        let context = if with_middleware {
-            rig.context().with(edits_nothing())
-        } else {
-            rig.context()
-        };
-        let work = context.open(async {
+        let work = context(&rig, with_middleware).open(async {
             let request = http_session()?.get(server.url("/bytes/1000000"));
             let response = request.send().await.unwrap();
             if is_read {
@@ -94,12 +99,7 @@ async fn the_answer_to_a_head_is_whole_without_being_read_however_its_body_would
         };
         let server = Server::builder().handler("/packed", packed).start();
         let (rig, closes) = Closes::rig().await;
-        let context = if with_middleware {
-            rig.context().with(edits_nothing())
-        } else {
-            rig.context()
-        };
-        let work = context.open(async {
+        let work = context(&rig, with_middleware).open(async {
             let request = http_session()?.head(server.url("/packed"));
             drop(request.send().await.unwrap());
             closes.close_the_one(&server);
