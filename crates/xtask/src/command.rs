@@ -88,6 +88,15 @@ pub(crate) fn output(command: &mut Command) -> Result<String, String> {
         .map_err(|_| format!("`{}` printed something that is not UTF-8", shown(command)))
 }
 
+/// Fails with all that failed, each in lines of its own: one is not kept back for another.
+pub(crate) fn none_failed(failed: &[String]) -> Result<(), String> {
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(failed.join("\n"))
+    }
+}
+
 /// The cargo that runs this program. In continuous integration it must not
 /// touch `Cargo.lock`.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
@@ -146,5 +155,11 @@ mod tests {
         assert!(how.ends_with("ended with exit status: 101"), "{error}");
         assert_eq!(what, "a FAILED\n    wrong");
         assert_eq!(run_tests(&mut Command::new("true")), Ok(()));
+    }
+    #[test]
+    fn of_several_that_failed_none_is_kept_back() {
+        let failed = ["one", "another"].map(str::to_owned);
+        assert_eq!(none_failed(&failed), Err("one\nanother".to_owned()));
+        assert_eq!(none_failed(&[]), Ok(()));
     }
 }

@@ -1,6 +1,6 @@
 //! What macOS and Windows have in place of what there is on Linux, compiled without their standard libraries.
 
-use crate::command::{cargo, run};
+use crate::command::{cargo, none_failed, run};
 use crate::workspace::Workspace;
 
 /// Each library that has such code, with the switches that leave out what is only here.
@@ -59,11 +59,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
             failed.push(format!("{path} names {name}, which is not everywhere"));
         }
     }
-    if failed.is_empty() {
-        Ok(())
-    } else {
-        Err(failed.join("\n"))
-    }
+    none_failed(&failed)
 }
 
 fn is_behind_a_switch(path: &str) -> bool {

@@ -3,7 +3,7 @@
 use std::{ffi::OsStr, process::Command};
 
 use crate::{
-    command::{cargo, run},
+    command::{cargo, none_failed, run},
     workspace::Workspace,
 };
 
@@ -43,11 +43,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
             failed.extend(said.err().map(|wrong| format!("{features:?} {wrong}")));
         }
     }
-    if failed.is_empty() {
-        Ok(())
-    } else {
-        Err(failed.join("\n"))
-    }
+    none_failed(&failed)
 }
 
 fn of_one_without_any() -> Vec<Asked> {

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::command::{cargo, output};
+use crate::command::{cargo, none_failed, output};
 use crate::tree::dependencies;
 use crate::workspace::{Package, Workspace};
 
@@ -63,11 +63,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
             wrong.extend(documented(README, &format!("Rust ({promised} or newer)")));
         }
     }
-    if wrong.is_empty() {
-        Ok(())
-    } else {
-        Err(wrong.join("\n"))
-    }
+    none_failed(&wrong)
 }
 
 /// The oldest Rust that it promises to build with.

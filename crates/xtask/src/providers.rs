@@ -1,6 +1,6 @@
 //! Who does the cryptography of TLS in a program is what it chose, and nobody else is built beside.
 
-use crate::command::{cargo, run_tests};
+use crate::command::{cargo, none_failed, run_tests};
 use crate::tree::dependencies;
 use crate::workspace::{Package, Workspace};
 
@@ -36,11 +36,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
             failed.push(error);
         }
     }
-    if failed.is_empty() {
-        Ok(())
-    } else {
-        Err(failed.join("\n"))
-    }
+    none_failed(&failed)
 }
 
 /// The providers among the dependencies of a program that uses this crate with every feature but those of

@@ -16,7 +16,7 @@ use std::{
 };
 
 use crate::{
-    command::{cargo, cargo_unlocked, run},
+    command::{cargo, cargo_unlocked, none_failed, run},
     workspace::{Package, Workspace},
 };
 
@@ -75,11 +75,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
         .chain(all)
         .filter_map(|mut command| run(&mut command).err())
         .collect();
-    if failed.is_empty() {
-        Ok(())
-    } else {
-        Err(failed.join("\n"))
-    }
+    none_failed(&failed)
 }
 
 /// Without `--locked`: the lock file there is made of the one here, without what only tests need.

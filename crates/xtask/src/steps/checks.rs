@@ -4,7 +4,7 @@ use std::{num::NonZero, path::PathBuf, process::Command, thread::available_paral
 
 use super::Outcome;
 use crate::{
-    command::{cargo, cargo_unlocked, run, run_tests},
+    command::{cargo, cargo_unlocked, none_failed, run, run_tests},
     lacking, links,
     tools::{self, Toolbox},
     workspace::Workspace,
@@ -43,11 +43,7 @@ pub(super) fn features(workspace: &Workspace) -> Result<(), String> {
     if let Err(error) = lacking::check(workspace) {
         failed.push(error);
     }
-    if failed.is_empty() {
-        Ok(())
-    } else {
-        Err(failed.join("\n"))
-    }
+    none_failed(&failed)
 }
 
 /// Private items are left out: a private module may have the name of a function
