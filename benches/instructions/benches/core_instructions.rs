@@ -16,14 +16,14 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Waker};
 
 use gungraun::{
-    Callgrind, EntryPoint, EventKind, LibraryBenchmarkConfig, library_benchmark,
-    library_benchmark_group, main,
+    Callgrind, EntryPoint, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
 };
 use http_context::{
     ContextBuilder, HttpContext, HttpSession, OpenError, SessionError, SessionPool, builder,
     current, http_session, open,
 };
 use http_context_benches::one_connection_server;
+use http_context_instructions::held;
 use tokio::runtime::{Builder, Runtime};
 
 /// The committed figures: instructions of one step, of [`REQUESTS`] requests, or of
@@ -46,12 +46,8 @@ const OPENS: usize = 100;
 /// Counts what the function of this name does, wherever it is called from.
 fn counts(function: &str, committed: u64) -> LibraryBenchmarkConfig {
     let mut callgrind = Callgrind::default();
-    callgrind
-        .entry_point(EntryPoint::Custom(format!("*::{function}")))
-        .hard_limits([(EventKind::Ir, committed + committed / 50)]);
-    let mut config = LibraryBenchmarkConfig::default();
-    config.tool(callgrind);
-    config
+    callgrind.entry_point(EntryPoint::Custom(format!("*::{function}")));
+    held(callgrind, committed)
 }
 
 fn runtime() -> Runtime {

@@ -9,10 +9,9 @@
     reason = "the macros make public items, and a main that exits"
 )]
 
-use gungraun::{
-    Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
-};
+use gungraun::{library_benchmark, library_benchmark_group, main};
 use http_context_benches::{Bench, Fact, ServerProcess, Urls, Variant};
+use http_context_instructions::{counted, held_to};
 
 const REQUESTS: usize = 100;
 
@@ -44,26 +43,6 @@ mod committed {
     pub(super) const UNPROPAGATED_SPANS: u64 = 7_414_000;
     pub(super) const TEN_URLS: u64 = 6_822_000;
     pub(super) const DISTINCT_URLS: u64 = 6_823_000;
-}
-
-/// A configuration that fails where this many instructions are exceeded by more than 2 %.
-fn held_to(committed: u64) -> LibraryBenchmarkConfig {
-    let mut callgrind = without_the_server();
-    callgrind.hard_limits([(EventKind::Ir, committed + committed / 50)]);
-    let mut config = LibraryBenchmarkConfig::default();
-    config.tool(callgrind);
-    config
-}
-
-/// A configuration for what is only there to compare with.
-fn counted() -> LibraryBenchmarkConfig {
-    let mut config = LibraryBenchmarkConfig::default();
-    config.tool(without_the_server());
-    config
-}
-
-fn without_the_server() -> Callgrind {
-    Callgrind::with_args(["--trace-children=no"])
 }
 
 #[library_benchmark]

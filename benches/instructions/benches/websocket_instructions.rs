@@ -7,10 +7,9 @@
     reason = "the macros make public items, and a main that exits"
 )]
 
-use gungraun::{
-    Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
-};
+use gungraun::{library_benchmark, library_benchmark_group, main};
 use http_context_benches::{ServerProcess, Socket, SocketVariant};
+use http_context_instructions::held_to;
 
 const MESSAGES: usize = 100;
 
@@ -26,15 +25,6 @@ mod committed {
     pub(super) const SESSION: u64 = 1_334_000;
     pub(super) const METRICS: u64 = 1_334_000;
     pub(super) const HEARTBEAT: u64 = 1_352_000;
-}
-
-/// A configuration that fails where this many instructions are exceeded by more than 2 %.
-fn held_to(committed: u64) -> LibraryBenchmarkConfig {
-    let mut callgrind = Callgrind::with_args(["--trace-children=no"]);
-    callgrind.hard_limits([(EventKind::Ir, committed + committed / 50)]);
-    let mut config = LibraryBenchmarkConfig::default();
-    config.tool(callgrind);
-    config
 }
 
 #[library_benchmark]
