@@ -8,7 +8,6 @@ const SECRET: &str = "hunter2";
 
 /// Builds a request of the lines of a text: method, scheme, rest of the URL, header and value.
 pub(crate) fn check(text: &str) {
-    let text = text.replace(SECRET, "");
     let mut lines = text.split('\n');
     let mut next = || lines.next().unwrap_or_default();
     let method = Method::from_bytes(next().as_bytes()).unwrap_or(Method::GET);
@@ -17,6 +16,12 @@ pub(crate) fn check(text: &str) {
     let rest = next().replace(['?', '#'], "");
     let url = format!("{scheme}://user:{SECRET}@{rest}?sig={SECRET}");
     let (name, value) = (next(), next());
+    if [method.as_str(), &scheme, &rest, name, value]
+        .iter()
+        .any(|part| part.contains(SECRET))
+    {
+        return;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let opened = builder().open(async {
         let session = http_session().expect("bound by `open`");
