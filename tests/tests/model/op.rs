@@ -31,7 +31,7 @@ pub(crate) enum Op {
     CloseSession { by: u8 },
     /// What was kept is used: a handle or a client for a request, a body is read, a request given up, an
     /// upgraded connection carries something there and back, a response of a server is read to its end.
-    Use { kept: u8, road: Road },
+    Use { kept: u8, road: Road, wire: Wire },
     /// A kept plain client is used.
     Plain {
         kept: u8,
@@ -191,7 +191,7 @@ fn step() -> impl Strategy<Value = Op> {
             .prop_map(|(by, kind, wire, caller)| Op::Request { by, kind, wire, caller }),
         3 => (by(), keep()).prop_map(|(by, what)| Op::Keep { by, what }),
         2 => by().prop_map(|by| Op::CloseSession { by }),
-        4 => (kept(), road()).prop_map(|(kept, road)| Op::Use { kept, road }),
+        4 => (kept(), road(), wire()).prop_map(|(kept, road, wire)| Op::Use { kept, road, wire }),
         4 => (kept(), plain(), named()).prop_map(|(kept, kind, caller)| Op::Plain { kept, kind, caller }),
         5 => (kept(), any::<bool>()).prop_map(|(kept, by_peer)| Op::Close { kept, by_peer }),
         3 => by().prop_map(|by| Op::Pool { by }),

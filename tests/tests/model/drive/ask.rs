@@ -207,11 +207,7 @@ async fn request(
 ) -> Result<Asked<Option<Kept>>, Refused> {
     let session = http_session()?;
     let (home, is_tls) = (&urls.homes[wire as usize], usize::from(wire.is_tls()));
-    // In clear, what it is nobody agrees upon.
-    let version = match wire {
-        Wire::Http2 => http::Version::HTTP_2,
-        _ => http::Version::HTTP_11,
-    };
+    let version = version(wire);
     let asks = |url: &str| session.get(url).version(version);
     let get = |url: &str| asks(url).send();
     let of_tower = || {
@@ -321,6 +317,14 @@ fn is_too_many(error: &RequestError) -> bool {
         error.failure(),
         RequestFailure::Redirect(RedirectError::TooMany { .. })
     )
+}
+
+/// What a request asks for. In clear, what it is nobody agrees upon.
+pub(super) fn version(wire: Wire) -> http::Version {
+    match wire {
+        Wire::Http2 => http::Version::HTTP_2,
+        _ => http::Version::HTTP_11,
+    }
 }
 
 /// Whether an error leads to the closed session.

@@ -170,8 +170,8 @@ impl<'p> Run<'p> {
                 Some((at, pool)) => self.close_websockets(at, pool).await,
                 None => return Ok(()),
             },
-            Op::Use { kept, road } => match self.pick(kept, is_used) {
-                Some(at) => self.use_kept(at, road).await,
+            Op::Use { kept, road, wire } => match self.pick(kept, is_used) {
+                Some(at) => self.use_kept(at, road, wire).await,
                 None => return Ok(()),
             },
             // Nobody cuts off what they hold where the kernel cannot be asked.

@@ -5,10 +5,11 @@ use futures_util::poll;
 use http_body_util::BodyExt as _;
 use http_context::websocket::{CloseCode, Message, WebSocket, WebSocketError};
 use http_context::{AmbientSession, HttpSession, SessionClosed};
+use http_context_tests::Wire;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tower::Service as _;
 
-use super::ask::{is_session_closed, refused};
+use super::ask::{is_session_closed, refused, version};
 use super::compare::compare;
 use super::kept::{Kept, Stream};
 use super::{Parted, Run};
@@ -18,10 +19,15 @@ use crate::reference::{Seen, What};
 use crate::served::take_asked;
 
 impl Run<'_> {
-    pub(super) async fn use_kept(&mut self, at: usize, road: Road) -> Result<(), Parted> {
+    pub(super) async fn use_kept(
+        &mut self,
+        at: usize,
+        road: Road,
+        wire: Wire,
+    ) -> Result<(), Parted> {
         let kept = self.reference.kept[at];
         self.log(format_args!(
-            "uses what is kept at {at}, {road:?}: {kept:?}"
+            "uses what is kept at {at}, {road:?} over {wire:?}: {kept:?}"
         ));
         if self.reference.awaits_beat(at)
             && let What::Socket(socket) = kept.what
@@ -30,18 +36,19 @@ impl Run<'_> {
             let before = self.peers.pongs(socket.server);
             self.peers.have_answered(socket.server, before + 2).await;
         }
-        let expected = self.reference.use_kept(at, road);
-        let url = self.peers.urls.homes[0].body.clone();
+        let expected = self.reference.use_kept(at, road, wire);
+        let url = self.peers.urls.homes[wire as usize].body.clone();
+        let version = version(wire);
         let of_session = Seen::Session(kept.context, kept.session);
         let seen = match &mut self.kept[at] {
-            Kept::Handle(session) => match read_by(session, road, &url).await? {
+            Kept::Handle(session) => match read_by(session, road, &url, version).await? {
                 Some(()) => {
                     let (context, session) = (session.context().id(), session.id());
                     self.session(context, session)
                 }
                 None => Seen::SessionClosed,
             },
-            Kept::Client(client) => match client.get(&url).send().await {
+            Kept::Client(client) => match client.get(&url).version(version).send().await {
                 Ok(response) => read(response).await.map(|()| of_session)?,
                 Err(error) if is_session_closed(&error) => Seen::SessionClosed,
                 Err(error) => return Err(format!("a client's request fails: {error:?}")),
@@ -225,10 +232,18 @@ async fn read(response: reqwest::Response) -> Result<(), Parted> {
 }
 
 /// Reads what a handle is sent for; `None` where its session is closed.
-async fn read_by(session: &mut HttpSession, road: Road, url: &str) -> Result<Option<()>, Parted> {
-    let request = || http::Request::get(url).body(reqwest::Body::default());
+async fn read_by(
+    session: &mut HttpSession,
+    road: Road,
+    url: &str,
+    version: http::Version,
+) -> Result<Option<()>, Parted> {
+    let request = || {
+        let request = http::Request::get(url).version(version);
+        request.body(reqwest::Body::default())
+    };
     let sent = match road {
-        Road::Straight => match session.get(url).send().await {
+        Road::Straight => match session.get(url).version(version).send().await {
             Ok(response) => return read(response).await.map(Some),
             Err(error) => Err(error.into()),
         },

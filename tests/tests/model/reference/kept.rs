@@ -210,7 +210,7 @@ impl Reference {
     }
 
     /// What was kept is used. A body, a request or a response is gone after it.
-    pub(crate) fn use_kept(&mut self, at: usize, road: Road) -> Seen {
+    pub(crate) fn use_kept(&mut self, at: usize, road: Road, wire: Wire) -> Seen {
         let Kept {
             context,
             session,
@@ -238,7 +238,7 @@ impl Reference {
                 if !state.has_session || state.sessions != session {
                     return Seen::SessionClosed;
                 }
-                self.read(context, Wire::Http1, None);
+                self.read(context, wire, None);
                 Seen::Session(context, session)
             }
             What::Body | What::InFlight(_) | What::PlainBody => {
