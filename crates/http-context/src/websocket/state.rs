@@ -218,13 +218,7 @@ impl State {
 
 /// Whether it fails since the peer has said something that it may not say.
 fn is_of_what_was_said(polled: &Poll<Option<Result<Message, Error>>>) -> bool {
-    let Poll::Ready(Some(Err(error))) = polled else {
-        return false;
-    };
-    matches!(
-        error,
-        Error::Protocol(_) | Error::Capacity(_) | Error::Utf8(_)
-    )
+    matches!(polled, Poll::Ready(Some(Err(error))) if code_of(error).is_some())
 }
 
 /// The code that tells the peer what is wrong with what it sends; `None` where nothing is. One that is gone is told
