@@ -13,6 +13,12 @@ pub(crate) fn grouped(n: u64) -> String {
     text
 }
 
+/// So many of something, whose name is for one of them: `1 job`, `2,000 jobs`.
+pub(crate) fn counted(n: u64, name: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {name}{plural}", grouped(n))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -27,5 +33,11 @@ mod tests {
         ] {
             assert_eq!(grouped(n), text);
         }
+    }
+
+    #[test]
+    fn one_is_named_by_the_singular_alone() {
+        let said = [0, 1, 2_000].map(|n| counted(n, "job"));
+        assert_eq!(said, ["0 jobs", "1 job", "2,000 jobs"]);
     }
 }

@@ -92,6 +92,8 @@ impl fmt::Display for QueueAddress {
 #[derive(Clone)]
 pub struct JobQueue {
     opened: Arc<Opened>,
+    /// Done when whoever works it off is on his way out.
+    stop: CancellationToken,
     kind: Option<Arc<str>>,
 }
 
@@ -99,18 +101,10 @@ pub struct JobQueue {
 pub(crate) enum Opened {
     /// The lock of the state is held for as long as the queue is open.
     Embedded { queue: Embedded, state: State },
-    /// `stop` is done when whoever works it off is on his way out.
     #[cfg(feature = "redis")]
-    Redis {
-        queue: Redis,
-        stop: CancellationToken,
-    },
-    /// The same.
+    Redis(Redis),
     #[cfg(feature = "postgres")]
-    Postgres {
-        queue: Postgres,
-        stop: CancellationToken,
-    },
+    Postgres(Postgres),
 }
 
 /// What became of a job that was to be queued.
@@ -143,6 +137,14 @@ impl JobQueue {
     /// [`Failure::State`] when the state directory cannot be used or is in use by another process, and
     /// [`Failure::Queue`] when the queue cannot be read, does not answer, or was made by another version.
     pub async fn open(address: &QueueAddress) -> Result<Self, Failure> {
+        Self::open_until(address, CancellationToken::new()).await
+    }
+
+    /// The same, for who loses patience when `stop` is done.
+    pub(crate) async fn open_until(
+        address: &QueueAddress,
+        stop: CancellationToken,
+    ) -> Result<Self, Failure> {
         let opened = match address {
             QueueAddress::Embedded(dir) => {
                 let state = State::open(dir.as_deref())?;
@@ -154,19 +156,16 @@ impl JobQueue {
             }
             #[cfg(feature = "redis")]
             QueueAddress::Redis(address) => {
-                let stop = CancellationToken::new();
-                let queue = Redis::open(address, stop.clone()).await?;
-                Opened::Redis { queue, stop }
+                Opened::Redis(Redis::open(address, stop.clone()).await?)
             }
             #[cfg(feature = "postgres")]
             QueueAddress::Postgres(address) => {
-                let stop = CancellationToken::new();
-                let queue = Postgres::open(address, stop.clone()).await?;
-                Opened::Postgres { queue, stop }
+                Opened::Postgres(Postgres::open(address, stop.clone()).await?)
             }
         };
         Ok(Self {
             opened: Arc::new(opened),
+            stop,
             kind: None,
         })
     }
@@ -176,6 +175,7 @@ impl JobQueue {
     pub fn kind(&self, name: impl Into<Arc<str>>) -> Self {
         Self {
             opened: Arc::clone(&self.opened),
+            stop: self.stop.clone(),
             kind: Some(name.into()),
         }
     }
@@ -284,6 +284,11 @@ impl JobQueue {
         &self.opened
     }
 
+    /// What is done when whoever works it off is on his way out.
+    pub(crate) fn stop(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
     fn job<J: Serialize + ?Sized>(
         &self,
         id: &str,
@@ -325,9 +330,9 @@ impl JobQueue {
                 Ok(known)
             }
             #[cfg(feature = "redis")]
-            Opened::Redis { queue, .. } => queue.add(batch).await,
+            Opened::Redis(queue) => queue.add(batch).await,
             #[cfg(feature = "postgres")]
-            Opened::Postgres { queue, .. } => queue.add(batch).await,
+            Opened::Postgres(queue) => queue.add(batch).await,
         }
     }
 }

@@ -73,6 +73,7 @@ mod run_at;
 #[cfg(feature = "cron")]
 mod schedule;
 mod telemetry;
+mod terminal;
 mod worker;
 
 pub use admin::{Admin, AdminServer, AdminService, AdminToken, BadAdminToken};

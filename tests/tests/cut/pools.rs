@@ -26,7 +26,7 @@ async fn a_socket_of_an_idle_session_is_cut_off_when_its_pool_closes() {
     assert!(!report.is_clean(), "{report}");
     assert_eq!((report.cut.len(), report.still_open.len()), (1, 0));
     assert_eq!(report.cut[0].remote, server.addr());
-    assert!(report.to_string().contains("1 sockets cut off"), "{report}");
+    assert!(report.to_string().contains("1 socket cut off"), "{report}");
     server.wait_until(|counts| counts.open() == 0).await;
     assert_eq!(recorder.leaks().len(), 0, "of no context");
     drop(held);

@@ -82,7 +82,7 @@ async fn the_report_says_what_each_caller_sent_as_the_server_saw_it() {
         speech.requests
     );
     let text = report.to_string();
-    assert!(text.contains("\n  caller     speech: 2 requests, 1 connections opened, 1 reused"));
+    assert!(text.contains("\n  caller     speech: 2 requests, 1 connection opened, 1 reused"));
 }
 
 #[tokio::test]

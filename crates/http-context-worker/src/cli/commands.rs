@@ -10,7 +10,7 @@ use crate::cli::terminal::print;
 use crate::cli::{Asked, Cli, Command, EnqueueArgs, RunArgs, ServeArgs, WorkArgs};
 use crate::cli::{environment, metrics_file};
 use crate::failure::Failure;
-use crate::grouped::grouped;
+use crate::grouped::counted;
 use crate::log::{self, say};
 use crate::run::enqueue::enqueue;
 use crate::run::signals::{Signal, Signals};
@@ -159,10 +159,7 @@ fn conclude(args: &WorkArgs, summary: &Summary, ended: &Ended) {
 
 fn interruption(args: &RunArgs, ended: &Ended, signal: &str) -> String {
     let left = if ended.progress.read_all {
-        format!(
-            "{} jobs are not finished",
-            grouped(ended.progress.unfinished())
-        )
+        format!("{} left to do", counted(ended.progress.unfinished(), "job"))
     } else {
         "not all jobs were read".to_owned()
     };

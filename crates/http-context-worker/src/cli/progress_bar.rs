@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::interval;
 
 use crate::progress::Progress;
+use crate::terminal;
 
 const DRAW_EVERY: Duration = Duration::from_millis(100);
 
@@ -31,6 +32,7 @@ impl Bar {
         {
             bar.set_style(style.progress_chars("━╸─"));
         }
+        terminal::drawn(Some(bar.clone()));
         let drawn = bar.clone();
         let task = tokio::spawn(async move {
             let mut tick = interval(DRAW_EVERY);
@@ -67,6 +69,7 @@ fn message(progress: &Progress) -> String {
 impl Drop for Bar {
     fn drop(&mut self) {
         self.task.abort();
+        terminal::drawn(None);
         self.bar.finish_and_clear();
     }
 }

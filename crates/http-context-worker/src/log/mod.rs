@@ -24,6 +24,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use self::lines::{Lines, timestamp};
 pub(crate) use self::trace::JobTrace;
+use crate::terminal::Beside;
 
 /// What a log line looks like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -87,7 +88,7 @@ static IS_JSON: AtomicBool = AtomicBool::new(false);
 /// already.
 pub(crate) fn install(format: LogFormat, level: LogLevel) {
     IS_JSON.store(format == LogFormat::Json, Ordering::Relaxed);
-    let _ = subscriber(format, level, std::io::stderr).try_init();
+    let _ = subscriber(format, level, || Beside(std::io::stderr())).try_init();
 }
 
 fn subscriber<W>(format: LogFormat, level: LogLevel, writer: W) -> impl SubscriberInitExt
@@ -128,7 +129,7 @@ pub(crate) fn say_with(text: &str, figures: Value) {
     } else {
         text.to_owned()
     };
-    let _ = std::io::stderr().write_all(line.as_bytes());
+    let _ = Beside(std::io::stderr()).write_all(line.as_bytes());
 }
 
 pub(crate) fn is_json() -> bool {

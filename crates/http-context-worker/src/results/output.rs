@@ -11,8 +11,10 @@
 //! none is lost.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Seek, SeekFrom, Write};
+use std::io::{self, IsTerminal as _, Read as _, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+
+use crate::terminal::Beside;
 
 /// Where lines go.
 ///
@@ -104,8 +106,17 @@ impl Output {
     /// thrown away does not need.
     pub(crate) fn open(target: &Target, recorded: u64, sync: bool) -> Result<Self, OutputError> {
         let path = match target {
+            Target::Stdout if io::stdout().is_terminal() => {
+                return Ok(Self::stream(
+                    target,
+                    "standard output",
+                    Beside(io::stdout()),
+                ));
+            }
             Target::Stdout => return Ok(Self::stream(target, "standard output", io::stdout())),
-            Target::Stderr => return Ok(Self::stream(target, "standard error", io::stderr())),
+            Target::Stderr => {
+                return Ok(Self::stream(target, "standard error", Beside(io::stderr())));
+            }
             Target::File(path) => path,
         };
         let sink = open_file(path, recorded, sync).map_err(|error| match error {

@@ -1,18 +1,21 @@
 //! `enqueue`: the first half of a run, for a queue that others work off.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
-use crate::grouped::grouped;
+use crate::grouped::counted;
 use crate::input::{Input, JobsFrom};
 use crate::job_queue::{JobQueue, Opened, QueueAddress};
 use crate::jobs::Kinds;
 use crate::progress::{Meter, Progress};
 use crate::queue::{OutputKind, Queue};
 use crate::results::output::Target;
+use crate::run::asking::Asking;
 use crate::run::ingest::ingest;
 use crate::run::outputs::open_output;
 use crate::run::signals::{Signal, Signals};
@@ -49,8 +52,8 @@ impl EnqueueSummary {
 
     /// A line for people, without a line end.
     pub(crate) fn to_sentence(&self) -> String {
-        let (queued, rejected) = (grouped(self.queued), grouped(self.rejected));
-        format!("{queued} jobs queued, {rejected} lines rejected")
+        let (queued, rejected) = (counted(self.queued, "job"), counted(self.rejected, "line"));
+        format!("{queued} queued, {rejected} rejected")
     }
 }
 
@@ -61,22 +64,17 @@ pub(crate) async fn enqueue(
     signals: &Signals,
 ) -> Result<EnqueueSummary, Failure> {
     let input = Input::open(&plan.jobs)?;
-    let queue = JobQueue::open(&plan.queue).await?;
-    match queue.opened() {
+    let (stop, asked) = (CancellationToken::new(), pin!(signals.first()));
+    let mut asked = Asking::new(asked);
+    let opened = JobQueue::open_until(&plan.queue, stop.clone());
+    match asked.beside(&stop, opened).await?.opened() {
         Opened::Embedded { queue, .. } => {
-            let (queue, stop) = (queue.clone(), CancellationToken::new());
-            fill(queue, stop, kinds, input, plan, signals).await
+            fill(queue.clone(), stop, kinds, input, plan, asked).await
         }
         #[cfg(feature = "redis")]
-        Opened::Redis { queue, stop } => {
-            let (queue, stop) = (queue.clone(), stop.clone());
-            fill(queue, stop, kinds, input, plan, signals).await
-        }
+        Opened::Redis(queue) => fill(queue.clone(), stop, kinds, input, plan, asked).await,
         #[cfg(feature = "postgres")]
-        Opened::Postgres { queue, stop } => {
-            let (queue, stop) = (queue.clone(), stop.clone());
-            fill(queue, stop, kinds, input, plan, signals).await
-        }
+        Opened::Postgres(queue) => fill(queue.clone(), stop, kinds, input, plan, asked).await,
     }
 }
 
@@ -86,9 +84,10 @@ async fn fill(
     kinds: Arc<Kinds>,
     input: Input,
     plan: &EnqueuePlan,
-    signals: &Signals,
+    mut asked: Asking<'_, impl Future<Output = Signal>>,
 ) -> Result<EnqueueSummary, Failure> {
-    let rejects = open_output(&queue, OutputKind::Rejects, &plan.rejects, None, true).await?;
+    let rejects = open_output(&queue, OutputKind::Rejects, &plan.rejects, None, true);
+    let rejects = asked.beside(&stop, rejects).await?;
     let (meter, progress) = Meter::new(Progress::default());
     let mut reading = Box::pin(ingest(input, kinds, queue, rejects, meter, stop.clone()));
     let interrupted = tokio::select! {
@@ -97,7 +96,7 @@ async fn fill(
             read?;
             None
         }
-        signal = signals.first() => {
+        signal = asked.by() => {
             // The batch under way is still committed.
             stop.cancel();
             reading.await?;

@@ -6,6 +6,7 @@
 //! what is under way may finish until the drain deadline, what is left then is cut off (its
 //! contexts close, its jobs stay in the queue), and the writer of results settles what it was given.
 
+mod asking;
 mod control;
 pub(crate) mod enqueue;
 mod ingest;
@@ -19,6 +20,7 @@ mod timetable;
 mod warm;
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +41,9 @@ use crate::progress::tally::Tally;
 use crate::progress::{Meter, Progress};
 use crate::queue::{Cancellations, OutputKind, Queue, State};
 use crate::result_writer::ResultWriter;
+use crate::results::function::ResultsFunction;
+use crate::results::output::Output;
+use crate::run::asking::Asking;
 use crate::run::control::RunControl;
 use crate::run::ingest::ingest;
 use crate::run::outputs::{open_output, open_results};
@@ -98,8 +103,14 @@ pub(crate) async fn run(
     panics::note_places();
     // The input first: a file name that is wrong leaves no state behind.
     let input = plan.jobs.as_ref().map(Input::open).transpose()?;
+    let stop = pin!(stop);
+    let mut asked = Asking::new(stop);
     let queue = match &plan.queue {
-        PlannedQueue::At(address) => JobQueue::open(address).await?,
+        PlannedQueue::At(address) => {
+            let stop = CancellationToken::new();
+            let opened = Box::pin(JobQueue::open_until(address, stop.clone()));
+            asked.beside(&stop, opened).await?
+        }
         PlannedQueue::Open(queue) => queue.clone(),
     };
     #[cfg(feature = "cron")]
@@ -117,7 +128,7 @@ pub(crate) async fn run(
     let timetable = std::future::pending();
     tokio::select! {
         biased;
-        ended = work_on(&queue, definition, plan, input, stop, show) => ended,
+        ended = work_on(&queue, definition, plan, input, asked, show) => ended,
         ended = timetable => ended,
     }
 }
@@ -128,30 +139,33 @@ async fn work_on(
     definition: Definition,
     plan: Plan,
     input: Option<Input>,
-    asked: impl Future<Output = StoppedBy>,
+    asked: Asking<'_, impl Future<Output = StoppedBy>>,
     show: impl FnOnce(RunView),
 ) -> Result<Ended, Failure> {
+    let (enqueues, stop) = (queue.clone(), queue.stop());
     match queue.opened() {
-        Opened::Embedded {
-            queue: embedded,
-            state,
-        } => {
-            let stop = CancellationToken::new();
-            let queue = (embedded.clone(), queue.clone());
-            let state = Some(state);
-            work(definition, plan, input, queue, state, stop, asked, show).await
+        Opened::Embedded { queue, state } => {
+            let queue = (queue.clone(), enqueues);
+            work(
+                definition,
+                plan,
+                input,
+                queue,
+                Some(state),
+                stop,
+                asked,
+                show,
+            )
+            .await
         }
         #[cfg(feature = "redis")]
-        Opened::Redis { queue: redis, stop } => {
-            let (queue, stop) = ((redis.clone(), queue.clone()), stop.clone());
+        Opened::Redis(queue) => {
+            let queue = (queue.clone(), enqueues);
             work(definition, plan, input, queue, None, stop, asked, show).await
         }
         #[cfg(feature = "postgres")]
-        Opened::Postgres {
-            queue: postgres,
-            stop,
-        } => {
-            let (queue, stop) = ((postgres.clone(), queue.clone()), stop.clone());
+        Opened::Postgres(queue) => {
+            let queue = (queue.clone(), enqueues);
             work(definition, plan, input, queue, None, stop, asked, show).await
         }
     }
@@ -168,20 +182,23 @@ async fn work(
     (queue, enqueues): (impl Queue, JobQueue),
     state: Option<&State>,
     stop: CancellationToken,
-    asked: impl Future<Output = StoppedBy>,
+    mut asked: Asking<'_, impl Future<Output = StoppedBy>>,
     show: impl FnOnce(RunView),
 ) -> Result<Ended, Failure> {
     let began = Instant::now();
-    let (dir, sync) = (state.map(State::path), state.is_none_or(State::is_kept));
-    let (results, function) = open_results(&queue, &plan.results, dir, sync).await?;
-    let rejects = open_output(&queue, OutputKind::Rejects, &plan.rejects, dir, sync).await?;
-    let tally = queue.tally(&results).await?;
-    let rejected = match &input {
-        Some(input) => queue.rejected(&input.name()).await?,
-        None => 0,
-    };
+    let name = input.as_ref().map(Input::name);
+    // Boxed, since what is done after it is large as well.
+    let set_up = Box::pin(Begun::of(&queue, &plan, name, state));
+    let Begun {
+        results,
+        function,
+        rejects,
+        tally,
+        rejected,
+        queued,
+    } = asked.beside(&stop, set_up).await?;
     let (meter, progress) = Meter::new(Progress {
-        queued: queue.len().await?,
+        queued,
         rejected,
         read_all: input.is_none(),
         tally: tally.clone(),
@@ -249,8 +266,8 @@ async fn work(
     };
     let end = tokio::select! {
         biased;
+        by = asked.by() => Ok(Some(by)),
         ended = running.until_done(&queue, progress.clone()) => ended.map(|()| None),
-        asked = asked => Ok(Some(asked)),
     };
     running.stop.cancel();
     meter.update(|progress| progress.draining = true);
@@ -268,6 +285,43 @@ async fn work(
         duration: began.elapsed(),
         pool,
     })
+}
+
+/// What there is of a run before it begins.
+struct Begun {
+    results: Output,
+    function: Option<ResultsFunction>,
+    rejects: Output,
+    tally: Tally,
+    rejected: u64,
+    queued: u64,
+}
+
+impl Begun {
+    async fn of(
+        queue: &impl Queue,
+        plan: &Plan,
+        input: Option<String>,
+        state: Option<&State>,
+    ) -> Result<Self, Failure> {
+        let (dir, sync) = (state.map(State::path), state.is_none_or(State::is_kept));
+        let (results, function) = open_results(queue, &plan.results, dir, sync).await?;
+        let rejects = open_output(queue, OutputKind::Rejects, &plan.rejects, dir, sync).await?;
+        let tally = queue.tally(&results).await?;
+        let rejected = match input {
+            Some(name) => queue.rejected(&name).await?,
+            None => 0,
+        };
+        let queued = queue.len().await?;
+        Ok(Self {
+            results,
+            function,
+            rejects,
+            tally,
+            rejected,
+            queued,
+        })
+    }
 }
 
 /// How long what is under way may go on: at an end that was asked for; and says so to who sent a signal.

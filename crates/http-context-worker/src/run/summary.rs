@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Ended;
-use crate::grouped::grouped;
+use crate::grouped::{counted, grouped};
 use crate::progress::tally::WebSockets;
 
 /// The summary object of `--json`, one line.
@@ -144,8 +144,8 @@ impl Summary {
             .map(|(kind, n)| format!("{} {kind}", grouped(*n)))
             .collect();
         if sockets_left(ended) > 0 {
-            let left = grouped(sockets_left(ended));
-            kinds.push(format!("{left} sockets of warm sessions"));
+            let left = counted(sockets_left(ended), "socket");
+            kinds.push(format!("{left} of warm sessions"));
         }
         row("leaks", grouped(self.leaks), kinds.join(", "));
         let seconds = ended.duration.as_secs_f64();

@@ -190,3 +190,32 @@ async fn a_state_is_one_process_and_a_queue_is_worked_off_once() {
     let failure = worker.run(missing, pending()).await.unwrap_err();
     assert!(matches!(failure, Failure::Input(_)), "{failure:?}");
 }
+
+#[tokio::test]
+async fn a_job_that_is_queued_for_a_time_waits_for_it_and_one_whose_time_is_past_does_not() {
+    use std::time::{Duration, SystemTime};
+
+    let files = Files::new();
+    let queue = open(&files).await;
+    let far = SystemTime::now() + Duration::from_hours(1_000_000);
+    for (id, time) in [("later", far), ("past", SystemTime::UNIX_EPOCH)] {
+        for expected in [Enqueued::Queued, Enqueued::Known] {
+            let queued = queue.enqueue_at(time, id, &json!({})).await.unwrap();
+            assert_eq!(queued, expected, "{id}");
+        }
+    }
+    let done = Arc::new(Notify::new());
+    let stop = Arc::clone(&done);
+    let tell = move |_: Value, job: JobContext| {
+        done.notify_one();
+        async move { Ok::<_, JobError>(job.id().to_owned()) }
+    };
+    let plan = Plan::on(&queue).results(Target::File(files.path("results")));
+    let worker = Worker::new("teller", tell);
+    let ended = worker.run(plan, async { stop.notified().await });
+    let ended = ended.await.unwrap();
+    assert_eq!((ended.progress.unfinished(), ended.interrupted), (1, true));
+    let results = files.json("results");
+    assert_eq!(results.len(), 1, "{results:?}");
+    assert_eq!(results[0]["output"], "past");
+}

@@ -94,3 +94,33 @@ async fn a_mistake_in_a_schedule_is_a_sentence_when_the_worker_is_run() {
         assert_eq!(told, sentence);
     }
 }
+
+/// Each of two kinds says that it was asked.
+#[tokio::test]
+async fn of_several_kinds_the_job_is_of_the_one_that_the_schedule_names() {
+    let (asked, mut came) = tokio::sync::mpsc::unbounded_channel();
+    let kind = |name: &'static str| {
+        let asked = asked.clone();
+        let told = move |_: Value, job: JobContext| {
+            let told = asked.send((name, job.kind().to_owned()));
+            async move { told.map_err(JobError::failed) }
+        };
+        Kind::new(told).named(name)
+    };
+    let worker = Worker::builder("clock")
+        .kind(kind("hour"))
+        .kind(kind("second"))
+        .schedule(Schedule::cron("tick", "* * * * * *", &json!({})).of_kind("second"))
+        .build();
+    let plan = Plan::serve(QueueAddress::Embedded(None)).results(Target::Stdout);
+    let (first, stop) = tokio::sync::oneshot::channel::<()>();
+    let run = worker.run(plan, async { drop(stop.await) });
+    let hear = async {
+        let heard = came.recv().await.unwrap();
+        drop(first);
+        heard
+    };
+    let (ended, heard) = tokio::join!(run, hear);
+    ended.unwrap();
+    assert_eq!(heard, ("second", "second".to_owned()));
+}

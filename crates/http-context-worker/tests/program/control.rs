@@ -308,3 +308,23 @@ fn a_token_that_cannot_be_one_is_refused_with_a_sentence() {
     // It says nothing of what it was.
     assert!(done.stderr.contains("--admin-token"), "{}", done.stderr);
 }
+
+#[test]
+fn nothing_is_done_to_a_job_of_a_worker_that_is_on_its_way_out() {
+    let (files, gate) = (Files::new(), Gate::start());
+    files.write(
+        "jobs",
+        to_lines([json!({"id": "lasts", "url": gate.url("/")})]),
+    );
+    let mut run = Running::start(&mut command(&files, None, &[]));
+    let address = admin_address(&mut run);
+    let arrival = gate.next();
+    run.signal_heard("TERM");
+    for path in ["/jobs/cancel", "/jobs/retry"] {
+        let refused = post(address, path, &json!({"id": "lasts"}));
+        assert_eq!(refused.status, 503, "{}", refused.body);
+        assert!(refused.body.contains("on its way out"), "{}", refused.body);
+    }
+    arrival.answer();
+    assert_eq!(run.wait().summary()["jobs"]["ok"], 1);
+}

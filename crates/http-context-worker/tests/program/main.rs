@@ -46,6 +46,8 @@ mod shutdown;
 mod shutdown_load;
 mod state;
 mod support;
+#[cfg(all(feature = "external-tools", target_os = "linux"))]
+mod terminal;
 mod upgrading;
 mod usage;
 mod warm;

@@ -48,7 +48,7 @@ fn a_signal_lets_jobs_under_way_finish_and_leaves_the_rest_for_the_next_run() {
         assert_eq!(done.summary()["jobs"]["ok"], 2);
         assert!(
             done.stderr
-                .contains(&format!("ended by SIG{signal}: 4 jobs are not finished")),
+                .contains(&format!("ended by SIG{signal}: 4 jobs left to do")),
             "{}",
             done.stderr
         );

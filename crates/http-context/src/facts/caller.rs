@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::counted::Counted;
 use crate::caller::Caller;
 
 /// The requests of one [`caller`](crate::caller()) in one context. What it counts is counted in the
@@ -29,14 +30,15 @@ pub struct CallerReport {
 /// One line.
 impl fmt::Display for CallerReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} requests", self.caller, self.requests)?;
+        write!(f, "{}: {}", self.caller, Counted(self.requests, "request"))?;
         if self.plain_requests > 0 {
             write!(f, " and {} of plain clients", self.plain_requests)?;
         }
         write!(
             f,
-            ", {} connections opened, {} reused",
-            self.connections_opened, self.connections_reused
+            ", {} opened, {} reused",
+            Counted(self.connections_opened, "connection"),
+            self.connections_reused
         )
     }
 }
@@ -60,12 +62,12 @@ mod tests {
         };
         assert_eq!(
             report.to_string(),
-            format!("{caller}: 2 requests, 1 connections opened, 1 reused")
+            format!("{caller}: 2 requests, 1 connection opened, 1 reused")
         );
         report.plain_requests = 3;
         assert_eq!(
             report.to_string(),
-            format!("{caller}: 2 requests and 3 of plain clients, 1 connections opened, 1 reused")
+            format!("{caller}: 2 requests and 3 of plain clients, 1 connection opened, 1 reused")
         );
     }
 }

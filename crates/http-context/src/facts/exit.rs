@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::caller::CallerReport;
+use super::counted::Counted;
 use super::leak::Leak;
 use crate::identity::{CallSite, ContextId};
 
@@ -118,18 +119,22 @@ impl fmt::Display for ExitReport {
         }
         write!(
             f,
-            " opened at {}: {} after {:?}, {} requests",
-            self.opened_at, self.outcome, self.duration, self.requests,
+            " opened at {}: {} after {:?}, {}",
+            self.opened_at,
+            self.outcome,
+            self.duration,
+            Counted(self.requests, "request"),
         )?;
         if self.plain_requests > 0 {
             write!(f, " and {} of plain clients", self.plain_requests)?;
         }
+        let leaks = self.leaks.iter().map(|leak| leak.count).sum();
         write!(
             f,
-            ", {} connections opened, {} reused, {} leaks",
-            self.connections_opened,
+            ", {} opened, {} reused, {}",
+            Counted(self.connections_opened, "connection"),
             self.connections_reused,
-            self.leaks.iter().map(|leak| leak.count).sum::<usize>(),
+            Counted::of(leaks, "leak"),
         )?;
         for caller in &self.callers {
             write!(f, "\n  caller     {caller}")?;

@@ -5,6 +5,7 @@
 mod caller;
 mod connection;
 mod context;
+mod counted;
 mod exit;
 mod leak;
 mod leak_progress;
@@ -24,6 +25,7 @@ pub use connection::{
     ConnectionInfo, ConnectionUse, NameLookup,
 };
 pub use context::ContextInfo;
+pub(crate) use counted::Counted;
 pub use exit::{ExitReport, Outcome};
 pub use leak::{HeldSocket, Leak, LeakKind, LeakPolicy};
 pub use leak_progress::LeakProgress;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::connection::{
     CLOSES_WITHIN, Connection, HeldConnection, cut_off, release, wait_for_close,
 };
-use crate::facts::{AddressPair, HeldSocket, PoolCloseReason};
+use crate::facts::{AddressPair, Counted, HeldSocket, PoolCloseReason};
 use crate::observer::Observer;
 use crate::wait_until::wait_until;
 
@@ -44,13 +44,12 @@ impl fmt::Display for PoolReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "session pool closed: {} sessions and {} connections, {} permits still in use, {} \
-             sockets cut off, {} sockets still open",
-            self.sessions_closed,
-            self.connections,
-            self.in_use,
-            self.cut.len(),
-            self.still_open.len()
+            "session pool closed: {} and {}, {} still in use, {} cut off, {} still open",
+            Counted(self.sessions_closed, "session"),
+            Counted::of(self.connections, "connection"),
+            Counted::of(self.in_use, "permit"),
+            Counted::of(self.cut.len(), "socket"),
+            Counted::of(self.still_open.len(), "socket"),
         )?;
         for AddressPair { local, remote } in self.cut.iter().chain(&self.still_open) {
             write!(f, "\n  from {local} to {remote}")?;

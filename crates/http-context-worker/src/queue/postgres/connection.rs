@@ -9,7 +9,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Postgres};
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::address::PostgresUrl;
@@ -90,8 +90,12 @@ impl Connection {
                 let _one = self.free.acquire().await;
                 let current = self.link.current();
                 let asked = async { question(current.connection().await?).await };
-                let answer = timeout(limit, asked).await;
-                let answer = answer.unwrap_or_else(|_| Err(no_answer(limit)));
+                let answer = tokio::select! {
+                    answer = timeout(limit, asked) => {
+                        answer.unwrap_or_else(|_| Err(no_answer(limit)))
+                    }
+                    () = self.answer_is_late_at_the_end() => Err(no_answer(ANSWER_WITHIN)),
+                };
                 if let Err(error) = &answer {
                     self.link.met(error, &current);
                 }
@@ -102,6 +106,12 @@ impl Connection {
         asked
             .await
             .map_err(|error| error.of_queue(self.url.to_string()))
+    }
+
+    /// Who is on his way out waits for no answer longer than for one that is easily had.
+    async fn answer_is_late_at_the_end(&self) {
+        self.stop.cancelled().await;
+        sleep(ANSWER_WITHIN).await;
     }
 }
 

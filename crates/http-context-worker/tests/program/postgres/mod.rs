@@ -112,6 +112,7 @@ impl PostgresServer {
 
 impl SharedServer for PostgresServer {
     const OPEN: &str = "postgres@";
+    const COUNTS: &str = "SELECT count(*) FROM apalis.jobs";
     const WRONG: [&str; 2] = ["postgres@", "postgres:hunter2@"];
     const RIGHT: &str = "postgres:right@";
 

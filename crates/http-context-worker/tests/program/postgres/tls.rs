@@ -21,7 +21,7 @@ fn a_queue_behind_tls_is_used_when_its_authority_is_trusted_and_refused_when_not
     let done = enqueue("localhost", &trusting);
     assert_eq!(
         (done.code(), done.stderr.as_str()),
-        (0, "1 jobs queued, 0 lines rejected\n")
+        (0, "1 job queued, 0 lines rejected\n")
     );
     // It is encrypted, whoever it is.
     assert_eq!(enqueue("127.0.0.1", "require").code(), 0);

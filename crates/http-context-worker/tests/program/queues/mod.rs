@@ -54,6 +54,8 @@ pub(crate) trait SharedServer: Sized {
     const OPEN: &str;
     const WRONG: [&str; 2];
     const RIGHT: &str;
+    /// What a question for the number of its jobs has in it, and none that comes before.
+    const COUNTS: &str;
 
     fn start() -> Self;
 

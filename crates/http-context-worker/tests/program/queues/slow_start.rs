@@ -1,7 +1,7 @@
 //! Workers that begin while their server is slow.
 
 use super::road::Road;
-use super::{SharedServer, enqueue, serve_at};
+use super::{SharedServer, enqueue, over_each_server, serve_at};
 use crate::postgres::PostgresServer;
 use crate::redis::RedisServer;
 use crate::support::{Files, Gate, job_lines, until};
@@ -36,4 +36,29 @@ fn a_redis_that_is_slow_once_it_was_found_is_waited_for() {
 fn a_postgres_that_is_slow_once_it_was_found_is_waited_for() {
     let text = "pg_postmaster_start_time";
     a_server_that_is_slow_once_it_was_found_is_waited_for::<PostgresServer>(text, 4);
+}
+
+over_each_server! {
+    a_worker_that_waits_for_a_slow_server_to_begin_ends_when_it_is_asked_to
+}
+
+/// What it asks for is how many jobs there are. Nothing ever comes through from there on.
+fn a_worker_that_waits_for_a_slow_server_to_begin_ends_when_it_is_asked_to<S: SharedServer>() {
+    let (files, store) = (Files::new(), S::start());
+    let road = Road::to(&store);
+    road.hold_up_from(S::COUNTS);
+    let worker = serve_at(
+        &S::url_with(S::OPEN, road.port),
+        &files.path("results"),
+        &[],
+    );
+    until("it asks how many there are", || road.holds(S::COUNTS));
+    worker.signal("TERM");
+    let done = worker.wait();
+    assert_eq!(done.code(), 2, "{}", done.stderr);
+    assert!(
+        done.refusal().contains("does not answer"),
+        "{}",
+        done.stderr
+    );
 }

@@ -1,13 +1,15 @@
 //! What is wrong with a queue's address, or with what answers there: one sentence, and exit code 2.
 
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::{SharedServer, enqueue, enqueue_at, free_port, over_each_server, serve};
-use crate::support::{Files, Finished, Server, finish, job_lines, nobody, worker};
+use crate::support::{Files, Finished, Running, Server, finish, job_lines, nobody, until, worker};
 
 over_each_server! {
     a_server_that_does_not_answer_is_named
@@ -16,6 +18,7 @@ over_each_server! {
     a_wrong_password_is_reported_and_not_repeated
     two_workers_cannot_write_one_file
     an_empty_file_queues_nothing
+    an_enqueue_that_is_interrupted_says_so_and_has_queued_what_it_read
 }
 
 /// Each command that knows queues, with this one.
@@ -161,4 +164,27 @@ fn an_empty_file_queues_nothing<S: SharedServer>() {
         "{}",
         missing.stderr
     );
+}
+
+/// More may come on standard input.
+fn an_enqueue_that_is_interrupted_says_so_and_has_queued_what_it_read<S: SharedServer>() {
+    let store = S::start();
+    let mut command = worker();
+    command.args(["enqueue", "--jobs", "-", "--queue", &store.url()]);
+    let mut run = Running::start(command.stdin(Stdio::piped()));
+    let mut input = run.0.stdin.take().unwrap();
+    let jobs = job_lines([("a".to_owned(), nobody())]);
+    input.write_all(jobs.as_bytes()).unwrap();
+    until("it is queued", || store.unfinished() == 1);
+    run.signal("TERM");
+    let done = run.wait();
+    assert_eq!(done.code(), 143, "{}", done.stderr);
+    assert!(
+        done.stderr
+            .ends_with("ended by SIGTERM: not all jobs were read\n"),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(store.ids(), ["a"]);
+    drop(input);
 }

@@ -67,6 +67,7 @@ impl RedisServer {
 
 impl SharedServer for RedisServer {
     const OPEN: &str = "";
+    const COUNTS: &str = "HLEN";
     const WRONG: [&str; 2] = ["", ":hunter2@"];
     const RIGHT: &str = ":right@";
 

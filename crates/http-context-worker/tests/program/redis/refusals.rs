@@ -187,3 +187,24 @@ fn a_refusal_that_stays_ends_the_worker_in_one_sentence() {
         );
     }
 }
+
+#[test]
+fn a_queue_of_another_version_is_refused_and_left_as_it_is() {
+    let (files, redis) = (Files::new(), RedisServer::start());
+    let mut connection = redis.connect();
+    let () = redis::cmd("SET")
+        .arg("http-context:format")
+        .arg(1)
+        .query(&mut connection)
+        .unwrap();
+    let refused = enqueue(&redis, &files.write("jobs", ""), &[]);
+    assert!(
+        refused
+            .refusal()
+            .contains("was made by another version of this program (format 1,"),
+        "{}",
+        refused.stderr
+    );
+    let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
+    assert_eq!(keys, ["http-context:format"]);
+}

@@ -35,7 +35,7 @@ fn a_queue_behind_tls_is_used_when_its_authority_is_trusted_and_refused_when_not
     };
     let trusting = finish(enqueue().env("SSL_CERT_FILE", &certificate));
     assert_eq!(trusting.code(), 0, "{}", trusting.stderr);
-    assert_eq!(trusting.stderr, "1 jobs queued, 0 lines rejected\n");
+    assert_eq!(trusting.stderr, "1 job queued, 0 lines rejected\n");
     let done = finish(&mut enqueue());
     let sentence = done.refusal();
     assert!(
