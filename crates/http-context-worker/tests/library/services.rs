@@ -188,3 +188,89 @@ async fn a_run_is_shown_with_its_jobs_and_how_far_they_are() {
         "{ids:?}"
     );
 }
+
+#[tokio::test]
+async fn it_answers_for_the_hosts_that_it_is_told_of_or_for_any() {
+    let admin = Admin::new("shop", String::new);
+    let router = axum::Router::new()
+        .nest_service("/named", admin.service().host("shop.internal"))
+        .nest_service("/any", admin.service().any_host());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async { axum::serve(listener, router).await });
+    let client = Client::builder().no_proxy().build().unwrap();
+    let hosts = [
+        "localhost",
+        "shop.internal",
+        "SHOP.internal:80",
+        "evil.example",
+    ];
+    for (path, answered) in [("named", [true, true, true, false]), ("any", [true; 4])] {
+        for (host, is_answered) in hosts.into_iter().zip(answered) {
+            let url = format!("{url}/{path}/livez");
+            let (status, _) = ask(&client, Method::GET, &url, host).await;
+            let expected = if is_answered {
+                StatusCode::OK
+            } else {
+                StatusCode::MISDIRECTED_REQUEST
+            };
+            assert_eq!(status, expected, "{path} {host}");
+        }
+    }
+}
+
+/// Two jobs are in hand, of a kind that has one at a time.
+#[tokio::test]
+async fn a_job_that_waits_for_its_turn_in_hand_is_cancelled_before_it_begins() {
+    const TOKEN: &str = "correct-horse-battery-staple";
+    let (files, token) = (Files::new(), TOKEN.parse().unwrap());
+    let admin = Admin::new("shop", String::new).token(token);
+    let server = admin.serve("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let queue = JobQueue::open(&QueueAddress::Embedded(None)).await.unwrap();
+    for id in ["first", "second"] {
+        let _ = queue.enqueue(id, &json!({})).await.unwrap();
+    }
+    let (said, mut hears) = tokio::sync::mpsc::channel(2);
+    let lasts = move |_: Value, job: http_context_worker::JobContext| {
+        let said = said.clone();
+        async move {
+            said.send(job.id().to_owned())
+                .await
+                .map_err(JobError::failed)?;
+            job.closing().await;
+            Ok::<_, JobError>(())
+        }
+    };
+    let cancel = async {
+        assert_eq!(hears.recv().await.unwrap(), "first");
+        let client = Client::builder().no_proxy().build().unwrap();
+        let asked = client
+            .post(format!("{}jobs/cancel", server.url()))
+            .bearer_auth(TOKEN)
+            .header("content-type", "application/json")
+            .body(r#"{"id":"second"}"#);
+        let answer = asked.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::ACCEPTED);
+        // It is settled while the first still has its turn.
+        let mut left = usize::MAX;
+        while left > 1 {
+            let url = format!("{}debug/contexts", server.url());
+            let (_, shown) = ask(&client, Method::GET, &url, "localhost").await;
+            let shown: Value = serde_json::from_str(&shown).unwrap();
+            left = usize::try_from(shown["queue"]["unfinished"].as_u64().unwrap()).unwrap();
+        }
+    };
+    let worker = Worker::builder("lasts")
+        .kind(http_context_worker::Kind::new(lasts).concurrency(1))
+        .build();
+    let results = http_context_worker::Target::File(files.path("results"));
+    let plan = Plan::on(&queue)
+        .results(results)
+        .admin(&admin)
+        .concurrency(2);
+    worker.run(plan, cancel).await.unwrap();
+    let results = files.json("results");
+    assert_eq!(results[1]["id"], "second");
+    assert_eq!(results[1]["error"], "cancelled at the admin endpoint");
+    assert!(hears.try_recv().is_err(), "the second has begun");
+}

@@ -96,3 +96,53 @@ fn its_line_begins_with_the_id() {
     assert_eq!(with_id("{}", None).unwrap(), r#"{"id":"1"}"#);
     assert_eq!(with_id("7", None), None);
 }
+
+#[derive(Serialize, Deserialize)]
+struct Rare {
+    nothing: (),
+    empty: Empty,
+    pair: Pair,
+    bare: Bare,
+    one: One,
+    two: Two,
+    any: Value,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Empty;
+
+#[derive(Serialize, Deserialize)]
+struct Pair(u8, bool);
+
+#[derive(Serialize, Deserialize)]
+enum Bare {
+    A,
+}
+
+#[derive(Serialize, Deserialize)]
+enum One {
+    A(u8),
+}
+
+#[derive(Serialize, Deserialize)]
+enum Two {
+    A(u8, char),
+}
+
+#[test]
+fn what_types_are_seldom_made_of_is_known_too() {
+    assert_eq!(
+        of::<Rare>().unwrap(),
+        r#"{"nothing":null,"empty":null,"pair":[1,false],"bare":"A","one":{"A":1},"two":{"A":[1,"a"]},"any":null}"#
+    );
+}
+
+#[derive(Serialize, Deserialize)]
+struct Endless {
+    next: Box<Endless>,
+}
+
+#[test]
+fn of_a_type_that_has_no_end_there_is_no_example() {
+    assert_eq!(of::<Endless>(), None);
+}

@@ -3,9 +3,9 @@
 use http_context_tests::postgres::program;
 
 use super::{PostgresServer, directory};
-use crate::queues::SharedServer as _;
-use crate::queues::failover::{Fate, Replicated};
-use crate::support::until;
+use crate::queues::failover::{Address, Fate, Replicated};
+use crate::queues::{SharedServer as _, enqueue_at, serve_at};
+use crate::support::{Files, Gate, job_lines, until};
 
 impl Replicated for PostgresServer {
     const CONNECTIONS: usize = 4;
@@ -70,4 +70,36 @@ impl Replicated for PostgresServer {
             },
         ]
     }
+}
+
+/// Both of them take writes for a while, and the address leads to the new one already.
+#[test]
+fn a_worker_that_meets_the_new_server_leaves_the_old_one_with_all_its_connections() {
+    let (files, gate) = (Files::new(), Gate::start());
+    let (old, new) = PostgresServer::start_pair();
+    let address = Address::of(&old);
+    let url = address.url::<PostgresServer>();
+    let jobs = ["a", "b"].map(|id| (id.to_owned(), gate.url("/")));
+    enqueue_at(&url, &files.write("jobs", job_lines(jobs)), &[]);
+    let worker = serve_at(&url, &files.path("results"), &["--concurrency", "1"]);
+    let in_hand = gate.next();
+    old.wait_for_standby();
+    new.promote();
+    address.lead_to(&new);
+    let of_worker = "FROM pg_stat_activity WHERE application_name = 'http-context-worker'";
+    assert!(old.number(&format!("SELECT count(*) {of_worker}")) > 1);
+    // One connection breaks, as by chance. The next one is to the new server.
+    old.sql(&format!(
+        "SELECT pg_terminate_backend(pid) {of_worker} ORDER BY backend_start LIMIT 1"
+    ));
+    until("no connection is left to the old server", || {
+        old.number(&format!("SELECT count(*) {of_worker}")) == 0
+    });
+    in_hand.answer();
+    gate.next().answer();
+    new.until_empty();
+    worker.signal("TERM");
+    assert_eq!(worker.wait().code(), 0);
+    assert_eq!(files.result_ids(), ["a", "b"]);
+    new.assert_tidy();
 }

@@ -190,6 +190,10 @@ impl SharedServer for PostgresServer {
         );
     }
 
+    fn forget_rejects(&self) {
+        self.sql("DELETE FROM http_context_worker.output WHERE kind = 'rejects'");
+    }
+
     fn spoil_the_job(&self) {
         self.sql("UPDATE apalis.jobs SET job = '{'");
     }

@@ -19,7 +19,7 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    fn of(server: &impl SharedServer) -> Self {
+    pub(crate) fn of(server: &impl SharedServer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = Self {
             port: listener.local_addr().unwrap().port(),
@@ -48,11 +48,11 @@ impl Address {
         address
     }
 
-    fn url<S: SharedServer>(&self) -> String {
+    pub(crate) fn url<S: SharedServer>(&self) -> String {
         S::url_with(S::OPEN, self.port)
     }
 
-    fn lead_to(&self, server: &impl SharedServer) {
+    pub(crate) fn lead_to(&self, server: &impl SharedServer) {
         self.leads_to.store(server.port(), Ordering::SeqCst);
     }
 

@@ -96,6 +96,9 @@ pub(crate) trait SharedServer: Sized {
     /// not told in time that they were handed out.
     fn forget_what_is_in_hand(&self);
 
+    /// Forgets what it has recorded of rejects, as one that is put back from an older copy.
+    fn forget_rejects(&self);
+
     /// Makes the one job unreadable.
     fn spoil_the_job(&self);
 

@@ -135,6 +135,12 @@ impl SharedServer for RedisServer {
         }
     }
 
+    fn forget_rejects(&self) {
+        let mut connection = self.connect();
+        let recorded: Vec<String> = connection.keys("http-context:rejects:*").unwrap();
+        let () = connection.del(&recorded).unwrap();
+    }
+
     fn spoil_the_job(&self) {
         let mut connection = self.connect();
         let data: Vec<String> = connection.hkeys("http-context:data").unwrap();
