@@ -65,3 +65,48 @@ fn without_brackets(entry: &str) -> Cow<'_, str> {
         None => Cow::Borrowed(entry),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_in_brackets_is_one_without_them() {
+        for (entry, read) in [
+            ("[::1]", "::1"),
+            (" [fd00::]/8 ", "fd00::/8"),
+            ("example.com", "example.com"),
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("[::1", "[::1"),
+            ("", ""),
+        ] {
+            assert_eq!(without_brackets(entry), read, "{entry:?}");
+        }
+    }
+
+    fn set(variables: &[(&str, &str)]) -> Option<usize> {
+        let value = |name: &str| {
+            let mut set = variables.iter();
+            set.find_map(|(of, value)| (*of == name).then(|| (*value).to_owned()))
+        };
+        of(value).map(|proxies| proxies.len())
+    }
+
+    #[test]
+    fn there_is_a_proxy_for_each_variable_that_says_one() {
+        let (http, all) = (("HTTP_PROXY", "http://a"), ("all_proxy", "socks5://b"));
+        assert_eq!(set(&[]), Some(0));
+        assert_eq!(set(&[http]), Some(1));
+        assert_eq!(set(&[http, all]), Some(2));
+        assert_eq!(set(&[http, ("http_proxy", "http://c")]), Some(1));
+        assert_eq!(
+            set(&[("HTTP_PROXY", " "), ("http_proxy", "http://c")]),
+            Some(1)
+        );
+        assert_eq!(set(&[("HTTPS_PROXY", "")]), Some(0));
+        // A server that passes a request on sets it by a header.
+        assert_eq!(set(&[http, ("REQUEST_METHOD", "GET")]), Some(0));
+        assert_eq!(set(&[http, ("NO_PROXY", "a.example, *")]), None);
+        assert_eq!(set(&[http, ("no_proxy", "a.example")]), Some(1));
+    }
+}

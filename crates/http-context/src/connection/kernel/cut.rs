@@ -132,6 +132,28 @@ mod tests {
     }
 
     #[test]
+    fn addresses_are_the_same_in_either_form_and_differ_in_each_of_their_parts() {
+        let pair = |local: &str, remote: &str| AddressPair {
+            local: local.parse().unwrap(),
+            remote: remote.parse().unwrap(),
+        };
+        let one = pair("192.0.2.1:1", "192.0.2.2:2");
+        assert!(is_same(one, one));
+        assert!(is_same(
+            one,
+            pair("[::ffff:192.0.2.1]:1", "[::ffff:192.0.2.2]:2")
+        ));
+        for (local, remote) in [
+            ("192.0.2.9:1", "192.0.2.2:2"),
+            ("192.0.2.1:9", "192.0.2.2:2"),
+            ("192.0.2.1:1", "192.0.2.9:2"),
+            ("192.0.2.1:1", "192.0.2.2:9"),
+        ] {
+            assert!(!is_same(one, pair(local, remote)), "{local} {remote}");
+        }
+    }
+
+    #[test]
     fn a_socket_is_cut_off_whoever_has_it_and_its_neighbour_is_not() {
         for address in ["127.0.0.1:0", "[::1]:0"] {
             let listener = TcpListener::bind(address).unwrap();

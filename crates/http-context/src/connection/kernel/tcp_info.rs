@@ -98,3 +98,41 @@ fn long(message: &[u8], at: usize) -> Option<u64> {
     let bytes = message.get(at..at + 8)?.try_into().ok()?;
     Some(u64::from_ne_bytes(bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was written and acknowledged, data and what was sent again of it, and what waits to be sent.
+    fn fin(written: u64, acknowledged: u64, data: u64, again: u64, waiting: u64) -> OwnFin {
+        let sent = Sent {
+            unacknowledged: written - acknowledged,
+            bytes_acknowledged: acknowledged,
+            bytes: data,
+            bytes_again: again,
+            bytes_waiting: waiting,
+        };
+        sent.fin()
+    }
+
+    #[test]
+    fn the_sequence_of_this_side_shows_how_far_its_fin_is() {
+        // The SYN is one.
+        assert_eq!(fin(1, 1, 0, 0, 0), OwnFin::NotSent);
+        assert_eq!(fin(2, 1, 0, 0, 0), OwnFin::Sent);
+        assert_eq!(fin(2, 2, 0, 0, 0), OwnFin::Acknowledged);
+        // With a hundred bytes of data, on their way or there.
+        assert_eq!(fin(101, 1, 100, 0, 0), OwnFin::NotSent);
+        assert_eq!(fin(101, 101, 100, 0, 0), OwnFin::NotSent);
+        assert_eq!(fin(102, 1, 100, 0, 0), OwnFin::Sent);
+        assert_eq!(fin(102, 101, 100, 0, 0), OwnFin::Sent);
+        assert_eq!(fin(102, 102, 100, 0, 0), OwnFin::Acknowledged);
+        // Half of them sent twice.
+        assert_eq!(fin(101, 101, 150, 50, 0), OwnFin::NotSent);
+        assert_eq!(fin(102, 51, 150, 50, 0), OwnFin::Sent);
+        assert_eq!(fin(102, 102, 150, 50, 0), OwnFin::Acknowledged);
+        // The peer has room for sixty of them: the rest waits, and what comes after it.
+        assert_eq!(fin(102, 61, 60, 0, 41), OwnFin::NotSent);
+        assert_eq!(fin(102, 1, 60, 0, 41), OwnFin::NotSent);
+    }
+}

@@ -5,6 +5,7 @@ use reqwest::Version;
 use super::*;
 use crate::connection::awaits_head::AwaitsHead;
 use crate::connection::sample::{Sample, without_socket};
+use crate::facts::CloseReason;
 use crate::sync::{model, spawn};
 
 const GONE: SocketEnd = SocketEnd::Peer;
@@ -87,6 +88,29 @@ fn a_connection_that_two_find_gone_is_reported_once() {
         other.join().unwrap();
         assert_reported(&sample, 0);
         assert!(!REGISTRY.has(&connection));
+    });
+}
+
+/// The one whose word is taken says more than the other: what was seen first is what was seen when most was known.
+#[test]
+fn of_two_that_find_a_connection_gone_the_first_is_believed() {
+    model(|| {
+        let sample = Sample::new();
+        let connection = entered(&sample);
+        connection.answered(Version::HTTP_11, None);
+        let other = Arc::clone(&connection);
+        let other = spawn(move || other.gone(&SocketGone::now(SocketEnd::Here)));
+        let here = connection.gone(&SocketGone::now(SocketEnd::Peer));
+        let first = match (here, other.join().unwrap()) {
+            (Gone::MayBeAnswered, Gone::Before) => CloseReason::Remote,
+            (Gone::Before, Gone::MayBeAnswered) => CloseReason::SessionClosed,
+            both => panic!("{both:?}"),
+        };
+        connection.report_end();
+        let reported = sample.reported.take();
+        let reasons: Vec<_> = reported.iter().map(|one| one.reason).collect();
+        assert_eq!(reasons, [first]);
+        REGISTRY.remove(&connection);
     });
 }
 

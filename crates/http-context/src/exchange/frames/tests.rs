@@ -147,3 +147,22 @@ fn a_frame_has_begun_from_its_first_byte_to_its_last() {
         assert_eq!((messages, frames.is_amid_frame()), (1, false));
     }
 }
+
+/// Wherever it is cut in two, around the length from which on it stands in bytes of its own.
+#[test]
+fn a_message_is_whole_with_its_last_byte_and_no_sooner() {
+    let lengths = (0..20).chain(118..140);
+    for (length, mask) in lengths.flat_map(|length| [(length, None), (length, Some([0; 4]))]) {
+        for opcode in [1, 2, 9, 10] {
+            let whole = frame(true, opcode, &vec![0; length], mask);
+            for cut in 1..whole.len() {
+                let (mut frames, mut messages) = (Frames::of(Direction::Sent), 0);
+                let (first, second) = whole.split_at(cut);
+                frames.read(first, |_| messages += 1);
+                assert_eq!(messages, 0, "{length} {mask:?} {cut}");
+                frames.read(second, |_| messages += 1);
+                assert_eq!(messages, 1, "{length} {mask:?} {cut}");
+            }
+        }
+    }
+}
