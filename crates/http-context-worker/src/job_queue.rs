@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::Serialize;
-#[cfg(any(feature = "postgres", feature = "redis"))]
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
