@@ -47,3 +47,14 @@ fn is_not_http1(error: &hyper::Error) -> bool {
         "invalid HTTP version parsed" | "received unexpected message from connection"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_or_this_side_says_of_a_frame_is_no_sign_of_another_version() {
+        let said = h2::Error::from(Reason::FRAME_SIZE_ERROR);
+        assert_eq!(advice(&said, true), None);
+    }
+}

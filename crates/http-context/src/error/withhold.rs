@@ -252,6 +252,45 @@ mod tests {
         }
     }
 
+    /// An error that says what the one says that it holds, which has a secret in the text for debugging.
+    fn standing_for(outer: (ErrorKind, bool), inner: (ErrorKind, bool)) -> WithheldError {
+        let link = |debug: &str, (kind, is_connect), source| {
+            let display = "the same".to_owned();
+            let debug = debug.to_owned();
+            WithheldError::from(Withheld {
+                display,
+                debug,
+                kind,
+                is_connect,
+                source,
+            })
+        };
+        let inner = link("?sig=abc", inner, None);
+        withheld(&link("clean", outer, Some(Box::new(inner)))).unwrap()
+    }
+
+    #[test]
+    fn of_an_error_that_stands_for_the_one_it_holds_there_is_one_and_it_knows_what_both_know() {
+        use ErrorKind::{Connection, Other, Redirect, ResponseEnded, Timeout};
+
+        for (outer, inner, both) in [
+            (Other, Redirect, Redirect),
+            (Redirect, Other, Redirect),
+            (Connection, ResponseEnded, ResponseEnded),
+            (Timeout, Connection, Timeout),
+            // Each says as much.
+            (Redirect, Timeout, Redirect),
+        ] {
+            let one = standing_for((outer, false), (inner, false));
+            assert_eq!((one.kind(), one.is_connect()), (both, false));
+            assert!(one.source().is_none());
+        }
+        for of_connect in [(true, false), (false, true), (true, true)] {
+            let one = standing_for((Other, of_connect.0), (Other, of_connect.1));
+            assert!(one.is_connect(), "{of_connect:?}");
+        }
+    }
+
     /// Shows its secret in its alternate text only.
     #[derive(Debug)]
     struct Alternate;
