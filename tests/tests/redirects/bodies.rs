@@ -107,3 +107,23 @@ async fn a_stream_is_sent_once() {
         work.await.unwrap();
     }
 }
+
+/// What is left of it is the limit of the next request, whose answer takes longer than no time at all.
+#[tokio::test]
+async fn a_request_with_a_time_limit_is_redirected_within_it() {
+    let server = Server::builder()
+        .redirect("/away", 302, "/on")
+        .redirect("/on", 302, "/here")
+        .handler("/here", |request| async {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            what_came(request).await
+        })
+        .start();
+    let text = builder().open(async {
+        let request = http_session()?.get(server.url("/away"));
+        let limit = std::time::Duration::from_mins(1);
+        let response = request.timeout(limit).send().await.unwrap();
+        Ok::<_, OpenError>(response.text().await.unwrap())
+    });
+    assert_eq!(text.await.unwrap(), "GET ");
+}
