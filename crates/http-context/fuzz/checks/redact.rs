@@ -55,13 +55,14 @@ pub(crate) fn check(text: &str) {
     Url::parse(redacted.as_str()).expect("it is a URL still");
     let written = redaction.redact_text(url.as_str());
     assert_eq!(redaction.redact_text(&written), written);
+    if had_user_info {
+        // Read as a URL it may be another one: a value that is replaced may have had what ends its host.
+        let begins = format!("{}://{USER_INFO}@", url.scheme());
+        assert!(written.starts_with(&begins), "{written}");
+    }
     if let Ok(written) = Url::parse(&written) {
         assert!(!are_written(written.query()), "{written}");
         assert!(!are_written(written.fragment()), "{written}");
-        if had_user_info {
-            let user_info = (written.username(), written.password());
-            assert_eq!(user_info, ("REDACTED", Some("REDACTED")), "{written}");
-        }
     }
     let all = Redaction::default()
         .all_query_values()
