@@ -1,9 +1,17 @@
-//! The terminal: what is drawn there, and what is written there beside it.
+//! Standard output and the terminal: what is drawn there, and what is written there beside it.
 
 use std::io::{self, Write};
 
 use indicatif::ProgressBar;
 use parking_lot::Mutex;
+
+/// Writes to standard output.
+pub(crate) fn print(text: &str) {
+    let mut stdout = io::stdout();
+    let _ = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+}
 
 /// What is drawn now, below all that is written.
 static DRAWN: Mutex<Option<ProgressBar>> = Mutex::new(None);

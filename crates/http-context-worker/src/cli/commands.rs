@@ -6,7 +6,6 @@ use futures_util::FutureExt;
 
 use crate::admin::Admin;
 use crate::cli::progress_bar::Bar;
-use crate::cli::terminal::print;
 use crate::cli::{Asked, Cli, Command, EnqueueArgs, RunArgs, ServeArgs, WorkArgs};
 use crate::cli::{environment, metrics_file};
 use crate::failure::Failure;
@@ -17,6 +16,7 @@ use crate::run::signals::{Signal, Signals};
 use crate::run::summary::Summary;
 use crate::run::{Ended, Plan, StoppedBy, run};
 use crate::telemetry::Telemetry;
+use crate::terminal::print;
 
 /// The exit code of everything that is wrong with the input, the flags or the files.
 const USAGE: u8 = 2;

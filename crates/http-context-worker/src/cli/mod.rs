@@ -7,7 +7,6 @@ mod metrics_file;
 mod plans;
 pub(crate) mod progress_bar;
 mod queue_url;
-pub(crate) mod terminal;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

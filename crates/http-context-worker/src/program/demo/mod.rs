@@ -22,7 +22,6 @@ use super::job::Job;
 use super::{NAME, judged, worker};
 use crate::admin::{Admin, AdminServer};
 use crate::cli::progress_bar::Bar;
-use crate::cli::terminal::print;
 use crate::cli::{ExtraCommand, LogArgs};
 use crate::failure::Failure;
 use crate::grouped::grouped;
@@ -37,6 +36,7 @@ use crate::run::signals::Signals;
 use crate::run::summary::Summary;
 use crate::run::{Ended, Plan, StoppedBy, run};
 use crate::telemetry::Telemetry;
+use crate::terminal::print;
 
 const AT_ONCE: usize = 16;
 
